@@ -1,0 +1,52 @@
+import type { DataType } from '../onnx/graph.ts';
+
+export interface TensorInfo {
+  readonly name: string;
+  /** Storage type as the file names it, e.g. 'F16', 'BF16', 'Q4_1'. */
+  readonly storage: string;
+  readonly shape: readonly number[];
+  /** Bytes in the file. */
+  readonly byteLength: number;
+}
+
+/** Where a model came from and under which terms. */
+export interface Provenance {
+  /** Shown to people: 'stories', a folder's name, 'org/name'. */
+  readonly name: string;
+  readonly revision?: string;
+  readonly licence?: string;
+  /** 'safetensors' | 'gguf' | 'onnx' */
+  readonly format: string;
+}
+
+/**
+ * A model at rest. Tensors are named as in the Hugging Face layout ('model.layers.0.self_attn.q_proj.weight'), whatever the file.
+ * Nothing is read until asked for; reads are float32, row-major.
+ */
+export interface Checkpoint {
+  readonly provenance: Provenance;
+  /** Parsed config.json (or the same made from GGUF metadata). */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Total bytes of the weight files. */
+  readonly byteLength: number;
+  /**
+   * A whole tensor, or rows [start, end) of its first axis, dequantised to float32.
+   * Throws MissingError naming the tensor and FileFormatError for truncated data.
+   */
+  read(name: string, rows?: { readonly start: number; readonly end: number }): Promise<Float32Array>;
+  /** A companion file such as 'tokenizer.json', or undefined. */
+  file(name: string): Promise<Uint8Array | undefined>;
+  /** SHA-256 (hex) over the weight files. */
+  sha256(): Promise<string>;
+}
+
+/** Random access to bytes: a File, a file on disk, an HTTP resource with ranges. */
+export interface ByteSource {
+  readonly name: string;
+  readonly byteLength: number;
+  /** Exactly end - start bytes, or FileFormatError. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+export type { DataType };

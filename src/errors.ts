@@ -1,0 +1,70 @@
+/** Every error that a caller may want to tell apart. `code` is stable; the message is a sentence for a person. */
+export class EspalierError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** A file that is truncated, lies about its sizes, or is not what its name says. */
+export class FileFormatError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('file-format', message, options);
+  }
+}
+
+/** A well-formed thing that Espalier does not support: operator, architecture, quantisation, rope scaling. */
+export class UnsupportedError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('unsupported', message, options);
+  }
+}
+
+/** An option or argument outside its domain. The command line exits with 2. */
+export class UsageError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('usage', message, options);
+  }
+}
+
+/** Something that was named is not there: a file, a tensor, a tokenizer, a metric. */
+export class MissingError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('missing', message, options);
+  }
+}
+
+/** Shapes, widths or models that do not fit each other. */
+export class MismatchError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('mismatch', message, options);
+  }
+}
+
+/** The device or the runtime failed: out of memory, lost device, no adapter. */
+export class DeviceError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('device', message, options);
+  }
+}
+
+/** An exported model did not reproduce the block programs. */
+export class VerificationError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('verification', message, options);
+  }
+}
+
+/** The caller's AbortSignal fired. */
+export class CancelledError extends EspalierError {
+  constructor(message = 'The operation was cancelled.', options?: ErrorOptions) {
+    super('cancelled', message, options);
+  }
+}
+
+/** Throws CancelledError when `signal` has fired. Call it between units of long work. */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new CancelledError();
+}

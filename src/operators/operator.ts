@@ -1,0 +1,69 @@
+import type { GraphBuilder } from '../onnx/builder.ts';
+import type { DataType, Node } from '../onnx/graph.ts';
+
+/** A value at concrete sizes. `constant` holds the elements of small integer tensors (shapes, axes) where they are known. */
+export interface ConcreteType {
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+  readonly constant?: readonly number[] | undefined;
+}
+
+/** What a gradient rule sees: the node, its concrete types at example sizes, and a builder to append ordinary operators to. */
+export interface GradientContext {
+  readonly node: Node;
+  readonly builder: GraphBuilder;
+  readonly inputTypes: readonly (ConcreteType | undefined)[];
+  readonly outputTypes: readonly ConcreteType[];
+  /** Gradients of the loss with respect to each output; undefined where the output does not reach the loss. */
+  readonly outputGradients: readonly (string | undefined)[];
+  /** Whether the gradient of input i is wanted; a rule may skip work for the others. */
+  readonly wanted: readonly boolean[];
+}
+
+/**
+ * How an operator ties the dimensions of its inputs and outputs together, for discovery.
+ * An axis reference names a contiguous factor of one axis of one value: axes are split into factors by reshape, so
+ * the trace works on labelled atoms (see passes/trace-couplings.ts).
+ */
+export interface CouplingContext {
+  readonly node: Node;
+  readonly inputTypes: readonly (ConcreteType | undefined)[];
+  readonly outputTypes: readonly ConcreteType[];
+  /** Atoms (outermost first) of each axis of each input; a rule may split an atom through the context. */
+  readonly inputAxes: readonly (AxisAtoms[] | undefined)[];
+  readonly trace: CouplingTrace;
+}
+
+/** One indivisible factor of an axis. Identity is by object; `size` is concrete. */
+export interface Atom {
+  readonly id: number;
+  readonly size: number;
+}
+
+/** An axis as a product of atoms, outermost first; size-1 axes have none. */
+export type AxisAtoms = readonly Atom[];
+
+/** Operations that a coupling rule may perform on the trace. */
+export interface CouplingTrace {
+  fresh(size: number): Atom;
+  /** States that two axes index the same coordinate (elementwise, contraction). Splits atoms where factorisations differ. */
+  unify(a: AxisAtoms, b: AxisAtoms): AxisAtoms;
+  /** Refactors consecutive axes into new sizes (reshape). */
+  regroup(axes: readonly AxisAtoms[], sizes: readonly number[]): AxisAtoms[];
+  /** Marks an axis that may not be pruned because the operator mixes or measures it as a whole, with the reason. */
+  pin(axis: AxisAtoms, reason: string): void;
+}
+
+/** The four things that an ONNX operator knows (DESIGN.md section 1). One file per operator exports one of these. */
+export interface Operator {
+  readonly type: string;
+  readonly domain: string;
+  /** Output types from input types at concrete sizes. Throws MismatchError naming the node when they do not fit. */
+  infer(node: Node, inputs: readonly (ConcreteType | undefined)[]): ConcreteType[];
+  /** Appends operators that compute input gradients; returns one name per input, undefined where not wanted or zero. Absent: not differentiable. */
+  readonly gradient?: (context: GradientContext) => (string | undefined)[];
+  /** Atoms of each axis of each output. Absent: discovery refuses the graph, naming the operator. */
+  readonly coupling?: (context: CouplingContext) => AxisAtoms[][];
+  /** Floating-point operations of one execution at concrete sizes. */
+  cost(node: Node, inputs: readonly (ConcreteType | undefined)[], outputs: readonly ConcreteType[]): number;
+}

@@ -1,0 +1,78 @@
+import type { DataType, Graph } from '../onnx/graph.ts';
+
+export type Backend = 'cpu' | 'wasm' | 'webgpu';
+
+/** Element storage per data type: float16 as its bits in Uint16Array, int64 as BigInt64Array, bool as Uint8Array. */
+export type TensorArray = Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
+
+/** A tensor in host memory. */
+export interface HostTensor {
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+  readonly data: TensorArray;
+}
+
+/** A tensor in the runtime's memory. Whoever receives it owns it and disposes it (`using`); using it afterwards throws. */
+export interface DeviceTensor extends Disposable {
+  readonly dataType: DataType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+  readonly disposed: boolean;
+  dispose(): void;
+}
+
+/** A compiled graph. Runs are queued: one at a time per runtime. */
+export interface Session extends Disposable {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /**
+   * Runs the graph. `feeds` stay the caller's. Returns one tensor per requested output (default: all), owned by the caller;
+   * an output found in `into` is written there instead (shape and type must match) and that same tensor is returned.
+   * On 'cpu' and 'wasm' a tensor may stand in `into` and `feeds` at once only if the graph consumes it by elementwise operators; on 'webgpu' never.
+   */
+  run(
+    feeds: Readonly<Record<string, DeviceTensor>>,
+    options?: { readonly outputs?: readonly string[]; readonly into?: Readonly<Record<string, DeviceTensor>> },
+  ): Promise<Record<string, DeviceTensor>>;
+  dispose(): void;
+}
+
+export interface SessionOptions {
+  /** Shown in errors and GPU labels. */
+  readonly label?: string;
+  /** External data files by location, e.g. 'model.onnx_data'. */
+  readonly externalData?: Readonly<Record<string, Uint8Array | Blob>>;
+  /** WebGPU graph capture (static shapes and fixed buffers required). */
+  readonly graphCapture?: boolean;
+  /** Default 'all'; 'disabled' helps finite-difference tests. */
+  readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
+}
+
+/** Counters for leak tests and reports. Bytes are device tensor bytes made through this runtime. */
+export interface RuntimeStatistics {
+  readonly liveTensors: number;
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+  readonly sessionsCreated: number;
+  readonly liveSessions: number;
+  readonly runs: number;
+}
+
+export interface Runtime extends Disposable {
+  readonly backend: Backend;
+  /** For people: 'Node CPU, 2 threads' or the adapter's vendor and architecture. */
+  readonly description: string;
+  /** Compiles a graph of ours, or serialized ONNX bytes, or (cpu only) a file path whose external data lies beside it. */
+  createSession(model: Graph | Uint8Array | { readonly path: string }, options?: SessionOptions): Promise<Session>;
+  /** Copies host memory to the device. */
+  upload(tensor: HostTensor): DeviceTensor;
+  /** An uninitialised (zeroed) tensor. */
+  allocate(dataType: DataType, shape: readonly number[]): DeviceTensor;
+  /** Copies a tensor back to the host. */
+  read(tensor: DeviceTensor): Promise<HostTensor>;
+  /** Resolves when everything queued has finished on the device. For timing. */
+  synchronize(): Promise<void>;
+  statistics(): RuntimeStatistics;
+  resetPeak(): void;
+  dispose(): void;
+}
