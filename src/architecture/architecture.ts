@@ -20,6 +20,8 @@ export interface ModelConfig {
   readonly maximumPositions: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenIds: readonly number[];
+  /** Kept widths of every layer; equal to keyValueHeads and neurons in a dense model. Both 0: the block is removed (identity). */
+  readonly layerWidths: readonly LayerWidths[];
 }
 
 /** Kept widths of one layer. Query heads = keyValueHeads * (queryHeads / keyValueHeads of the dense model). */
@@ -37,6 +39,8 @@ export interface WeightBinding {
   readonly shape: readonly number[];
   /** Rows of the checkpoint tensor when several inputs share a fused one. */
   readonly rows?: { readonly start: number; readonly end: number };
+  /** Absent from most checkpoints (a bias that compensation adds): fed with zeros then. */
+  readonly optional?: boolean;
 }
 
 /**

@@ -1,0 +1,70 @@
+import { float, type GraphBuilder } from '../onnx/builder.ts';
+import type { ModelConfig } from './architecture.ts';
+
+/** y [rows, out] = x [rows, in] W^T (+ bias), W [out, in] as checkpoints store it. */
+export function linear(builder: GraphBuilder, input: string, weight: string, bias?: string): string {
+  return builder.add('Gemm', bias === undefined ? [input, weight] : [input, weight, bias], { transB: 1 });
+}
+
+/** Root mean square normalisation over the last axis times `weight` (Zhang and Sennrich 2019), by ONNX Runtime's own operator. */
+export function rmsNorm(builder: GraphBuilder, input: string, weight: string, epsilon: number): string {
+  return builder.add('SimplifiedLayerNormalization', [input, weight], { axis: -1, epsilon: float(epsilon), stash_type: 1 });
+}
+
+/** Rotary position embedding of the last axis in the half-split form; cosine and sine [tokens, D / 2] broadcast over x [..., tokens, D]. */
+export function rotary(builder: GraphBuilder, input: string, cosine: string, sine: string): string {
+  const [first, second] = builder.addMany('Split', [input], 2, { axis: -1, num_outputs: 2 }) as [string, string];
+  const left = builder.add('Sub', [builder.add('Mul', [first, cosine]), builder.add('Mul', [second, sine])]);
+  const right = builder.add('Add', [builder.add('Mul', [second, cosine]), builder.add('Mul', [first, sine])]);
+  return builder.add('Concat', [left, right], { axis: -1 });
+}
+
+/** What an attention layer reads: rows [rows, hiddenSize], the leading [batch, tokens] sizes, tables, and its projected q, k, v. */
+export interface AttentionInputs {
+  /** [rows, keyValueHeads * r * D] with r consecutive query heads per key/value head. */
+  readonly query: string;
+  /** [rows, keyValueHeads * D] */
+  readonly key: string;
+  readonly value: string;
+  /** int64 [2] holding batch and tokens. */
+  readonly leading: string;
+  readonly cosine: string;
+  readonly sine: string;
+  readonly mask: string;
+  /** Weights [D] of the q/k norms, where the architecture has them. */
+  readonly queryNorm?: string;
+  readonly keyNorm?: string;
+}
+
+/**
+ * Grouped-query causal attention without expanding keys: the r query heads of a group are stacked along the token axis, so that every
+ * product is one batched MatMul and the gradient of a shared key is summed inside it. Returns the context [rows, keyValueHeads * r * D].
+ */
+export function attention(builder: GraphBuilder, config: ModelConfig, inputs: AttentionInputs, scale = config.headDimension ** -0.5): string {
+  const headDimension = config.headDimension;
+  const repeat = config.queryHeads / config.keyValueHeads;
+  const split = (value: string, tail: readonly number[]) =>
+    builder.add('Reshape', [value, builder.add('Concat', [inputs.leading, builder.integers(tail)], { axis: 0 })]);
+  const normed = (value: string, weight: string | undefined) => (weight === undefined ? value : rmsNorm(builder, value, weight, config.normEpsilon));
+
+  const queryHeads = normed(split(inputs.query, [-1, repeat, headDimension]), inputs.queryNorm);
+  const rotatedQuery = rotary(builder, builder.add('Transpose', [queryHeads], { perm: [0, 2, 3, 1, 4] }), inputs.cosine, inputs.sine);
+  const scaledQuery = builder.add('Mul', [rotatedQuery, builder.constant([scale])]);
+  const stackedQuery = builder.add('Reshape', [scaledQuery, builder.integers([0, 0, -1, headDimension])]);
+
+  const keyHeads = normed(split(inputs.key, [-1, headDimension]), inputs.keyNorm);
+  const rotatedKey = rotary(builder, builder.add('Transpose', [keyHeads], { perm: [0, 2, 1, 3] }), inputs.cosine, inputs.sine);
+  const transposedKey = builder.add('Transpose', [rotatedKey], { perm: [0, 1, 3, 2] });
+  const valueHeads = builder.add('Transpose', [split(inputs.value, [-1, headDimension])], { perm: [0, 2, 1, 3] });
+
+  const scores = builder.add('Reshape', [builder.add('MatMul', [stackedQuery, transposedKey]), builder.integers([0, 0, repeat, 0, -1])]);
+  const probabilities = builder.add('Softmax', [builder.add('Add', [scores, inputs.mask])], { axis: -1 });
+  const stackedProbabilities = builder.add('Reshape', [probabilities, builder.integers([0, 0, -1, 0])]);
+  const context = builder.add('Reshape', [builder.add('MatMul', [stackedProbabilities, valueHeads]), builder.integers([0, 0, repeat, -1, headDimension])]);
+  return builder.add('Reshape', [builder.add('Transpose', [context], { perm: [0, 3, 1, 2, 4] }), builder.add('Shape', [inputs.query])]);
+}
+
+/** x * sigmoid(x). */
+export function silu(builder: GraphBuilder, input: string): string {
+  return builder.add('Mul', [input, builder.add('Sigmoid', [input])]);
+}
