@@ -1,0 +1,111 @@
+import type { InferenceSession } from 'onnxruntime-web/webgpu';
+import { DeviceError, EspalierError } from '../errors.ts';
+import type { DataType, Graph } from '../onnx/graph.ts';
+import { writeModel } from '../onnx/write.ts';
+import { describeType } from './data-types.ts';
+import type { Ledger } from './ledger.ts';
+import { SerialQueue } from './queue.ts';
+import type { Backend, DeviceTensor, HostTensor, Runtime, RuntimeStatistics, Session, SessionOptions } from './runtime.ts';
+import { OnnxSession } from './session.ts';
+import type { TensorMemory } from './tensor-memory.ts';
+
+/** What a session is compiled from, once a graph has become bytes. */
+export type SerializedModel = Uint8Array | { readonly path: string };
+
+export type CreateInnerSession = (model: SerializedModel, options: SessionOptions) => Promise<InferenceSession>;
+
+/** The parts in which the runtimes differ. */
+export interface RuntimeParts<Owned extends DeviceTensor> {
+  readonly backend: Backend;
+  readonly description: string;
+  readonly memory: TensorMemory<Owned>;
+  readonly ledger: Ledger;
+  readonly create: CreateInnerSession;
+}
+
+/** The `Runtime` that all backends share: one queue for session creation, runs and reads; owned sessions; counters. */
+export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
+  readonly backend: Backend;
+  readonly description: string;
+  protected readonly queue = new SerialQueue();
+  protected readonly memory: TensorMemory<Owned>;
+  readonly #ledger: Ledger;
+  readonly #create: CreateInnerSession;
+  readonly #sessions = new Set<Session>();
+  #disposed = false;
+
+  constructor(parts: RuntimeParts<Owned>) {
+    this.backend = parts.backend;
+    this.description = parts.description;
+    this.memory = parts.memory;
+    this.#ledger = parts.ledger;
+    this.#create = parts.create;
+  }
+
+  async createSession(model: Graph | SerializedModel, options: SessionOptions = {}): Promise<Session> {
+    this.#checkLive();
+    const label = options.label ?? labelOf(model);
+    const serialized = 'nodes' in model ? writeModel(model) : model;
+    const inner = await this.queue
+      .run(() => this.#create(serialized, { ...options, label }))
+      .catch((error: unknown) => {
+        if (error instanceof EspalierError) throw error;
+        throw new DeviceError(`${label} could not be compiled for ${this.description}: ${error instanceof Error ? error.message : String(error)}`, {
+          cause: error,
+        });
+      });
+    const session = new OnnxSession(inner, { memory: this.memory, queue: this.queue, ledger: this.#ledger }, label);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  upload(tensor: HostTensor): DeviceTensor {
+    this.#checkLive();
+    return this.memory.upload(tensor);
+  }
+
+  allocate(dataType: DataType, shape: readonly number[]): DeviceTensor {
+    this.#checkLive();
+    return this.memory.allocate(dataType, shape);
+  }
+
+  async read(tensor: DeviceTensor): Promise<HostTensor> {
+    this.#checkLive();
+    if (!this.memory.owns(tensor))
+      throw new DeviceError(`The tensor ${describeType(tensor.dataType, tensor.shape)} was made by another runtime and cannot be read by ${this.description}.`);
+    const owned = tensor;
+    return this.queue.run(() => this.memory.read(owned));
+  }
+
+  async synchronize(): Promise<void> {
+    await this.queue.idle();
+  }
+
+  statistics(): RuntimeStatistics {
+    return this.#ledger.statistics();
+  }
+
+  resetPeak(): void {
+    this.#ledger.resetPeak();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const session of this.#sessions) session.dispose();
+    this.#sessions.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #checkLive(): void {
+    if (this.#disposed) throw new DeviceError(`The runtime ${this.description} was disposed and cannot be used.`);
+  }
+}
+
+function labelOf(model: Graph | SerializedModel): string {
+  if ('nodes' in model) return model.name;
+  return 'path' in model ? model.path : 'model';
+}

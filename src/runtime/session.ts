@@ -1,0 +1,132 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
+import { DeviceError, EspalierError, MismatchError, MissingError } from '../errors.ts';
+import { describeType } from './data-types.ts';
+import type { Ledger } from './ledger.ts';
+import type { SerialQueue } from './queue.ts';
+import type { DeviceTensor, Session } from './runtime.ts';
+import type { TensorMemory } from './tensor-memory.ts';
+
+/** What a session shares with its runtime. */
+export interface SessionHost<Owned extends DeviceTensor> {
+  readonly memory: TensorMemory<Owned>;
+  readonly queue: SerialQueue;
+  readonly ledger: Ledger;
+}
+
+type Tensors = Readonly<Record<string, DeviceTensor>>;
+
+/** An ONNX Runtime session behind the `Session` interface: checks what it is given, queues its runs, hands out owned tensors. */
+export class OnnxSession<Owned extends DeviceTensor> implements Session {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly label: string;
+  readonly #inner: InferenceSession;
+  readonly #host: SessionHost<Owned>;
+  #disposed = false;
+
+  constructor(inner: InferenceSession, host: SessionHost<Owned>, label: string) {
+    this.#inner = inner;
+    this.#host = host;
+    this.label = label;
+    this.inputNames = [...inner.inputNames];
+    this.outputNames = [...inner.outputNames];
+    host.ledger.sessionMade();
+  }
+
+  async run(feeds: Tensors, options: { readonly outputs?: readonly string[]; readonly into?: Tensors } = {}): Promise<Record<string, DeviceTensor>> {
+    const into = options.into ?? {};
+    const outputs = options.outputs ?? this.outputNames;
+    this.#checkLive();
+    this.#checkNames(feeds, outputs, into);
+    return this.#host.queue.run(() => this.#runNow(feeds, outputs, into));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#host.ledger.sessionDisposed();
+    void this.#host.queue.run(() => this.#inner.release());
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  async #runNow(feeds: Tensors, outputs: readonly string[], into: Tensors): Promise<Record<string, DeviceTensor>> {
+    const { memory, ledger } = this.#host;
+    const inputTensors: Record<string, Tensor> = {};
+    for (const name of this.inputNames) inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]));
+    const targets = new Map(outputs.filter((name) => into[name]).map((name) => [name, this.#owned(name, into[name])]));
+    const fetches: Record<string, Tensor | null> = {};
+    for (const name of outputs) {
+      const target = targets.get(name);
+      fetches[name] = target ? memory.outputTarget(target) : null;
+    }
+    const results = await this.#inner.run(inputTensors, fetches).catch((error: unknown) => {
+      throw this.#explain(error);
+    });
+    ledger.ran();
+    const owned: Record<string, DeviceTensor> = {};
+    for (const name of outputs) {
+      const result = results[name] as Tensor;
+      const target = targets.get(name);
+      if (target) memory.store(result, target);
+      owned[name] = target ?? memory.adopt(result);
+    }
+    return owned;
+  }
+
+  #checkLive(): void {
+    if (this.#disposed) throw new DeviceError(`The session ${this.label} was disposed and cannot run. Dispose it after its last run.`);
+  }
+
+  #checkNames(feeds: Tensors, outputs: readonly string[], into: Tensors): void {
+    for (const [index, name] of this.inputNames.entries()) {
+      const tensor = feeds[name];
+      if (!tensor) throw new MissingError(`${this.label}: the input ${name} is missing; the inputs are ${this.inputNames.join(', ')}.`);
+      this.#checkType('input', tensor, this.#inner.inputMetadata[index]);
+      this.#owned(name, tensor);
+    }
+    for (const name of Object.keys(feeds)) {
+      if (!this.inputNames.includes(name))
+        throw new MissingError(`${this.label}: the graph has no input called ${name}; the inputs are ${this.inputNames.join(', ')}.`);
+    }
+    for (const name of [...outputs, ...Object.keys(into)]) {
+      if (!this.outputNames.includes(name))
+        throw new MissingError(`${this.label}: the graph has no output called ${name}; the outputs are ${this.outputNames.join(', ')}.`);
+    }
+    for (const [name, tensor] of Object.entries(into)) {
+      this.#checkType('output', tensor, this.#inner.outputMetadata[this.outputNames.indexOf(name)]);
+      this.#owned(name, tensor);
+    }
+  }
+
+  #checkType(role: string, tensor: DeviceTensor, declared: InferenceSession.ValueMetadata | undefined): void {
+    if (!declared?.isTensor) return;
+    const fits =
+      declared.type === tensor.dataType &&
+      (declared.shape.length === tensor.shape.length || declared.shape.length === 0) &&
+      declared.shape.every((size, axis) => typeof size === 'string' || size === tensor.shape[axis]);
+    if (!fits)
+      throw new MismatchError(
+        `${this.label}: the ${role} ${declared.name} is declared as ${describeType(declared.type as DeviceTensor['dataType'], declared.shape)}, but was given ${describeType(tensor.dataType, tensor.shape)}.`,
+      );
+  }
+
+  #owned(name: string, tensor: DeviceTensor | undefined): Owned {
+    if (!tensor || !this.#host.memory.owns(tensor))
+      throw new DeviceError(`${this.label}: the tensor for ${name} was made by another runtime. Upload it to this one.`);
+    if (tensor.disposed)
+      throw new DeviceError(
+        `${this.label}: the tensor for ${name}, ${describeType(tensor.dataType, tensor.shape)}, was disposed and cannot be used. Dispose it after the run has resolved.`,
+      );
+    return tensor;
+  }
+
+  #explain(error: unknown): EspalierError {
+    if (error instanceof EspalierError) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    const text = `${this.label} could not run: ${message}`;
+    return /shape verification failed|dimension/i.test(message) ? new MismatchError(text, { cause: error }) : new DeviceError(text, { cause: error });
+  }
+}

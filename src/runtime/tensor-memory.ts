@@ -1,0 +1,20 @@
+import type { Tensor } from 'onnxruntime-web/webgpu';
+import type { DataType } from '../onnx/graph.ts';
+import type { DeviceTensor, HostTensor } from './runtime.ts';
+
+/** Where a backend keeps its tensors, and how they become ONNX Runtime's. `session.ts` runs on any of these. */
+export interface TensorMemory<Owned extends DeviceTensor> {
+  /** Whether `tensor` was made by this memory (disposed or not). */
+  owns(tensor: DeviceTensor): tensor is Owned;
+  upload(tensor: HostTensor): Owned;
+  allocate(dataType: DataType, shape: readonly number[]): Owned;
+  read(tensor: Owned): Promise<HostTensor>;
+  /** The same memory as ONNX Runtime's tensor. Throws DeviceError when it was disposed. */
+  toOnnx(tensor: Owned): Tensor;
+  /** What to give ONNX Runtime so that it writes into `tensor`; null when it cannot, and `store` copies afterwards. */
+  outputTarget(tensor: Owned): Tensor | null;
+  /** Takes over a tensor that ONNX Runtime allocated. */
+  adopt(result: Tensor): Owned;
+  /** Finishes an output that had a target. Throws MismatchError when type or shape differ. */
+  store(result: Tensor, target: Owned): void;
+}
