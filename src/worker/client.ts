@@ -1,0 +1,58 @@
+import { type Endpoint, proxy, type Remote, wrap } from 'comlink';
+import { CancelledError, EspalierError, throwIfCancelled } from '../errors.ts';
+import type { Engine, Generating } from './engine.ts';
+import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, WireError } from './protocol.ts';
+
+/**
+ * The page's end of the worker boundary: the same `Engine`, over messages. A fired signal rejects at once with CancelledError
+ * and tells the worker to stop; what the worker still sends for that call is dropped.
+ */
+export function connectEngine(endpoint: Endpoint): Engine {
+  const remote = wrap<EngineEndpoint>(endpoint);
+  let next = 0;
+  function call<Name extends CallName>(name: Name, args: CallArguments[Name], options: Generating = {}): Promise<CallResult<Name>> {
+    next += 1;
+    return callOnce(remote, next, name, args, options);
+  }
+  return {
+    backend: (choice) => call('backend', [choice]),
+    openModel: (source, options) => call('openModel', [source], options),
+    score: (request, options) => call('score', [request], options),
+    evaluate: (plan, request, options) => call('evaluate', [plan, request], options),
+    speed: (plan, request, options) => call('speed', [plan, request], options),
+    generate: (plan, request, options) => call('generate', [plan, request], options),
+    export: (plan, dtype, options) => call('export', [plan, dtype], options),
+  };
+}
+
+function callOnce<Name extends CallName>(
+  remote: Remote<EngineEndpoint>,
+  id: number,
+  name: Name,
+  args: CallArguments[Name],
+  { signal, onProgress, onToken }: Generating,
+): Promise<CallResult<Name>> {
+  return new Promise((resolve, reject) => {
+    throwIfCancelled(signal);
+    const onAbort = () => {
+      void remote.cancel(id);
+      reject(new CancelledError());
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const listener = (event: CallEvent) => {
+      if (signal?.aborted) return;
+      if (event.type === 'progress') onProgress?.(event.progress);
+      else onToken?.(event.token);
+    };
+    const onEvent = onProgress || onToken ? proxy(listener) : undefined;
+    // Comlink's type for a generic method erases the name; the outcome is that of `name` by the endpoint's own signature.
+    const outcome = remote.call(id, name, args, onEvent) as ReturnType<EngineEndpoint['call']>;
+    outcome
+      .then((result) => (result.ok ? resolve(result.value as CallResult<Name>) : reject(revive(result.error))), reject)
+      .finally(() => signal?.removeEventListener('abort', onAbort));
+  });
+}
+
+function revive({ code, message }: WireError): EspalierError {
+  return code === 'cancelled' ? new CancelledError(message) : new EspalierError(code, message);
+}

@@ -1,0 +1,154 @@
+import type { LongRunning } from '../progress.ts';
+import type { Scores } from '../saap/scores.ts';
+import type { LayerGroups, Plan } from '../surgery/plan.ts';
+
+/** A model that the page can ask for. Embedded ones are served from `public/models/{id}/`. */
+export type ModelSource = { readonly kind: 'embedded'; readonly id: string };
+
+/** What the page shows about an opened model. */
+export interface ModelSummary {
+  readonly name: string;
+  /** 'llama', … */
+  readonly architecture: string;
+  readonly licence: string | undefined;
+  /** Parameters of the whole model. */
+  readonly parameters: number;
+  /** Bytes of the weight file. */
+  readonly bytes: number;
+  readonly vocabulary: number;
+  readonly hiddenSize: number;
+  readonly maximumPositions: number;
+  readonly layers: readonly LayerGroups[];
+}
+
+/** One check on the way to WebGPU, in the order in which they were made. */
+export interface BackendCheck {
+  /** For people, e.g. 'An adapter is offered'. */
+  readonly name: string;
+  readonly passed: boolean;
+  readonly detail: string;
+}
+
+/** Where the engine computes, and why there. */
+export interface BackendInfo {
+  readonly backend: 'webgpu' | 'wasm';
+  /** The adapter's vendor and architecture, or the number of WASM threads. */
+  readonly description: string;
+  /** Why WebGPU is not used; undefined when it is. */
+  readonly reason: string | undefined;
+  readonly checks: readonly BackendCheck[];
+}
+
+/** Which backend to try: `auto` prefers WebGPU and falls back to WASM with a reason. */
+export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
+
+export interface ScoreRequest {
+  /** Calibration text. */
+  readonly text: string;
+  /** Shown as the calibration's source, e.g. a file name. */
+  readonly source: string;
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly seed: number;
+}
+
+export interface EvaluateRequest {
+  readonly text: string;
+  /** How many windows at most. */
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+}
+
+/** Perplexity over non-overlapping windows (METHOD.md section 8). */
+export interface PerplexityMeasurement {
+  readonly perplexity: number;
+  /** Standard error of the perplexity over windows. */
+  readonly standardError: number;
+  /** Predictions that went into it. */
+  readonly tokens: number;
+  readonly windows: number;
+  readonly seconds: number;
+}
+
+export interface SpeedRequest {
+  /** Tokens of the prompt. */
+  readonly promptTokens: number;
+  /** Tokens decoded after it. */
+  readonly newTokens: number;
+  readonly repeats: number;
+}
+
+/** Medians over the repeats, with the median absolute deviation of the decode speed. */
+export interface SpeedMeasurement {
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+  /** Half the spread between the slowest and the fastest repeat, tokens per second. */
+  readonly prefillSpread: number;
+  readonly decodeSpread: number;
+  /** Bytes of weights that one decoded token reads. */
+  readonly bytes: number;
+}
+
+export interface GenerateRequest {
+  readonly prompt: string;
+  readonly maxNewTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** One generated token, as it arrives. */
+export interface GeneratedToken {
+  readonly id: number;
+  readonly text: string;
+}
+
+export interface Generation {
+  readonly text: string;
+  readonly tokenIds: readonly number[];
+  readonly promptTokens: number;
+  /** Seconds. */
+  readonly timeToFirstToken: number;
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+export type ExportDtype = 'f32' | 'f16' | 'q8' | 'q4';
+
+/** The exported graph against the block programs, over the positions that were compared. */
+export interface Verification {
+  readonly maxAbsoluteDifference: number;
+  /** Share of positions whose most probable token is the same, 0 … 1. */
+  readonly top1Agreement: number;
+  readonly positions: number;
+}
+
+export interface ExportedModel {
+  /** Suggested file name, e.g. 'stories-pruned-20.zip'. */
+  readonly fileName: string;
+  readonly archive: Blob;
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  readonly verification: Verification;
+}
+
+/** Options of long calls that also tell the page about single tokens. */
+export interface Generating extends LongRunning {
+  readonly onToken?: ((token: GeneratedToken) => void) | undefined;
+}
+
+/**
+ * Everything that the page can ask for. A plan of `null` means the dense model.
+ * All calls reject with an EspalierError; a fired signal rejects with CancelledError. Calls may overlap: the engine queues what must not.
+ */
+export interface Engine {
+  /** Chooses and starts a backend. The first call decides; later calls return the same. */
+  backend(choice: BackendChoice): Promise<BackendInfo>;
+  openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
+  score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
+  speed(plan: Plan | null, request: SpeedRequest, options?: LongRunning): Promise<SpeedMeasurement>;
+  generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
+  export(plan: Plan, dtype: ExportDtype, options?: LongRunning): Promise<ExportedModel>;
+}

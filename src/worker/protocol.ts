@@ -1,0 +1,39 @@
+import type { Progress } from '../progress.ts';
+import type { Engine, GeneratedToken } from './engine.ts';
+
+/** The engine's calls by name, without the options that cannot be cloned (signal, callbacks): those travel as events and `cancel`. */
+export type CallName = keyof Engine;
+export type CallResult<Name extends CallName> = Awaited<ReturnType<Engine[Name]>>;
+
+/** Arguments that are structured-cloned to the worker. */
+export interface CallArguments {
+  readonly backend: readonly [choice: Parameters<Engine['backend']>[0]];
+  readonly openModel: readonly [source: Parameters<Engine['openModel']>[0]];
+  readonly score: readonly [request: Parameters<Engine['score']>[0]];
+  readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
+  readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];
+  readonly generate: readonly [plan: Parameters<Engine['generate']>[0], request: Parameters<Engine['generate']>[1]];
+  readonly export: readonly [plan: Parameters<Engine['export']>[0], dtype: Parameters<Engine['export']>[1]];
+}
+
+/** What the worker tells about a running call. */
+export type CallEvent = { readonly type: 'progress'; readonly progress: Progress } | { readonly type: 'token'; readonly token: GeneratedToken };
+
+/** An error as plain data: classes do not survive structured cloning. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export type Outcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: WireError };
+
+/** What the worker exposes. `id` is the caller's and names the call for `cancel`. */
+export interface EngineEndpoint {
+  call<Name extends CallName>(
+    id: number,
+    name: Name,
+    args: CallArguments[Name],
+    onEvent: ((event: CallEvent) => void) | undefined,
+  ): Promise<Outcome<CallResult<Name>>>;
+  cancel(id: number): void;
+}
