@@ -43,6 +43,13 @@ export class MismatchError extends EspalierError {
   }
 }
 
+/** A server that cannot be reached, refuses, or breaks off. Trying again may help. */
+export class NetworkError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('network', message, options);
+  }
+}
+
 /** The device or the runtime failed: out of memory, lost device, no adapter. */
 export class DeviceError extends EspalierError {
   constructor(message: string, options?: ErrorOptions) {

@@ -27,6 +27,7 @@ export interface Checkpoint {
   readonly provenance: Provenance;
   /** Parsed config.json (or the same made from GGUF metadata). */
   readonly config: Readonly<Record<string, unknown>>;
+  /** A tied embedding has one entry, 'model.embed_tokens.weight'; `read` accepts 'lm_head.weight' for it too. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Total bytes of the weight files. */
   readonly byteLength: number;
@@ -47,6 +48,8 @@ export interface ByteSource {
   readonly byteLength: number;
   /** Exactly end - start bytes, or FileFormatError. */
   read(start: number, end: number): Promise<Uint8Array>;
+  /** SHA-256 (hex) of all bytes, where the source has a faster way than reading itself in chunks. */
+  sha256?(signal?: AbortSignal): Promise<string>;
 }
 
 export type { DataType };

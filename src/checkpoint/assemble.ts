@@ -1,0 +1,76 @@
+import type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoint.ts';
+import type { FileAccess } from './files.ts';
+import { JSON_LIMITS, type JsonRecord, readWhole } from './json.ts';
+import { sha256OfSource, sha256OfText } from './sha256.ts';
+import { missingTensor, type RowRange, type Weights } from './weights.ts';
+
+const EMBEDDING = 'model.embed_tokens.weight';
+const HEAD = 'lm_head.weight';
+
+/** What a Checkpoint is made of. `made` holds companion files that do not exist as files (from GGUF metadata); they win over `files`. */
+export interface CheckpointParts {
+  readonly weights: Weights;
+  readonly config: JsonRecord;
+  readonly provenance: Omit<Provenance, 'format'>;
+  readonly files?: FileAccess;
+  readonly made?: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Puts weights, config and companion files together.
+ * A tied embedding (config `tie_word_embeddings`, or only one of the two present and no word to the contrary) has one entry in `tensors`,
+ * `model.embed_tokens.weight`, and is read under both names, whichever of them the file uses.
+ */
+export function assembleCheckpoint(parts: CheckpointParts): Checkpoint {
+  const { weights, config, files, made } = parts;
+  const tied = tieEmbedding(weights.tensors, config);
+  let digest: Promise<string> | undefined;
+  return {
+    provenance: { ...parts.provenance, format: weights.format },
+    config,
+    tensors: tied.tensors,
+    byteLength: weights.sources.reduce((sum, source) => sum + source.byteLength, 0),
+    async read(name: string, rows?: RowRange): Promise<Float32Array> {
+      const stored = tied.storedName(name);
+      if (!weights.tensors.has(stored)) missingTensor(name, parts.provenance.name, tied.tensors);
+      return weights.read(stored, rows);
+    },
+    async file(name: string): Promise<Uint8Array | undefined> {
+      const bytes = made?.get(name);
+      if (bytes) return bytes;
+      const source = await files?.open(name);
+      return source && readWhole(source, JSON_LIMITS.tokenizer);
+    },
+    sha256(): Promise<string> {
+      digest ??= sha256OfWeights(weights.sources).catch((error: unknown) => {
+        digest = undefined;
+        throw error;
+      });
+      return digest;
+    },
+  };
+}
+
+function tieEmbedding(stored: ReadonlyMap<string, TensorInfo>, config: JsonRecord) {
+  const has = { embedding: stored.has(EMBEDDING), head: stored.has(HEAD) };
+  const says = config.tie_word_embeddings;
+  const isTied = says === true || (says !== false && has.embedding !== has.head);
+  if (!isTied || !(has.embedding || has.head)) return { tensors: stored, storedName: (name: string) => name };
+  const source = has.embedding ? EMBEDDING : HEAD;
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, info] of stored) {
+    if (name === source) tensors.set(EMBEDDING, { ...info, name: EMBEDDING });
+    else if (name !== HEAD && name !== EMBEDDING) tensors.set(name, info);
+  }
+  return { tensors, storedName: (name: string) => (name === EMBEDDING || name === HEAD ? source : name) };
+}
+
+/** One file: its digest, as the hub shows it. Several: the digest of the lines that `sha256sum` prints for them, sorted by name. */
+async function sha256OfWeights(sources: readonly ByteSource[]): Promise<string> {
+  const digests: string[] = [];
+  for (const source of sources) digests.push(await sha256OfSource(source));
+  if (sources.length === 1) return digests[0] as string;
+  const lines = sources.map((source, i) => ({ name: source.name, digest: digests[i] as string }));
+  lines.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return sha256OfText(lines.map(({ name, digest }) => `${digest}  ${name}\n`).join(''));
+}
