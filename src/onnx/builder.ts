@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { elementCount } from './data-types.ts';
 import type { Attribute, DataType, Dimension, Graph, Initializer, Node, ValueInfo } from './graph.ts';
 
 /** ONNX operator set that Espalier emits; `com.microsoft` is ONNX Runtime's own set. */
@@ -49,9 +50,11 @@ export class GraphBuilder {
     return name;
   }
 
-  /** A constant from numbers; equal constants share one initializer. Default type float32. */
+  /** A constant from numbers; equal constants share one initializer. Default type float32. Throws UsageError when shape or type do not fit the values. */
   constant(values: readonly number[], shape: readonly number[] = values.length === 1 ? [] : [values.length], dataType: DataType = 'float32'): string {
-    const key = `${dataType}[${shape.join(',')}]${values.join(',')}`;
+    if (elementCount(shape) !== values.length)
+      throw new UsageError(`A constant of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, but ${values.length} are given.`);
+    const key = `${dataType}[${shape.join(',')}]${values.map((value) => (Object.is(value, -0) ? '-0' : value)).join(',')}`;
     const known = this.#constants.get(key);
     if (known) return known;
     const name = this.unique('constant');
@@ -141,8 +144,23 @@ function toAttribute(value: AttributeInput): Attribute {
   return 'kind' in value ? value : { kind: 'ints', value };
 }
 
-/** Little-endian bytes of `values` in `dataType` (float16 by the platform's rounding is not offered: encode it in checkpoint/half.ts). */
+/** Lowest and highest element of the integer types; int64 as far as a number is exact. */
+const INTEGER_RANGES: Readonly<Partial<Record<DataType, readonly [number, number]>>> = {
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int8: [-128, 127],
+  uint8: [0, 255],
+  bool: [0, 1],
+};
+
+/**
+ * Little-endian bytes of `values` in `dataType`. Throws UsageError for a value that an integer type cannot hold, and for float16, which is
+ * not offered here: encode it where checkpoints are read, or use float32 and a Cast.
+ */
 export function encode(values: readonly number[], dataType: DataType): Uint8Array {
+  const range = INTEGER_RANGES[dataType];
+  const bad = range && values.find((value) => !Number.isInteger(value) || value < range[0] || value > range[1]);
+  if (range && bad !== undefined) throw new UsageError(`${bad} is no ${dataType}; write whole numbers from ${range[0]} to ${range[1]}.`);
   switch (dataType) {
     case 'float32':
       return new Uint8Array(Float32Array.from(values).buffer);
@@ -157,7 +175,7 @@ export function encode(values: readonly number[], dataType: DataType): Uint8Arra
     case 'uint8':
     case 'bool':
       return Uint8Array.from(values);
-    default:
-      throw new UsageError(`Constants of type ${dataType} cannot be written from numbers; use float32 and a Cast.`);
+    case 'float16':
+      throw new UsageError('Constants of type float16 cannot be written from numbers; use float32 and a Cast.');
   }
 }
