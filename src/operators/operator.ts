@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { DataType, Node } from '../onnx/graph.ts';
 
-/** A value at concrete sizes. `constant` holds the elements of small integer tensors (shapes, axes) where they are known. */
+/** A value at concrete sizes. `constant` holds the elements of small tensors (shapes, axes, scalars) where they are known. */
 export interface ConcreteType {
   readonly dataType: DataType;
   readonly shape: readonly number[];
@@ -14,6 +14,8 @@ export interface GradientContext {
   readonly builder: GraphBuilder;
   readonly inputTypes: readonly (ConcreteType | undefined)[];
   readonly outputTypes: readonly ConcreteType[];
+  /** Per input and axis the size where it does not depend on a symbolic dimension; undefined where it does. */
+  readonly knownInputSizes: readonly (readonly (number | undefined)[] | undefined)[];
   /** Gradients of the loss with respect to each output; undefined where the output does not reach the loss. */
   readonly outputGradients: readonly (string | undefined)[];
   /** Whether the gradient of input i is wanted; a rule may skip work for the others. */

@@ -1,0 +1,37 @@
+import { intAttribute } from './attributes.ts';
+import { operand, scalar, singleOutput } from './gradients.ts';
+import type { Operator } from './operator.ts';
+import { frontAxis, inputType, range, typed } from './shapes.ts';
+
+/** Slices of one axis picked by integer indices (embedding lookup). The gradient adds rows where indices repeat. */
+export const gather: Operator = {
+  type: 'Gather',
+  domain: '',
+  infer(node, inputs) {
+    const data = inputType(node, inputs, 0);
+    const indices = inputType(node, inputs, 1);
+    const axis = frontAxis(node, intAttribute(node, 'axis', 0), data.shape.length);
+    const known = data.shape.length === 1 ? data.constant && indices.constant?.map((index) => data.constant?.at(index) ?? 0) : undefined;
+    return [typed(data.dataType, [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)], known)];
+  },
+  gradient(context) {
+    const { builder, dy, yType } = singleOutput(context);
+    const data = operand(context, 0);
+    const indices = operand(context, 1);
+    const rank = data.type.shape.length;
+    const axis = frontAxis(context.node, intAttribute(context.node, 'axis', 0), rank);
+    const picked = indices.type.shape.length;
+    // The picked axis is moved to the front, where ScatterND adds.
+    const front = [axis, ...range(rank).filter((other) => other !== axis)];
+    const frontOut = [...range(picked).map((index) => axis + index), ...range(yType.shape.length).filter((other) => other < axis || other >= axis + picked)];
+    const shape = builder.add('Shape', [data.name]);
+    const target = axis === 0 ? shape : builder.add('Gather', [shape, builder.integers(front)]);
+    const zeros = builder.add('Expand', [scalar(builder, 0, yType.dataType), target]);
+    const rows = axis === 0 ? dy : builder.add('Transpose', [dy], { perm: frontOut });
+    const places = builder.add('Unsqueeze', [indices.name, builder.integers([picked])]);
+    const sum = builder.add('ScatterND', [zeros, places, rows], { reduction: 'add' });
+    const back = range(rank).map((position) => front.indexOf(position));
+    return [axis === 0 ? sum : builder.add('Transpose', [sum], { perm: back }), undefined];
+  },
+  cost: () => 0,
+};

@@ -1,0 +1,93 @@
+import { MismatchError } from '../errors.ts';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import type { Node } from '../onnx/graph.ts';
+import { nameOf } from './attributes.ts';
+import { operand, singleOutput, sizeOfAxis, sumTo } from './gradients.ts';
+import type { ConcreteType, GradientContext, Operator } from './operator.ts';
+import { broadcastShapes, elementCount, inputType, range, requireSameType, show, sizeAt, typed } from './shapes.ts';
+
+/** Matrix product over the last two axes with broadcasting batch axes; a vector counts as a row on the left, a column on the right. */
+export const matmul: Operator = {
+  type: 'MatMul',
+  domain: '',
+  infer(node, inputs) {
+    const a = inputType(node, inputs, 0);
+    const b = inputType(node, inputs, 1);
+    requireSameType(node, a, b);
+    const left = asMatrices(node, a, 'left');
+    const right = asMatrices(node, b, 'right');
+    const inner = sizeAt(left, left.length - 1);
+    const innerB = sizeAt(right, right.length - 2);
+    if (inner !== innerB)
+      throw new MismatchError(`${nameOf(node)}: ${show(a.shape)} contracts ${inner} and ${show(b.shape)} contracts ${innerB}; they must be equal.`);
+    const shape = broadcastShapes(node, [left.slice(0, -2), right.slice(0, -2)]);
+    if (a.shape.length > 1) shape.push(sizeAt(left, left.length - 2));
+    if (b.shape.length > 1) shape.push(sizeAt(right, right.length - 1));
+    return [typed(a.dataType, shape)];
+  },
+  gradient(context) {
+    const a = operand(context, 0);
+    const b = operand(context, 1);
+    if (a.type.shape.length > 2 && b.type.shape.length === 2) return sharedMatrixGradient(context);
+    return batchedGradient(context);
+  },
+  cost(node, inputs, [y]) {
+    const { shape } = inputType(node, inputs, 0);
+    return 2 * elementCount(y?.shape ?? []) * sizeAt(shape, shape.length - 1);
+  },
+};
+
+function asMatrices(node: Node, type: ConcreteType, side: 'left' | 'right'): readonly number[] {
+  if (type.shape.length === 0) throw new MismatchError(`${nameOf(node)}: a scalar has no axis to contract; use Mul.`);
+  if (type.shape.length > 1) return type.shape;
+  return side === 'left' ? [1, ...type.shape] : [...type.shape, 1];
+}
+
+/** X [..., in] times W [in, out]: rows are flattened, so dW is one Gemm and no batch of partial weight gradients exists. */
+function sharedMatrixGradient(context: GradientContext): (string | undefined)[] {
+  const { builder, dy, yType } = singleOutput(context);
+  const x = operand(context, 0);
+  const w = operand(context, 1);
+  const rank = x.type.shape.length;
+  const rows = (value: string, width: string) => builder.add('Reshape', [value, builder.add('Concat', [builder.integers([-1]), width], { axis: 0 })]);
+  const dx = () => builder.add('MatMul', [dy, transposeMatrices(builder, w.name, 2)]);
+  const dw = () => {
+    const inner = sizeOfAxis(context, 0, rank - 1);
+    const outer =
+      context.knownInputSizes[1]?.[1] === undefined ? builder.add('Shape', [w.name], { start: 1, end: 2 }) : builder.integers([sizeAt(yType.shape, rank - 1)]);
+    return builder.add('Gemm', [rows(x.name, inner), rows(dy, outer)], { transA: 1 });
+  };
+  return [context.wanted[0] ? dx() : undefined, context.wanted[1] ? dw() : undefined];
+}
+
+function batchedGradient(context: GradientContext): (string | undefined)[] {
+  const { builder, dy, yType } = singleOutput(context);
+  const a = operand(context, 0);
+  const b = operand(context, 1);
+  const vectorA = a.type.shape.length === 1;
+  const vectorB = b.type.shape.length === 1;
+  const aShape = asMatrices(context.node, a.type, 'left');
+  const bShape = asMatrices(context.node, b.type, 'right');
+  const batch = yType.shape.slice(0, yType.shape.length - (vectorA ? 0 : 1) - (vectorB ? 0 : 1));
+  // Vectors become matrices, the gradient of the output likewise.
+  const left = vectorA ? builder.add('Unsqueeze', [a.name, builder.integers([0])]) : a.name;
+  const right = vectorB ? builder.add('Unsqueeze', [b.name, builder.integers([1])]) : b.name;
+  const withRow = vectorA ? builder.add('Unsqueeze', [dy, builder.integers([batch.length])]) : dy;
+  const slope = vectorB ? builder.add('Unsqueeze', [withRow, builder.integers([batch.length + 1])]) : withRow;
+  const da = () => {
+    const full = builder.add('MatMul', [slope, transposeMatrices(builder, right, bShape.length)]);
+    const sum = sumTo(builder, full, [...batch, ...aShape.slice(-2)], aShape);
+    return vectorA ? builder.add('Squeeze', [sum, builder.integers([0])]) : sum;
+  };
+  const db = () => {
+    const full = builder.add('MatMul', [transposeMatrices(builder, left, aShape.length), slope]);
+    const sum = sumTo(builder, full, [...batch, ...bShape.slice(-2)], bShape);
+    return vectorB ? builder.add('Squeeze', [sum, builder.integers([1])]) : sum;
+  };
+  return [context.wanted[0] ? da() : undefined, context.wanted[1] ? db() : undefined];
+}
+
+/** Swaps the last two axes. The transpose of a transpose is folded away by passes/simplify.ts. */
+function transposeMatrices(builder: GraphBuilder, value: string, rank: number): string {
+  return builder.add('Transpose', [value], { perm: [...range(rank - 2), rank - 1, rank - 2] });
+}

@@ -1,0 +1,85 @@
+import { UnsupportedError } from '../errors.ts';
+import type { Node } from '../onnx/graph.ts';
+import { nameOf } from './attributes.ts';
+import { operand, scalar, singleOutput } from './gradients.ts';
+import type { GradientContext, Operator } from './operator.ts';
+import { frontAxis, type InputTypes, inputType, knownElements, range, sizeAt, typed } from './shapes.ts';
+
+/** The part of one axis that a Slice takes, in run-independent form too: `start` may count from the end. */
+export interface SlicedAxis {
+  readonly axis: number;
+  /** First index, step and number of indices at the concrete sizes. */
+  readonly first: number;
+  readonly step: number;
+  readonly count: number;
+  /** As given: negative counts from the end. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Part of a tensor by starts, ends, axes and steps. Differentiable for steps of 1. */
+export const slice: Operator = {
+  type: 'Slice',
+  domain: '',
+  infer(node, inputs) {
+    const x = inputType(node, inputs, 0);
+    const cuts = slicedAxes(node, inputs);
+    const shape = x.shape.map((size, axis) => cuts.find((cut) => cut.axis === axis)?.count ?? size);
+    const [cut] = cuts;
+    const known = x.shape.length === 1 && cut ? range(cut.count).map((index) => x.constant?.[cut.first + index * cut.step] ?? 0) : undefined;
+    return [typed(x.dataType, shape, x.constant ? known : undefined)];
+  },
+  gradient(context) {
+    const { builder, dy, yType } = singleOutput(context);
+    const rank = yType.shape.length;
+    const cuts = slicedAxes(context.node, context.inputTypes);
+    const before = range(rank).map((axis) => padding(context, cuts, axis, 'before'));
+    const after = range(rank).map((axis) => padding(context, cuts, axis, 'after'));
+    const pads = builder.add('Concat', [...before, ...after], { axis: 0 });
+    return [builder.add('Pad', [dy, pads, scalar(builder, 0, yType.dataType)]), undefined];
+  },
+  cost: () => 0,
+};
+
+/** What each sliced axis loses before and after the slice, as a one-element int64 value; valid at any size. */
+function padding(context: GradientContext, cuts: readonly SlicedAxis[], axis: number, side: 'before' | 'after'): string {
+  const { builder, node } = context;
+  const cut = cuts.find((candidate) => candidate.axis === axis);
+  if (!cut) return builder.integers([0]);
+  if (cut.step !== 1)
+    throw new UnsupportedError(`${nameOf(node)}: the gradient of a slice with step ${cut.step} is not supported; steps of 1 are. Use Gather.`);
+  const size = sizeAt(operand(context, 0).type.shape, axis);
+  const known = context.knownInputSizes[0]?.[axis];
+  const fixedBefore = cut.start >= 0 || known !== undefined ? cut.first : undefined;
+  const fixedAfter = cut.end < 0 || cut.end >= size || known !== undefined ? size - cut.first - cut.count : undefined;
+  const fixed = side === 'before' ? fixedBefore : fixedAfter;
+  if (fixed !== undefined) return builder.integers([fixed]);
+  const other = side === 'before' ? fixedAfter : fixedBefore;
+  if (other === undefined)
+    throw new UnsupportedError(
+      `${nameOf(node)}: start ${cut.start} counts from the end and end ${cut.end} from the front of an axis of unknown size; count both the same way.`,
+    );
+  const sizeOf = (value: string) => builder.add('Shape', [value], { start: axis, end: axis + 1 });
+  const lost = builder.add('Sub', [sizeOf(operand(context, 0).name), sizeOf(node.outputs[0] ?? '')]);
+  return builder.add('Sub', [lost, builder.integers([other])]);
+}
+
+/** The cuts of a Slice node, by ONNX's clamping rules. */
+export function slicedAxes(node: Node, inputs: InputTypes): readonly SlicedAxis[] {
+  const { shape } = inputType(node, inputs, 0);
+  const starts = knownElements(node, inputs, 1, 'starts');
+  const ends = knownElements(node, inputs, 2, 'ends');
+  const axes = inputs[3] ? knownElements(node, inputs, 3, 'axes') : range(starts.length);
+  const steps = inputs[4] ? knownElements(node, inputs, 4, 'steps') : starts.map(() => 1);
+  return axes.map((given, index) => {
+    const axis = frontAxis(node, given, shape.length);
+    const size = sizeAt(shape, axis);
+    const step = steps[index] ?? 1;
+    const start = starts[index] ?? 0;
+    const end = ends[index] ?? size;
+    const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value < 0 ? value + size : value, low), high);
+    const first = step > 0 ? clamp(start, 0, size) : clamp(start, 0, size - 1);
+    const last = step > 0 ? clamp(end, 0, size) : clamp(end, -1, size - 1);
+    return { axis, first, step, count: Math.max(0, Math.ceil((last - first) / step)), start, end };
+  });
+}
