@@ -1,0 +1,38 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Architecture, WeightBinding } from './architecture.ts';
+import { architectureFor } from './index.ts';
+import { checkWeight } from './weights.ts';
+
+/** A checkpoint with the architecture that reads it: what every stage of pruning works on. */
+export interface Model {
+  readonly checkpoint: Checkpoint;
+  readonly architecture: Architecture;
+}
+
+/** Chooses the architecture and checks that every weight is there in the right shape, so that a broken file is refused before any work. */
+export function modelOf(checkpoint: Checkpoint): Model {
+  const architecture = architectureFor(checkpoint);
+  for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
+  return { checkpoint, architecture };
+}
+
+/** Every weight of a model; tied tensors appear once per program that reads them. */
+export function allBindings(architecture: Architecture): WeightBinding[] {
+  const blocks = architecture.config.layerWidths.flatMap(({ keyValueHeads }, layer) => (keyValueHeads === 0 ? [] : architecture.blockWeights(layer)));
+  return [...architecture.embedWeights(), ...blocks, ...architecture.headWeights()];
+}
+
+/** Parameters of the model (tied tensors once) and of its prunable-plus-norm blocks. */
+export function countParameters({ checkpoint, architecture }: Model): { readonly parameters: number; readonly blockParameters: number } {
+  const size = (binding: WeightBinding) =>
+    binding.optional && !checkpoint.tensors.has(binding.tensor) ? 0 : binding.shape.reduce((product, extent) => product * extent, 1);
+  const unique = new Map(allBindings(architecture).map((binding) => [`${binding.tensor}:${binding.rows?.start ?? 0}`, size(binding)]));
+  const blockTensors = new Set(architecture.config.layerWidths.flatMap((_, layer) => architecture.blockWeights(layer).map(({ tensor }) => tensor)));
+  let parameters = 0;
+  let blockParameters = 0;
+  for (const [key, count] of unique) {
+    parameters += count;
+    if (blockTensors.has(key.slice(0, key.lastIndexOf(':')))) blockParameters += count;
+  }
+  return { parameters, blockParameters };
+}

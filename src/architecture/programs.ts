@@ -1,0 +1,155 @@
+import { MissingError } from '../errors.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { differentiate } from '../passes/differentiate.ts';
+import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runtime.ts';
+import type { Architecture } from './architecture.ts';
+import { HEAD_CONSTANTS } from './ends.ts';
+import { rotaryTables } from './rope.ts';
+import type { DeviceWeights } from './weights.ts';
+
+/** Attention to a later position is suppressed by this much; finite, so that no row can become NaN, and beyond any score in float32. */
+const MASKED = -1e9;
+
+/** Inputs of a block that depend only on the number of tokens. */
+export interface Positions extends Disposable {
+  readonly cosine: DeviceTensor;
+  readonly sine: DeviceTensor;
+  readonly mask: DeviceTensor;
+}
+
+/** Example sizes for analysis: distinct, so that no two symbols are mistaken for each other. */
+export function exampleBindings(architecture: Architecture): Record<string, number> {
+  const { headDimension, queryHeads, keyValueHeads } = architecture.config;
+  const heads = 3;
+  const keyChannels = heads * headDimension;
+  return { batch: 2, tokens: 5, rows: 7, neurons: 11, keyChannels, queryChannels: keyChannels * (queryHeads / keyValueHeads) };
+}
+
+/**
+ * The compiled programs of one architecture on one runtime. Each is compiled at first use, once: the same session serves every layer
+ * and every pruned width (DESIGN.md section 1.3).
+ */
+export class Programs implements Disposable {
+  readonly runtime: Runtime;
+  readonly architecture: Architecture;
+  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #positions = new Map<number, Positions>();
+
+  constructor(runtime: Runtime, architecture: Architecture) {
+    this.runtime = runtime;
+    this.architecture = architecture;
+  }
+
+  /** A session by name, compiled from `emit()` the first time. */
+  session(name: string, emit: () => Graph): Promise<Session> {
+    let session = this.#sessions.get(name);
+    if (!session) {
+      session = this.runtime.createSession(emit(), { label: name });
+      this.#sessions.set(name, session);
+      session.catch(() => this.#sessions.delete(name));
+    }
+    return session;
+  }
+
+  /** Token ids, one equally long window per row -> hidden [windows, tokens, hiddenSize]. */
+  async embed(weights: DeviceWeights, windows: readonly ArrayLike<number>[]): Promise<DeviceTensor> {
+    const session = await this.session('embed', () => this.architecture.embed());
+    const tokens = windows[0]?.length ?? 0;
+    const ids = new BigInt64Array(windows.length * tokens);
+    windows.forEach((window, row) => {
+      for (let token = 0; token < tokens; token++) ids[row * tokens + token] = BigInt(window[token] ?? 0);
+    });
+    using tokenIds = this.runtime.upload({ dataType: 'int64', shape: [windows.length, tokens], data: ids });
+    return only(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
+  }
+
+  /** One block: hidden [batch, tokens, hiddenSize] -> the same shape. */
+  async block(weights: DeviceWeights, hidden: DeviceTensor): Promise<DeviceTensor> {
+    const session = await this.session('block', () => this.architecture.block());
+    const { cosine, sine, mask } = this.positions(hidden.shape[1] ?? 0);
+    return only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
+  }
+
+  /** Losses [rows] in nats of hidden rows against targets. */
+  async losses(weights: DeviceWeights, hidden: HostTensor, targets: BigInt64Array): Promise<Float32Array> {
+    const session = await this.session('head', () => this.architecture.head());
+    using rows = this.runtime.upload(hidden);
+    using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
+    using losses = only(await session.run({ ...weights.tensors, hidden: rows, targets: ids }, { outputs: ['losses'] }), 'losses');
+    return (await this.runtime.read(losses)).data as Float32Array;
+  }
+
+  /** Logits [rows, vocabulary] of hidden rows. */
+  async logits(weights: DeviceWeights, hidden: HostTensor): Promise<Float32Array> {
+    const session = await this.session('head', () => this.architecture.head());
+    const rows = hidden.shape[0] ?? 0;
+    using input = this.runtime.upload(hidden);
+    using targets = this.runtime.upload({ dataType: 'int64', shape: [rows], data: new BigInt64Array(rows) });
+    using logits = only(await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }), 'logits');
+    return (await this.runtime.read(logits)).data as Float32Array;
+  }
+
+  /** Losses [rows], and the gradient of sum(losses * seeds) with respect to the hidden rows. */
+  async lossGradient(
+    weights: DeviceWeights,
+    hidden: HostTensor,
+    targets: BigInt64Array,
+    seeds: Float32Array,
+  ): Promise<{ losses: Float32Array; gradient: Float32Array }> {
+    const session = await this.session('head gradient', () =>
+      differentiate(this.architecture.head(), {
+        seeds: { losses: 'seed' },
+        wrt: ['hidden'],
+        taps: ['losses'],
+        constants: [...HEAD_CONSTANTS],
+        bindings: exampleBindings(this.architecture),
+      }),
+    );
+    using rows = this.runtime.upload(hidden);
+    using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
+    using seed = this.runtime.upload({ dataType: 'float32', shape: [seeds.length], data: seeds });
+    const outputs = await session.run({ ...weights.tensors, hidden: rows, targets: ids, seed });
+    using losses = only(outputs, 'losses');
+    using gradient = only(outputs, 'gradient/hidden');
+    return { losses: (await this.runtime.read(losses)).data as Float32Array, gradient: (await this.runtime.read(gradient)).data as Float32Array };
+  }
+
+  /** Rotary tables and causal mask for windows of `tokens`; kept and owned by the programs. */
+  positions(tokens: number): Positions {
+    const known = this.#positions.get(tokens);
+    if (known) return known;
+    const { cosine, sine } = rotaryTables(this.architecture.config.ropeInverseFrequencies, tokens);
+    const half = this.architecture.config.headDimension / 2;
+    const mask = new Float32Array(tokens * tokens);
+    for (let row = 0; row < tokens; row++) mask.fill(MASKED, row * tokens + row + 1, (row + 1) * tokens);
+    const upload = (data: Float32Array, columns: number) => this.runtime.upload({ dataType: 'float32', shape: [tokens, columns], data });
+    const tensors = [upload(cosine, half), upload(sine, half), upload(mask, tokens)] as const;
+    const positions: Positions = {
+      cosine: tensors[0],
+      sine: tensors[1],
+      mask: tensors[2],
+      [Symbol.dispose]: () => {
+        for (const tensor of tensors) tensor.dispose();
+      },
+    };
+    this.#positions.set(tokens, positions);
+    return positions;
+  }
+
+  dispose(): void {
+    for (const positions of this.#positions.values()) positions[Symbol.dispose]();
+    this.#positions.clear();
+    for (const session of this.#sessions.values()) void session.then((ready) => ready.dispose());
+    this.#sessions.clear();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** The named output of a run. */
+export function only(outputs: Record<string, DeviceTensor>, name: string): DeviceTensor {
+  const tensor = outputs[name];
+  if (!tensor) throw new MissingError(`The program gave no output ${name}; it has ${Object.keys(outputs).join(', ')}.`);
+  return tensor;
+}

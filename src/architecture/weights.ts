@@ -1,0 +1,59 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { MismatchError, MissingError } from '../errors.ts';
+import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
+import type { WeightBinding } from './architecture.ts';
+
+/** Weights of one program in host memory, by graph input. */
+export type HostWeights = Readonly<Record<string, HostTensor>>;
+
+/** Weights of one program on the device; disposing frees all of them. */
+export class DeviceWeights implements Disposable {
+  readonly tensors: Readonly<Record<string, DeviceTensor>>;
+  constructor(tensors: Readonly<Record<string, DeviceTensor>>) {
+    this.tensors = tensors;
+  }
+  dispose(): void {
+    for (const tensor of Object.values(this.tensors)) tensor.dispose();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const elements = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
+
+/** Reads the weights of one program. Throws MissingError and MismatchError naming tensor, shape found and shape expected. */
+export async function readWeights(checkpoint: Checkpoint, bindings: readonly WeightBinding[]): Promise<HostWeights> {
+  const entries = await Promise.all(bindings.map(async (binding) => [binding.input, await readWeight(checkpoint, binding)] as const));
+  return Object.fromEntries(entries);
+}
+
+async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promise<HostTensor> {
+  const { tensor, shape, rows } = binding;
+  if (binding.optional && !checkpoint.tensors.has(tensor)) return { dataType: 'float32', shape, data: new Float32Array(elements(shape)) };
+  checkWeight(checkpoint, binding);
+  return { dataType: 'float32', shape, data: await checkpoint.read(tensor, rows) };
+}
+
+/** Checks presence and shape of a bound tensor without reading it. */
+export function checkWeight(checkpoint: Checkpoint, { tensor, shape, rows, optional }: WeightBinding): void {
+  const info = checkpoint.tensors.get(tensor);
+  if (!info) {
+    if (optional) return;
+    throw new MissingError(
+      `${checkpoint.provenance.name} has no tensor ${tensor}; the file is incomplete or of another architecture than its config.json says.`,
+    );
+  }
+  const found = rows ? [rows.end - rows.start, ...info.shape.slice(1)] : info.shape;
+  const inside = !rows || rows.end <= (info.shape[0] ?? 0);
+  if (!inside || found.length !== shape.length || found.some((size, axis) => size !== shape[axis])) {
+    throw new MismatchError(
+      `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${shape.join(', ')}].`,
+    );
+  }
+}
+
+/** Copies host weights to the device. */
+export function uploadWeights(runtime: Runtime, weights: HostWeights): DeviceWeights {
+  return new DeviceWeights(Object.fromEntries(Object.entries(weights).map(([input, tensor]) => [input, runtime.upload(tensor)])));
+}

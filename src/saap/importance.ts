@@ -1,0 +1,160 @@
+import { forwardBlocks, headRows, isRemoved, nextTokenTargets, rowChunks } from '../architecture/forward.ts';
+import { only, type Programs } from '../architecture/programs.ts';
+import type { WeightStore } from '../architecture/weight-store.ts';
+import { throwIfCancelled } from '../errors.ts';
+import { checkWindows } from '../evaluate/perplexity.ts';
+import type { LongRunning } from '../progress.ts';
+import type { DeviceTensor } from '../runtime/runtime.ts';
+import { cosineGraph } from './score-graph.ts';
+import { type LayerScores, scoreLayer } from './score-layer.ts';
+import type { CoupledStructure } from './structures.ts';
+
+export interface ImportanceOptions extends LongRunning {
+  /** Groups of each layer, from discovery. */
+  readonly structuresOf: (layer: number) => readonly CoupledStructure[];
+  /** False skips the element metrics and stability: no weight gradient is computed at all. Default true. */
+  readonly elements?: boolean;
+}
+
+export interface ImportanceResult {
+  readonly layers: readonly LayerScores[];
+  /** Mean cross-entropy over all predictions of the calibration windows, in nats. */
+  readonly loss: number;
+  /** Predictions. */
+  readonly tokens: number;
+  /** Seconds of the forward pass with losses, and of everything. */
+  readonly forwardSeconds: number;
+  readonly seconds: number;
+}
+
+/**
+ * Importance of every group of a model (METHOD.md section 2), layer-streamed (DESIGN.md section 1.4): a forward pass keeps the input of
+ * every block for all windows; then, from the last layer to the first, each block is recomputed and differentiated window by window while
+ * its weights, and its accumulators, are the only ones on the device.
+ */
+export async function importance(
+  programs: Programs,
+  store: WeightStore,
+  windows: readonly ArrayLike<number>[],
+  options: ImportanceOptions,
+): Promise<ImportanceResult> {
+  const { config } = store.model.architecture;
+  const started = performance.now();
+  const tokens = checkWindows(windows, config.vocabulary);
+  const batches = windows.map((window) => [window]);
+  const inputs: (readonly DeviceTensor[])[] = [];
+  const owned = new Set<DeviceTensor>();
+  const own = (tensors: readonly DeviceTensor[]) => {
+    for (const tensor of tensors) owned.add(tensor);
+    return tensors;
+  };
+  const free = (tensors: readonly DeviceTensor[]) => {
+    for (const tensor of tensors) {
+      tensor.dispose();
+      owned.delete(tensor);
+    }
+  };
+  const units = config.layers * windows.length;
+  const report = (completed: number) => options.onProgress?.({ stage: 'scoring', completed, total: 3 * units, unit: 'windows' });
+  try {
+    const last = own(
+      await forwardBlocks(programs, store, batches, {
+        signal: options.signal,
+        onProgress: ({ completed }) => report(completed),
+        onLayer: (layer, states) => {
+          inputs[layer] = own(states);
+          return true;
+        },
+      }),
+    );
+    const { losses, gradients: seeds } = await headGradients(programs, store, windows, last, options);
+    let gradients = own(seeds);
+    const forwardSeconds = (performance.now() - started) / 1000;
+
+    const layers: LayerScores[] = [];
+    let after = last;
+    for (let layer = config.layers - 1; layer >= 0; layer--) {
+      throwIfCancelled(options.signal);
+      const before = inputs[layer];
+      if (!before || isRemoved(store, layer)) {
+        layers.unshift({ attention: {}, mlp: {} });
+        continue;
+      }
+      const depth = 1 - (await meanCosine(programs, before, after));
+      const done = (config.layers - 1 - layer) * windows.length;
+      const scored = await scoreLayer(programs, store, layer, before, gradients, {
+        ...options,
+        structures: options.structuresOf(layer),
+        onWindow: (window) => report(units + 2 * (done + window)),
+      });
+      layers.unshift(withDepth(scored.scores, depth));
+      free(gradients);
+      free(after);
+      gradients = own(scored.gradients);
+      after = before;
+    }
+    report(3 * units);
+    const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
+    return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    for (const tensor of owned) tensor.dispose();
+  }
+}
+
+function withDepth(scores: LayerScores, depth: number): LayerScores {
+  const spread = (module: LayerScores['attention']) => {
+    const groups = Object.values(module)[0]?.length ?? 0;
+    return { ...module, depth: new Float32Array(groups).fill(depth) };
+  };
+  return { attention: spread(scores.attention), mlp: spread(scores.mlp) };
+}
+
+/** Mean loss of each window, and the gradient of it with respect to the states after the last block. */
+async function headGradients(
+  programs: Programs,
+  store: WeightStore,
+  windows: readonly ArrayLike<number>[],
+  states: readonly DeviceTensor[],
+  options: LongRunning,
+): Promise<{ readonly losses: number[]; readonly gradients: DeviceTensor[] }> {
+  const gradients: DeviceTensor[] = [];
+  const losses: number[] = [];
+  try {
+    using weights = await store.lease('head');
+    for (const [index, window] of windows.entries()) {
+      throwIfCancelled(options.signal);
+      const state = states[index];
+      if (!state) continue;
+      const hidden = await programs.runtime.read(state);
+      const { targets, weights: rowWeights } = nextTokenTargets([window]);
+      const gradient = new Float32Array(hidden.data.length);
+      let loss = 0;
+      for (const { start, chunk } of rowChunks(hidden, headRows(store.model.architecture.config.vocabulary))) {
+        const [rows = 0, hiddenSize = 0] = chunk.shape;
+        const part = await programs.lossGradient(weights, chunk, targets.subarray(start, start + rows), rowWeights.subarray(start, start + rows));
+        gradient.set(part.gradient, start * hiddenSize);
+        part.losses.forEach((value, row) => {
+          loss += value * (rowWeights[start + row] ?? 0);
+        });
+      }
+      losses.push(loss);
+      gradients.push(programs.runtime.upload({ dataType: 'float32', shape: hidden.shape, data: gradient }));
+    }
+    return { losses, gradients };
+  } catch (error) {
+    for (const gradient of gradients) gradient.dispose();
+    throw error;
+  }
+}
+
+async function meanCosine(programs: Programs, before: readonly DeviceTensor[], after: readonly DeviceTensor[]): Promise<number> {
+  const session = await programs.session('block cosine', () => cosineGraph(programs.architecture.config.hiddenSize));
+  let sum = 0;
+  for (const [index, input] of before.entries()) {
+    const output = after[index];
+    if (!output) continue;
+    using cosine = only(await session.run({ before: input, after: output }), 'cosine');
+    sum += Number((await programs.runtime.read(cosine)).data[0]);
+  }
+  return sum / before.length;
+}

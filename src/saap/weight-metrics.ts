@@ -1,0 +1,85 @@
+import type { HostTensor } from '../runtime/runtime.ts';
+import { foldChannels } from './accumulators.ts';
+import type { ModuleScores } from './scores.ts';
+import type { CoupledStructure, MemberSlice } from './structures.ts';
+
+/** First and second moments of the input channels of one column member: sums over `rows` token positions. */
+export interface ChannelMoments {
+  readonly rows: number;
+  readonly sum: ArrayLike<number>;
+  readonly squares: ArrayLike<number>;
+}
+
+/** Magnitudes of a group: sum of |w| (`magnitude-l1`) and of w^2 (`magnitude-l2`) over all its weights. */
+export function magnitudeMetrics(structure: CoupledStructure, weightOf: (weight: string) => HostTensor | undefined): ModuleScores {
+  const first = new Float64Array(structure.groups);
+  const second = new Float64Array(structure.groups);
+  for (const member of structure.members) {
+    const tensor = weightOf(member.weight);
+    if (!tensor) continue;
+    const { absolute, squares } = channelNorms(tensor, member.axis);
+    foldChannels(absolute, member.groupOfChannel, first);
+    foldChannels(squares, member.groupOfChannel, second);
+  }
+  return { 'magnitude-l1': Float32Array.from(first), 'magnitude-l2': Float32Array.from(second) };
+}
+
+/**
+ * Metrics of the output projections' columns (METHOD.md section 2): `wanda` = mean over rows of |W| times the root mean square of the input
+ * channel, summed over a group's columns (Wanda-sp); `flap` = population variance of the input channel times the squared column norm,
+ * averaged over a group's columns (FLAP, before standardisation).
+ */
+export function activationMetrics(
+  structure: CoupledStructure,
+  weightOf: (weight: string) => HostTensor | undefined,
+  momentsOf: (weight: string) => ChannelMoments | undefined,
+): ModuleScores {
+  const wanda = new Float64Array(structure.groups);
+  const flap = new Float64Array(structure.groups);
+  const channels = new Float64Array(structure.groups);
+  for (const member of structure.members) {
+    const tensor = weightOf(member.weight);
+    const moments = momentsOf(member.weight);
+    if (!tensor || !moments) continue;
+    const { absolute, squares } = channelNorms(tensor, member.axis);
+    const outputs = tensor.shape[0] ?? 1;
+    const scaled = (value: (channel: number) => number) => Float64Array.from(member.groupOfChannel, (_, channel) => value(channel));
+    const meanSquare = (channel: number) => (moments.squares[channel] ?? 0) / moments.rows;
+    const mean = (channel: number) => (moments.sum[channel] ?? 0) / moments.rows;
+    foldChannels(
+      scaled((channel) => ((absolute[channel] ?? 0) / outputs) * Math.sqrt(meanSquare(channel))),
+      member.groupOfChannel,
+      wanda,
+    );
+    foldChannels(
+      scaled((channel) => Math.max(0, meanSquare(channel) - mean(channel) ** 2) * (squares[channel] ?? 0)),
+      member.groupOfChannel,
+      flap,
+    );
+    foldChannels(
+      scaled(() => 1),
+      member.groupOfChannel,
+      channels,
+    );
+  }
+  return { wanda: Float32Array.from(wanda), flap: Float32Array.from(flap, (value, group) => value / Math.max(1, channels[group] ?? 1)) };
+}
+
+/** Sums of |w| and w^2 per index of `axis`. */
+function channelNorms(tensor: HostTensor, axis: MemberSlice['axis']): { readonly absolute: Float64Array; readonly squares: Float64Array } {
+  const data = tensor.data as Float32Array;
+  const rows = tensor.shape[0] ?? 1;
+  const columns = data.length / rows;
+  const size = axis === 0 ? rows : columns;
+  const absolute = new Float64Array(size);
+  const squares = new Float64Array(size);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const value = data[row * columns + column] ?? 0;
+      const channel = axis === 0 ? row : column;
+      absolute[channel] = (absolute[channel] ?? 0) + Math.abs(value);
+      squares[channel] = (squares[channel] ?? 0) + value * value;
+    }
+  }
+  return { absolute, squares };
+}

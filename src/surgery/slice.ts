@@ -1,0 +1,146 @@
+import type { Architecture } from '../architecture/architecture.ts';
+import { architectureFor } from '../architecture/index.ts';
+import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
+import { MismatchError, MissingError } from '../errors.ts';
+import type { CoupledStructure } from '../saap/structures.ts';
+import type { LayerPlan } from './plan.ts';
+
+/** Which channels of which axes of one tensor stay. */
+interface TensorCut {
+  readonly shape: readonly number[];
+  /** Kept indices per cut axis, ascending. */
+  readonly axes: ReadonlyMap<number, Int32Array>;
+}
+
+/**
+ * A view of a checkpoint with only the planned groups (METHOD.md section 1): q rows, k and v rows and o columns of the kept key/value heads,
+ * gate and up rows and down columns of the kept neurons. Nothing is copied until a tensor is read. `structuresOf(layer)` is discovery's result.
+ * The config carries the widths under `espalier.layers`; a layer that keeps nothing is removed as a whole.
+ * Throws MismatchError when the plan does not fit the model.
+ */
+export function slicedCheckpoint(checkpoint: Checkpoint, plan: readonly LayerPlan[], structuresOf: (layer: number) => readonly CoupledStructure[]): Checkpoint {
+  const architecture = architectureFor(checkpoint);
+  if (plan.length !== architecture.config.layers) {
+    throw new MismatchError(
+      `The plan has ${plan.length} layers and ${checkpoint.provenance.name} has ${architecture.config.layers}; make the plan from this model's scores.`,
+    );
+  }
+  const cuts = new Map<string, TensorCut>();
+  const removed = new Set<string>();
+  plan.forEach((layerPlan, layer) => {
+    const bindings = architecture.blockWeights(layer);
+    checkLayerPlan(layerPlan, layer, structuresOf(layer));
+    if (layerPlan.attention.length === 0 && layerPlan.mlp.length === 0) for (const { tensor } of bindings) removed.add(tensor);
+    else cutLayer(checkpoint, bindings, layerPlan, structuresOf(layer), cuts);
+  });
+  const tensors = new Map<string, TensorInfo>();
+  for (const [name, info] of checkpoint.tensors) {
+    const cut = cuts.get(name);
+    if (!removed.has(name)) tensors.set(name, cut ? { ...info, shape: cut.shape, byteLength: scaleBytes(info, cut.shape) } : info);
+  }
+  return {
+    provenance: checkpoint.provenance,
+    config: { ...checkpoint.config, espalier: { layers: plan.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })) } },
+    tensors,
+    byteLength: [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
+    file: (name) => checkpoint.file(name),
+    sha256: () => checkpoint.sha256(),
+    async read(name, rows) {
+      const info = tensors.get(name);
+      if (!info) throw new MissingError(`${checkpoint.provenance.name} has no tensor ${name} after pruning.`);
+      const cut = cuts.get(name);
+      if (!cut) return checkpoint.read(name, rows);
+      const source = checkpoint.tensors.get(name);
+      const data = gather(await checkpoint.read(name), source?.shape ?? cut.shape, cut);
+      const columns = data.length / (cut.shape[0] ?? 1);
+      return rows ? data.slice(rows.start * columns, rows.end * columns) : data;
+    },
+  };
+}
+
+function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly CoupledStructure[]): void {
+  for (const { kind, groups } of structures) {
+    const kept = plan[kind];
+    kept.forEach((group, position) => {
+      if (!Number.isInteger(group) || group < 0 || group >= groups || group <= (kept[position - 1] ?? -1)) {
+        throw new MismatchError(
+          `The plan's ${kind} groups of layer ${layer} must be ascending numbers from 0 to ${groups - 1}; found ${group} at position ${position}.`,
+        );
+      }
+    });
+  }
+  if ((plan.attention.length === 0) !== (plan.mlp.length === 0)) {
+    throw new MismatchError(
+      `The plan keeps ${plan.attention.length} attention groups and ${plan.mlp.length} neurons in layer ${layer}; keep at least one of each, or none of both to remove the layer.`,
+    );
+  }
+}
+
+function cutLayer(
+  checkpoint: Checkpoint,
+  bindings: ReturnType<Architecture['blockWeights']>,
+  plan: LayerPlan,
+  structures: readonly CoupledStructure[],
+  cuts: Map<string, TensorCut>,
+): void {
+  for (const { kind, groups, members } of structures) {
+    const kept = new Uint8Array(groups);
+    for (const group of plan[kind]) kept[group] = 1;
+    for (const member of members) {
+      const binding = bindings.find(({ input }) => input === member.weight);
+      if (!binding || (binding.optional && !checkpoint.tensors.has(binding.tensor))) continue;
+      const info = checkpoint.tensors.get(binding.tensor);
+      if (!info) throw new MissingError(`${checkpoint.provenance.name} has no tensor ${binding.tensor}, which the plan cuts.`);
+      const channels = Int32Array.from(
+        [...member.groupOfChannel.keys()].filter((channel) => {
+          const group = member.groupOfChannel[channel] ?? -1;
+          return group < 0 || kept[group] === 1;
+        }),
+        (channel) => channel + (member.axis === 0 ? (binding.rows?.start ?? 0) : 0),
+      );
+      addCut(cuts, binding, info, member.axis, channels);
+    }
+  }
+}
+
+function addCut(
+  cuts: Map<string, TensorCut>,
+  { tensor, rows }: { readonly tensor: string; readonly rows?: { readonly start: number; readonly end: number } },
+  info: TensorInfo,
+  axis: number,
+  channels: Int32Array,
+): void {
+  const known = cuts.get(tensor);
+  const axes = new Map(known?.axes);
+  const earlier = axes.get(axis);
+  if (rows && axis === 0) {
+    // Several inputs share this tensor: keep what other inputs decided about their own rows.
+    const outside = earlier ?? Int32Array.from({ length: info.shape[0] ?? 0 }, (_, row) => row);
+    const others = outside.filter((row) => row < rows.start || row >= rows.end);
+    axes.set(axis, Int32Array.from([...others, ...channels]).sort());
+  } else {
+    axes.set(axis, earlier ? earlier.filter((channel) => channels.includes(channel)) : channels);
+  }
+  cuts.set(tensor, { axes, shape: info.shape.map((size, index) => axes.get(index)?.length ?? size) });
+}
+
+/** Copies the kept rows and columns of a [rows, columns] (or [rows]) tensor. */
+function gather(data: Float32Array, shape: readonly number[], cut: TensorCut): Float32Array {
+  const columns = shape.length > 1 ? (shape[1] ?? 1) : 1;
+  const keptRows = cut.axes.get(0);
+  const keptColumns = cut.axes.get(1);
+  const rowCount = keptRows?.length ?? shape[0] ?? 0;
+  const columnCount = keptColumns?.length ?? columns;
+  const result = new Float32Array(rowCount * columnCount);
+  for (let row = 0; row < rowCount; row++) {
+    const source = (keptRows ? (keptRows[row] ?? 0) : row) * columns;
+    if (!keptColumns) result.set(data.subarray(source, source + columns), row * columnCount);
+    else for (let column = 0; column < columnCount; column++) result[row * columnCount + column] = data[source + (keptColumns[column] ?? 0)] ?? 0;
+  }
+  return result;
+}
+
+function scaleBytes(info: TensorInfo, shape: readonly number[]): number {
+  const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
+  return Math.round((info.byteLength * count(shape)) / count(info.shape));
+}
