@@ -1,0 +1,89 @@
+import { renderToStaticMarkup } from 'react-dom/server';
+import { describe, expect, it } from 'vitest';
+import { heatColours } from './heat-scale.ts';
+import { Histogram } from './histogram.tsx';
+import { histogramBins } from './histogram-bins.ts';
+import { LayerShares } from './layer-shares.tsx';
+import { HeatLegend } from './legend.tsx';
+import { normalisedScale } from './normalise.ts';
+import { RatioChart } from './ratio-chart.tsx';
+
+const values = Float32Array.from({ length: 200 }, (_, index) => 10 ** (index / 50 - 3));
+const removed = Uint8Array.from(values, (value) => (value < 0.01 ? 1 : 0));
+/** One element per line, so that a changed mark is one changed line. */
+const markup = (element: React.ReactElement) => renderToStaticMarkup(element).replaceAll('><', '>\n<');
+
+describe('charts draw plain SVG', () => {
+  it('legend', () => {
+    expect(markup(<HeatLegend scale={normalisedScale('log', [values])} colours={heatColours('light')} title="Importance" />)).toMatchSnapshot();
+  });
+
+  it('histogram with a threshold', () => {
+    const bins = histogramBins([{ values, removed }], [0.001, 10], 12);
+    expect(bins.reduce((sum, bin) => sum + bin.kept + bin.removed, 0)).toBe(200);
+    expect(bins.reduce((sum, bin) => sum + bin.removed, 0)).toBe(removed.reduce((sum, flag) => sum + flag, 0));
+    expect(markup(<Histogram bins={bins} threshold={0.01} label="Scores" width={240} height={96} />)).toMatchSnapshot();
+  });
+
+  it('layer shares', () => {
+    expect(
+      markup(
+        <LayerShares
+          shares={[
+            { attention: 0, mlp: 0.2 },
+            { attention: 0.25, mlp: 0.5 },
+          ]}
+          rowHeight={20}
+          width={100}
+        />,
+      ),
+    ).toMatchSnapshot();
+  });
+
+  it('ratio chart: measured points, estimate, dense line', () => {
+    expect(
+      markup(
+        <RatioChart
+          title="Perplexity"
+          unit="lower is better"
+          points={[
+            { ratio: 0.2, value: 12, error: 0.5 },
+            { ratio: 0.5, value: 30, error: 2 },
+          ]}
+          dense={{ ratio: 0, value: 9, error: 0.4 }}
+          estimate={[
+            { ratio: 0.2, value: 12 },
+            { ratio: 0.35, value: 18 },
+            { ratio: 0.5, value: 30 },
+          ]}
+          ratio={0.2}
+          maximumRatio={0.8}
+          logarithmic
+          format={(value) => value.toFixed(1)}
+          width={320}
+          height={200}
+          onPick={() => undefined}
+        />,
+      ),
+    ).toMatchSnapshot();
+  });
+
+  it('ratio chart: nothing measured, nothing drawn', () => {
+    const empty = markup(
+      <RatioChart
+        title="Decode"
+        unit="tokens/s"
+        points={[]}
+        dense={undefined}
+        estimate={[]}
+        ratio={0.2}
+        maximumRatio={0.8}
+        format={String}
+        width={320}
+        height={200}
+      />,
+    );
+    expect(empty).toContain('not measured yet');
+    expect(empty).not.toContain('measured-point');
+  });
+});

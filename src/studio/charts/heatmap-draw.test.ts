@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { binEdges, descendingOrder, removedShares } from './bins.ts';
+import { heatColours } from './heat-scale.ts';
+import { drawHeatmap, type HeatmapContext, heatmapPixels, removedRectangles } from './heatmap-draw.ts';
+import { heatmapLayout } from './heatmap-layout.ts';
+import { normalisedScale } from './normalise.ts';
+import { PALETTES } from './palette.ts';
+
+const LAYERS = 30;
+const NEURONS = 1536;
+const rows = Array.from({ length: LAYERS }, (_, layer) => ({
+  attention: Float32Array.from({ length: 3 }, (_unused, group) => 1 + group + layer),
+  mlp: Float32Array.from({ length: NEURONS }, (_unused, neuron) => 1 + ((neuron * 7919 + layer * 31) % NEURONS)),
+}));
+const layout = heatmapLayout(rows, 900);
+const edges = { attention: binEdges(3, 3), mlp: binEdges(NEURONS, layout.mlp.columns) };
+const orders = rows.map((row) => descendingOrder(row.mlp));
+const kept = rows.map((row) => [...row.mlp.keys()].filter((neuron) => (row.mlp[neuron] ?? 0) > 300));
+const shares = (sorted: boolean) =>
+  rows.map((_row, layer) => ({
+    attention: removedShares([0, 1], 3, undefined, edges.attention),
+    mlp: removedShares(kept[layer] ?? [], NEURONS, sorted ? orders[layer] : undefined, edges.mlp),
+  }));
+
+describe('heatmapPixels', () => {
+  it('paints one opaque pixel per cell in the colour of its value', () => {
+    const colours = heatColours('light');
+    const scale = normalisedScale('rank', [Float32Array.of(1, 2, 3)]);
+    const pixels = heatmapPixels([{ attention: Float32Array.of(1, 3), mlp: Float32Array.of() }], 'attention', 3, scale, colours);
+    expect([...pixels]).toEqual([...colours.slice(0, 3), 255, ...colours.slice(-3), 255, 0, 0, 0, 0]);
+  });
+});
+
+describe('removedRectangles', () => {
+  it('covers exactly the removed share of the area', () => {
+    for (const sorted of [true, false]) {
+      const area = removedRectangles(layout, rows, shares(sorted)).reduce((sum, { x, width, height }) => sum + (x >= layout.mlp.x ? width * height : 0), 0);
+      const whole = layout.mlp.width * (layout.rowHeight - layout.rowGap) * LAYERS;
+      const binsAreEven = 0.02;
+      expect(Math.abs(area / whole - 300 / NEURONS)).toBeLessThan(binsAreEven);
+    }
+  });
+
+  it('joins what is sorted into at most two rectangles a row', () => {
+    const inMlp = removedRectangles(layout, rows, shares(true)).filter(({ x }) => x >= layout.mlp.x);
+    expect(inMlp.length).toBeLessThanOrEqual(2 * LAYERS);
+  });
+
+  it('takes under 8 ms with the shares at 30 layers of 1,536 neurons, so that a frame has room for the plan', () => {
+    const times = Array.from({ length: 9 }, () => {
+      const start = performance.now();
+      removedRectangles(layout, rows, shares(false));
+      return performance.now() - start;
+    }).sort((a, b) => a - b);
+    expect(times[4]).toBeLessThan(8);
+  });
+});
+
+describe('drawHeatmap', () => {
+  it('draws every row of both modules, then covers what goes with wash and hatch', () => {
+    const calls: string[] = [];
+    const record =
+      (name: string) =>
+      (...values: unknown[]) => {
+        calls.push(`${name} ${values.filter((value) => typeof value === 'number').map((value) => Math.round((value as number) * 10) / 10)}`);
+      };
+    const context = {
+      clearRect: record('clear'),
+      drawImage: record('image'),
+      beginPath: record('begin'),
+      rect: record('rect'),
+      fill: () => calls.push(`fill ${context.fillStyle}`),
+      setTransform: record('transform'),
+      imageSmoothingEnabled: true,
+      fillStyle: '' as string,
+    };
+    const images = { attention: {} as CanvasImageSource, mlp: {} as CanvasImageSource, hatch: 'hatch' };
+    const small = heatmapLayout(rows.slice(0, 2), 300);
+    drawHeatmap(context as unknown as HeatmapContext, small, images, [{ x: 10, y: 0, width: 5, height: 9 }], PALETTES.light, 2);
+    expect(context.imageSmoothingEnabled).toBe(false);
+    expect(calls).toMatchInlineSnapshot(`
+      [
+        "transform 2,0,0,2,0,0",
+        "clear 0,0,300,60",
+        "image 0,0,3,1,0,0,84,28",
+        "image 0,1,3,1,0,30,84,28",
+        "image 0,0,102,1,96,0,204,28",
+        "image 0,1,102,1,96,30,204,28",
+        "begin ",
+        "rect 10,0,5,9",
+        "fill #f8e3d9",
+        "fill hatch",
+      ]
+    `);
+  });
+});

@@ -1,0 +1,41 @@
+/** Share of a layer's attention groups and neurons that a plan removes, 0 … 1. */
+export interface LayerShare {
+  readonly attention: number;
+  readonly mlp: number;
+}
+
+const TEXT = 34;
+
+/** Per-layer share removed, one row per layer at the heatmap's row height: attention above, MLP below. */
+export function LayerShares({ shares, rowHeight, width }: { readonly shares: readonly LayerShare[]; readonly rowHeight: number; readonly width: number }) {
+  const height = rowHeight * shares.length;
+  const inner = Math.max(8, width - TEXT);
+  const bar = Math.max(3, Math.floor((rowHeight - 4) / 2));
+  return (
+    <svg className="layer-shares" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={sharesLabel(shares)}>
+      {shares.map(({ attention, mlp }, layer) => {
+        const top = layer * rowHeight + (rowHeight - 2 * bar - 2) / 2;
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index.
+          <g key={layer}>
+            <rect className="bar-track" x={0} y={top} width={inner} height={2 * bar} />
+            <rect className="bar-attention" x={0} y={top} width={round(inner * attention)} height={bar} />
+            <rect className="bar-mlp" x={0} y={top + bar} width={round(inner * mlp)} height={bar} />
+            <text className="axis-text" x={width} y={layer * rowHeight + rowHeight / 2 - 1} dy="0.36em" textAnchor="end">
+              {`${Math.round(mlp * 100)}%`}
+            </text>
+          </g>
+        );
+      })}
+    </svg>
+  );
+}
+
+function sharesLabel(shares: readonly LayerShare[]): string {
+  const percent = (share: number) => `${Math.round(share * 100)}%`;
+  return `Share removed per layer, attention and MLP: ${shares.map(({ attention, mlp }, layer) => `layer ${layer}: ${percent(attention)}, ${percent(mlp)}`).join('; ')}`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

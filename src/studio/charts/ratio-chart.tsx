@@ -1,0 +1,179 @@
+import { line, scaleLinear, scaleLog } from 'd3';
+
+/** One measured value at one ratio; `error` is its half-width, in the same unit. */
+export interface RatioPoint {
+  readonly ratio: number;
+  readonly value: number;
+  readonly error: number;
+}
+
+const MARGIN = { top: 30, right: 14, bottom: 22, left: 46 };
+
+/**
+ * One quantity against the ratio: measured points with error bars, the curve of estimates between them (drawn as estimates), the dense model as a
+ * reference line, and a rule at the ratio that is chosen now. Nothing is drawn for what was not measured.
+ */
+export function RatioChart({
+  title,
+  unit,
+  points,
+  dense,
+  estimate,
+  ratio,
+  maximumRatio,
+  logarithmic = false,
+  format,
+  width,
+  height,
+  onPick,
+}: {
+  readonly title: string;
+  readonly unit: string;
+  readonly points: readonly RatioPoint[];
+  readonly dense: RatioPoint | undefined;
+  /** Estimated values between measured ones, in order of ratio. */
+  readonly estimate: readonly { readonly ratio: number; readonly value: number }[];
+  readonly ratio: number;
+  readonly maximumRatio: number;
+  readonly logarithmic?: boolean;
+  readonly format: (value: number) => string;
+  readonly width: number;
+  readonly height: number;
+  readonly onPick?: ((ratio: number) => void) | undefined;
+}) {
+  const right = Math.max(MARGIN.left + 1, width - MARGIN.right);
+  const bottom = height - MARGIN.bottom;
+  const x = scaleLinear([0, maximumRatio], [MARGIN.left, right]);
+  const everything = [...points, ...(dense ? [dense] : [])];
+  const y = valueScale(everything, logarithmic, [bottom, MARGIN.top]);
+  const path =
+    y &&
+    line<{ ratio: number; value: number }>(
+      (point) => round(x(point.ratio)),
+      (point) => round(y.scale(point.value)),
+    )(estimate);
+  const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${format(point.value)}`).join(', ');
+  return (
+    <svg
+      className="ratio-chart"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      aria-label={`${title} (${unit}) against ratio. ${summary}`}
+      role="figure"
+    >
+      <text className="chart-title" x={0} y={12}>
+        {title}
+        <tspan className="chart-unit" dx={6}>
+          {unit}
+        </tspan>
+      </text>
+      {x.ticks(Math.min(6, Math.max(2, Math.floor(width / 70)))).map((tick) => (
+        <g key={tick} transform={`translate(${round(x(tick))} ${bottom})`}>
+          <line className="axis-line" y2={4} />
+          <text className="axis-text" y={16} textAnchor="middle">{`${Math.round(tick * 100)}%`}</text>
+        </g>
+      ))}
+      <line className="axis-line" x1={MARGIN.left} x2={right} y1={bottom + 0.5} y2={bottom + 0.5} />
+      {y?.ticks.map((tick) => (
+        <g key={tick} transform={`translate(0 ${round(y.scale(tick))})`}>
+          <line className="grid-line" x1={MARGIN.left} x2={right} />
+          <text className="axis-text" x={MARGIN.left - 6} dy="0.35em" textAnchor="end">
+            {format(tick)}
+          </text>
+        </g>
+      ))}
+      <line className="ratio-rule" x1={round(x(ratio))} x2={round(x(ratio))} y1={MARGIN.top - 8} y2={bottom} />
+      {y && dense && (
+        <g>
+          <line className="dense-line" x1={MARGIN.left} x2={right} y1={round(y.scale(dense.value))} y2={round(y.scale(dense.value))} />
+          <text className="dense-text" x={right} y={round(y.scale(dense.value)) - 4} textAnchor="end">
+            {`dense ${format(dense.value)}`}
+          </text>
+        </g>
+      )}
+      {path && <path className="estimate-line" d={path} />}
+      {y &&
+        points.map((point) => (
+          <Point
+            key={point.ratio}
+            point={point}
+            x={round(x(point.ratio))}
+            scale={y.scale}
+            text={`${title} at ${Math.round(point.ratio * 100)}%: ${format(point.value)}`}
+            onPick={onPick}
+          />
+        ))}
+      {everything.length === 0 && (
+        <text className="chart-empty" x={(MARGIN.left + right) / 2} y={(MARGIN.top + bottom) / 2} textAnchor="middle">
+          not measured yet
+        </text>
+      )}
+    </svg>
+  );
+}
+
+function Point({
+  point,
+  x,
+  scale,
+  text,
+  onPick,
+}: {
+  readonly point: RatioPoint;
+  readonly x: number;
+  readonly scale: (value: number) => number;
+  readonly text: string;
+  readonly onPick: ((ratio: number) => void) | undefined;
+}) {
+  const y = round(scale(point.value));
+  const bar = point.error > 0 && (
+    <line className="error-bar" x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />
+  );
+  const marks = (
+    <>
+      {bar}
+      <circle className="measured-point" cx={x} cy={y} r={3.5} />
+      <title>{text}</title>
+    </>
+  );
+  if (!onPick) return <g>{marks}</g>;
+  const pick = () => onPick(point.ratio);
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a button element cannot stand inside an SVG.
+    <g
+      className="pickable"
+      role="button"
+      tabIndex={0}
+      aria-label={`${text}. Go to this ratio.`}
+      onClick={pick}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter' || event.key === ' ') {
+          event.preventDefault();
+          pick();
+        }
+      }}
+    >
+      <rect className="hit" x={x - 12} y={y - 12} width={24} height={24} />
+      {marks}
+    </g>
+  );
+}
+
+/** The value axis over what there is, error bars included; undefined when there is nothing. */
+function valueScale(points: readonly RatioPoint[], logarithmic: boolean, range: readonly [number, number]) {
+  if (points.length === 0) return undefined;
+  const low = Math.min(...points.map(({ value, error }) => value - error));
+  const high = Math.max(...points.map(({ value, error }) => value + error));
+  if (logarithmic) {
+    const scale = scaleLog([Math.max(low / 1.15, Number.MIN_VALUE), high * 1.15], range);
+    const ticks = scale.ticks(4);
+    return { scale, ticks: ticks.length > 6 ? ticks.filter((_, index) => index % Math.ceil(ticks.length / 5) === 0) : ticks };
+  }
+  const scale = scaleLinear([0, high * 1.15], range);
+  return { scale, ticks: scale.ticks(4) };
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
