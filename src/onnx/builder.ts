@@ -19,6 +19,7 @@ export class GraphBuilder {
   readonly #initializers = new Map<string, Initializer>();
   readonly #nodes: Node[] = [];
   readonly #values = new Set<string>();
+  readonly #nodeNames = new Set<string>();
   readonly #constants = new Map<string, string>();
   #counter = 0;
 
@@ -99,7 +100,16 @@ export class GraphBuilder {
         throw new UsageError(`Node ${node.name} (${node.operator}) reads ${input}, which no earlier node, input or initializer provides.`);
     }
     for (const output of node.outputs) if (output !== '') this.#claim(output);
-    this.#nodes.push(node);
+    const name = this.#freeNodeName(node.name);
+    this.#nodes.push(name === node.name ? node : { ...node, name });
+  }
+
+  /** ONNX wants node names to be unique; nodes taken over from another graph may share one. */
+  #freeNodeName(wanted: string): string {
+    let name = wanted;
+    for (let suffix = 1; this.#nodeNames.has(name); suffix++) name = `${wanted}~${suffix}`;
+    this.#nodeNames.add(name);
+    return name;
   }
 
   /** A value name that is not taken yet. */
