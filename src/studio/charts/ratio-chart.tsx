@@ -54,6 +54,7 @@ export function RatioChart({
     )(estimate);
   const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${format(point.value)}`).join(', ');
   return (
+    // biome-ignore lint/a11y/useSemanticElements: an SVG that holds buttons is a figure by role only.
     <svg
       className="ratio-chart"
       width={width}

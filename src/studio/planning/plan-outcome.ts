@@ -1,0 +1,60 @@
+import { EspalierError } from '../../errors.ts';
+import { makePlan } from '../../saap/make-plan.ts';
+import type { Scores } from '../../saap/scores.ts';
+import { groupTable } from '../../saap/search/group-table.ts';
+import { STORAGE_COSTS, weightBytes } from '../../saap/search/target.ts';
+import type { Plan } from '../../surgery/plan.ts';
+import type { LayerShare } from '../charts/layer-shares.tsx';
+import type { RecipeChoices } from '../state/recipe-slice.ts';
+
+/** A plan, or the sentence that says why there is none. */
+export type PlanOutcome =
+  | { readonly ok: true; readonly plan: Plan /** What planning took. */; readonly milliseconds: number }
+  | { readonly ok: false; readonly message: string };
+
+/** Plans on the spot: pure arithmetic, at most 16 ms for 30 layers of 1,536 neurons. */
+export function planOutcome(scores: Scores, recipe: RecipeChoices): PlanOutcome {
+  const start = performance.now();
+  try {
+    const plan = makePlan(scores, recipe);
+    return { ok: true, plan, milliseconds: performance.now() - start };
+  } catch (error) {
+    if (error instanceof EspalierError) return { ok: false, message: error.message };
+    throw error;
+  }
+}
+
+/** What a plan removes, counted. */
+export interface PlanSummary {
+  readonly layers: readonly LayerShare[];
+  readonly attentionRemoved: number;
+  readonly attentionGroups: number;
+  readonly neuronsRemoved: number;
+  readonly neurons: number;
+  /** Bytes of weights in the recipe's dtype. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
+/** Counts what goes per layer and over the model. */
+export function planSummary(scores: Scores, plan: Plan): PlanSummary {
+  const layers: LayerShare[] = [];
+  let [attentionRemoved, attentionGroups, neuronsRemoved, neurons] = [0, 0, 0, 0];
+  scores.groups.forEach(({ attention, mlp }, layer) => {
+    const heads = attention.groups - (plan.layers[layer]?.attention.length ?? attention.groups);
+    const cut = mlp.groups - (plan.layers[layer]?.mlp.length ?? mlp.groups);
+    layers.push({ attention: heads / attention.groups, mlp: cut / mlp.groups });
+    attentionRemoved += heads;
+    attentionGroups += attention.groups;
+    neuronsRemoved += cut;
+    neurons += mlp.groups;
+  });
+  const { parameters } = groupTable(scores.groups);
+  const cost = STORAGE_COSTS[plan.recipe.dtype ?? 'f32'];
+  const other = plan.parametersBefore - parameters;
+  return {
+    ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },
+    bytesBefore: weightBytes({ block: parameters, other }, cost),
+    bytesAfter: weightBytes({ block: plan.parametersAfter - other, other }, cost),
+  };
+}

@@ -1,0 +1,26 @@
+/** Ratios that the page measures by itself, from coarse to fine, so that the curves take shape early. */
+export const SWEEP_RATIOS = [0.2, 0.5, 0.1, 0.3, 0.4, 0.6] as const;
+
+/** One thing to measure next; ratio 0 is the dense model. */
+export interface SweepStep {
+  readonly ratio: number;
+  readonly what: 'perplexity' | 'speed';
+}
+
+/** A ratio as the key of measured results: a tenth of a percent. */
+export function ratioKey(ratio: number): number {
+  return Math.round(ratio * 1000) / 1000;
+}
+
+/**
+ * The order of measuring: first what the reader looks at (chosen ratio, then dense, each perplexity before speed), then the rest of the curves.
+ * What is measured already is left out.
+ */
+export function sweepSteps(chosen: number, measured: (step: SweepStep) => boolean): SweepStep[] {
+  const ratios = [...new Set([ratioKey(chosen), 0, ...SWEEP_RATIOS])];
+  const first = ratios.slice(0, 2).flatMap((ratio) => [{ ratio, what: 'perplexity' } as const]);
+  const speeds = ratios.slice(0, 2).map((ratio) => ({ ratio, what: 'speed' }) as const);
+  const rest = ratios.slice(2).map((ratio) => ({ ratio, what: 'perplexity' }) as const);
+  const restSpeeds = ratios.slice(2).map((ratio) => ({ ratio, what: 'speed' }) as const);
+  return [...first, ...speeds, ...rest, ...restSpeeds].filter((step) => !measured(step));
+}

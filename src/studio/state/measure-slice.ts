@@ -1,0 +1,22 @@
+import type { StateCreator } from 'zustand';
+
+/** How the page measures; every number that it shows names these. */
+export interface MeasureSlice {
+  /** Measure by itself when the reader pauses. */
+  readonly autoMeasure: boolean;
+  readonly measureWindows: number;
+  readonly measureLength: number;
+  /** Tokens decoded per repeat of a speed measurement. */
+  readonly speedTokens: number;
+  readonly speedRepeats: number;
+  setMeasure(patch: Partial<Omit<MeasureSlice, 'setMeasure'>>): void;
+}
+
+export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
+  autoMeasure: true,
+  measureWindows: 16,
+  measureLength: 128,
+  speedTokens: 32,
+  speedRepeats: 3,
+  setMeasure: (patch) => set(patch),
+});

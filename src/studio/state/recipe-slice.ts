@@ -1,0 +1,59 @@
+import type { StateCreator } from 'zustand';
+import { DEFAULT_RECIPE, type PlanOptions } from '../../saap/plan-options.ts';
+
+/** What the reader chose: a recipe without what the score file knows. */
+export type RecipeChoices = Omit<PlanOptions, 'storage'>;
+
+export const INITIAL_RECIPE: RecipeChoices = { ...DEFAULT_RECIPE, target: { kind: 'ratio', value: 0.2 }, dtype: 'f32', seed: 0 };
+
+/** Changes of the same field within this time are one step of undo: a slider drag, typing. */
+const COALESCE_MILLISECONDS = 900;
+const HISTORY = 100;
+
+export interface RecipeSlice {
+  readonly recipe: RecipeChoices;
+  readonly past: readonly RecipeChoices[];
+  readonly future: readonly RecipeChoices[];
+  readonly lastChange: { readonly field: string; readonly at: number } | undefined;
+  changeRecipe(patch: Partial<RecipeChoices>, now?: number): void;
+  setRatio(ratio: number): void;
+  toggleProtected(layer: number): void;
+  undo(): void;
+  redo(): void;
+}
+
+export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
+  recipe: INITIAL_RECIPE,
+  past: [],
+  future: [],
+  lastChange: undefined,
+  changeRecipe(patch, now = Date.now()) {
+    const { recipe, past, lastChange } = get();
+    const field = Object.keys(patch).sort().join();
+    const sameStep = lastChange !== undefined && lastChange.field === field && now - lastChange.at < COALESCE_MILLISECONDS;
+    set({
+      recipe: { ...recipe, ...patch },
+      past: sameStep ? past : [...past, recipe].slice(-HISTORY),
+      future: [],
+      lastChange: { field, at: now },
+    });
+  },
+  setRatio(ratio) {
+    get().changeRecipe({ target: { kind: 'ratio', value: ratio } });
+  },
+  toggleProtected(layer) {
+    const kept = get().recipe.protect ?? [];
+    const protect = kept.includes(layer) ? kept.filter((other) => other !== layer) : [...kept, layer].sort((a, b) => a - b);
+    get().changeRecipe({ protect });
+  },
+  undo() {
+    const { recipe, past, future } = get();
+    const previous = past.at(-1);
+    if (previous) set({ recipe: previous, past: past.slice(0, -1), future: [recipe, ...future], lastChange: undefined });
+  },
+  redo() {
+    const { recipe, past, future } = get();
+    const next = future[0];
+    if (next) set({ recipe: next, past: [...past, recipe], future: future.slice(1), lastChange: undefined });
+  },
+});

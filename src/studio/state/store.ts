@@ -1,0 +1,37 @@
+import { create } from 'zustand';
+import { createJSONStorage, persist } from 'zustand/middleware';
+import { type CalibrationSlice, createCalibrationSlice } from './calibration-slice.ts';
+import { createGenerateSlice, type GenerateSlice } from './generate-slice.ts';
+import { createMeasureSlice, type MeasureSlice } from './measure-slice.ts';
+import { createRecipeSlice, type RecipeSlice } from './recipe-slice.ts';
+import { createTasksSlice, type TasksSlice } from './tasks-slice.ts';
+import { createViewSlice, type ViewSlice } from './view-slice.ts';
+
+export type StudioState = RecipeSlice & ViewSlice & CalibrationSlice & MeasureSlice & GenerateSlice & TasksSlice;
+
+/** What a reload brings back: choices, never results and never the reader's text files. */
+function persisted(state: StudioState) {
+  const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
+  const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
+  const { speedTokens, speedRepeats, prompt, maxNewTokens, temperature, generateSeed } = state;
+  return {
+    ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
+    ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
+    ...{ speedTokens, speedRepeats, prompt, maxNewTokens, temperature, generateSeed },
+  };
+}
+
+/** The page's state: small slices of plain data. What is fetched or computed lives in the query cache. */
+export const useStudio = create<StudioState>()(
+  persist(
+    (...use) => ({
+      ...createRecipeSlice(...use),
+      ...createViewSlice(...use),
+      ...createCalibrationSlice(...use),
+      ...createMeasureSlice(...use),
+      ...createGenerateSlice(...use),
+      ...createTasksSlice(...use),
+    }),
+    { name: 'espalier-studio', version: 1, storage: createJSONStorage(() => localStorage), partialize: persisted },
+  ),
+);
