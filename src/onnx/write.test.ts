@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -7,6 +7,7 @@ import { UsageError } from '../errors.ts';
 import { encode, GraphBuilder } from './builder.ts';
 import { externalDataBytes, externalDataChunks, planExternalData } from './external-layout.ts';
 import type { Graph, Initializer } from './graph.ts';
+import { readModel } from './read.ts';
 import { writeModel } from './write.ts';
 
 const IN = 24;
@@ -80,6 +81,27 @@ describe('a written model', () => {
       await writeFile(join(folder, 'model.onnx_data'), Buffer.concat(chunks));
       await writeFile(join(folder, 'model.onnx'), writeModel(graph));
       await expectProbabilities(await InferenceSession.create(join(folder, 'model.onnx')));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('is understood alike by ONNX Runtime, which writes it anew: reading that gives the same model', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'espalier-write-'));
+    try {
+      const rewritten = join(folder, 'rewritten.onnx');
+      const options = { graphOptimizationLevel: 'disabled', optimizedModelFilePath: rewritten } as const;
+      await (await InferenceSession.create(writeModel(softmaxLayer()), options)).release();
+      const original = softmaxLayer();
+      const graph = readModel(await readFile(rewritten));
+      expect(graph.inputs).toEqual(original.inputs);
+      expect(graph.outputs).toEqual(original.outputs);
+      expect(graph.initializers).toEqual(original.initializers);
+      expect(graph.metadata).toEqual(original.metadata);
+      expect(graph.nodes.map(({ operator, inputs, outputs }) => ({ operator, inputs, outputs }))).toEqual(
+        original.nodes.map(({ operator, inputs, outputs }) => ({ operator, inputs, outputs })),
+      );
+      await expectProbabilities(await InferenceSession.create(writeModel(graph)));
     } finally {
       await rm(folder, { recursive: true });
     }
