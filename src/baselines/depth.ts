@@ -1,0 +1,20 @@
+import type { MethodRecipe } from '../saap/method.ts';
+import type { Search } from '../saap/search/search.ts';
+
+/** ShortGPT (Men et al. 2024, arXiv 2403.03853): block influence, 1 - mean cosine between a block's input and output; whole blocks go, the least influential first. */
+export const DEPTH: MethodRecipe = { name: 'depth', metric: 'depth', search: 'depth', source: 'ShortGPT: block influence, whole blocks' };
+
+/** Ranks whole blocks by the mean importance of their groups (for the metric `depth`, the block's one value). */
+export const DEPTH_SEARCH: Search = {
+  name: 'depth',
+  rank: ({ table, importance }) => {
+    const priorities = new Float64Array(table.layers);
+    const counts = new Float64Array(table.layers);
+    for (const { layer, start, end } of table.segments) {
+      for (let i = start; i < end; i++) priorities[layer] = (priorities[layer] as number) + (importance[i] as number);
+      counts[layer] = (counts[layer] as number) + end - start;
+    }
+    for (let layer = 0; layer < table.layers; layer++) priorities[layer] = (priorities[layer] as number) / Math.max(1, counts[layer] as number);
+    return { unit: 'block', priorities };
+  },
+};

@@ -1,0 +1,108 @@
+import { UsageError } from '../errors.ts';
+import type { Plan, Recipe } from '../surgery/plan.ts';
+import { fusedImportance, metricScores } from './metric.ts';
+import { type PlanOptions, readOptions } from './plan-options.ts';
+import type { Scores } from './scores.ts';
+import { type GroupTable, groupCount, type Segment } from './search/group-table.ts';
+import { ascendingOrder } from './search/order.ts';
+import { type RemovalLimits, removableCost, removalStep, removeBlocks, removeInOrder } from './search/remove.ts';
+import { roundWidths } from './search/round-widths.ts';
+import type { Search, SearchContext } from './search/search.ts';
+import { type Removal, removalFor, STORAGE_COSTS } from './search/target.ts';
+
+/** Neurons that stay in every layer by default: 64 of 1,536, and at least 8. */
+export function defaultMinimumNeurons(neurons: number): number {
+  return Math.max(8, Math.ceil(neurons / 24));
+}
+
+/**
+ * Which groups stay: fuses the scores, ranks the groups and removes them until the target is met (METHOD.md sections 3 and 4). Pure and deterministic.
+ * The reached target differs from the asked one by less than one group (by less than `roundTo` neurons where widths are rounded, by half a block where blocks go).
+ * Throws UsageError for options outside their domain and for a target out of reach, MissingError for a metric that the scores lack, MismatchError for damaged scores.
+ */
+export function makePlan(scores: Scores, options: PlanOptions): Plan {
+  const { recipe, search, table } = readOptions(scores, options);
+  const protectedLayers = new Set([...(recipe.protect ?? []), ...(search.protects?.(table.layers) ?? [])]);
+  const removal = removalFor(recipe.target, table, scores.model, options.storage ?? STORAGE_COSTS[recipe.dtype ?? 'f32']);
+  const minimums = table.segments.map((segment) => minimumGroups(segment, recipe, protectedLayers));
+  const limits: RemovalLimits = { costs: removal.costs, minimums };
+
+  const context: SearchContext = {
+    table,
+    importance: importanceOf(scores, table, recipe, search),
+    ratio: Math.min(1, removal.amount / table.segments.reduce((sum, segment, i) => sum + groupCount(segment) * (removal.costs[i] as number), 0)),
+    protectedLayers,
+    gamma: recipe.gamma,
+    balance: { attention: recipe.balance?.attention ?? 1, depth: recipe.balance?.depth ?? 0 },
+  };
+  const { unit, priorities } = search.rank(context);
+  const order = ascendingOrder(priorities);
+  if (unit === 'block') {
+    const costs = blockCosts(table, removal.costs);
+    const open = costs.filter((_, layer) => !protectedLayers.has(layer));
+    const kept = open.length === costs.length ? Math.min(...costs) : 0;
+    checkReach(sum(open) - kept, Math.max(...costs), removal, 'one block');
+    return blockPlan(scores, recipe, table, removeBlocks(order, costs, protectedLayers, removal.amount));
+  }
+  checkReach(removableCost(table, limits), removalStep(table, removal.costs), removal, 'the minimum groups of every layer');
+  const gone = removeInOrder(table, order, limits, removal.amount);
+  if (recipe.roundTo !== undefined && recipe.roundTo > 1) roundWidths(table, order, gone, recipe.roundTo, minimums);
+  return groupPlan(scores, recipe, table, gone);
+}
+
+/** Throws UsageError where less can go than is asked for, by more than half a step. */
+function checkReach(reachable: number, step: number, { amount, unit }: Removal, kept: string): void {
+  if (reachable >= amount - step / 2) return;
+  throw new UsageError(
+    `The target needs ${Math.round(amount)} ${unit} removed, but only ${Math.max(0, Math.round(reachable))} can go: protected layers and ${kept} stay. ` +
+      'Ask for less, protect fewer layers or lower the minimums.',
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+/** Fused importance [groups], times (1 + stability) to the recipe's or the search's exponent. */
+function importanceOf(scores: Scores, table: GroupTable, recipe: Recipe, search: Search): Float64Array {
+  const { metric, fusion = 'shared', fusionScope: scope = 'model', seed } = recipe;
+  const importance = fusedImportance(scores, table, { metric, fusion, scope, seed });
+  const exponent = recipe.stability ?? search.stability ?? 0;
+  if (exponent === 0) return importance;
+  const stability = metricScores(scores, table, 'stability', seed);
+  return importance.map((value, i) => value * (1 + (stability[i] as number)) ** exponent);
+}
+
+function minimumGroups(segment: Segment, recipe: Recipe, protectedLayers: ReadonlySet<number>): number {
+  const count = groupCount(segment);
+  if (protectedLayers.has(segment.layer)) return count;
+  const wanted = segment.module === 'attention' ? (recipe.minimumAttentionGroups ?? 1) : (recipe.minimumNeurons ?? defaultMinimumNeurons(count));
+  const multiple = segment.module === 'mlp' ? (recipe.roundTo ?? 1) : 1;
+  return Math.min(count, Math.ceil(wanted / multiple) * multiple);
+}
+
+function blockCosts(table: GroupTable, costs: readonly number[]): readonly number[] {
+  const blocks = new Array<number>(table.layers).fill(0);
+  for (const [index, segment] of table.segments.entries())
+    blocks[segment.layer] = (blocks[segment.layer] as number) + groupCount(segment) * (costs[index] as number);
+  return blocks;
+}
+
+function blockPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: ReadonlySet<number>): Plan {
+  const flags = new Uint8Array(table.length);
+  for (const { layer, start, end } of table.segments) if (gone.has(layer)) flags.fill(1, start, end);
+  return groupPlan(scores, recipe, table, flags);
+}
+
+function groupPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: Uint8Array): Plan {
+  let removed = 0;
+  const layers: { attention: readonly number[]; mlp: readonly number[] }[] = scores.groups.map(() => ({ attention: [], mlp: [] }));
+  for (const { layer, module, start, end, parametersPerGroup } of table.segments) {
+    const kept: number[] = [];
+    for (let i = start; i < end; i++) if (gone[i] === 0) kept.push(i - start);
+    removed += (end - start - kept.length) * parametersPerGroup;
+    (layers[layer] as { attention: readonly number[]; mlp: readonly number[] })[module] = kept;
+  }
+  const before = scores.model.parameters;
+  return { format: 'espalier-plan/1', recipe, ratio: removed / table.parameters, parametersBefore: before, parametersAfter: before - removed, layers };
+}

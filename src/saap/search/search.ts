@@ -1,0 +1,36 @@
+import type { GroupTable } from './group-table.ts';
+
+/** What a search sees. */
+export interface SearchContext {
+  readonly table: GroupTable;
+  /** Importance of every group [groups]: fused, and adjusted for stability where that was asked for. */
+  readonly importance: Float64Array;
+  /** The share of the prunable parameters that is to go, whatever the target is given in. */
+  readonly ratio: number;
+  /** Layers of which nothing is removed. */
+  readonly protectedLayers: ReadonlySet<number>;
+  /** Exponent of `tempered`; undefined: the ratio. */
+  readonly gamma: number | undefined;
+  /** Factor on the attention priorities, and tilt over depth (`tempered.ts`). */
+  readonly balance: { readonly attention: number; readonly depth: number };
+}
+
+/**
+ * In which order a search gives structures up: lowest priority first, ties in the table's order. One shared routine removes them until the target
+ * is met (`remove.ts`), so a search is a pure function and each layer's share is an outcome of the priorities.
+ */
+export type Ranking =
+  | { readonly unit: 'group' /** [groups] */; readonly priorities: Float64Array }
+  | { readonly unit: 'block' /** [layers] */; readonly priorities: Float64Array };
+
+/** One variant of adaptive structure search (METHOD.md section 4). */
+export interface Search {
+  readonly name: string;
+  rank(context: SearchContext): Ranking;
+  /** Layers that this search keeps whole, for a model of so many layers. */
+  readonly protects?: (layers: number) => readonly number[];
+  /** The exponent of (1 + stability) where the recipe gives none. */
+  readonly stability?: number;
+  /** True where `balance` has an effect. */
+  readonly balanced?: true;
+}

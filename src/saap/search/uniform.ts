@@ -1,0 +1,48 @@
+import { llmPrunerProtection } from '../../baselines/llm-pruner.ts';
+import { groupCount, segmentOfGroups } from './group-table.ts';
+import { ascendingOrder } from './order.ts';
+import type { Search, SearchContext } from './search.ts';
+
+/** The same share of every layer and module, LLM-Pruner's first and last layers kept. Where layers tie, the lowest score goes first, so attention loses its share in all. */
+export const UNIFORM: Search = { name: 'uniform', protects: llmPrunerProtection, rank: (context) => ({ unit: 'group', priorities: shares(context, false) }) };
+
+/** `uniform` with the share rounded layer by layer: with 3 attention groups a layer, a share of 0.24 takes one from each. */
+export const UNIFORM_BY_LAYER: Search = {
+  name: 'uniform-by-layer',
+  protects: llmPrunerProtection,
+  rank: (context) => ({ unit: 'group', priorities: shares(context, true) }),
+};
+
+/** The same share of every layer and module, no layer kept (Wanda-sp). */
+export const UNIFORM_ALL: Search = { name: 'uniform-all', rank: (context) => ({ unit: 'group', priorities: shares(context, false) }) };
+
+/**
+ * A priority that is the share of its layer and module gone when the group goes: (k + 1/2) / groups for the k-th lowest there. Removing in this order
+ * keeps all shares equal at every length. Whole groups cannot express every share: among the L layers with the same k, unless `rounded`, the p-th lowest score
+ * has (k + (p + 1/2) / L) / groups, so that the share holds over the model.
+ */
+function shares({ table, importance, protectedLayers }: SearchContext, rounded: boolean): Float64Array {
+  const priorities = new Float64Array(table.length);
+  const owner = segmentOfGroups(table);
+  const taken = new Uint32Array(table.segments.length);
+  // How many unprotected layers have a k-th group, and how many of those were met.
+  const layersAt = { attention: [] as number[], mlp: [] as number[] };
+  const metAt = { attention: [] as number[], mlp: [] as number[] };
+  for (const segment of table.segments) {
+    if (protectedLayers.has(segment.layer)) continue;
+    const counts = layersAt[segment.module];
+    for (let k = 0; k < groupCount(segment); k++) counts[k] = (counts[k] ?? 0) + 1;
+  }
+  for (const index of ascendingOrder(importance)) {
+    const segmentIndex = owner[index] as number;
+    const segment = table.segments[segmentIndex];
+    if (!segment || protectedLayers.has(segment.layer)) continue;
+    const k = taken[segmentIndex] as number;
+    taken[segmentIndex] = k + 1;
+    const place = metAt[segment.module][k] ?? 0;
+    metAt[segment.module][k] = place + 1;
+    const within = rounded ? 0.5 : (place + 0.5) / (layersAt[segment.module][k] ?? 1);
+    priorities[index] = (k + within) / groupCount(segment);
+  }
+  return priorities;
+}
