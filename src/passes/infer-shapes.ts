@@ -48,23 +48,36 @@ function bind(dimension: Dimension, bindings: Bindings, input: string): number {
 }
 
 /**
- * Per value and axis the size where it does not depend on a symbolic dimension, else undefined. Found by inferring twice with
- * every symbol at another size; where the graph does not allow that (symbols that depend on each other), nothing counts as known.
+ * Per value and axis the size where it does not depend on a symbolic dimension, else undefined. Found by inferring again with
+ * every symbol at another size; where symbols depend on each other (query channels are a multiple of key channels), all are doubled.
  */
 export function knownSizes(graph: Graph, bindings: Bindings, types: ReadonlyMap<string, ConcreteType>): Map<string, (number | undefined)[]> {
-  const moved = Object.fromEntries(Object.entries(bindings).map(([symbol, size], index) => [symbol, size + 1 + 2 * index]));
-  let others: ReadonlyMap<string, ConcreteType>;
-  try {
-    others = inferShapes(graph, moved);
-  } catch (error) {
-    if (!(error instanceof MismatchError)) throw error;
-    others = new Map();
-  }
+  const resize = (change: (size: number, index: number) => number) =>
+    Object.fromEntries(Object.entries(bindings).map(([symbol, size], index) => [symbol, change(size, index)]));
+  const others =
+    inferIfFitting(
+      graph,
+      resize((size, index) => size + 1 + 2 * index),
+    ) ??
+    inferIfFitting(
+      graph,
+      resize((size) => 2 * size),
+    );
   const known = new Map<string, (number | undefined)[]>();
-  for (const [name, { shape }] of types)
+  for (const [name, { shape }] of types) {
     known.set(
       name,
-      shape.map((size, axis) => (others.get(name)?.shape[axis] === size ? size : undefined)),
+      shape.map((size, axis) => (others?.get(name)?.shape[axis] === size ? size : undefined)),
     );
+  }
   return known;
+}
+
+function inferIfFitting(graph: Graph, bindings: Bindings): ReadonlyMap<string, ConcreteType> | undefined {
+  try {
+    return inferShapes(graph, bindings);
+  } catch (error) {
+    if (error instanceof MismatchError) return undefined;
+    throw error;
+  }
 }
