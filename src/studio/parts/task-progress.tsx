@@ -1,0 +1,39 @@
+import { useStudio } from '../state/store.ts';
+import type { RunningTask, TaskName } from '../state/tasks-slice.ts';
+import { formatBytes, formatCount, formatSeconds } from './format.ts';
+
+/** Progress of a long step: bar, what is done, rate, time left, cancel. Renders nothing when the step is not running. */
+export function TaskProgress({ name, label, onCancel }: { readonly name: TaskName; readonly label: string; readonly onCancel?: (() => void) | undefined }) {
+  const task = useStudio((state) => state.tasks[name]);
+  if (!task) return null;
+  const share = task.progress && task.progress.total > 0 ? task.progress.completed / task.progress.total : undefined;
+  return (
+    <div className="task" data-task={name}>
+      <progress aria-label={label} max={1} value={share} />
+      <span className="task-text">{taskText(task, label, Date.now())}</span>
+      {onCancel && (
+        <button type="button" className="quiet" onClick={onCancel}>
+          Cancel
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** "Scoring · 12 of 32 windows · 3.1/s · 7 s left". */
+export function taskText(task: RunningTask, label: string, now: number): string {
+  const { progress } = task;
+  if (!progress || progress.total === 0) return label;
+  const { stage, completed, total, unit } = progress;
+  const amount = unit === 'bytes' ? `${formatBytes(completed)} of ${formatBytes(total)}` : `${formatCount(completed)} of ${formatCount(total)} ${unit}`;
+  const seconds = (now - task.stageStartedAt) / 1000;
+  const parts = [stage, amount];
+  if (completed > 0 && seconds > 0.5 && completed < total) {
+    const rate = completed / seconds;
+    parts.push(
+      unit === 'bytes' ? `${formatBytes(rate)}/s` : `${rate < 10 ? rate.toFixed(1) : formatCount(rate)}/s`,
+      `${formatSeconds((total - completed) / rate)} left`,
+    );
+  }
+  return parts.join(' · ');
+}
