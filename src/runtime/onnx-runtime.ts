@@ -6,7 +6,7 @@ import { describeType } from './data-types.ts';
 import type { Ledger } from './ledger.ts';
 import { SerialQueue } from './queue.ts';
 import type { Backend, DeviceTensor, HostTensor, Runtime, RuntimeStatistics, Session, SessionOptions } from './runtime.ts';
-import { OnnxSession } from './session.ts';
+import { type Behaviour, OnnxSession } from './session.ts';
 import type { TensorMemory } from './tensor-memory.ts';
 
 /** What a session is compiled from, once a graph has become bytes. */
@@ -21,16 +21,20 @@ export interface RuntimeParts<Owned extends DeviceTensor> {
   readonly memory: TensorMemory<Owned>;
   readonly ledger: Ledger;
   readonly create: CreateInnerSession;
+  readonly behaviour: Behaviour;
+  /** Default: a queue of its own. */
+  readonly queue?: SerialQueue;
 }
 
 /** The `Runtime` that all backends share: one queue for session creation, runs and reads; owned sessions; counters. */
 export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   readonly backend: Backend;
   readonly description: string;
-  protected readonly queue = new SerialQueue();
+  protected readonly queue: SerialQueue;
   protected readonly memory: TensorMemory<Owned>;
   readonly #ledger: Ledger;
   readonly #create: CreateInnerSession;
+  readonly #behaviour: Behaviour;
   readonly #sessions = new Set<Session>();
   #disposed = false;
 
@@ -40,6 +44,8 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
     this.memory = parts.memory;
     this.#ledger = parts.ledger;
     this.#create = parts.create;
+    this.#behaviour = parts.behaviour;
+    this.queue = parts.queue ?? new SerialQueue();
   }
 
   async createSession(model: Graph | SerializedModel, options: SessionOptions = {}): Promise<Session> {
@@ -54,7 +60,7 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
           cause: error,
         });
       });
-    const session = new OnnxSession(inner, { memory: this.memory, queue: this.queue, ledger: this.#ledger }, label);
+    const session = new OnnxSession(inner, { memory: this.memory, queue: this.queue, ledger: this.#ledger, behaviour: this.#behaviour }, label);
     this.#sessions.add(session);
     return session;
   }
@@ -71,10 +77,12 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
 
   async read(tensor: DeviceTensor): Promise<HostTensor> {
     this.#checkLive();
-    if (!this.memory.owns(tensor))
-      throw new DeviceError(`The tensor ${describeType(tensor.dataType, tensor.shape)} was made by another runtime and cannot be read by ${this.description}.`);
-    const owned = tensor;
-    return this.queue.run(() => this.memory.read(owned));
+    const owned = this.owned(tensor);
+    return this.queue.run(async () => {
+      const copy = await this.memory.read(owned);
+      this.#behaviour.check?.(`Reading ${describeType(owned.dataType, owned.shape)}`);
+      return copy;
+    });
   }
 
   async synchronize(): Promise<void> {
@@ -87,6 +95,13 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
 
   resetPeak(): void {
     this.#ledger.resetPeak();
+  }
+
+  /** `tensor` as this runtime's own. Throws DeviceError when another runtime made it. */
+  protected owned(tensor: DeviceTensor): Owned {
+    if (!this.memory.owns(tensor))
+      throw new DeviceError(`The tensor ${describeType(tensor.dataType, tensor.shape)} was made by another runtime and cannot be used by ${this.description}.`);
+    return tensor;
   }
 
   dispose(): void {

@@ -6,11 +6,22 @@ import type { SerialQueue } from './queue.ts';
 import type { DeviceTensor, Session } from './runtime.ts';
 import type { TensorMemory } from './tensor-memory.ts';
 
+/** What differs between ONNX Runtime's packages. */
+export interface Behaviour {
+  /** Whether a tensor may be an input and an output of one run. */
+  readonly inputsAsOutputs: boolean;
+  /** Whether a session runs correctly after a run of it has failed (onnxruntime-web keeps the failed run's bindings with GPU tensors). */
+  readonly survivesFailure: boolean;
+  /** Throws when the device has reported an error that belongs to no call. */
+  readonly check?: (during: string) => void;
+}
+
 /** What a session shares with its runtime. */
 export interface SessionHost<Owned extends DeviceTensor> {
   readonly memory: TensorMemory<Owned>;
   readonly queue: SerialQueue;
   readonly ledger: Ledger;
+  readonly behaviour: Behaviour;
 }
 
 type Tensors = Readonly<Record<string, DeviceTensor>>;
@@ -23,6 +34,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
   readonly #inner: InferenceSession;
   readonly #host: SessionHost<Owned>;
   #disposed = false;
+  #failed = false;
 
   constructor(inner: InferenceSession, host: SessionHost<Owned>, label: string) {
     this.#inner = inner;
@@ -53,7 +65,9 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
   }
 
   async #runNow(feeds: Tensors, outputs: readonly string[], into: Tensors): Promise<Record<string, DeviceTensor>> {
-    const { memory, ledger } = this.#host;
+    const { memory, ledger, behaviour } = this.#host;
+    if (this.#failed) throw new DeviceError(`${this.label} cannot run again after a failed run. Create the session anew.`);
+    behaviour.check?.(`Before running ${this.label}`);
     const inputTensors: Record<string, Tensor> = {};
     for (const name of this.inputNames) inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]));
     const targets = new Map(outputs.filter((name) => into[name]).map((name) => [name, this.#owned(name, into[name])]));
@@ -63,16 +77,19 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
       fetches[name] = target ? memory.outputTarget(target) : null;
     }
     const results = await this.#inner.run(inputTensors, fetches).catch((error: unknown) => {
+      this.#failed = !behaviour.survivesFailure;
+      behaviour.check?.(`Running ${this.label}`);
       throw this.#explain(error);
     });
     ledger.ran();
-    const owned: Record<string, DeviceTensor> = {};
-    for (const name of outputs) {
-      const result = results[name] as Tensor;
-      const target = targets.get(name);
-      if (target) memory.store(result, target);
-      owned[name] = target ?? memory.adopt(result);
+    try {
+      for (const [name, target] of targets) memory.store(results[name] as Tensor, target);
+    } catch (error) {
+      for (const name of outputs) if (!targets.has(name)) memory.adopt(results[name] as Tensor).dispose();
+      throw error;
     }
+    const owned: Record<string, DeviceTensor> = {};
+    for (const name of outputs) owned[name] = targets.get(name) ?? memory.adopt(results[name] as Tensor);
     return owned;
   }
 
@@ -98,6 +115,8 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     for (const [name, tensor] of Object.entries(into)) {
       this.#checkType('output', tensor, this.#inner.outputMetadata[this.outputNames.indexOf(name)]);
       this.#owned(name, tensor);
+      if (!this.#host.behaviour.inputsAsOutputs && Object.values(feeds).includes(tensor))
+        throw new MismatchError(`${this.label}: the tensor given to hold ${name} is also an input, which WebGPU does not allow. Give another tensor.`);
     }
   }
 
@@ -127,6 +146,6 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     if (error instanceof EspalierError) return error;
     const message = error instanceof Error ? error.message : String(error);
     const text = `${this.label} could not run: ${message}`;
-    return /shape verification failed|dimension/i.test(message) ? new MismatchError(text, { cause: error }) : new DeviceError(text, { cause: error });
+    return /shape|dimension/i.test(message) ? new MismatchError(text, { cause: error }) : new DeviceError(text, { cause: error });
   }
 }

@@ -1,0 +1,93 @@
+import { DeviceError } from '../errors.ts';
+
+/** One check on the way to WebGPU, in the order in which they are made. */
+export interface WebGpuCheck {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly detail: string;
+}
+
+export interface WebGpuSupport {
+  readonly available: boolean;
+  /** Why not; undefined when available. */
+  readonly reason: string | undefined;
+  /** 'nvidia ampere'; undefined without an adapter. */
+  readonly adapter: string | undefined;
+  readonly checks: readonly WebGpuCheck[];
+}
+
+type Limit = keyof GPUSupportedLimits & string;
+
+/** Limits that are raised from the defaults to what the adapter offers, each with its reason. */
+const LIMITS: readonly { readonly limit: Limit; readonly reason: string }[] = [
+  { limit: 'maxBufferSize', reason: 'an embedding matrix is one buffer' },
+  { limit: 'maxStorageBufferBindingSize', reason: 'a kernel binds whole matrices' },
+  { limit: 'maxStorageBuffersPerShaderStage', reason: 'fused attention binds more than eight tensors' },
+  { limit: 'maxBindGroups', reason: 'ONNX Runtime asks for it' },
+  { limit: 'maxComputeWorkgroupStorageSize', reason: 'matrix tiles are kept in workgroup memory' },
+  { limit: 'maxComputeInvocationsPerWorkgroup', reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupSizeX', reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupSizeY', reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupSizeZ', reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupsPerDimension', reason: 'elementwise kernels over long batches' },
+];
+
+/** Features that are used where the adapter has them, each with its reason. */
+const FEATURES: readonly { readonly feature: GPUFeatureName; readonly reason: string }[] = [
+  { feature: 'shader-f16', reason: 'half precision weights' },
+  { feature: 'subgroups', reason: 'faster reductions and matrix products' },
+  { feature: 'timestamp-query', reason: 'kernel times in profiles' },
+];
+
+/** Opens the adapter that WebGPU would use and says which check failed, if any. Never throws. */
+export async function webgpuSupport(): Promise<WebGpuSupport> {
+  const { checks, adapter } = await examine();
+  const failed = checks.find((check) => !check.passed);
+  return { available: !failed, reason: failed && `${failed.name}: ${failed.detail}`, adapter: adapter && describeAdapter(adapter), checks };
+}
+
+/** A device with all that `LIMITS` and `FEATURES` ask for and the adapter has. Throws DeviceError naming the failed check. */
+export async function requestGpuDevice(): Promise<{ readonly device: GPUDevice; readonly description: string }> {
+  const { checks, adapter } = await examine();
+  const failed = checks.find((check) => !check.passed);
+  if (failed || !adapter)
+    throw new DeviceError(`WebGPU cannot be used. ${failed?.name}: ${failed?.detail} Use the wasm backend, or a browser and machine with WebGPU.`);
+  const requiredLimits: Record<string, number> = {};
+  for (const { limit } of LIMITS) {
+    const offered = adapter.limits[limit];
+    if (typeof offered === 'number') requiredLimits[limit] = offered;
+  }
+  const requiredFeatures = FEATURES.map(({ feature }) => feature).filter((feature) => adapter.features.has(feature));
+  const description = describeAdapter(adapter);
+  const device = await adapter.requestDevice({ label: 'espalier', requiredLimits, requiredFeatures }).catch((error: unknown) => {
+    throw new DeviceError(`The adapter ${description} gave no device: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  });
+  return { device, description };
+}
+
+async function examine(): Promise<{ readonly checks: readonly WebGpuCheck[]; readonly adapter: GPUAdapter | undefined }> {
+  const checks: WebGpuCheck[] = [];
+  const check = (name: string, passed: boolean, detail: string): boolean => {
+    checks.push({ name, passed, detail });
+    return passed;
+  };
+  if (!check('Secure page', globalThis.isSecureContext === true, 'WebGPU needs https:// or localhost.')) return { checks, adapter: undefined };
+  const gpu: GPU | undefined = globalThis.navigator?.gpu;
+  if (!gpu || !check('Browser has WebGPU', true, 'navigator.gpu exists.')) {
+    check('Browser has WebGPU', false, 'navigator.gpu is missing; the browser is too old, or WebGPU is switched off in its settings.');
+    return { checks, adapter: undefined };
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  if (!adapter) {
+    check('Adapter is offered', false, 'The browser offers no graphics adapter; its driver may be blocked or missing.');
+    return { checks, adapter: undefined };
+  }
+  check('Adapter is offered', true, describeAdapter(adapter));
+  return { checks, adapter };
+}
+
+function describeAdapter(adapter: GPUAdapter): string {
+  const { vendor, architecture, description } = adapter.info;
+  const words = [vendor, architecture].filter((word) => word !== '').join(' ');
+  return words || description || 'unnamed adapter';
+}

@@ -1,0 +1,83 @@
+import { env, InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
+import { UnsupportedError, UsageError } from '../errors.ts';
+import { resolveExternalData } from './external-data.ts';
+import { requestGpuDevice } from './gpu-device.ts';
+import { hostMemory } from './host-memory.ts';
+import { Ledger } from './ledger.ts';
+import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
+import { SerialQueue } from './queue.ts';
+import type { Runtime } from './runtime.ts';
+import { WebGpuRuntime } from './webgpu-runtime.ts';
+
+export { type WebGpuCheck, type WebGpuSupport, webgpuSupport } from './gpu-device.ts';
+export { WebGpuRuntime } from './webgpu-runtime.ts';
+
+export interface WebRuntimeOptions {
+  readonly backend: 'webgpu' | 'wasm';
+  /**
+   * WebAssembly threads; default: all cores but at most 8 where the page is isolated (cli/security-headers.ts), otherwise 1.
+   * The first runtime of a page decides for all.
+   */
+  readonly threads?: number;
+  /** URL of the folder with ONNX Runtime's WebAssembly; default: `ort/` under the site's base. */
+  readonly wasmPaths?: string;
+}
+
+/** ONNX Runtime's WebAssembly module is one per page and not re-entrant: all runtimes of a page share this queue. */
+const queue = new SerialQueue();
+
+/**
+ * A runtime in the browser: 'webgpu' keeps tensors in GPU buffers, 'wasm' computes on the host.
+ * Throws DeviceError when WebGPU cannot be used, saying which check failed, and UsageError for a wrong number of threads.
+ */
+export async function createWebRuntime(options: WebRuntimeOptions & { readonly backend: 'webgpu' }): Promise<WebGpuRuntime>;
+export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime>;
+export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime> {
+  const threads = options.threads ?? defaultThreads();
+  if (!Number.isInteger(threads) || threads < 1) throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
+  env.wasm.numThreads = threads;
+  env.wasm.wasmPaths = options.wasmPaths ?? new URL(`${import.meta.env?.BASE_URL ?? '/'}ort/`, globalThis.location.href).href;
+  env.logLevel = 'error';
+  return options.backend === 'wasm' ? createWasmRuntime(threads) : createWebGpuRuntime();
+}
+
+function createWasmRuntime(threads: number): Runtime {
+  const ledger = new Ledger();
+  return new OnnxRuntime({
+    backend: 'wasm',
+    description: `WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    memory: hostMemory(ledger, Tensor, false),
+    ledger,
+    queue,
+    behaviour: { inputsAsOutputs: true, survivesFailure: true },
+    create: sessionFactory({ executionProviders: ['wasm'] }),
+  });
+}
+
+async function createWebGpuRuntime(): Promise<WebGpuRuntime> {
+  const { device, description } = await requestGpuDevice();
+  // 'wgpuOnly': errors arrive as events of the device, which WebGpuRuntime watches; the stricter modes wait for the GPU process after every run.
+  const create = sessionFactory({ executionProviders: [{ name: 'webgpu', device, validationMode: 'wgpuOnly' }], preferredOutputLocation: 'gpu-buffer' });
+  const runtime = new WebGpuRuntime({ device, description, queue, create, TensorClass: Tensor });
+  await runtime.start();
+  return runtime;
+}
+
+function sessionFactory(base: InferenceSession.SessionOptions): CreateInnerSession {
+  return async (model, { label, externalData, graphCapture, optimization }) => {
+    if ('path' in model)
+      throw new UnsupportedError(`A model cannot be opened by its path ${model.path} in a browser. Give its bytes, and its external data as options.`);
+    return InferenceSession.create(model, {
+      ...base,
+      graphOptimizationLevel: optimization ?? 'all',
+      enableGraphCapture: graphCapture ?? false,
+      externalData: await resolveExternalData(externalData),
+      logId: label ?? 'model',
+      logSeverityLevel: 3,
+    });
+  };
+}
+
+function defaultThreads(): number {
+  return globalThis.crossOriginIsolated ? Math.min(8, globalThis.navigator.hardwareConcurrency) : 1;
+}

@@ -1,0 +1,82 @@
+import type { InferenceSession, TensorConstructor } from 'onnxruntime-web/webgpu';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { writeModel } from '../onnx/write.ts';
+import { GpuHealth } from './gpu-health.ts';
+import { type GpuTensor, gpuMemory } from './gpu-memory.ts';
+import { Ledger } from './ledger.ts';
+import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
+import type { SerialQueue } from './queue.ts';
+import type { DeviceTensor } from './runtime.ts';
+
+export interface WebGpuParts {
+  readonly device: GPUDevice;
+  /** Vendor and architecture of the adapter. */
+  readonly description: string;
+  readonly queue: SerialQueue;
+  readonly create: CreateInnerSession;
+  readonly TensorClass: TensorConstructor;
+}
+
+/** The runtime on WebGPU. Hand-written kernels use its device, and its tensors' buffers, inside `exclusive`. */
+export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
+  readonly device: GPUDevice;
+  readonly #health: GpuHealth;
+  readonly #create: CreateInnerSession;
+  #anchor: InferenceSession | undefined;
+
+  constructor({ device, description, queue, create, TensorClass }: WebGpuParts) {
+    const ledger = new Ledger();
+    const health = new GpuHealth(device);
+    super({
+      backend: 'webgpu',
+      description: `WebGPU on ${description}`,
+      memory: gpuMemory(device, ledger, TensorClass, (release) => void queue.run(release)),
+      ledger,
+      queue,
+      create,
+      behaviour: { inputsAsOutputs: false, survivesFailure: false, check: (during) => health.check(during) },
+    });
+    this.device = device;
+    this.#health = health;
+    this.#create = create;
+  }
+
+  /**
+   * Holds one small session for the runtime's life: ONNX Runtime's context for a device, with its compiled pipelines and buffers, ends with the last session.
+   * Called once by `createWebRuntime`.
+   */
+  async start(): Promise<void> {
+    const builder = new GraphBuilder('anchor');
+    builder.output(builder.add('Neg', [builder.input('input', 'float32', [1])]), 'float32', [1], 'output');
+    const model = writeModel(builder.build());
+    this.#anchor = await this.queue.run(() => this.#create(model, { label: 'anchor' }));
+  }
+
+  /** Runs `work` while no session is created or run. It may encode and submit commands, and must not call the runtime's queued methods. */
+  exclusive<Result>(work: (device: GPUDevice) => Result | Promise<Result>): Promise<Result> {
+    return this.queue.run(async () => {
+      this.#health.check('Before our own kernels');
+      return work(this.device);
+    });
+  }
+
+  /** The GPU buffer of a tensor of this runtime; its first `byteLength` bytes are the elements. Throws DeviceError for a disposed or foreign tensor. */
+  bufferOf(tensor: DeviceTensor): GPUBuffer {
+    return this.owned(tensor).buffer;
+  }
+
+  override async synchronize(): Promise<void> {
+    await super.synchronize();
+    await this.device.queue.onSubmittedWorkDone();
+    this.#health.check('Waiting for the device');
+  }
+
+  override dispose(): void {
+    super.dispose();
+    void this.queue.run(async () => {
+      await this.#anchor?.release();
+      this.#anchor = undefined;
+      this.device.destroy();
+    });
+  }
+}
