@@ -1,0 +1,153 @@
+import type { LayerWidths } from '../architecture/architecture.ts';
+import type { Model } from '../architecture/model.ts';
+import { rotaryTables } from '../architecture/rope.ts';
+import { UnsupportedError, UsageError } from '../errors.ts';
+import { float, GraphBuilder } from '../onnx/builder.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { cachedAttention, type RotaryTables, type SequenceLengths, sequenceLengths } from './attention.ts';
+import { ResidualStream, Roles, WeightedOperators } from './decoder-weights.ts';
+import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
+import { WeightFile } from './weight-file.ts';
+
+export interface DecoderOptions {
+  /** Default 'f32'. */
+  readonly dataType?: ExportDataType | undefined;
+  /** External data file as the graph refers to it; default: the name that transformers.js expects, e.g. 'model.onnx_data'. */
+  readonly location?: string | undefined;
+  /** Rows of the rotary tables, the longest sequence that the decoder can hold; default: the model's maximum, at most 32,768. */
+  readonly positions?: number | undefined;
+}
+
+/** A decoder graph and the external file with its weights. */
+export interface Decoder {
+  readonly graph: Graph;
+  readonly weights: WeightFile;
+}
+
+/** Tables of models with very long contexts would be larger than small models' weights. */
+const LONGEST_TABLE = 32_768;
+
+/** Everything that the layers of one decoder share. */
+interface Scope {
+  readonly model: Model;
+  readonly builder: GraphBuilder;
+  readonly operators: WeightedOperators;
+  readonly stream: ResidualStream;
+  readonly lengths: SequenceLengths;
+  readonly rotary: RotaryTables;
+}
+
+/**
+ * The static decoder of a (pruned) model as transformers.js expects it: `input_ids` int64 [batch, sequence], `attention_mask` int64
+ * [batch, past + sequence], `num_logits_to_keep` int64 [] (0: all), `past_key_values.{i}.key|value` [batch, keyValueHeads_i, past,
+ * headDimension] -> `logits` float32 [batch, kept, vocabulary], `present.{i}.key|value`. Sequences of a batch are padded on the right.
+ * Layers have their own widths; a removed layer or module leaves no nodes and no cache. A tied embedding is stored once.
+ * Throws UnsupportedError when no attention is left.
+ */
+export function decoderGraph(model: Model, options: DecoderOptions = {}): Decoder {
+  const format = EXPORT_FORMATS[options.dataType ?? 'f32'];
+  const { config } = model.architecture;
+  const builder = new GraphBuilder('decoder');
+  const weights = new WeightFile(options.location ?? `${format.file}_data`);
+  const operators = new WeightedOperators(builder, weights, format);
+
+  const inputIds = builder.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
+  const attentionMask = builder.input('attention_mask', 'int64', ['batch_size', 'total_sequence_length']);
+  const keep = builder.input('num_logits_to_keep', 'int64', []);
+  const caches = attendingLayers(config.layerWidths);
+  const cacheShape = (heads: number, length: string) => ['batch_size', heads, length, config.headDimension];
+  for (const { layer, keyValueHeads } of caches) {
+    builder.input(`past_key_values.${layer}.key`, format.activations, cacheShape(keyValueHeads, 'past_sequence_length'));
+    builder.input(`past_key_values.${layer}.value`, format.activations, cacheShape(keyValueHeads, 'past_sequence_length'));
+  }
+
+  const table = operators.tensor(new Roles(model.checkpoint, model.architecture.embedWeights()).get('embedding'));
+  const embedded = builder.add('Gather', [table, inputIds], { axis: 0 });
+  const stream = new ResidualStream(builder, operators, embedded, config.normEpsilon);
+  const lengths = sequenceLengths(builder, inputIds, attentionMask);
+  const scope: Scope = { model, builder, operators, stream, lengths, rotary: addRotaryTables(model, builder, weights, format.activations, options.positions) };
+  const presents = config.layerWidths.map((widths, layer) => addLayer(scope, layer, widths));
+  addLogits(scope, inputIds, keep, format.activations === 'float16');
+  for (const { layer, keyValueHeads } of caches) {
+    const present = presents[layer];
+    if (!present) continue;
+    builder.output(present.key, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'), `present.${layer}.key`);
+    builder.output(present.value, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'), `present.${layer}.value`);
+  }
+  return { graph: builder.build(), weights };
+}
+
+function attendingLayers(layerWidths: readonly LayerWidths[]) {
+  const layers = layerWidths.map(({ keyValueHeads }, layer) => ({ layer, keyValueHeads })).filter(({ keyValueHeads }) => keyValueHeads > 0);
+  if (layers.length === 0) throw new UnsupportedError('No layer has a key/value head left; a decoder needs attention in at least one layer. Prune less.');
+  return layers;
+}
+
+function addRotaryTables(model: Model, builder: GraphBuilder, weights: WeightFile, dataType: 'float32' | 'float16', wanted: number | undefined): RotaryTables {
+  const { ropeInverseFrequencies: frequencies, maximumPositions } = model.architecture.config;
+  const positions = wanted ?? Math.min(maximumPositions, LONGEST_TABLE);
+  if (!Number.isInteger(positions) || positions < 1 || positions > maximumPositions)
+    throw new UsageError(`A decoder for ${positions} positions was asked for; the model holds 1 to ${maximumPositions}.`);
+  const add = (part: 'cosine' | 'sine') => {
+    const name = `rotary.${part}`;
+    return builder.initializer(
+      name,
+      weights.computed(name, [positions, frequencies.length], dataType, () => rotaryTables(frequencies, positions)[part]),
+    );
+  };
+  return { cosine: add('cosine'), sine: add('sine') };
+}
+
+/** Adds one layer and returns its present keys and values; undefined when it has no attention. */
+function addLayer(scope: Scope, layer: number, widths: LayerWidths): { readonly key: string; readonly value: string } | undefined {
+  if (widths.keyValueHeads === 0 && widths.neurons === 0) return undefined;
+  const roles = new Roles(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
+  const present = widths.keyValueHeads > 0 ? addAttention(scope, layer, widths.keyValueHeads, roles) : undefined;
+  if (!present) scope.stream.addBias(roles.optional('attention.output.bias'));
+  if (widths.neurons > 0) addMlp(scope, roles);
+  else scope.stream.addBias(roles.optional('mlp.down.bias'));
+  return present;
+}
+
+function addAttention({ model, builder, operators, stream, lengths, rotary }: Scope, layer: number, keyValueHeads: number, roles: Roles) {
+  const { config } = model.architecture;
+  const input = stream.normalised(roles.get('attention.norm'));
+  const project = (role: string) => operators.linear(input, roles.get(role), roles.optional(`${role}.bias`));
+  const { context, presentKey, presentValue } = cachedAttention(builder, {
+    query: project('attention.query'),
+    key: project('attention.key'),
+    value: project('attention.value'),
+    pastKey: `past_key_values.${layer}.key`,
+    pastValue: `past_key_values.${layer}.value`,
+    queryHeads: keyValueHeads * (config.queryHeads / config.keyValueHeads),
+    keyValueHeads,
+    headDimension: config.headDimension,
+    lengths,
+    rotary,
+  });
+  stream.add(operators.linear(context, roles.get('attention.output')), roles.optional('attention.output.bias'));
+  return { key: presentKey, value: presentValue };
+}
+
+/** SwiGLU: (silu(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. */
+function addMlp({ builder, operators, stream }: Scope, roles: Roles): void {
+  const input = stream.normalised(roles.get('mlp.norm'));
+  const gate = operators.linear(input, roles.get('mlp.gate'), roles.optional('mlp.gate.bias'));
+  const up = operators.linear(input, roles.get('mlp.up'), roles.optional('mlp.up.bias'));
+  const activation = builder.add('Mul', [builder.add('QuickGelu', [gate], { alpha: float(1) }, { domain: 'com.microsoft' }), up]);
+  stream.add(operators.linear(activation, roles.get('mlp.down')), roles.optional('mlp.down.bias'));
+}
+
+/** The last `keep` positions (all for 0) through the final norm and the output matrix, which stays in the embedding's layout so that a tied one is shared. */
+function addLogits({ model, builder, operators, stream }: Scope, inputIds: string, keep: string, half: boolean): void {
+  const { vocabulary, hiddenSize } = model.architecture.config;
+  const roles = new Roles(model.checkpoint, model.architecture.headWeights());
+  const normed = stream.normalised(roles.get('norm'));
+  const start = builder.add('Reshape', [builder.add('Neg', [keep]), builder.integers([1])]);
+  const kept = builder.add('Slice', [normed, start, builder.integers([2 ** 53 - 1]), builder.integers([1])]);
+  const rows = builder.add('Reshape', [kept, builder.integers([-1, hiddenSize])]);
+  const product = builder.add('Gemm', [rows, operators.tensor(roles.get('projection'))], { transB: 1 });
+  const shape = builder.add('Concat', [builder.add('Shape', [inputIds], { start: 0, end: 1 }), builder.integers([-1, vocabulary])], { axis: 0 });
+  const logits = builder.add('Reshape', [product, shape]);
+  builder.output(half ? builder.add('Cast', [logits], { to: 1 }) : logits, 'float32', ['batch_size', 'kept_sequence_length', vocabulary], 'logits');
+}
