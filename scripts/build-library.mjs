@@ -17,14 +17,16 @@ const BROWSER_ONLY = ['studio', 'worker'];
 
 /** Builds the library and the command line into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules. */
 export async function buildLibrary(folder) {
-  const { build } = await import('rolldown');
+  const [{ build }, { oxcRuntimePlugin }] = await Promise.all([import('rolldown'), import('rolldown/experimental')]);
   const input = Object.fromEntries(Object.entries(ENTRIES).filter(([, path]) => existsSync(join(ROOT, path))));
   await build({
     cwd: ROOT,
     input,
     platform: 'node',
-    external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('\0'),
+    // All packages; but not our own files, nor the helpers for `using`, which Node 20 does not know.
+    external: (id) => !/^[./\0]|^@oxc-project\/runtime/.test(id),
     transform: { target: 'node20.19' },
+    plugins: [oxcRuntimePlugin()],
     output: { dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js', cleanDir: true },
     logLevel: 'warn',
   });

@@ -24,7 +24,8 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
       graphOptimizationLevel: optimization ?? 'all',
       externalData: await resolveExternalData(externalData),
       logId: label ?? 'model',
-      logSeverityLevel: 3,
+      // Failures are thrown with their message; ONNX Runtime need not print them too.
+      logSeverityLevel: 4,
       // Idle threads stop spinning when a run returns, so that the threads of other sessions find the cores free.
       extra: { session: { force_spinning_stop: '1' } },
     };

@@ -37,7 +37,7 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
   if (!Number.isInteger(threads) || threads < 1) throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
   env.wasm.numThreads = threads;
   env.wasm.wasmPaths = options.wasmPaths ?? new URL(`${import.meta.env?.BASE_URL ?? '/'}ort/`, globalThis.location.href).href;
-  env.logLevel = 'error';
+  env.logLevel = 'fatal';
   return options.backend === 'wasm' ? createWasmRuntime(threads) : createWebGpuRuntime();
 }
 
@@ -73,7 +73,8 @@ function sessionFactory(base: InferenceSession.SessionOptions): CreateInnerSessi
       enableGraphCapture: graphCapture ?? false,
       externalData: await resolveExternalData(externalData),
       logId: label ?? 'model',
-      logSeverityLevel: 3,
+      // Failures are thrown with their message; ONNX Runtime need not print them too.
+      logSeverityLevel: 4,
     });
   };
 }

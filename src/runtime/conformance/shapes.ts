@@ -1,3 +1,4 @@
+import { GraphBuilder } from '../../onnx/builder.ts';
 import { assertClose, assertEqual, type ConformanceCase, evaluate, evaluateOne, floats, found, integers, numbers, randomTensor } from './case.ts';
 import { coordinates, position } from './reference.ts';
 
@@ -89,7 +90,6 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
   {
     name: 'Reshape to a shape computed at run time, on one session at two sizes',
     async run(runtime) {
-      const { GraphBuilder } = await import('../../onnx/builder.ts');
       const builder = new GraphBuilder('heads');
       builder.input('x', 'float32', ['batch', 'tokens', 'hidden']);
       const sizes = builder.add('Shape', ['x'], { start: 0, end: 2 });
