@@ -1,4 +1,4 @@
-import type { DataType, Graph } from '../onnx/graph.ts';
+import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
 
 export type Backend = 'cpu' | 'wasm' | 'webgpu';
 
@@ -25,6 +25,8 @@ export interface DeviceTensor extends Disposable {
 export interface Session extends Disposable {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Types and shapes of the inputs as the graph declares them, in the order of `inputNames`. */
+  readonly inputs: readonly ValueInfo[];
   /**
    * Runs the graph. `feeds` stay the caller's. Returns one tensor per requested output (default: all), owned by the caller;
    * an output found in `into` is written there instead (shape and type must match) and that same tensor is returned.

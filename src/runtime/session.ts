@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
 import { DeviceError, EspalierError, MismatchError, MissingError } from '../errors.ts';
+import type { DataType, ValueInfo } from '../onnx/graph.ts';
 import { describeType } from './data-types.ts';
 import type { Ledger } from './ledger.ts';
 import type { SerialQueue } from './queue.ts';
@@ -30,6 +31,7 @@ type Tensors = Readonly<Record<string, DeviceTensor>>;
 export class OnnxSession<Owned extends DeviceTensor> implements Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  readonly inputs: readonly ValueInfo[];
   readonly label: string;
   readonly #inner: InferenceSession;
   readonly #host: SessionHost<Owned>;
@@ -42,6 +44,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     this.label = label;
     this.inputNames = [...inner.inputNames];
     this.outputNames = [...inner.outputNames];
+    this.inputs = inner.inputMetadata.flatMap((input) => (input.isTensor ? [{ name: input.name, dataType: input.type as DataType, shape: input.shape }] : []));
     host.ledger.sessionMade();
   }
 
