@@ -111,7 +111,7 @@ describe('budget', () => {
     const plan = makePlan(scores, { search: 'budget', metric: 'fisher', target: { kind: 'ratio', value: 0.4 } });
     const size = 4 * 384 + 200 * 192;
     const means = scores.layers.map(
-      ({ attention, mlp }) => [attention, mlp].reduce((sum, { fisher = [] }) => sum + fisher.reduce((a, b) => a + b, 0), 0) / size,
+      ({ attention, mlp }) => [attention, mlp].reduce((sum, { fisher = new Float32Array(0) }) => sum + fisher.reduce((a, b) => a + b, 0), 0) / size,
     );
     const wanted = keptShares(Array(6).fill(size), means, 0.4 * 6 * size);
     plan.layers.forEach(({ attention, mlp }, layer) => {
