@@ -1,44 +1,52 @@
-import { describe, expect, test } from 'vitest';
-import { createRandom } from './random.ts';
+import { expect, test } from 'vitest';
+import { createRandom, sampleWithoutReplacement, seededRandom } from './random.ts';
 
-const take = (seed: number, count: number) => {
-  const random = createRandom(seed);
-  return Array.from({ length: count }, () => random.uniform());
-};
+test('the same seed gives the same numbers, another seed others', () => {
+  const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed));
+  expect(draw(1)).toEqual(draw(1));
+  expect(draw(1)).not.toEqual(draw(2));
+  expect(new Set([0, 1, 2, 3, -1, 2 ** 31].map((seed) => draw(seed)[0])).size).toBe(6);
+});
 
-describe('createRandom', () => {
-  test('one seed gives one sequence, another seed another', () => {
-    expect(take(7, 100)).toEqual(take(7, 100));
-    expect(take(7, 8)).not.toEqual(take(8, 8));
-  });
+test('numbers are uniform in [0, 1) and do not follow from each other', () => {
+  const random = seededRandom(7);
+  const buckets = new Float64Array(10);
+  let product = 0;
+  let previous = 0.5;
+  const draws = 100_000;
+  for (let i = 0; i < draws; i += 1) {
+    const x = random();
+    if (!(x >= 0 && x < 1)) throw new Error(`${x} is not in [0, 1)`);
+    buckets[Math.floor(x * 10)] = (buckets[Math.floor(x * 10)] ?? 0) + 1;
+    product += (x - 0.5) * (previous - 0.5);
+    previous = x;
+  }
+  const chiSquared = buckets.reduce((sum, n) => sum + (n - draws / 10) ** 2 / (draws / 10), 0);
+  expect(chiSquared).toBeLessThan(27.9); // 9 degrees of freedom, p = 0.001
+  expect(Math.abs((product / draws) * 12)).toBeLessThan(0.011); // correlation, 3.5 standard errors
+});
 
-  test('uniform numbers fill [0, 1) evenly, also across neighbouring seeds', () => {
-    const bins = new Array<number>(16).fill(0);
-    for (let seed = 0; seed < 2000; seed++) {
-      for (const value of take(seed, 8)) {
-        expect(value).toBeGreaterThanOrEqual(0);
-        expect(value).toBeLessThan(1);
-        bins[Math.floor(value * 16)] = (bins[Math.floor(value * 16)] ?? 0) + 1;
-      }
-    }
-    const expected = 1000;
-    const chiSquared = bins.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-    // 99.9th percentile of chi squared with 15 degrees of freedom.
-    expect(chiSquared).toBeLessThan(37.7);
-  });
+test('a sample without replacement has different members, each equally often', () => {
+  const random = seededRandom(3);
+  const counts = new Float64Array(7);
+  for (let i = 0; i < 7000; i += 1) {
+    const sample = sampleWithoutReplacement(7, 3, random);
+    expect(new Set(sample).size).toBe(3);
+    for (const member of sample) counts[member] = (counts[member] ?? 0) + 1;
+  }
+  for (const n of counts) expect(Math.abs(n - 3000)).toBeLessThan(150);
+  expect(sampleWithoutReplacement(5, 5, random).sort()).toEqual([0, 1, 2, 3, 4]);
+  expect(sampleWithoutReplacement(2 ** 40, 2, random).length).toBe(2);
+  expect(() => sampleWithoutReplacement(3, 4, random)).toThrow(RangeError);
+});
 
-  test('normal numbers have mean 0 and variance 1', () => {
-    const random = createRandom(3);
-    const values = Array.from({ length: 20_000 }, () => random.normal());
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-    expect(Math.abs(mean)).toBeLessThan(0.03);
-    expect(Math.abs(variance - 1)).toBeLessThan(0.05);
-  });
-
-  test('integers stay below their bound', () => {
-    const random = createRandom(1);
-    const values = Array.from({ length: 1000 }, () => random.integer(6));
-    expect(new Set(values)).toEqual(new Set([0, 1, 2, 3, 4, 5]));
-  });
+test('normal numbers have mean 0, variance 1 and normal tails', () => {
+  const random = createRandom(5);
+  const draws = Float64Array.from({ length: 100_000 }, () => random.normal());
+  const mean = draws.reduce((sum, x) => sum + x, 0) / draws.length;
+  const variance = draws.reduce((sum, x) => sum + (x - mean) ** 2, 0) / draws.length;
+  expect(Math.abs(mean)).toBeLessThan(0.011);
+  expect(Math.abs(variance - 1)).toBeLessThan(0.016);
+  expect(Math.abs(draws.filter((x) => Math.abs(x) > 1.96).length / draws.length - 0.05)).toBeLessThan(0.0025);
+  expect([...new Set(Array.from({ length: 1000 }, () => random.integer(5)))].sort()).toEqual([0, 1, 2, 3, 4]);
 });
