@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { brokenRules, importsOf } from './import-rules.mjs';
+
+const broken = (path, source) => brokenRules([[path, source]]);
+
+describe('import rules', () => {
+  test('every form of import is seen', () => {
+    const source = `import type { A } from './a.ts'; import b from 'b'; import './c.css'; export * from './d.ts'; export { e } from './e.ts'; const f = await import('./f.ts');`;
+    expect(importsOf('x.ts', source).sort()).toEqual(['./a.ts', './c.css', './d.ts', './e.ts', './f.ts', 'b']);
+  });
+
+  test('TypeScript and JSX are parsed', () => {
+    expect(importsOf('x.tsx', `import { a } from 'a'; export const X = <T,>(p: T) => <b>{a as string}</b>;`)).toEqual(['a']);
+    expect(() => importsOf('x.ts', 'import {')).toThrow('x.ts does not parse');
+  });
+
+  test('imports point downward', () => {
+    expect(broken('saap/score.ts', `import { x } from '../architecture/x.ts'; import { y } from '../errors.ts'; import { z } from './z.ts';`)).toEqual([]);
+    expect(broken('onnx/write.ts', `import type { X } from '../operators/x.ts';`)).toEqual([
+      'src/onnx/write.ts imports ../operators/x.ts: onnx is below operators, and imports point downward.',
+    ]);
+    expect(broken('errors.ts', `import { x } from './onnx/x.ts';`)).toHaveLength(1);
+    expect(broken('worker/serve.ts', `import { x } from '../studio/x.ts';`)).toHaveLength(1);
+    expect(broken('studio/app.tsx', `import { x } from '../cli/x.ts';`)).toEqual(['src/studio/app.tsx imports ../cli/x.ts: studio and cli must not know each other.']);
+    expect(broken('saap/score.ts', `import { x } from '../unknown/x.ts';`)).toHaveLength(1);
+  });
+
+  test('packages stay where they belong', () => {
+    expect(broken('studio/panels/app.tsx', `import { useState } from 'react';`)).toEqual([]);
+    expect(broken('worker/serve.ts', `import { useState } from 'react';`)).toHaveLength(1);
+    expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toEqual([]);
+    expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web';`)).toHaveLength(1);
+    expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-node';`)).toHaveLength(1);
+    expect(broken('saap/score.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toHaveLength(1);
+    expect(broken('saap/score.ts', `const fs = await import('node:fs');`)).toEqual(['src/saap/score.ts imports node:fs: Node built-ins may not be imported there.']);
+    expect(broken('cli/score.ts', `import { readFile } from 'node:fs/promises';`)).toEqual([]);
+  });
+
+  test('tests are free, their helpers stay with them', () => {
+    expect(broken('onnx/write.test.ts', `import { x } from '../runtime/node.ts';`)).toEqual([]);
+    expect(broken('saap/testing/reference.ts', `import { readFileSync } from 'node:fs';`)).toEqual([]);
+    expect(broken('saap/score.ts', `import { x } from './testing/reference.ts';`)).toHaveLength(1);
+  });
+});
