@@ -52,7 +52,12 @@ const MICROSOFT = { domain: 'com.microsoft' };
 export function cachedAttention(builder: GraphBuilder, inputs: CachedAttention): AttentionOutputs {
   if (inputs.headDimension % 16 === 0) return groupQueryAttention(builder, inputs, true);
   const rotated = { ...inputs, query: rotate(builder, inputs, inputs.query), key: rotate(builder, inputs, inputs.key) };
-  return inputs.headDimension % 8 === 0 ? groupQueryAttention(builder, rotated, false) : ordinaryAttention(builder, rotated);
+  return allowsFixedCache(inputs.headDimension) ? groupQueryAttention(builder, rotated, false) : ordinaryAttention(builder, rotated);
+}
+
+/** Whether `cachedAttention` is GroupQueryAttention for this head dimension, which can write past and present in one buffer of full length. */
+export function allowsFixedCache(headDimension: number): boolean {
+  return headDimension % 8 === 0;
 }
 
 function groupQueryAttention(builder: GraphBuilder, inputs: CachedAttention, rotates: boolean): AttentionOutputs {

@@ -1,5 +1,5 @@
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
-import { createRandom } from '../../random.ts';
+import { seededRandom } from '../../random.ts';
 
 export interface RandomLlamaOptions {
   readonly layers?: number;
@@ -22,14 +22,15 @@ export function randomLlama(options: RandomLlamaOptions = {}): Checkpoint {
   const { layers = 3, hiddenSize = 48, queryHeads = 4, keyValueHeads = 2, headDimension = 16, neurons = 40, vocabulary = 64 } = options;
   const { tied = true, biases = false, seed = 1 } = options;
   const widths = options.widths ?? Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
-  const random = createRandom(seed);
+  const random = seededRandom(seed);
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const data = new Map<string, Float32Array>();
   const tensors = new Map<string, TensorInfo>();
   const add = (name: string, shape: readonly number[], spread: number, centre = 0) => {
     const size = shape.reduce((product, extent) => product * extent, 1);
     data.set(
       name,
-      Float32Array.from({ length: size }, () => centre + spread * random.normal()),
+      Float32Array.from({ length: size }, () => centre + spread * normal()),
     );
     tensors.set(name, { name, storage: 'F32', shape, byteLength: 4 * size });
   };
