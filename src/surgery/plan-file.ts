@@ -3,9 +3,9 @@ import { FileFormatError, MismatchError } from '../errors.ts';
 import type { LayerGroups, LayerPlan, Plan } from './plan.ts';
 import { parseRecipe } from './recipe-file.ts';
 
-/** The bytes of plan.json. The same plan gives the same bytes. */
+/** The bytes of plan.json. The same plan gives the same bytes, whatever the order of its keys. Throws FileFormatError for a plan that could not be read back. */
 export function encodePlan(plan: Plan): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(plan)}\n`);
+  return new TextEncoder().encode(`${JSON.stringify(parsePlan(plan))}\n`);
 }
 
 /** Reads plan.json. Throws FileFormatError naming `file` and the field. */
