@@ -1,8 +1,11 @@
 import { defineConfig } from '@playwright/test';
 import { CHROMIUM_ARGUMENTS, findBrowser } from './scripts/browser.mjs';
 
-const PORT = Number(process.env.E2E_PORT ?? 5199);
+const PORT = 5199;
+/** A server that already runs, such as `npm run dev`'s, instead of a fresh build. */
+const url = process.env.E2E_URL;
 
+/** Browser tests run against what people get: the built studio with its security headers, and the test pages built beside it. */
 export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
@@ -13,14 +16,9 @@ export default defineConfig({
   forbidOnly: true,
   reporter: process.env.PLAYWRIGHT_JSON ? [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON }]] : 'list',
   use: {
-    baseURL: `http://localhost:${PORT}`,
+    baseURL: url ?? `http://localhost:${PORT}`,
     browserName: 'chromium',
     launchOptions: { executablePath: findBrowser(), args: CHROMIUM_ARGUMENTS },
   },
-  webServer: {
-    command: `npx vite --port ${PORT} --strictPort`,
-    url: `http://localhost:${PORT}/e2e/pages/ready.html`,
-    reuseExistingServer: true,
-    timeout: 60_000,
-  },
+  ...(url ? {} : { webServer: { command: `npm run --silent e2e:serve -- --port ${PORT} --strictPort`, port: PORT, timeout: 120_000 } }),
 });

@@ -1,16 +1,30 @@
+import { existsSync, readdirSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
 import { onnxRuntimeFiles } from './scripts/vite-onnxruntime.ts';
 import { ISOLATION_HEADERS, STUDIO_HEADERS } from './src/cli/security-headers.ts';
 
-/** The studio: served while developing, built into dist/studio. The command line and the library are built by scripts/build-library.mjs. */
-export default defineConfig({
+/**
+ * The studio: served while developing, built into dist/studio. With `--mode e2e` it is built together with the pages of the browser tests, elsewhere.
+ * The command line and the library are built by scripts/build-library.mjs.
+ */
+export default defineConfig(({ mode }) => ({
   plugins: [react(), onnxRuntimeFiles()],
   // The entry of onnxruntime-web without WebAssembly glue inside; the glue is loaded from ort/ with the rest.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   worker: { format: 'es' },
   optimizeDeps: { exclude: ['onnxruntime-web'] },
-  build: { outDir: 'dist/studio', target: 'es2023', chunkSizeWarningLimit: 2000 },
+  build: {
+    outDir: mode === 'e2e' ? 'node_modules/.cache/e2e' : 'dist/studio',
+    target: 'es2023',
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: mode === 'e2e' ? { input: testPages() } : {},
+  },
   server: { headers: ISOLATION_HEADERS },
   preview: { headers: STUDIO_HEADERS },
-});
+}));
+
+function testPages(): string[] {
+  const pages = readdirSync('e2e/pages').filter((name) => name.endsWith('.html'));
+  return ['index.html', ...pages.map((name) => `e2e/pages/${name}`)].filter((path) => existsSync(path));
+}

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright';
 
@@ -11,4 +12,51 @@ export const CHROMIUM_ARGUMENTS = ['--no-sandbox', '--enable-unsafe-webgpu'];
 export function findBrowser() {
   const candidates = [process.env.CHROMIUM_PATH, chromium.executablePath(), ...SYSTEM_BROWSERS];
   return candidates.find((path) => path && existsSync(path));
+}
+
+/**
+ * Path of a Chromium that starts, installed if need be: Playwright's own where its downloads can be reached, otherwise the distribution's package.
+ * Throws a sentence that says what to do when neither works.
+ */
+export async function ensureBrowser() {
+  if (await starts(findBrowser())) return findBrowser();
+  for (const { what, command, timeout } of installers()) {
+    process.stderr.write(`No browser for the tests yet; trying ${what}.\n`);
+    spawnSync(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'], timeout, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+    if (await starts(findBrowser())) return findBrowser();
+  }
+  throw new Error(
+    'The browser tests need Chromium and it could not be installed. Install it (on Debian: apt-get install chromium), or set CHROMIUM_PATH to one.',
+  );
+}
+
+function installers() {
+  const minutes = 60_000;
+  const withRights = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const packages = existsSync('/usr/bin/apt-get')
+    ? [
+        { what: 'apt-get update', command: [...withRights, 'apt-get', 'update', '-qq'], timeout: 3 * minutes },
+        {
+          what: 'apt-get install chromium',
+          command: [...withRights, 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium'],
+          timeout: 6 * minutes,
+        },
+      ]
+    : [];
+  return [
+    { what: "Playwright's own Chromium", command: [process.execPath, 'node_modules/playwright/cli.js', 'install', 'chromium'], timeout: 3 * minutes },
+    ...packages,
+  ];
+}
+
+async function starts(executablePath) {
+  if (!executablePath) return false;
+  try {
+    const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
+    await browser.close();
+    return true;
+  } catch (error) {
+    process.stderr.write(`${executablePath} does not start: ${String(error.message).split('\n')[0]}\n`);
+    return false;
+  }
 }

@@ -21,7 +21,9 @@ describe('import rules', () => {
     ]);
     expect(broken('errors.ts', `import { x } from './onnx/x.ts';`)).toHaveLength(1);
     expect(broken('worker/serve.ts', `import { x } from '../studio/x.ts';`)).toHaveLength(1);
-    expect(broken('studio/app.tsx', `import { x } from '../cli/x.ts';`)).toEqual(['src/studio/app.tsx imports ../cli/x.ts: studio and cli must not know each other.']);
+    expect(broken('studio/app.tsx', `import { x } from '../cli/x.ts';`)).toEqual([
+      'src/studio/app.tsx imports ../cli/x.ts: studio and cli must not know each other.',
+    ]);
     expect(broken('saap/score.ts', `import { x } from '../unknown/x.ts';`)).toHaveLength(1);
   });
 
@@ -32,7 +34,9 @@ describe('import rules', () => {
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web';`)).toHaveLength(1);
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-node';`)).toHaveLength(1);
     expect(broken('saap/score.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toHaveLength(1);
-    expect(broken('saap/score.ts', `const fs = await import('node:fs');`)).toEqual(['src/saap/score.ts imports node:fs: Node built-ins may not be imported there.']);
+    expect(broken('saap/score.ts', `const fs = await import('node:fs');`)).toEqual([
+      'src/saap/score.ts imports node:fs: Node built-ins may not be imported there.',
+    ]);
     expect(broken('cli/score.ts', `import { readFile } from 'node:fs/promises';`)).toEqual([]);
   });
 
