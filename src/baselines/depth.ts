@@ -7,6 +7,7 @@ export const DEPTH: MethodRecipe = { name: 'depth', metric: 'depth', search: 'de
 /** Ranks whole blocks by the mean importance of their groups (for the metric `depth`, the block's one value). */
 export const DEPTH_SEARCH: Search = {
   name: 'depth',
+  unit: 'block',
   rank: ({ table, importance }) => {
     const priorities = new Float64Array(table.layers);
     const counts = new Float64Array(table.layers);
@@ -15,6 +16,6 @@ export const DEPTH_SEARCH: Search = {
       counts[layer] = (counts[layer] as number) + end - start;
     }
     for (let layer = 0; layer < table.layers; layer++) priorities[layer] = (priorities[layer] as number) / Math.max(1, counts[layer] as number);
-    return { unit: 'block', priorities };
+    return priorities;
   },
 };

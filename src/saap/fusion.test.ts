@@ -124,7 +124,7 @@ describe.runIf(hasReference())('fused scores of the reference', () => {
         gamma: undefined,
         balance: { attention: 1, depth: 0 },
       };
-      expectNear(STANDARDISED.rank(context).priorities, `standardised ${metric}`);
+      expectNear(STANDARDISED.rank(context), `standardised ${metric}`);
     }
     expectNear(
       fusedImportance(scores, groups, { metric: 'vector+element-first', fusion: 'geometric', scope: 'model', seed: 0 }),

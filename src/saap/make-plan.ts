@@ -26,35 +26,49 @@ export function makePlan(scores: Scores, options: PlanOptions): Plan {
   const removal = removalFor(recipe.target, table, scores.model, options.storage ?? STORAGE_COSTS[recipe.dtype ?? 'f32']);
   const minimums = table.segments.map((segment) => minimumGroups(segment, recipe, protectedLayers));
   const limits: RemovalLimits = { costs: removal.costs, minimums };
+  const blocks = blockCosts(table, removal.costs);
 
   const context: SearchContext = {
     table,
     importance: importanceOf(scores, table, recipe, search),
-    ratio: Math.min(1, removal.amount / table.segments.reduce((sum, segment, i) => sum + groupCount(segment) * (removal.costs[i] as number), 0)),
+    ratio: removal.amount / sum(blocks),
     protectedLayers,
     gamma: recipe.gamma,
     balance: { attention: recipe.balance?.attention ?? 1, depth: recipe.balance?.depth ?? 0 },
   };
-  const { unit, priorities } = search.rank(context);
-  const order = ascendingOrder(priorities);
-  if (unit === 'block') {
-    const costs = blockCosts(table, removal.costs);
-    const open = costs.filter((_, layer) => !protectedLayers.has(layer));
-    const kept = open.length === costs.length ? Math.min(...costs) : 0;
-    checkReach(sum(open) - kept, Math.max(...costs), removal, 'one block');
-    return blockPlan(scores, recipe, table, removeBlocks(order, costs, protectedLayers, removal.amount));
+  const order = ascendingOrder(search.rank(context));
+  if (search.unit === 'block') {
+    checkReach(removal, reachableBlocks(blocks, protectedLayers), Math.max(...blocks), sum(blocks), 'one block');
+    return blockPlan(scores, recipe, table, removeBlocks(order, blocks, protectedLayers, removal.amount));
   }
-  checkReach(removableCost(table, limits), removalStep(table, removal.costs), removal, 'the minimum groups of every layer');
+  checkReach(removal, removableCost(table, limits), removalStep(table, removal.costs), sum(blocks), 'the minimum groups of every layer');
   const gone = removeInOrder(table, order, limits, removal.amount);
   if (recipe.roundTo !== undefined && recipe.roundTo > 1) roundWidths(table, order, gone, recipe.roundTo, minimums);
   return groupPlan(scores, recipe, table, gone);
 }
 
+/** The largest ratio that `makePlan` can reach with these options: what a slider may offer. Throws UsageError for options outside their domain. */
+export function largestRatio(scores: Scores, options: Omit<PlanOptions, 'target'>): number {
+  const { recipe, search, table } = readOptions(scores, { ...options, target: { kind: 'ratio', value: 0 } });
+  const protectedLayers = new Set([...(recipe.protect ?? []), ...(search.protects?.(table.layers) ?? [])]);
+  const costs = table.segments.map(({ parametersPerGroup }) => parametersPerGroup);
+  if (search.unit === 'block') return reachableBlocks(blockCosts(table, costs), protectedLayers) / table.parameters;
+  const minimums = table.segments.map((segment) => minimumGroups(segment, recipe, protectedLayers));
+  return removableCost(table, { costs, minimums }) / table.parameters;
+}
+
+/** What whole blocks can go: the unprotected ones, but one of all. */
+function reachableBlocks(blocks: readonly number[], protectedLayers: ReadonlySet<number>): number {
+  const open = blocks.filter((_, layer) => !protectedLayers.has(layer));
+  return sum(open) - (open.length === blocks.length ? Math.min(...blocks) : 0);
+}
+
 /** Throws UsageError where less can go than is asked for, by more than half a step. */
-function checkReach(reachable: number, step: number, { amount, unit }: Removal, kept: string): void {
+function checkReach({ amount, unit }: Removal, reachable: number, step: number, total: number, kept: string): void {
   if (reachable >= amount - step / 2) return;
+  const share = (part: number) => `${Math.round(part)} ${unit} (${((100 * part) / total).toFixed(1)}% of the attention and MLP weights)`;
   throw new UsageError(
-    `The target needs ${Math.round(amount)} ${unit} removed, but only ${Math.max(0, Math.round(reachable))} can go: protected layers and ${kept} stay. ` +
+    `The target needs ${share(amount)} removed, but only ${share(Math.max(0, reachable))} can go: protected layers and ${kept} stay. ` +
       'Ask for less, protect fewer layers or lower the minimums.',
   );
 }

@@ -30,7 +30,7 @@ describe('plan.json', () => {
     expect(encodePlan(decodePlan(encodePlan(plan)))).toEqual(encodePlan(plan));
     const depth = makePlan(scores, { target: { kind: 'ratio', value: 0.25 }, search: 'depth', metric: 'depth' });
     expect(decodePlan(encodePlan(depth))).toEqual(depth);
-    const memory = makePlan(scores, { target: { kind: 'memory', value: 140_000, context: 64 } });
+    const memory = makePlan(scores, { target: { kind: 'memory', value: 190_000, context: 64 } });
     expect(decodePlan(encodePlan(memory)).recipe).toEqual(memory.recipe);
   });
 

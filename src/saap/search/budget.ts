@@ -9,7 +9,7 @@ const BOUNDS = { low: 0.5, high: 1.5 };
  * Layer budgets: the share of a layer's parameters that stays is proportional to its mean score per parameter, bounded, with the total as asked; then a local
  * ranking by score per parameter within each layer. As one ranking: a group's priority is the share of its layer's removal budget that is used up when it goes.
  */
-export const BUDGET: Search = { name: 'budget', rank: (context) => ({ unit: 'group', priorities: budgetPriorities(context) }) };
+export const BUDGET: Search = { name: 'budget', unit: 'group', rank: budgetPriorities };
 
 function budgetPriorities({ table, importance, ratio, protectedLayers }: SearchContext): Float64Array {
   const perParameter = new Float64Array(table.length);

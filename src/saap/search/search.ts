@@ -16,17 +16,15 @@ export interface SearchContext {
 }
 
 /**
- * In which order a search gives structures up: lowest priority first, ties in the table's order. One shared routine removes them until the target
- * is met (`remove.ts`), so a search is a pure function and each layer's share is an outcome of the priorities.
+ * One variant of adaptive structure search (METHOD.md section 4): a pure function that says in which order structures are given up. One shared routine removes
+ * them until the target is met (`remove.ts`), so each layer's share is an outcome of the priorities.
  */
-export type Ranking =
-  | { readonly unit: 'group' /** [groups] */; readonly priorities: Float64Array }
-  | { readonly unit: 'block' /** [layers] */; readonly priorities: Float64Array };
-
-/** One variant of adaptive structure search (METHOD.md section 4). */
 export interface Search {
   readonly name: string;
-  rank(context: SearchContext): Ranking;
+  /** What it ranks: groups, or whole blocks. */
+  readonly unit: 'group' | 'block';
+  /** Priorities [groups] or [layers]: the lowest goes first, ties in the table's order. Finite. */
+  rank(context: SearchContext): Float64Array;
   /** Layers that this search keeps whole, for a model of so many layers. */
   readonly protects?: (layers: number) => readonly number[];
   /** The exponent of (1 + stability) where the recipe gives none. */

@@ -21,7 +21,7 @@ const context = (changes: Partial<SearchContext> = {}): SearchContext => ({
   balance: { attention: 1, depth: 0 },
   ...changes,
 });
-const priorities = (search: string, changes?: Partial<SearchContext>) => [...findSearch(search).rank(context(changes)).priorities];
+const priorities = (search: string, changes?: Partial<SearchContext>) => [...findSearch(search).rank(context(changes))];
 const close = (found: readonly number[], wanted: readonly number[]) => {
   expect(found.length).toBe(wanted.length);
   found.forEach((value, i) => {
@@ -63,9 +63,8 @@ describe('priorities by hand', () => {
   });
 
   it('depth: one value a block', () => {
-    const { unit, priorities: blocks } = findSearch('depth').rank(context());
-    expect(unit).toBe('block');
-    close([...blocks], [72 / 6, 432 / 6]);
+    expect(findSearch('depth').unit).toBe('block');
+    close(priorities('depth'), [72 / 6, 432 / 6]);
   });
 
   it('a search that does not exist is refused with the names', () => {
@@ -177,8 +176,7 @@ describe('depth', () => {
 describe('every search', () => {
   it('leaves zero scores finite and ordered', () => {
     for (const search of SEARCHES) {
-      for (const value of search.rank(context({ importance: new Float64Array(table.length) })).priorities)
-        expect(Number.isFinite(value), search.name).toBe(true);
+      for (const value of search.rank(context({ importance: new Float64Array(table.length) }))) expect(Number.isFinite(value), search.name).toBe(true);
     }
   });
 });

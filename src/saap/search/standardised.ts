@@ -8,6 +8,7 @@ import type { Search } from './search.ts';
  */
 export const STANDARDISED: Search = {
   name: 'standardised',
+  unit: 'group',
   rank: ({ table, importance }) => {
     const priorities = new Float64Array(table.length);
     for (const segment of table.segments) {
@@ -18,13 +19,14 @@ export const STANDARDISED: Search = {
       if (deviation === 0) continue;
       for (let i = segment.start; i < segment.end; i++) priorities[i] = ((importance[i] as number) - mean) / deviation;
     }
-    return { unit: 'group', priorities };
+    return priorities;
   },
 };
 
 /** The score divided by the mean of its module type over the model, both per parameter. */
 export const RELATIVE_MODULE: Search = {
   name: 'relative-module',
+  unit: 'group',
   rank: ({ table, importance }) => {
     const priorities = new Float64Array(table.length);
     for (const { start, end, parametersPerGroup } of table.segments) {
@@ -36,6 +38,6 @@ export const RELATIVE_MODULE: Search = {
       if (mean === 0) continue;
       for (const { start, end } of segments) for (let i = start; i < end; i++) priorities[i] = (priorities[i] as number) / mean;
     }
-    return { unit: 'group', priorities };
+    return priorities;
   },
 };

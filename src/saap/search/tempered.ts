@@ -2,16 +2,17 @@ import { meanOver } from '../fusion.ts';
 import type { Search, SearchContext } from './search.ts';
 
 /** Importance lost per parameter removed (the knapsack view), one ranking over all layers and modules. */
-export const GLOBAL: Search = { name: 'global', balanced: true, rank: (context) => ({ unit: 'group', priorities: temper(context, 0) }) };
+export const GLOBAL: Search = { name: 'global', unit: 'group', balanced: true, rank: (context) => temper(context, 0) };
 
 /** The score divided by the mean of its layer and module. */
-export const RELATIVE: Search = { name: 'relative', balanced: true, rank: (context) => ({ unit: 'group', priorities: temper(context, 1) }) };
+export const RELATIVE: Search = { name: 'relative', unit: 'group', balanced: true, rank: (context) => temper(context, 1) };
 
 /** Between the two (ours, the default): `global` at a small ratio, where its order is best, and less so at larger ones, where it would empty single layers. */
 export const TEMPERED: Search = {
   name: 'tempered',
+  unit: 'group',
   balanced: true,
-  rank: (context) => ({ unit: 'group', priorities: temper(context, context.gamma ?? context.ratio) }),
+  rank: (context) => temper(context, context.gamma ?? context.ratio),
 };
 
 /** `tempered` on the score divided by (1 + stability), the paper's direction, unless the recipe gives another exponent. */

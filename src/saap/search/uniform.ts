@@ -4,17 +4,18 @@ import { ascendingOrder } from './order.ts';
 import type { Search, SearchContext } from './search.ts';
 
 /** The same share of every layer and module, LLM-Pruner's first and last layers kept. Where layers tie, the lowest score goes first, so attention loses its share in all. */
-export const UNIFORM: Search = { name: 'uniform', protects: llmPrunerProtection, rank: (context) => ({ unit: 'group', priorities: shares(context, false) }) };
+export const UNIFORM: Search = { name: 'uniform', unit: 'group', protects: llmPrunerProtection, rank: (context) => shares(context, false) };
 
 /** `uniform` with the share rounded layer by layer: with 3 attention groups a layer, a share of 0.24 takes one from each. */
 export const UNIFORM_BY_LAYER: Search = {
   name: 'uniform-by-layer',
+  unit: 'group',
   protects: llmPrunerProtection,
-  rank: (context) => ({ unit: 'group', priorities: shares(context, true) }),
+  rank: (context) => shares(context, true),
 };
 
 /** The same share of every layer and module, no layer kept (Wanda-sp). */
-export const UNIFORM_ALL: Search = { name: 'uniform-all', rank: (context) => ({ unit: 'group', priorities: shares(context, false) }) };
+export const UNIFORM_ALL: Search = { name: 'uniform-all', unit: 'group', rank: (context) => shares(context, false) };
 
 /**
  * A priority that is the share of its layer and module gone when the group goes: (k + 1/2) / groups for the k-th lowest there. Removing in this order
