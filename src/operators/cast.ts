@@ -1,6 +1,7 @@
 import { UnsupportedError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
 import { intAttribute, nameOf } from './attributes.ts';
+import { passThrough } from './couplings.ts';
 import { castTo, ELEMENT_TYPES, operand, singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { inputType, isFloating, typed } from './shapes.ts';
@@ -27,5 +28,6 @@ export const cast: Operator = {
     const { builder, dy } = singleOutput(context);
     return [castTo(builder, dy, operand(context, 0).type.dataType)];
   },
+  coupling: passThrough,
   cost: () => 0,
 };

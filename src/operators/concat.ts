@@ -1,5 +1,6 @@
 import { MismatchError } from '../errors.ts';
 import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { singleOutput, sizeOfAxis } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { frontAxis, inputType, range, show, sizeAt, typed } from './shapes.ts';
@@ -43,6 +44,18 @@ export const concat: Operator = {
           { axis: 0 },
         );
     return builder.addMany('Split', [dy, sizes], node.inputs.length, { axis }).map((part, index) => (context.wanted[index] ? part : undefined));
+  },
+  coupling(context) {
+    const { node, trace } = context;
+    const parts = node.inputs.map((_, index) => axesOf(context, index));
+    const first = axesOf(context, 0);
+    const joined = frontAxis(node, intAttribute(node, 'axis', 0), first.length);
+    return [
+      first.map((_, axis) => {
+        const aligned = parts.map((part) => axisAt(part, axis));
+        return axis === joined ? trace.concatenate(aligned) : aligned.reduce((a, b) => trace.unify(a, b));
+      }),
+    ];
   },
   cost: () => 0,
 };

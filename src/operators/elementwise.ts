@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { DataType } from '../onnx/graph.ts';
+import { elementwise, passThrough } from './couplings.ts';
 import { operand, singleOutput, sumTo } from './gradients.ts';
 import type { ConcreteType, Operator } from './operator.ts';
 import { broadcastShapes, elementCount, inputType, requireSameType, typed } from './shapes.ts';
@@ -38,6 +39,7 @@ export function unaryOperator(rule: UnaryRule): Operator {
         return [gradient(builder, { x: operand(context, 0).name, y, dy, dataType: yType.dataType })];
       },
     }),
+    coupling: passThrough,
     cost: (_node, _inputs, [y]) => rule.flops * elementCount(y?.shape ?? []),
   };
 }
@@ -87,6 +89,7 @@ export function binaryOperator(rule: BinaryRule): Operator {
         );
       },
     }),
+    coupling: elementwise,
     cost: (_node, _inputs, [y]) => rule.flops * elementCount(y?.shape ?? []),
   };
 }

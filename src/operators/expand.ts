@@ -1,3 +1,4 @@
+import { axesOf, axisAt } from './couplings.ts';
 import { operand, singleOutput, sumTo } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { broadcastShapes, inputType, knownElements, typed } from './shapes.ts';
@@ -13,6 +14,17 @@ export const expand: Operator = {
   gradient(context) {
     const { builder, dy, yType } = singleOutput(context);
     return [sumTo(builder, dy, yType.shape, operand(context, 0).type.shape), undefined];
+  },
+  coupling(context) {
+    const axes = axesOf(context, 0);
+    const { shape } = inputType(context.node, context.inputTypes, 0);
+    const target = context.outputTypes[0]?.shape ?? [];
+    return [
+      target.map((size, axis) => {
+        const own = axis - target.length + axes.length;
+        return own >= 0 && shape[own] === size ? axisAt(axes, own) : [context.trace.fresh(size)];
+      }),
+    ];
   },
   cost: () => 0,
 };

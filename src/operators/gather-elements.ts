@@ -1,4 +1,5 @@
-import { intAttribute } from './attributes.ts';
+import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf } from './couplings.ts';
 import { operand, singleOutput, zerosLike } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { frontAxis, inputType, typed } from './shapes.ts';
@@ -17,6 +18,12 @@ export const gatherElements: Operator = {
     const axis = frontAxis(context.node, intAttribute(context.node, 'axis', 0), yType.shape.length);
     const zeros = zerosLike(builder, operand(context, 0).name, yType.dataType);
     return [builder.add('ScatterElements', [zeros, operand(context, 1).name, dy], { axis, reduction: 'add' }), undefined];
+  },
+  coupling(context) {
+    const { node, trace } = context;
+    const indices = axesOf(context, 1);
+    for (const atoms of axesOf(context, 0)) trace.pin(atoms, `${nameOf(node)} looks entries of it up`);
+    return [indices];
   },
   cost: () => 0,
 };

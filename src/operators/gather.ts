@@ -1,7 +1,8 @@
-import { intAttribute } from './attributes.ts';
+import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
-import { frontAxis, inputType, range, typed } from './shapes.ts';
+import { CONSTANT_LIMIT, frontAxis, inputType, range, sizeAt, typed } from './shapes.ts';
 
 /** Slices of one axis picked by integer indices (embedding lookup). The gradient adds rows where indices repeat. */
 export const gather: Operator = {
@@ -32,6 +33,23 @@ export const gather: Operator = {
     const sum = builder.add('ScatterND', [zeros, places, rows], { reduction: 'add' });
     const back = range(rank).map((position) => front.indexOf(position));
     return [axis === 0 ? sum : builder.add('Transpose', [sum], { perm: back }), undefined];
+  },
+  coupling(context) {
+    const { node, trace } = context;
+    const data = axesOf(context, 0);
+    const axis = frontAxis(node, intAttribute(node, 'axis', 0), data.length);
+    const { constant: picks, shape } = inputType(node, context.inputTypes, 1);
+    const size = sizeAt(inputType(node, context.inputTypes, 0).shape, axis);
+    if (picks && shape.length <= 1 && size <= CONSTANT_LIMIT) {
+      const single = trace.cut(
+        axisAt(data, axis),
+        range(size).map(() => 1),
+      );
+      const picked = picks.map((pick) => axisAt(single, pick));
+      return [[...data.slice(0, axis), ...(shape.length === 0 ? [] : [trace.concatenate(picked)]), ...data.slice(axis + 1)]];
+    }
+    trace.pin(axisAt(data, axis), `${nameOf(node)} looks entries of it up`);
+    return [[...data.slice(0, axis), ...axesOf(context, 1), ...data.slice(axis + 1)]];
   },
   cost: () => 0,
 };

@@ -1,6 +1,7 @@
 import { MismatchError } from '../errors.ts';
 import { float } from '../onnx/builder.ts';
 import { floatAttribute, intAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt, broadcastAxes, type ShapedAxes } from './couplings.ts';
 import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { elementCount, inputType, requireSameType, show, sizeAt, typed } from './shapes.ts';
@@ -50,6 +51,15 @@ export const gemm: Operator = {
       return beta === 1 ? sum : builder.add('Mul', [sum, scalar(builder, beta, yType.dataType)]);
     };
     return [context.wanted[0] ? da() : undefined, context.wanted[1] ? db() : undefined, context.wanted[2] ? dc() : undefined];
+  },
+  coupling(context) {
+    const [a, b] = [axesOf(context, 0), axesOf(context, 1)];
+    const transA = intAttribute(context.node, 'transA', 0);
+    const transB = intAttribute(context.node, 'transB', 0);
+    context.trace.unify(axisAt(a, transA ? 0 : 1), axisAt(b, transB ? 1 : 0));
+    const product: ShapedAxes = { axes: [axisAt(a, transA ? 1 : 0), axisAt(b, transB ? 0 : 1)], shape: context.outputTypes[0]?.shape ?? [] };
+    const bias = context.inputTypes[2];
+    return [bias ? broadcastAxes(context, [product, { axes: axesOf(context, 2), shape: bias.shape }]) : product.axes];
   },
   cost(node, inputs, [y]) {
     const count = elementCount(y?.shape ?? []);

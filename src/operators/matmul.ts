@@ -2,6 +2,7 @@ import { MismatchError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { Node } from '../onnx/graph.ts';
 import { nameOf } from './attributes.ts';
+import { axesOf, axisAt, broadcastAxes, type ShapedAxes } from './couplings.ts';
 import { operand, singleOutput, sizeOfAxis, sumTo } from './gradients.ts';
 import type { ConcreteType, GradientContext, Operator } from './operator.ts';
 import { broadcastShapes, elementCount, inputType, range, requireSameType, show, sizeAt, typed } from './shapes.ts';
@@ -30,6 +31,18 @@ export const matmul: Operator = {
     const b = operand(context, 1);
     if (a.type.shape.length > 2 && b.type.shape.length === 2) return sharedMatrixGradient(context);
     return batchedGradient(context);
+  },
+  coupling(context) {
+    const [a, b] = [axesOf(context, 0), axesOf(context, 1)];
+    const [aShape, bShape] = [inputType(context.node, context.inputTypes, 0).shape, inputType(context.node, context.inputTypes, 1).shape];
+    context.trace.unify(axisAt(a, -1), axisAt(b, b.length === 1 ? 0 : -2));
+    const batches: ShapedAxes[] = [
+      { axes: a.slice(0, -2), shape: aShape.slice(0, -2) },
+      { axes: b.slice(0, -2), shape: bShape.slice(0, -2) },
+    ];
+    const rows = a.length > 1 ? [axisAt(a, -2)] : [];
+    const columns = b.length > 1 ? [axisAt(b, -1)] : [];
+    return [[...broadcastAxes(context, batches), ...rows, ...columns]];
   },
   cost(node, inputs, [y]) {
     const { shape } = inputType(node, inputs, 0);

@@ -23,36 +23,40 @@ export interface GradientContext {
 }
 
 /**
- * How an operator ties the dimensions of its inputs and outputs together, for discovery.
- * An axis reference names a contiguous factor of one axis of one value: axes are split into factors by reshape, so
- * the trace works on labelled atoms (see passes/trace-couplings.ts).
+ * How an operator ties the dimensions of its inputs and outputs together, for discovery. The trace (passes/coupling-trace.ts) works on
+ * labelled atoms: an axis is a product of atoms, and an atom may turn out to be a product or a concatenation of finer ones.
  */
 export interface CouplingContext {
   readonly node: Node;
   readonly inputTypes: readonly (ConcreteType | undefined)[];
   readonly outputTypes: readonly ConcreteType[];
-  /** Atoms (outermost first) of each axis of each input; a rule may split an atom through the context. */
-  readonly inputAxes: readonly (AxisAtoms[] | undefined)[];
+  /** Atoms of each axis of each input; a rule may refine them through the trace. */
+  readonly inputAxes: readonly (readonly AxisAtoms[] | undefined)[];
   readonly trace: CouplingTrace;
 }
 
-/** One indivisible factor of an axis. Identity is by object; `size` is concrete. */
+/** A set of coordinates that axes share, such as the key/value heads or one half of a head. Identity is by object; `size` is concrete. */
 export interface Atom {
   readonly id: number;
   readonly size: number;
 }
 
-/** An axis as a product of atoms, outermost first; size-1 axes have none. */
+/** An axis as a product of atoms, outermost first. */
 export type AxisAtoms = readonly Atom[];
 
-/** Operations that a coupling rule may perform on the trace. */
+/** Operations that a coupling rule may perform on the trace. Where two layouts of one axis cannot be reconciled, the trace pins it. */
 export interface CouplingTrace {
+  /** New coordinates that nothing else shares. */
   fresh(size: number): Atom;
-  /** States that two axes index the same coordinate (elementwise, contraction). Splits atoms where factorisations differ. */
+  /** States that two axes of equal size index the same coordinates (elementwise, contraction). Refines atoms where factorisations differ. */
   unify(a: AxisAtoms, b: AxisAtoms): AxisAtoms;
   /** Refactors consecutive axes into new sizes (reshape). */
   regroup(axes: readonly AxisAtoms[], sizes: readonly number[]): AxisAtoms[];
-  /** Marks an axis that may not be pruned because the operator mixes or measures it as a whole, with the reason. */
+  /** Cuts an axis into consecutive parts of the given sizes (split, slice). */
+  cut(axis: AxisAtoms, sizes: readonly number[]): AxisAtoms[];
+  /** One axis that holds the given ones after each other (concat). */
+  concatenate(parts: readonly AxisAtoms[]): AxisAtoms;
+  /** Marks an axis that may not be pruned because the operator mixes or measures it as a whole, with the reason. Axes of size 1 are left free. */
   pin(axis: AxisAtoms, reason: string): void;
 }
 
@@ -65,7 +69,7 @@ export interface Operator {
   /** Appends operators that compute input gradients; returns one name per input, undefined where not wanted or zero. Absent: not differentiable. */
   readonly gradient?: (context: GradientContext) => (string | undefined)[];
   /** Atoms of each axis of each output. Absent: discovery refuses the graph, naming the operator. */
-  readonly coupling?: (context: CouplingContext) => AxisAtoms[][];
+  readonly coupling?: (context: CouplingContext) => (readonly AxisAtoms[])[];
   /** Floating-point operations of one execution at concrete sizes. */
   cost(node: Node, inputs: readonly (ConcreteType | undefined)[], outputs: readonly ConcreteType[]): number;
 }

@@ -1,5 +1,6 @@
 import { UnsupportedError } from '../errors.ts';
 import { nameOf } from './attributes.ts';
+import { elementwise } from './couplings.ts';
 import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { broadcastShapes, elementCount, inputType, typed } from './shapes.ts';
@@ -25,5 +26,6 @@ export const pow: Operator = {
       : builder.add('Mul', [exponent.name, builder.add('Pow', [x.name, builder.add('Sub', [exponent.name, scalar(builder, 1, exponent.type.dataType)])])]);
     return [sumTo(builder, builder.add('Mul', [dy, slope]), yType.shape, x.type.shape), undefined];
   },
+  coupling: elementwise,
   cost: (_node, _inputs, [y]) => 8 * elementCount(y?.shape ?? []),
 };

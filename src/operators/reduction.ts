@@ -1,6 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { DataType, Node } from '../onnx/graph.ts';
-import { intAttribute } from './attributes.ts';
+import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf } from './couplings.ts';
 import { operand, singleOutput } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
 import { elementCount, frontAxis, type InputTypes, inputType, knownElements, range, typed } from './shapes.ts';
@@ -48,6 +49,16 @@ export function reductionOperator(rule: ReductionRule): Operator {
         return [gradient(builder, { x: x.name, y: () => kept(y), dy: kept(dy), axes, dataType: x.type.dataType, context })];
       },
     }),
+    coupling(context) {
+      const reduced = reducedAxes(context.node, context.inputTypes);
+      const keep = intAttribute(context.node, 'keepdims', 1) === 1;
+      const axes = axesOf(context, 0).flatMap((atoms, axis) => {
+        if (!reduced.includes(axis)) return [atoms];
+        context.trace.pin(atoms, `${nameOf(context.node)} reduces it`);
+        return keep ? [[context.trace.fresh(1)]] : [];
+      });
+      return [axes];
+    },
     cost: (node, inputs) => rule.flops * elementCount(inputType(node, inputs, 0).shape),
   };
 }

@@ -1,6 +1,7 @@
 import { MismatchError, UnsupportedError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf } from './couplings.ts';
 import { reshapeTarget, singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { elementCount, inputType, knownElements, show, typed } from './shapes.ts';
@@ -17,6 +18,7 @@ export const reshape: Operator = {
     const { builder, dy } = singleOutput(context);
     return [builder.add('Reshape', [dy, reshapeTarget(context, 0)]), undefined];
   },
+  coupling: (context) => [context.trace.regroup(axesOf(context, 0), context.outputTypes[0]?.shape ?? [])],
   cost: () => 0,
 };
 

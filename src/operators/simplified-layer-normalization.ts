@@ -1,6 +1,7 @@
 import { MismatchError, UnsupportedError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { floatAttribute, intAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
 import { elementCount, frontAxis, inputType, show, typed } from './shapes.ts';
@@ -36,6 +37,12 @@ export const simplifiedLayerNormalization: Operator = {
     };
     const dw = () => sumTo(builder, builder.add('Mul', [dy, builder.add('Mul', [x.name, inverse])]), yType.shape, weight.type.shape);
     return [context.wanted[0] ? dx() : undefined, context.wanted[1] ? dw() : undefined];
+  },
+  coupling(context) {
+    const axes = axesOf(context, 0);
+    const normalised = context.trace.unify(axisAt(axes, -1), axisAt(axesOf(context, 1), 0));
+    context.trace.pin(normalised, `${nameOf(context.node)} normalises it`);
+    return [axes, [...axes.slice(0, -1), [context.trace.fresh(1)]]];
   },
   cost: (_node, _inputs, [y]) => 4 * elementCount(y?.shape ?? []),
 };

@@ -1,6 +1,7 @@
 import { UnsupportedError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
 import { frontAxis, type InputTypes, inputType, knownElements, range, sizeAt, typed } from './shapes.ts';
@@ -37,6 +38,19 @@ export const slice: Operator = {
     const after = range(rank).map((axis) => padding(context, cuts, axis, 'after'));
     const pads = builder.add('Concat', [...before, ...after], { axis: 0 });
     return [builder.add('Pad', [dy, pads, scalar(builder, 0, yType.dataType)]), undefined];
+  },
+  coupling(context) {
+    const { node, trace } = context;
+    const axes = [...axesOf(context, 0)];
+    for (const { axis, first, step, count } of slicedAxes(node, context.inputTypes)) {
+      const size = sizeAt(inputType(node, context.inputTypes, 0).shape, axis);
+      if (step === 1) axes[axis] = trace.cut(axisAt(axes, axis), [first, count, size - first - count])[1] ?? [];
+      else {
+        trace.pin(axisAt(axes, axis), `${nameOf(node)} takes it in steps of ${step}`);
+        axes[axis] = [trace.fresh(count)];
+      }
+    }
+    return [axes];
   },
   cost: () => 0,
 };

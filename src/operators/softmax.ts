@@ -1,4 +1,5 @@
-import { intAttribute } from './attributes.ts';
+import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { elementCount, frontAxis, inputType, typed } from './shapes.ts';
@@ -17,6 +18,11 @@ export const softmax: Operator = {
     const axis = frontAxis(context.node, intAttribute(context.node, 'axis', -1), yType.shape.length);
     const mean = builder.add('ReduceSum', [builder.add('Mul', [dy, y]), builder.integers([axis])], { keepdims: 1 });
     return [builder.add('Mul', [y, builder.add('Sub', [dy, mean])])];
+  },
+  coupling(context) {
+    const axes = axesOf(context, 0);
+    context.trace.pin(axisAt(axes, intAttribute(context.node, 'axis', -1)), `${nameOf(context.node)} normalises it`);
+    return [axes];
   },
   cost: (_node, _inputs, [y]) => 12 * elementCount(y?.shape ?? []),
 };

@@ -1,6 +1,7 @@
 import { MismatchError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { intAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { operand, zerosLike } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { frontAxis, type InputTypes, inputType, knownElements, show, sizeAt, typed } from './shapes.ts';
@@ -20,6 +21,11 @@ export const split: Operator = {
     const axis = frontAxis(node, intAttribute(node, 'axis', 0), x.type.shape.length);
     const parts = outputGradients.map((part, index) => part ?? zerosLike(builder, node.outputs[index] ?? '', outputTypes[index]?.dataType ?? x.type.dataType));
     return [parts.length === 1 ? parts[0] : builder.add('Concat', parts, { axis }), undefined];
+  },
+  coupling(context) {
+    const axes = axesOf(context, 0);
+    const axis = frontAxis(context.node, intAttribute(context.node, 'axis', 0), axes.length);
+    return context.trace.cut(axisAt(axes, axis), splitSizes(context.node, context.inputTypes)).map((part) => axes.with(axis, part));
   },
   cost: () => 0,
 };

@@ -1,6 +1,7 @@
 import { MismatchError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { nameOf } from './attributes.ts';
+import { axesOf } from './couplings.ts';
 import { singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { frontAxis, type InputTypes, inputType, knownElements, range, show, typed } from './shapes.ts';
@@ -23,6 +24,10 @@ export const squeeze: Operator = {
   gradient(context) {
     const { builder, dy } = singleOutput(context);
     return [builder.add('Unsqueeze', [dy, builder.integers(squeezedAxes(context.node, context.inputTypes))]), undefined];
+  },
+  coupling(context) {
+    const dropped = squeezedAxes(context.node, context.inputTypes);
+    return [axesOf(context, 0).filter((_, axis) => !dropped.includes(axis))];
   },
   cost: () => 0,
 };

@@ -1,6 +1,7 @@
 import { MismatchError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { intsAttribute, nameOf } from './attributes.ts';
+import { axesOf, axisAt } from './couplings.ts';
 import { operand, singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { inputType, range, show, sizeAt, typed } from './shapes.ts';
@@ -22,6 +23,10 @@ export const transpose: Operator = {
     const { builder, dy } = singleOutput(context);
     const perm = permutation(context.node, operand(context, 0).type.shape.length);
     return [builder.add('Transpose', [dy], { perm: perm.map((_, axis) => perm.indexOf(axis)) })];
+  },
+  coupling(context) {
+    const axes = axesOf(context, 0);
+    return [permutation(context.node, axes.length).map((axis) => axisAt(axes, axis))];
   },
   cost: () => 0,
 };

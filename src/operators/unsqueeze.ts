@@ -1,4 +1,5 @@
 import type { Node } from '../onnx/graph.ts';
+import { axesOf } from './couplings.ts';
 import { singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { frontAxis, type InputTypes, inputType, knownElements, range, typed } from './shapes.ts';
@@ -22,6 +23,11 @@ export const unsqueeze: Operator = {
   gradient(context) {
     const { builder, dy } = singleOutput(context);
     return [builder.add('Squeeze', [dy, builder.integers(unsqueezedAxes(context.node, context.inputTypes))]), undefined];
+  },
+  coupling(context) {
+    const added = unsqueezedAxes(context.node, context.inputTypes);
+    const axes = axesOf(context, 0).values();
+    return [range(context.outputTypes[0]?.shape.length ?? 0).map((axis) => (added.includes(axis) ? [context.trace.fresh(1)] : (axes.next().value ?? [])))];
   },
   cost: () => 0,
 };

@@ -1,3 +1,4 @@
+import { elementwise } from './couplings.ts';
 import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { broadcastShapes, elementCount, inputType, requireSameType, typed } from './shapes.ts';
@@ -31,5 +32,6 @@ export const where: Operator = {
         : undefined;
     return [undefined, masked(1), masked(2)];
   },
+  coupling: elementwise,
   cost: (_node, _inputs, [y]) => elementCount(y?.shape ?? []),
 };
