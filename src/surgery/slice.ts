@@ -2,7 +2,8 @@ import type { Architecture } from '../architecture/architecture.ts';
 import { architectureFor } from '../architecture/index.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { MismatchError, MissingError } from '../errors.ts';
-import type { CoupledStructure } from '../saap/structures.ts';
+import type { HostTensor } from '../runtime/runtime.ts';
+import type { CoupledStructure, MemberSlice } from '../saap/structures.ts';
 import type { LayerPlan } from './plan.ts';
 
 /** Which channels of which axes of one tensor stay. */
@@ -83,21 +84,14 @@ function cutLayer(
   structures: readonly CoupledStructure[],
   cuts: Map<string, TensorCut>,
 ): void {
-  for (const { kind, groups, members } of structures) {
-    const kept = new Uint8Array(groups);
-    for (const group of plan[kind]) kept[group] = 1;
+  for (const { kind, members } of structures) {
     for (const member of members) {
       const binding = bindings.find(({ input }) => input === member.weight);
       if (!binding || (binding.optional && !checkpoint.tensors.has(binding.tensor))) continue;
       const info = checkpoint.tensors.get(binding.tensor);
       if (!info) throw new MissingError(`${checkpoint.provenance.name} has no tensor ${binding.tensor}, which the plan cuts.`);
-      const channels = Int32Array.from(
-        [...member.groupOfChannel.keys()].filter((channel) => {
-          const group = member.groupOfChannel[channel] ?? -1;
-          return group < 0 || kept[group] === 1;
-        }),
-        (channel) => channel + (member.axis === 0 ? (binding.rows?.start ?? 0) : 0),
-      );
+      const offset = member.axis === 0 ? (binding.rows?.start ?? 0) : 0;
+      const channels = keptChannels(member, plan[kind]).map((channel) => channel + offset);
       addCut(cuts, binding, info, member.axis, channels);
     }
   }
@@ -122,6 +116,21 @@ function addCut(
     axes.set(axis, earlier ? earlier.filter((channel) => channels.includes(channel)) : channels);
   }
   cuts.set(tensor, { axes, shape: info.shape.map((size, index) => axes.get(index)?.length ?? size) });
+}
+
+/** Channels of a member's axis that stay when `groups` stay, ascending; channels outside the structure always do. */
+export function keptChannels({ groupOfChannel }: MemberSlice, groups: readonly number[]): Int32Array {
+  const kept = new Set(groups);
+  return Int32Array.from(groupOfChannel.keys()).filter((channel) => {
+    const group = groupOfChannel[channel] ?? -1;
+    return group < 0 || kept.has(group);
+  });
+}
+
+/** The given channels of one axis of a tensor [rows, columns] or [rows]. */
+export function sliceTensor(tensor: HostTensor, axis: number, channels: Int32Array): HostTensor {
+  const shape = tensor.shape.map((size, index) => (index === axis ? channels.length : size));
+  return { dataType: tensor.dataType, shape, data: gather(tensor.data as Float32Array, tensor.shape, { shape, axes: new Map([[axis, channels]]) }) };
 }
 
 /** Copies the kept rows and columns of a [rows, columns] (or [rows]) tensor. */

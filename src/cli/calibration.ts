@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { sha256OfBytes, sha256OfText } from '../checkpoint/sha256.ts';
+import { MissingError, UsageError } from '../errors.ts';
+import { joinTexts, readTokenIds } from '../evaluate/text.ts';
+import { tokenWindows } from '../evaluate/windows.ts';
+import type { OpenModel } from '../library/open-model.ts';
+import { embeddedFolder } from './models.ts';
+import type { CalibrationOptions } from './options.ts';
+
+/** Windows of token ids with what a score file records about them. */
+export interface Calibration {
+  readonly windows: readonly ArrayLike<number>[];
+  readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
+}
+
+/** Calibration windows from --token-ids, --calibration, or the embedded model's own text. */
+export async function readCalibration(name: string, open: OpenModel, options: CalibrationOptions): Promise<Calibration> {
+  const { seed } = options;
+  if (options.tokenIds !== undefined) {
+    const bytes = await readBytes(options.tokenIds);
+    const windows = readTokenIds({ name: basename(options.tokenIds), bytes }, open.config.vocabulary);
+    return { windows, calibration: { source: basename(options.tokenIds), sha256: await sha256OfBytes(bytes), seed } };
+  }
+  const text = await readText(calibrationFiles(name, options.calibration));
+  const ids = (await open.tokenizer()).encode(text.text, { addSpecialTokens: false });
+  const windows = tokenWindows(ids, { length: options.length, count: options.windows, seed });
+  return { windows, calibration: { source: text.source, sha256: await sha256OfText(text.text), seed } };
+}
+
+function calibrationFiles(name: string, files: readonly string[] | undefined): readonly string[] {
+  if (files && files.length > 0) return files;
+  const folder = embeddedFolder(name);
+  const shipped = folder && join(folder, 'calibration.txt');
+  if (shipped && existsSync(shipped)) return [shipped];
+  throw new UsageError(
+    `Scoring ${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`,
+  );
+}
+
+/** One text from several files, joined by blank lines, and its source for records. */
+export async function readText(paths: readonly string[]): Promise<{ readonly text: string; readonly source: string }> {
+  const files = await Promise.all(paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })));
+  return { text: joinTexts(files), source: paths.map((path) => basename(path)).join(' + ') };
+}
+
+/** A file's bytes; MissingError when it is not there. */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') throw new MissingError(`There is no file ${path}.`, { cause: error });
+    if (code === 'EISDIR') throw new MissingError(`${path} is a folder; a file is needed.`, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,11 @@
+import type { Command } from 'commander';
+import { addEvaluate } from './evaluate.ts';
+import { addInspect } from './inspect.ts';
+import { addPlan } from './plan.ts';
+import { addScore } from './score.ts';
+import { addStudio } from './studio.ts';
+
+/** Every command adds itself to the program; long ones watch the signal. */
+export type AddCommand = (program: Command, signal: AbortSignal) => void;
+
+export const COMMANDS: readonly AddCommand[] = [addInspect, addScore, addPlan, addEvaluate, addStudio];

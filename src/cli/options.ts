@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { UsageError } from '../errors.ts';
+
+/** Options that every command takes (DESIGN.md section 7.1). */
+export interface CommonOptions {
+  readonly backend: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Options of commands that read calibration text. */
+export interface CalibrationOptions {
+  readonly calibration?: readonly string[];
+  readonly windows: number;
+  readonly length: number;
+  readonly seed: number;
+  readonly tokenIds?: string;
+}
+
+export function addCommonOptions(command: Command): Command {
+  return command
+    .option('--backend <name>', 'where to compute: cpu, wasm or webgpu', 'cpu')
+    .option('--threads <n>', 'threads of the CPU backend (default: all cores)', wholeNumber('--threads', 1))
+    .option('--json', 'print one JSON document on standard output')
+    .option('--quiet', 'no progress and notes on standard error');
+}
+
+export function addCalibrationOptions(command: Command): Command {
+  return command
+    .option('--calibration <file...>', 'calibration text: .txt, .raw, .md, or JSON lines with a "text" field')
+    .option('--windows <n>', 'calibration windows', wholeNumber('--windows', 1), 64)
+    .option('--length <n>', 'tokens per calibration window', wholeNumber('--length', 2), 128)
+    .option('--seed <n>', 'seed of everything random', wholeNumber('--seed', 0), 0)
+    .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text');
+}
+
+/** A parser of whole numbers of at least `minimum`; throws UsageError naming the option and the value. */
+export function wholeNumber(option: string, minimum: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= minimum) return value;
+    throw new UsageError(`${option} is "${text}"; it must be a whole number of at least ${minimum}.`);
+  };
+}
+
+/** A parser of real numbers in [minimum, maximum]. */
+export function realNumber(option: string, minimum: number, maximum = Number.POSITIVE_INFINITY): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value >= minimum && value <= maximum) return value;
+    throw new UsageError(
+      `${option} is "${text}"; it must be a number ${maximum === Number.POSITIVE_INFINITY ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`}.`,
+    );
+  };
+}
+
+/** A ratio of what is removed: above 0 and below 1. */
+export function ratio(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value > 0 && value < 1) return value;
+    throw new UsageError(`${option} is "${text}"; a pruning ratio lies between 0 and 1, for example 0.2 to remove 20% of the prunable weights.`);
+  };
+}
+
+/** A parser that accepts one of a list of words. */
+export function oneOf<Word extends string>(option: string, words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((candidate) => candidate === text);
+    if (word !== undefined) return word;
+    throw new UsageError(`${option} is "${text}"; choose ${words.join(', ')}.`);
+  };
+}

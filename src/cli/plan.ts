@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { makePlan } from '../saap/make-plan.ts';
+import type { Plan } from '../surgery/plan.ts';
+import { encodePlan } from '../surgery/plan-file.ts';
+import { createConsole } from './console.ts';
+import { readScores } from './models.ts';
+import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
+import { addPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
+import { writeWhole } from './write-file.ts';
+
+interface PlanOptions extends CommonOptions, PlanCommandOptions {
+  readonly output: string;
+}
+
+export function addPlan(program: Command, signal: AbortSignal): void {
+  addCommonOptions(addPlanOptions(program.command('plan <scores>').description('which groups stay, from a score file alone')))
+    .option('--seed <n>', 'seed of the random baseline', wholeNumber('--seed', 0))
+    .requiredOption('--output <file>', 'plan to write (JSON)')
+    .action(async (path: string, options: PlanOptions) => {
+      const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+      const planning = planOptionsFrom(options);
+      const scores = await readScores(path);
+      const started = performance.now();
+      const plan = makePlan(scores, planning);
+      const milliseconds = performance.now() - started;
+      await writeWhole(options.output, encodePlan(plan), signal);
+      const { ratio, parametersBefore, parametersAfter, layers } = plan;
+      output.result({ ratio, parametersBefore, parametersAfter, layers, milliseconds }, () => [
+        ...describePlan(plan),
+        `Planned in ${milliseconds.toFixed(1)} ms; wrote ${options.output}.`,
+      ]);
+    });
+}
+
+/** Sizes and kept widths of a plan, for people. */
+export function describePlan(plan: Plan): string[] {
+  const removed = plan.parametersBefore - plan.parametersAfter;
+  return [
+    `${plan.parametersBefore.toLocaleString('en-US')} parameters become ${plan.parametersAfter.toLocaleString('en-US')} (${removed.toLocaleString('en-US')} removed, ${(plan.ratio * 100).toFixed(2)}% of what can be pruned).`,
+    'layer  attention groups  neurons',
+    ...plan.layers.map(
+      ({ attention, mlp }, layer) => `${String(layer).padStart(5)}  ${String(attention.length).padStart(16)}  ${String(mlp.length).padStart(7)}`,
+    ),
+  ];
+}

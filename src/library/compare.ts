@@ -1,0 +1,151 @@
+import { countParameters } from '../architecture/model.ts';
+import { throwIfCancelled } from '../errors.ts';
+import { perplexity } from '../evaluate/perplexity.ts';
+import type { LongRunning } from '../progress.ts';
+import { makePlan } from '../saap/make-plan.ts';
+import { type Method, parseMethod } from '../saap/methods.ts';
+import type { Scores } from '../saap/scores.ts';
+import type { LayerPlan } from '../surgery/plan.ts';
+import type { OpenModel } from './open-model.ts';
+import { applyPlan } from './prune.ts';
+
+/** One cell of a comparison: a method at a ratio with one calibration seed. */
+export interface ComparisonRow {
+  readonly method: string;
+  /** Asked share of the prunable parameters to remove; 0 is the dense model. */
+  readonly ratio: number;
+  readonly seed: number;
+  /** Reached share, and parameters of the pruned model. */
+  readonly reachedRatio: number;
+  readonly parameters: number;
+  readonly removedParameters: number;
+  /** Perplexity, its standard error over windows, and predictions, by text. */
+  readonly texts: Readonly<Record<string, { readonly perplexity: number; readonly standardError: number; readonly tokens: number }>>;
+  /** Of the first text, for short tables. */
+  readonly perplexity: number;
+  readonly standardError: number;
+  readonly seconds: number;
+}
+
+/** Calibration of one seed: its scores, and the windows that compensation learns from. */
+export interface ComparisonCalibration {
+  readonly seed: number;
+  readonly scores: Scores;
+  readonly compensationWindows: readonly ArrayLike<number>[];
+}
+
+export interface CompareOptions extends LongRunning {
+  readonly methods: readonly string[];
+  readonly ratios: readonly number[];
+  readonly seeds: readonly number[];
+  /** Called once per seed, when a cell needs it. */
+  readonly calibrate: (seed: number) => Promise<ComparisonCalibration>;
+  readonly texts: readonly { readonly name: string; readonly windows: readonly ArrayLike<number>[] }[];
+  /** Finished cells by `cellKey`; they are not computed again. */
+  readonly finished?: ReadonlyMap<string, ComparisonRow>;
+  /** Called after each new cell, so that it can be kept. */
+  readonly onRow?: (key: string, row: ComparisonRow) => void | Promise<void>;
+}
+
+export const cellKey = (method: string, ratio: number, seed: number): string => `${method}@${ratio}#${seed}`;
+
+/**
+ * Methods side by side at the same share of removed parameters (METHOD.md section 8): every method prunes the same dense model by its own
+ * score and selection, calibrated on the same windows; all are measured on the same texts. A plan that several seeds share is measured once.
+ */
+export async function compare(open: OpenModel, options: CompareOptions): Promise<ComparisonRow[]> {
+  const methods = options.methods.map(parseMethod);
+  const calibrations = new Map<number, Promise<ComparisonCalibration>>();
+  const calibrated = (seed: number) => {
+    const known = calibrations.get(seed) ?? options.calibrate(seed);
+    calibrations.set(seed, known);
+    return known;
+  };
+  const measured = new Map<string, ComparisonRow>();
+  const cells = [
+    { method: undefined, ratio: 0, seed: options.seeds[0] ?? 0 },
+    ...methods.flatMap((method) => options.ratios.flatMap((ratio) => options.seeds.map((seed) => ({ method, ratio, seed })))),
+  ];
+  const rows: ComparisonRow[] = [];
+  for (const [index, { method, ratio, seed }] of cells.entries()) {
+    throwIfCancelled(options.signal);
+    options.onProgress?.({ stage: 'comparison', completed: index, total: cells.length, unit: 'items' });
+    const key = cellKey(method?.name ?? 'dense', ratio, seed);
+    const known = options.finished?.get(key);
+    const row = known ?? (await measureCell(open, options, measured, method, ratio, seed, calibrated));
+    rows.push(row);
+    if (!known) await options.onRow?.(key, row);
+  }
+  options.onProgress?.({ stage: 'comparison', completed: cells.length, total: cells.length, unit: 'items' });
+  return rows;
+}
+
+async function measureCell(
+  open: OpenModel,
+  options: CompareOptions,
+  measured: Map<string, ComparisonRow>,
+  method: Method | undefined,
+  ratio: number,
+  seed: number,
+  calibrated: (seed: number) => Promise<ComparisonCalibration>,
+): Promise<ComparisonRow> {
+  const started = performance.now();
+  if (!method) return measure(open, open, options, { method: 'dense', ratio: 0, seed, reachedRatio: 0 }, started);
+  const { scores, compensationWindows } = await calibrated(seed);
+  const { compensate, ...recipe } = method.recipe;
+  const plan = makePlan(scores, { ...recipe, target: { kind: 'ratio', value: ratio }, seed });
+  // Without compensation the plan alone decides; methods that ignore the calibration text give the same plan for every seed.
+  const signature = compensate === 'none' ? planSignature(plan.layers) : undefined;
+  const same = signature === undefined ? undefined : measured.get(signature);
+  if (same) return { ...same, method: method.name, ratio, seed };
+  using pruned = await applyPlan(open, plan.layers, { compensate, windows: compensationWindows, signal: options.signal });
+  const row = await measure(
+    open,
+    pruned,
+    options,
+    { method: method.name, ratio, seed, reachedRatio: plan.ratio, parameters: plan.parametersAfter, before: plan.parametersBefore },
+    started,
+  );
+  if (signature !== undefined) measured.set(signature, row);
+  return row;
+}
+
+async function measure(
+  dense: OpenModel,
+  model: OpenModel,
+  options: CompareOptions,
+  cell: {
+    readonly method: string;
+    readonly ratio: number;
+    readonly seed: number;
+    readonly reachedRatio: number;
+    readonly parameters?: number;
+    readonly before?: number;
+  },
+  started: number,
+): Promise<ComparisonRow> {
+  const texts: Record<string, { perplexity: number; standardError: number; tokens: number }> = {};
+  for (const { name, windows } of options.texts) {
+    const { perplexity: value, standardError, tokens } = await perplexity(model.programs, model.store, windows, { signal: options.signal });
+    texts[name] = { perplexity: value, standardError, tokens };
+  }
+  const first = texts[options.texts[0]?.name ?? ''];
+  const before = cell.before ?? countParameters(dense.model).parameters;
+  const parameters = cell.parameters ?? countParameters(model.model).parameters;
+  return {
+    method: cell.method,
+    ratio: cell.ratio,
+    seed: cell.seed,
+    reachedRatio: cell.reachedRatio,
+    parameters,
+    removedParameters: before - parameters,
+    texts,
+    perplexity: first?.perplexity ?? Number.NaN,
+    standardError: first?.standardError ?? Number.NaN,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+function planSignature(layers: readonly LayerPlan[]): string {
+  return JSON.stringify(layers.map(({ attention, mlp }) => [attention, mlp]));
+}

@@ -1,0 +1,95 @@
+import type { ComparisonRow } from './compare.ts';
+
+/** One line of a comparison over seeds: means, and the spread between seeds (population standard deviation). */
+export interface ComparisonSummary {
+  readonly method: string;
+  readonly ratio: number;
+  readonly seeds: number;
+  readonly reachedRatio: number;
+  readonly parameters: number;
+  readonly texts: Readonly<Record<string, { readonly mean: number; readonly spread: number; readonly standardError: number }>>;
+}
+
+/** Groups rows by method and ratio, in the order in which they first appear. */
+export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary[] {
+  const groups = new Map<string, ComparisonRow[]>();
+  for (const row of rows) {
+    const key = `${row.ratio}|${row.method}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return [...groups.values()].flatMap((group) => {
+    const first = group[0];
+    if (!first) return [];
+    const texts = Object.keys(first.texts).map((name) => {
+      const values = group.map((row) => row.texts[name]?.perplexity ?? Number.NaN);
+      const centre = mean(values);
+      const spread = Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
+      return [name, { mean: centre, spread, standardError: mean(group.map((row) => row.texts[name]?.standardError ?? Number.NaN)) }] as const;
+    });
+    const { method, ratio } = first;
+    return [
+      {
+        method,
+        ratio,
+        seeds: group.length,
+        reachedRatio: mean(group.map((row) => row.reachedRatio)),
+        parameters: Math.round(mean(group.map((row) => row.parameters))),
+        texts: Object.fromEntries(texts),
+      },
+    ];
+  });
+}
+
+/** A Markdown table, methods by ratio, best first within a ratio; compensated methods are named as such by their suffix. */
+export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
+  const summaries = summariseRows(rows);
+  const names = Object.keys(rows[0]?.texts ?? {});
+  const lines = [`| removed | method | parameters | ${names.join(' | ')} |`, `|---|---|---|${names.map(() => '---').join('|')}|`];
+  for (const ratio of [...new Set(summaries.map((summary) => summary.ratio))].sort((a, b) => a - b)) {
+    const first = names[0] ?? '';
+    const group = summaries.filter((summary) => summary.ratio === ratio).sort((a, b) => (a.texts[first]?.mean ?? 0) - (b.texts[first]?.mean ?? 0));
+    for (const { method, reachedRatio, parameters, texts, seeds } of group) {
+      const cells = names.map((name) => {
+        const { mean = Number.NaN, spread = 0 } = texts[name] ?? {};
+        return seeds > 1 ? `${number(mean)} ± ${number(spread)}` : number(mean);
+      });
+      lines.push(`| ${(reachedRatio * 100).toFixed(1)}% | ${method} | ${parameters.toLocaleString('en-US')} | ${cells.join(' | ')} |`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Every cell as comma-separated values. */
+export function comparisonCsv(rows: readonly ComparisonRow[]): string {
+  const names = Object.keys(rows[0]?.texts ?? {});
+  const header = [
+    'method',
+    'ratio',
+    'seed',
+    'reachedRatio',
+    'parameters',
+    'removedParameters',
+    'seconds',
+    ...names.flatMap((name) => [`${name} perplexity`, `${name} standard error`]),
+  ];
+  const lines = rows.map((row) =>
+    [
+      row.method,
+      row.ratio,
+      row.seed,
+      row.reachedRatio,
+      row.parameters,
+      row.removedParameters,
+      row.seconds,
+      ...names.flatMap((name) => [row.texts[name]?.perplexity, row.texts[name]?.standardError]),
+    ]
+      .map(quote)
+      .join(','),
+  );
+  return `${[header.map(quote).join(','), ...lines].join('\n')}\n`;
+}
+
+const number = (value: number) =>
+  Number.isFinite(value) ? (value < 1000 ? value.toFixed(value < 100 ? 2 : 1) : Math.round(value).toLocaleString('en-US')) : 'not finite';
+const quote = (value: unknown) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));

@@ -1,0 +1,58 @@
+import { countParameters } from '../architecture/model.ts';
+import type { LayerGroups } from '../surgery/plan.ts';
+import type { OpenModel } from './open-model.ts';
+
+/** What `inspect` tells about a model (DESIGN.md section 7.1). */
+export interface Inspection {
+  readonly name: string;
+  readonly architecture: string;
+  readonly format: string;
+  readonly licence: string | undefined;
+  readonly parameters: number;
+  readonly blockParameters: number;
+  readonly prunableParameters: number;
+  readonly layers: readonly LayerGroups[];
+  readonly hiddenSize: number;
+  readonly headDimension: number;
+  readonly queryHeadsPerGroup: number;
+  readonly vocabulary: number;
+  readonly bytes: number;
+  /** Members of the coupled structures of the first layer that has any: which slice of which weight one group owns. */
+  readonly structures: readonly { readonly kind: string; readonly groups: number; readonly parametersPerGroup: number; readonly members: readonly string[] }[];
+}
+
+/** Describes a model and the groups that discovery finds; reads no weights. */
+export function inspect(open: OpenModel): Inspection {
+  const { config } = open;
+  const { parameters, blockParameters } = countParameters(open.model);
+  const layers = open.layerGroups();
+  const shown = layers.findIndex(({ attention }) => attention.groups > 0);
+  const { provenance, byteLength } = open.model.checkpoint;
+  return {
+    name: provenance.name,
+    architecture: config.architecture,
+    format: provenance.format,
+    licence: provenance.licence,
+    parameters,
+    blockParameters,
+    prunableParameters: layers.reduce(
+      (sum, { attention, mlp }) => sum + attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup,
+      0,
+    ),
+    layers,
+    hiddenSize: config.hiddenSize,
+    headDimension: config.headDimension,
+    queryHeadsPerGroup: config.queryHeads / config.keyValueHeads,
+    vocabulary: config.vocabulary,
+    bytes: byteLength,
+    structures: open.structuresOf(Math.max(0, shown)).map(({ kind, groups, parametersPerGroup, members }) => ({
+      kind,
+      groups,
+      parametersPerGroup,
+      members: members.map(({ weight, axis, groupOfChannel }) => {
+        const perGroup = groupOfChannel.filter((group) => group === 0).length;
+        return `${weight}: ${perGroup} ${axis === 0 ? (perGroup === 1 ? 'row' : 'rows') : perGroup === 1 ? 'column' : 'columns'}`;
+      }),
+    })),
+  };
+}

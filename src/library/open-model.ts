@@ -1,0 +1,98 @@
+import { type Model, modelOf } from '../architecture/model.ts';
+import { exampleBindings, Programs } from '../architecture/programs.ts';
+import { WeightStore } from '../architecture/weight-store.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { discover } from '../saap/discovery.ts';
+import type { CoupledStructure } from '../saap/structures.ts';
+import type { LayerGroups, LayerPlan } from '../surgery/plan.ts';
+import { slicedCheckpoint } from '../surgery/slice.ts';
+
+/** Weights up to this size stay on the device between runs; larger models are streamed layer by layer. */
+const RESIDENT_BYTES = 256 << 20;
+
+export interface OpenOptions {
+  /** Default 256 MiB. */
+  readonly residentBytes?: number;
+}
+
+/** A model on a runtime: the thing that every verb of the library works on. Dispose it to free the device; the runtime stays the caller's. */
+export class OpenModel implements Disposable {
+  readonly runtime: Runtime;
+  readonly model: Model;
+  readonly programs: Programs;
+  readonly store: WeightStore;
+  readonly #ownsPrograms: boolean;
+  readonly #options: OpenOptions;
+  readonly #structures = new Map<string, readonly CoupledStructure[]>();
+  #tokenizer: Promise<Tokenizer> | undefined;
+
+  /** Checks the checkpoint against its architecture. Throws what `modelOf` throws. */
+  constructor(runtime: Runtime, checkpoint: Checkpoint, options: OpenOptions = {}, programs?: Programs) {
+    this.runtime = runtime;
+    this.model = modelOf(checkpoint);
+    this.#ownsPrograms = programs === undefined;
+    this.programs = programs ?? new Programs(runtime, this.model.architecture);
+    this.store = new WeightStore(runtime, this.model, options.residentBytes ?? RESIDENT_BYTES);
+    this.#options = options;
+  }
+
+  get config() {
+    return this.model.architecture.config;
+  }
+
+  /** Coupled structures of a layer at its own widths, traced from the block graph (METHOD.md section 1). */
+  structuresOf = (layer: number): readonly CoupledStructure[] => {
+    const { config } = this;
+    const { keyValueHeads, neurons } = config.layerWidths[layer] ?? config;
+    const key = `${keyValueHeads}:${neurons}`;
+    const known = this.#structures.get(key);
+    if (known) return known;
+    const keyChannels = keyValueHeads * config.headDimension;
+    const bindings = {
+      ...exampleBindings(this.model.architecture),
+      neurons,
+      keyChannels,
+      queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
+    };
+    const weights = this.model.architecture.blockWeights(layer).map(({ input }) => input);
+    const structures = keyValueHeads === 0 ? [] : discover(this.model.architecture.block(), weights, bindings).structures;
+    this.#structures.set(key, structures);
+    return structures;
+  };
+
+  /** Group counts of every layer, as planning needs them. */
+  layerGroups(): LayerGroups[] {
+    return this.config.layerWidths.map((_, layer) => {
+      const find = (kind: CoupledStructure['kind']) => {
+        const structure = this.structuresOf(layer).find((candidate) => candidate.kind === kind);
+        return { groups: structure?.groups ?? 0, parametersPerGroup: structure?.parametersPerGroup ?? 0 };
+      };
+      return { attention: find('attention'), mlp: find('mlp') };
+    });
+  }
+
+  tokenizer(): Promise<Tokenizer> {
+    this.#tokenizer ??= loadTokenizer(this.model.checkpoint);
+    return this.#tokenizer;
+  }
+
+  /** The model with only the planned groups, on the same compiled programs. Owned by the caller. */
+  pruned(layers: readonly LayerPlan[]): OpenModel {
+    return this.withCheckpoint(slicedCheckpoint(this.model.checkpoint, layers, this.structuresOf));
+  }
+
+  /** Another checkpoint of the same dense architecture on the same compiled programs. Owned by the caller. */
+  withCheckpoint(checkpoint: Checkpoint): OpenModel {
+    return new OpenModel(this.runtime, checkpoint, this.#options, this.programs);
+  }
+
+  dispose(): void {
+    this.store.dispose();
+    if (this.#ownsPrograms) this.programs.dispose();
+  }
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

@@ -1,0 +1,70 @@
+import { countParameters } from '../architecture/model.ts';
+import { UsageError } from '../errors.ts';
+import type { LongRunning } from '../progress.ts';
+import { importance } from '../saap/importance.ts';
+import { METRICS, type Metric, type ModuleScores, type Scores } from '../saap/scores.ts';
+import type { OpenModel } from './open-model.ts';
+import { VERSION } from './version.ts';
+
+/** Metrics that need no weight gradient. */
+const WITHOUT_ELEMENTS: readonly Metric[] = ['vector', 'vector-second', 'fisher', 'magnitude-l1', 'magnitude-l2', 'wanda', 'flap', 'depth'];
+
+export interface ScoreOptions extends LongRunning {
+  /** Equally long windows of token ids. */
+  readonly windows: readonly ArrayLike<number>[];
+  /** Recorded in the score file. */
+  readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
+  /** Default: all. */
+  readonly metrics?: readonly Metric[];
+}
+
+export interface ScoreRun {
+  readonly scores: Scores;
+  readonly seconds: number;
+  readonly forwardSeconds: number;
+  /** Peak of the runtime's tensors during scoring, in bytes. */
+  readonly peakBytes: number;
+}
+
+/** Scores every group of a model on calibration windows (METHOD.md section 2). */
+export async function score(open: OpenModel, options: ScoreOptions): Promise<ScoreRun> {
+  const metrics = options.metrics ?? METRICS;
+  if (metrics.length === 0) throw new UsageError(`No metric is asked for; choose from ${METRICS.join(', ')}.`);
+  open.runtime.resetPeak();
+  const result = await importance(open.programs, open.store, options.windows, {
+    signal: options.signal,
+    onProgress: options.onProgress,
+    structuresOf: open.structuresOf,
+    elements: metrics.some((metric) => !WITHOUT_ELEMENTS.includes(metric)),
+  });
+  const { checkpoint } = open.model;
+  const { name, revision } = checkpoint.provenance;
+  const scores: Scores = {
+    format: 'espalier-scores/1',
+    model: {
+      name,
+      ...(revision === undefined ? {} : { revision }),
+      sha256: await checkpoint.sha256(),
+      config: checkpoint.config,
+      parameters: countParameters(open.model).parameters,
+    },
+    calibration: { ...options.calibration, windows: options.windows.length, length: options.windows[0]?.length ?? 0, loss: result.loss, tokens: result.tokens },
+    engine: { version: VERSION, backend: open.runtime.backend },
+    groups: open.layerGroups(),
+    layers: result.layers.map(({ attention, mlp }) => ({ attention: pick(attention, metrics), mlp: pick(mlp, metrics) })),
+  };
+  return { scores, seconds: result.seconds, forwardSeconds: result.forwardSeconds, peakBytes: open.runtime.statistics().peakBytes };
+}
+
+function pick(module: ModuleScores, metrics: readonly Metric[]): ModuleScores {
+  return Object.fromEntries(metrics.flatMap((metric) => (module[metric] ? [[metric, module[metric]]] : [])));
+}
+
+/** Parses a comma-separated list of metrics. Throws UsageError naming the unknown one and the legal ones. */
+export function parseMetrics(list: string): Metric[] {
+  return list.split(',').map((name) => {
+    const metric = METRICS.find((known) => known === name.trim());
+    if (!metric) throw new UsageError(`"${name.trim()}" is not a metric; choose from ${METRICS.join(', ')}.`);
+    return metric;
+  });
+}

@@ -1,0 +1,168 @@
+import type { WeightBinding } from '../architecture/architecture.ts';
+import { only, type Programs } from '../architecture/programs.ts';
+import type { WeightStore } from '../architecture/weight-store.ts';
+import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
+import { MismatchError, throwIfCancelled } from '../errors.ts';
+import { extract } from '../passes/extract.ts';
+import type { LongRunning } from '../progress.ts';
+import type { DeviceTensor } from '../runtime/runtime.ts';
+import { type LinearMember, linearMembers } from '../saap/score-graph.ts';
+import type { CoupledStructure } from '../saap/structures.ts';
+import { biasCompensation } from './bias.ts';
+import { channelStatistics } from './channel-statistics.ts';
+import { reconstruct } from './least-squares.ts';
+import type { LayerPlan } from './plan.ts';
+import { keptChannels, slicedCheckpoint, sliceTensor } from './slice.ts';
+
+export type Compensation = 'bias' | 'least-squares';
+
+export interface CompensateOptions extends LongRunning {
+  readonly compensation: Compensation;
+  /** Ridge of the least-squares reconstruction relative to the mean diagonal. Default 1e-3 (METHOD.md section 5). */
+  readonly lambda?: number;
+  readonly structuresOf: (layer: number) => readonly CoupledStructure[];
+}
+
+/** Windows per run. */
+const BATCH_TOKENS = 1024;
+
+/**
+ * Slices a model by plan and repairs its output projections without training (METHOD.md section 5), layer by layer: the statistics of a
+ * projection's inputs are those of the already pruned and compensated model, and the target is what the unpruned projection gives on them.
+ * Returns the pruned checkpoint with the repaired tensors in place.
+ */
+export async function compensate(
+  programs: Programs,
+  store: WeightStore,
+  plan: readonly LayerPlan[],
+  windows: readonly ArrayLike<number>[],
+  options: CompensateOptions,
+): Promise<Checkpoint> {
+  const { checkpoint, architecture } = store.model;
+  const sliced = slicedCheckpoint(checkpoint, plan, options.structuresOf);
+  const replacements = new Map<string, Replacement>();
+  const layers = architecture.config.layers;
+  const tokens = windows[0]?.length ?? 0;
+  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, tokens)));
+  let states: DeviceTensor[] = [];
+  try {
+    {
+      using weights = await store.lease('embed');
+      for (let start = 0; start < windows.length; start += perBatch) states.push(await programs.embed(weights, windows.slice(start, start + perBatch)));
+    }
+    for (let layer = 0; layer < layers; layer++) {
+      throwIfCancelled(options.signal);
+      options.onProgress?.({ stage: 'compensation', completed: layer, total: layers, unit: 'layers' });
+      const kept = plan[layer];
+      if (!kept || kept.attention.length === 0) continue;
+      const bindings = architecture.blockWeights(layer);
+      const weights = await repairLayer(programs, await readWeights(checkpoint, bindings), states, kept, options.structuresOf(layer), options);
+      recordRepairs(replacements, bindings, weights);
+      using resident = uploadWeights(programs.runtime, weights.tensors);
+      const next: DeviceTensor[] = [];
+      for (const [index, state] of states.entries()) {
+        throwIfCancelled(options.signal);
+        next.push(await programs.block(resident, state));
+        state.dispose();
+        states[index] = next[index] as DeviceTensor;
+      }
+      states = next;
+    }
+    options.onProgress?.({ stage: 'compensation', completed: layers, total: layers, unit: 'layers' });
+    return overlayCheckpoint(sliced, replacements);
+  } finally {
+    for (const state of states) state.dispose();
+  }
+}
+
+interface RepairedLayer {
+  readonly tensors: HostWeights;
+  /** Inputs whose tensor is no longer a slice of the checkpoint's. */
+  readonly repaired: ReadonlySet<string>;
+}
+
+/** Prunes the structures of a layer in the order in which the block computes them, repairing each one's output projection. */
+async function repairLayer(
+  programs: Programs,
+  dense: HostWeights,
+  states: readonly DeviceTensor[],
+  plan: LayerPlan,
+  structures: readonly CoupledStructure[],
+  options: CompensateOptions,
+): Promise<RepairedLayer> {
+  const block = programs.architecture.block();
+  const members = linearMembers(block, structures);
+  const position = (member: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(member.output));
+  const projections = members.filter((member) => member.axis === 1).sort((a, b) => position(a) - position(b));
+  let tensors = dense;
+  const repaired = new Set<string>();
+  for (const projection of projections) {
+    const structure = structures.find((candidate) => candidate.members.some(({ weight }) => weight === projection.weight));
+    if (!structure) throw new MismatchError(`No structure owns the projection ${projection.weight}.`);
+    const keptGroups = plan[structure.kind];
+    const slices: Record<string, HostWeights[string]> = {};
+    for (const member of structure.members) {
+      const tensor = tensors[member.weight];
+      if (tensor) slices[member.weight] = sliceTensor(tensor, member.axis, keptChannels(member, keptGroups));
+    }
+    if (keptGroups.length < structure.groups) {
+      const member = structure.members.find(({ weight }) => weight === projection.weight);
+      const weight = tensors[projection.weight];
+      if (!member || !weight) throw new MismatchError(`The layer has no weight ${projection.weight}.`);
+      const statistics = await channelStatistics(programs, inputsOf(programs, projection, tensors, states, options), options.compensation === 'least-squares');
+      const channels = keptChannels(member, keptGroups);
+      const [outputs = 0, inputs = 0] = weight.shape;
+      if (options.compensation === 'bias') {
+        const mean = statistics.sum.map((value) => value / statistics.rows);
+        const name = biasOf(programs, projection);
+        const shift = biasCompensation(weight.data as Float32Array, outputs, inputs, mean, channels);
+        const before = tensors[name]?.data as Float32Array | undefined;
+        slices[name] = { dataType: 'float32', shape: [outputs], data: Float32Array.from(shift, (value, row) => value + (before?.[row] ?? 0)) };
+        repaired.add(name);
+      } else if (statistics.product) {
+        const data = reconstruct(statistics.product, weight.data as Float32Array, outputs, inputs, channels, options.lambda ?? 1e-3);
+        slices[projection.weight] = { dataType: 'float32', shape: [outputs, channels.length], data };
+        repaired.add(projection.weight);
+      }
+    }
+    tensors = { ...tensors, ...slices };
+  }
+  return { tensors, repaired };
+}
+
+/** The activations [rows, channels] that enter a projection, batch by batch, under the given weights of the layer. */
+async function* inputsOf(
+  programs: Programs,
+  projection: LinearMember,
+  tensors: HostWeights,
+  states: readonly DeviceTensor[],
+  options: LongRunning,
+): AsyncGenerator<DeviceTensor> {
+  const value = { name: projection.input, dataType: 'float32' as const, shape: ['rows', 'channels'] };
+  const session = await programs.session(`input of ${projection.weight}`, () =>
+    extract(programs.architecture.block(), [value], `input of ${projection.weight}`),
+  );
+  using weights = uploadWeights(programs.runtime, tensors);
+  for (const hidden of states) {
+    throwIfCancelled(options.signal);
+    const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0);
+    yield only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), projection.input);
+  }
+}
+
+/** The graph input that carries the bias of a projection. */
+function biasOf(programs: Programs, projection: LinearMember): string {
+  const node = programs.architecture.block().nodes.find((candidate) => candidate.outputs.includes(projection.output));
+  const bias = node?.inputs[2];
+  if (!bias) throw new MismatchError(`The projection ${projection.weight} has no bias input to compensate with.`);
+  return bias;
+}
+
+function recordRepairs(replacements: Map<string, Replacement>, bindings: readonly WeightBinding[], { tensors, repaired }: RepairedLayer): void {
+  for (const { input, tensor } of bindings) {
+    const weight = tensors[input];
+    if (weight && repaired.has(input)) replacements.set(tensor, { shape: weight.shape, data: weight.data as Float32Array });
+  }
+}
