@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OUTPUT = join(ROOT, 'dist/studio');
+const MARK = join(OUTPUT, '.built-from');
+
+/** Files and folders that the studio is made of. */
+const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package-lock.json', 'scripts/vite-onnxruntime.ts'];
+
+/** The folder of the studio built from the current sources. `beforeBuild` is called first when it has to be built. */
+export async function builtStudio(beforeBuild = () => {}) {
+  const wanted = fingerprint();
+  if (!existsSync(MARK) || readFileSync(MARK, 'utf8') !== wanted) {
+    beforeBuild();
+    const { build } = await import('vite');
+    await build({ root: ROOT, configFile: join(ROOT, 'vite.config.ts'), logLevel: 'error' });
+    writeFileSync(MARK, wanted);
+  }
+  return OUTPUT;
+}
+
+function fingerprint() {
+  const hash = createHash('sha256');
+  for (const file of SOURCES.map((name) => join(ROOT, name)).flatMap(filesIn)) {
+    const { mtimeMs, size } = statSync(file);
+    hash.update(`${relative(ROOT, file)} ${mtimeMs} ${size}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function filesIn(path) {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => (name.includes('.test.') ? [] : filesIn(join(path, name))));
+}
