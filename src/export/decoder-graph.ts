@@ -1,4 +1,4 @@
-import type { LayerWidths } from '../architecture/architecture.ts';
+import type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
@@ -26,6 +26,11 @@ export interface Decoder {
 
 /** Tables of models with very long contexts would be larger than small models' weights. */
 const LONGEST_TABLE = 32_768;
+
+/** The longest sequence that a decoder holds unless it is built for another length. */
+export function decoderPositions({ maximumPositions }: ModelConfig): number {
+  return Math.min(maximumPositions, LONGEST_TABLE);
+}
 
 /** Everything that the layers of one decoder share. */
 interface Scope {
@@ -85,7 +90,7 @@ function attendingLayers(layerWidths: readonly LayerWidths[]) {
 
 function addRotaryTables(model: Model, builder: GraphBuilder, weights: WeightFile, dataType: 'float32' | 'float16', wanted: number | undefined): RotaryTables {
   const { ropeInverseFrequencies: frequencies, maximumPositions } = model.architecture.config;
-  const positions = wanted ?? Math.min(maximumPositions, LONGEST_TABLE);
+  const positions = wanted ?? decoderPositions(model.architecture.config);
   if (!Number.isInteger(positions) || positions < 1 || positions > maximumPositions)
     throw new UsageError(`A decoder for ${positions} positions was asked for; the model holds 1 to ${maximumPositions}.`);
   const add = (part: 'cosine' | 'sine') => {

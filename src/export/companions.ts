@@ -1,0 +1,56 @@
+import type { ModelConfig } from '../architecture/architecture.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { ExportFormat } from './dtypes.ts';
+
+/** Files that are copied as they are where the model has them. */
+const COPIED = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'chat_template.jinja',
+  'LICENSE',
+  'LICENSE.txt',
+  'NOTICE',
+];
+
+/** The companion files to copy, with their contents. */
+export async function copiedFiles(checkpoint: Checkpoint): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
+  const found = [];
+  for (const name of COPIED) {
+    const bytes = await checkpoint.file(name);
+    if (bytes) found.push({ name, bytes });
+  }
+  return found;
+}
+
+/**
+ * config.json of the export. Sizes stay those of the dense model, so that every reader of the family accepts them; the kept widths are under
+ * `espalier.layers`, and transformers.js learns dtype and external data. `positions` is the longest sequence that the decoder holds.
+ */
+export function exportedConfig(checkpoint: Checkpoint, config: ModelConfig, format: ExportFormat, positions: number): Record<string, unknown> {
+  const { quantization_config: _, torch_dtype: __, ...kept } = checkpoint.config;
+  return {
+    ...kept,
+    max_position_embeddings: positions,
+    head_dim: config.headDimension,
+    num_key_value_heads: config.keyValueHeads,
+    tie_word_embeddings: config.tiedEmbedding,
+    dtype: format.activations,
+    espalier: { layers: config.layerWidths.map(({ keyValueHeads, neurons }) => ({ keyValueHeads, neurons })) },
+    'transformers.js_config': { dtype: format.transformersName, use_external_data_format: { [format.file]: 1 } },
+  };
+}
+
+/** generation_config.json: the model's own, or the ids of config.json. */
+export async function generationConfig(checkpoint: Checkpoint, config: ModelConfig): Promise<Uint8Array | object> {
+  const own = await checkpoint.file('generation_config.json');
+  if (own) return own;
+  const { bosTokenId, eosTokenIds } = config;
+  return {
+    ...(bosTokenId === undefined ? {} : { bos_token_id: bosTokenId }),
+    ...(eosTokenIds.length === 0 ? {} : { eos_token_id: eosTokenIds.length === 1 ? eosTokenIds[0] : eosTokenIds }),
+  };
+}

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UsageError } from '../errors.ts';
+import type { OutputFolder } from './output-folder.ts';
+
+/** What tells a folder that an export wrote, and that another may replace. */
+const MARK = 'espalier.json';
+
+/**
+ * A folder on disk. Files are written to a hidden folder beside it, which takes the final name with `publish`.
+ * A folder that is there already is replaced only when it is empty or an earlier export; otherwise UsageError, before anything is written.
+ */
+export async function diskOutput(path: string): Promise<OutputFolder> {
+  const target = resolve(path);
+  await checkReplaceable(target, path);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
+  await mkdir(temporary, { recursive: true });
+  let published = false;
+  const remove = () => rm(temporary, { recursive: true, force: true });
+  return {
+    async write(name, chunks) {
+      const file = join(temporary, name);
+      await mkdir(dirname(file), { recursive: true });
+      const handle = await open(file, 'wx');
+      try {
+        for await (const chunk of chunks) await handle.writeFile(chunk);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    },
+    openModel: async (name) => ({ model: { path: join(temporary, name) } }),
+    async publish() {
+      await checkReplaceable(target, path);
+      const old = `${temporary}.old`;
+      const replaced = await rename(target, old).then(
+        () => true,
+        () => false,
+      );
+      try {
+        await rename(temporary, target);
+      } catch (error) {
+        if (replaced) await rename(old, target);
+        throw error;
+      }
+      published = true;
+      if (replaced) await rm(old, { recursive: true, force: true });
+    },
+    async discard() {
+      if (!published) await remove();
+    },
+  };
+}
+
+async function checkReplaceable(target: string, path: string): Promise<void> {
+  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new UsageError(`${path} cannot become the output folder: ${error.code === 'ENOTDIR' ? 'it is a file' : error.message}. Name another.`, {
+      cause: error,
+    });
+  });
+  if (names && names.length > 0 && !names.includes(MARK))
+    throw new UsageError(`${path} has files that no export wrote (${names.slice(0, 3).join(', ')}). Name another output folder, or empty it.`);
+}

@@ -1,0 +1,99 @@
+import type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
+import type { Provenance } from '../checkpoint/checkpoint.ts';
+import type { Recipe } from '../surgery/plan.ts';
+import type { ExportFormat } from './dtypes.ts';
+import type { Verification } from './verify.ts';
+
+/** What a model card tells. Figures are the caller's own measurements, one line each. */
+export interface ModelCard {
+  readonly provenance: Provenance;
+  readonly config: ModelConfig;
+  readonly recipe: Recipe | undefined;
+  readonly parametersBefore: number;
+  readonly parametersAfter: number;
+  readonly bytes: number;
+  readonly format: ExportFormat;
+  readonly verification: Verification;
+  /** e.g. { 'WikiText-2 perplexity, 128-token windows': '64.3 (dense 43.3)' } */
+  readonly figures: Readonly<Record<string, string>>;
+}
+
+/** README.md of a pruned folder, with the front matter that model hubs read. */
+export function modelCard(card: ModelCard): string {
+  const { provenance, recipe, verification, format } = card;
+  const share = (1 - card.parametersAfter / card.parametersBefore) * 100;
+  const isHubId = /^[\w.-]+\/[\w.-]+$/.test(provenance.name);
+  const frontMatter = [
+    ...(provenance.licence ? [`license: ${provenance.licence}`] : []),
+    ...(isHubId ? [`base_model: ${provenance.name}`] : []),
+    'library_name: transformers.js',
+    'pipeline_tag: text-generation',
+    'tags: [onnx, pruned, espalier]',
+  ];
+  return `---
+${frontMatter.join('\n')}
+---
+
+# ${provenance.name}, pruned
+
+${title(provenance)} with ${count(card.parametersBefore)} parameters, pruned to ${count(card.parametersAfter)} (${share.toFixed(1)}% fewer) by
+Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. The weights are in
+\`onnx/${format.file}\` and \`onnx/${format.file}_data\` (${format.transformersName}, ${count(card.bytes)} bytes).
+
+${provenance.licence ? `The licence of the base model, ${provenance.licence}, applies.` : 'The licence of the base model applies; its files did not state one.'}
+
+## How it was made
+
+${recipeLines(recipe)}
+
+## Checks
+
+The exported graph was opened again and compared with the model that it was made from, over ${verification.positions} positions: largest difference of a
+logit ${verification.maxAbsoluteDifference.toPrecision(3)}, the same most probable token at ${(100 * verification.top1Agreement).toFixed(1)}% of them.
+${figureLines(card.figures)}
+## Use
+
+\`\`\`js
+import { pipeline } from '@huggingface/transformers';
+const generator = await pipeline('text-generation', 'PATH_OR_ID', { dtype: '${format.transformersName}' });
+const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64 });
+\`\`\`
+
+Sequences of a batch are padded on the right. The longest sequence is ${card.config.maximumPositions} tokens.
+
+## Kept widths
+
+Of ${card.config.keyValueHeads} key/value heads (${card.config.queryHeads / card.config.keyValueHeads} query heads each) and ${card.config.neurons} neurons a layer:
+
+| layer | key/value heads | neurons |
+| --- | --- | --- |
+${card.config.layerWidths.map(widthRow).join('\n')}
+
+A pruned model can be wrong in ways that its perplexity does not show. Test it on your own task.
+`;
+}
+
+const count = (value: number) => value.toLocaleString('en-US');
+
+const title = ({ name, revision }: Provenance) => `\`${name}\`${revision ? ` at revision \`${revision}\`` : ''}`;
+
+const widthRow = ({ keyValueHeads, neurons }: LayerWidths, layer: number) =>
+  keyValueHeads === 0 && neurons === 0 ? `| ${layer} | removed | removed |` : `| ${layer} | ${keyValueHeads} | ${neurons} |`;
+
+function recipeLines(recipe: Recipe | undefined): string {
+  if (!recipe) return 'No recipe was recorded.';
+  const { calibration, target } = recipe;
+  const lines = [
+    `Importance: ${recipe.metric}${recipe.fusion ? ` (fusion ${recipe.fusion}, scope ${recipe.fusionScope ?? 'model'})` : ''}`,
+    `Search: ${recipe.search}, target ${target.kind} ${target.value}`,
+    `Compensation: ${recipe.compensate ?? 'none'}`,
+    ...(calibration ? [`Calibration: ${calibration.windows} windows of ${calibration.length} tokens of ${calibration.source}, seed ${calibration.seed}`] : []),
+  ];
+  return lines.map((line) => `- ${line}`).join('\n');
+}
+
+function figureLines(figures: Readonly<Record<string, string>>): string {
+  const entries = Object.entries(figures);
+  if (entries.length === 0) return '';
+  return `\n| measured | value |\n| --- | --- |\n${entries.map(([what, value]) => `| ${what} | ${value} |`).join('\n')}\n`;
+}
