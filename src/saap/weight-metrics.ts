@@ -24,6 +24,13 @@ export function magnitudeMetrics(structure: CoupledStructure, weightOf: (weight:
   return { 'magnitude-l1': Float32Array.from(first), 'magnitude-l2': Float32Array.from(second) };
 }
 
+/** Sums of |w| and w^2 over the `outputs` rows of each column of a projection. */
+export interface ColumnNorms {
+  readonly outputs: number;
+  readonly absolute: ArrayLike<number>;
+  readonly squares: ArrayLike<number>;
+}
+
 /**
  * Metrics of the output projections' columns (METHOD.md section 2): `wanda` = mean over rows of |W| times the root mean square of the input
  * channel, summed over a group's columns (Wanda-sp); `flap` = population variance of the input channel times the squared column norm,
@@ -34,15 +41,27 @@ export function activationMetrics(
   weightOf: (weight: string) => HostTensor | undefined,
   momentsOf: (weight: string) => ChannelMoments | undefined,
 ): ModuleScores {
+  const normsOf = ({ weight, axis }: MemberSlice): ColumnNorms | undefined => {
+    const tensor = weightOf(weight);
+    return tensor && { outputs: tensor.shape[0] ?? 1, ...channelNorms(tensor, axis) };
+  };
+  return columnMetrics(structure, normsOf, momentsOf);
+}
+
+/** `activationMetrics` from the norms of the columns. */
+export function columnMetrics(
+  structure: CoupledStructure,
+  normsOf: (member: MemberSlice) => ColumnNorms | undefined,
+  momentsOf: (weight: string) => ChannelMoments | undefined,
+): ModuleScores {
   const wanda = new Float64Array(structure.groups);
   const flap = new Float64Array(structure.groups);
   const channels = new Float64Array(structure.groups);
   for (const member of structure.members) {
-    const tensor = weightOf(member.weight);
     const moments = momentsOf(member.weight);
-    if (!tensor || !moments) continue;
-    const { absolute, squares } = channelNorms(tensor, member.axis);
-    const outputs = tensor.shape[0] ?? 1;
+    const norms = moments && normsOf(member);
+    if (!norms) continue;
+    const { outputs, absolute, squares } = norms;
     const scaled = (value: (channel: number) => number) => Float64Array.from(member.groupOfChannel, (_, channel) => value(channel));
     const meanSquare = (channel: number) => (moments.squares[channel] ?? 0) / moments.rows;
     const mean = (channel: number) => (moments.sum[channel] ?? 0) / moments.rows;
