@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addCompare } from './compare.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addInspect } from './inspect.ts';
 import { addPlan } from './plan.ts';

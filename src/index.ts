@@ -1,0 +1,26 @@
+/** The public library: the same verbs as the command line (DESIGN.md section 7.3). Nothing of the studio, nothing of a particular platform. */
+export type { Architecture, LayerWidths, ModelConfig } from './architecture/architecture.ts';
+export type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoint/checkpoint.ts';
+export { blobFolder } from './checkpoint/file.ts';
+export { openCheckpoint } from './checkpoint/folder.ts';
+export { httpFolder } from './checkpoint/http.ts';
+export type { Tokenizer } from './checkpoint/tokenizer.ts';
+export * from './errors.ts';
+export { type PerplexityResult, perplexity } from './evaluate/perplexity.ts';
+export { joinTexts, readTexts, readTokenIds } from './evaluate/text.ts';
+export { tokenWindows } from './evaluate/windows.ts';
+export { type ComparisonRow, compare } from './library/compare.ts';
+export { type Inspection, inspect } from './library/inspect.ts';
+export { OpenModel } from './library/open-model.ts';
+export { applyPlan } from './library/prune.ts';
+export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './library/score.ts';
+export { VERSION } from './library/version.ts';
+export type { LongRunning, OnProgress, Progress } from './progress.ts';
+export type { Backend, Runtime, RuntimeStatistics } from './runtime/runtime.ts';
+export { makePlan } from './saap/make-plan.ts';
+export { METHODS, parseMethod } from './saap/methods.ts';
+export type { PlanOptions } from './saap/plan-options.ts';
+export { decodeScores, encodeScores } from './saap/score-file.ts';
+export { METRICS, type Metric, type Scores } from './saap/scores.ts';
+export type { LayerGroups, LayerPlan, Plan, Recipe } from './surgery/plan.ts';
+export { decodePlan, encodePlan, parsePlan } from './surgery/plan-file.ts';
