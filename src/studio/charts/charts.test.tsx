@@ -30,8 +30,8 @@ describe('charts draw plain SVG', () => {
       markup(
         <LayerShares
           shares={[
-            { attention: 0, mlp: 0.2 },
-            { attention: 0.25, mlp: 0.5 },
+            { parameters: 0.15, attention: 0, mlp: 0.2 },
+            { parameters: 0.4, attention: 0.25, mlp: 0.5 },
           ]}
           rowHeight={20}
           width={100}

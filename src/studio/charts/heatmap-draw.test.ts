@@ -81,11 +81,11 @@ describe('drawHeatmap', () => {
     expect(calls).toMatchInlineSnapshot(`
       [
         "transform 2,0,0,2,0,0",
-        "clear 0,0,300,60",
-        "image 0,0,3,1,0,0,84,28",
-        "image 0,1,3,1,0,30,84,28",
-        "image 0,0,102,1,96,0,204,28",
-        "image 0,1,102,1,96,30,204,28",
+        "clear 0,0,300,76",
+        "image 0,0,3,1,0,0,84,36",
+        "image 0,1,3,1,0,38,84,36",
+        "image 0,0,102,1,96,0,204,36",
+        "image 0,1,102,1,96,38,204,36",
         "begin ",
         "rect 10,0,5,9",
         "fill #f8e3d9",

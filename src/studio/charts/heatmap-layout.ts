@@ -38,9 +38,9 @@ const TARGET_HEIGHT = 330;
 /** Narrowest bin: below two pixels single bins can no longer be told apart. */
 const BIN_WIDTH = 2;
 
-/** Row height for a number of layers: between 11 and 30 pixels, so that about 330 pixels are used. */
+/** Row height for a number of layers: between 11 and 38 pixels, so that about 330 pixels are used. */
 export function heatmapRowHeight(layers: number): number {
-  return Math.max(11, Math.min(30, Math.floor(TARGET_HEIGHT / Math.max(1, layers))));
+  return Math.max(11, Math.min(38, Math.floor(TARGET_HEIGHT / Math.max(1, layers))));
 }
 
 /** Places attention groups and neuron bins side by side in `width` pixels. */

@@ -1,19 +1,20 @@
-/** Share of a layer's attention groups and neurons that a plan removes, 0 … 1. */
+/** Share of a layer's attention groups, neurons and parameters that a plan removes, 0 … 1. */
 export interface LayerShare {
+  readonly parameters: number;
   readonly attention: number;
   readonly mlp: number;
 }
 
 const TEXT = 34;
 
-/** Per-layer share removed, one row per layer at the heatmap's row height: attention above, MLP below. */
+/** Per-layer share removed, one row per layer at the heatmap's row height: bars for attention above and MLP below, the number for all parameters. */
 export function LayerShares({ shares, rowHeight, width }: { readonly shares: readonly LayerShare[]; readonly rowHeight: number; readonly width: number }) {
   const height = rowHeight * shares.length;
   const inner = Math.max(8, width - TEXT);
   const bar = Math.max(3, Math.floor((rowHeight - 4) / 2));
   return (
     <svg className="layer-shares" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={sharesLabel(shares)}>
-      {shares.map(({ attention, mlp }, layer) => {
+      {shares.map(({ parameters, attention, mlp }, layer) => {
         const top = layer * rowHeight + (rowHeight - 2 * bar - 2) / 2;
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index.
@@ -22,7 +23,7 @@ export function LayerShares({ shares, rowHeight, width }: { readonly shares: rea
             <rect className="bar-attention" x={0} y={top} width={round(inner * attention)} height={bar} />
             <rect className="bar-mlp" x={0} y={top + bar} width={round(inner * mlp)} height={bar} />
             <text className="axis-text" x={width} y={layer * rowHeight + rowHeight / 2 - 1} dy="0.36em" textAnchor="end">
-              {`${Math.round(mlp * 100)}%`}
+              {`${Math.round(parameters * 100)}%`}
             </text>
           </g>
         );

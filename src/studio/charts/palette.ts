@@ -8,6 +8,6 @@ export interface Palette {
 }
 
 export const PALETTES: Record<Theme, Palette> = {
-  light: { surface: '#fdfdfb', cut: '#b23c17', cutWash: '#f8e3d9' },
+  light: { surface: '#ffffff', cut: '#b23c17', cutWash: '#f8e3d9' },
   dark: { surface: '#171c1f', cut: '#ff9466', cutWash: '#3a2118' },
 };

@@ -43,7 +43,9 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
   scores.groups.forEach(({ attention, mlp }, layer) => {
     const heads = attention.groups - (plan.layers[layer]?.attention.length ?? attention.groups);
     const cut = mlp.groups - (plan.layers[layer]?.mlp.length ?? mlp.groups);
-    layers.push({ attention: heads / attention.groups, mlp: cut / mlp.groups });
+    const parameters = attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup;
+    const removed = heads * attention.parametersPerGroup + cut * mlp.parametersPerGroup;
+    layers.push({ parameters: removed / parameters, attention: heads / attention.groups, mlp: cut / mlp.groups });
     attentionRemoved += heads;
     attentionGroups += attention.groups;
     neuronsRemoved += cut;

@@ -1,0 +1,50 @@
+import { useRef } from 'react';
+import { CancelledError } from '../../errors.ts';
+import type { Plan } from '../../surgery/plan.ts';
+import { formatPercent } from '../parts/format.ts';
+import type { Side } from '../state/generate-slice.ts';
+import { useStudio } from '../state/store.ts';
+import { studioEngine } from './engine.ts';
+
+/** Generates from one prompt with the dense model, then with the pruned one: one after the other, so that each speed is its own. */
+export function useGeneration(plan: Plan | undefined) {
+  const controller = useRef<AbortController>(undefined);
+  const run = async () => {
+    if (!plan) return;
+    controller.current?.abort();
+    controller.current = new AbortController();
+    const { signal } = controller.current;
+    const { beginTask, endTask, setPane } = useStudio.getState();
+    beginTask('generate');
+    setPane('dense', { status: 'waiting' });
+    setPane('pruned', { status: 'waiting' });
+    try {
+      await generateInto('dense', null, 'dense', signal);
+      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed`, signal);
+    } finally {
+      if (!signal.aborted || controller.current?.signal === signal) endTask('generate');
+    }
+  };
+  return { run, stop: () => controller.current?.abort() };
+}
+
+async function generateInto(side: Side, plan: Plan | null, ran: string, signal: AbortSignal): Promise<void> {
+  const { prompt, maxNewTokens, temperature, generateSeed, setPane, addToken } = useStudio.getState();
+  const tokens = () => {
+    const pane = useStudio.getState().panes[side];
+    return pane.status === 'streaming' ? pane.tokens : [];
+  };
+  if (signal.aborted) return setPane(side, { status: 'stopped', tokens: [] });
+  try {
+    const engine = await studioEngine();
+    const result = await engine.generate(
+      plan,
+      { prompt, maxNewTokens, temperature, seed: generateSeed },
+      { signal, onToken: (token) => addToken(side, token) },
+    );
+    setPane(side, { status: 'done', tokens: tokens(), result, ran });
+  } catch (error) {
+    if (error instanceof CancelledError) setPane(side, { status: 'stopped', tokens: tokens() });
+    else setPane(side, { status: 'failed', message: error instanceof Error ? error.message : String(error) });
+  }
+}

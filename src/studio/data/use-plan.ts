@@ -1,0 +1,31 @@
+import type { Scores } from '../../saap/scores.ts';
+import { type PlanOutcome, planOutcome, planSummary } from '../planning/plan-outcome.ts';
+import type { RecipeChoices } from '../state/recipe-slice.ts';
+import { useStudio } from '../state/store.ts';
+import { useScores } from './use-engine.ts';
+
+/** Remembers the last call by the identity of its two arguments: several panels ask for the same plan in one frame. */
+function rememberLast<A, B, Result>(compute: (a: A, b: B) => Result): (a: A, b: B) => Result {
+  let last: { readonly a: A; readonly b: B; readonly result: Result } | undefined;
+  return (a, b) => {
+    if (!last || last.a !== a || last.b !== b) last = { a, b, result: compute(a, b) };
+    return last.result;
+  };
+}
+
+const currentPlan = rememberLast((scores: Scores, recipe: RecipeChoices): PlanOutcome => planOutcome(scores, recipe));
+const currentSummary = rememberLast(planSummary);
+
+/** The plan for the present recipe; undefined until there are scores. Made on the spot, in the frame of the change. */
+export function usePlan(): PlanOutcome | undefined {
+  const { data: scores } = useScores();
+  const recipe = useStudio((state) => state.recipe);
+  return scores && currentPlan(scores, recipe);
+}
+
+/** What the present plan removes, counted; undefined without one. */
+export function usePlanSummary() {
+  const { data: scores } = useScores();
+  const outcome = usePlan();
+  return scores && outcome?.ok ? currentSummary(scores, outcome.plan) : undefined;
+}

@@ -1,0 +1,90 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { CancelledError } from '../../errors.ts';
+import { makePlan } from '../../saap/make-plan.ts';
+import type { Scores } from '../../saap/scores.ts';
+import type { Plan } from '../../surgery/plan.ts';
+import { ratioKey, type SweepStep, sweepSteps } from '../planning/sweep.ts';
+import type { RecipeChoices } from '../state/recipe-slice.ts';
+import { useStudio } from '../state/store.ts';
+import { studioEngine } from './engine.ts';
+import { type MeasureSettings, measurementKey } from './measurements.ts';
+import { embeddedTextQuery, useModel, useScores } from './use-engine.ts';
+import { usePlan } from './use-plan.ts';
+
+/** Measuring starts when the reader has been still for this long. */
+const PAUSE_MILLISECONDS = 400;
+/** Tokens of the prompt whose reading a speed measurement times. */
+const PROMPT_TOKENS = 64;
+
+/**
+ * Measures behind the page: the chosen ratio first, then the dense model, then the rest of the curves. Stops at once when the reader changes the recipe
+ * or starts something; what was finished is kept. Returns the sentence of the last failure.
+ */
+export function useSweep(): string | undefined {
+  const client = useQueryClient();
+  const { data: scores } = useScores();
+  const { data: model } = useModel();
+  const outcome = usePlan();
+  const recipe = useStudio((state) => state.recipe);
+  const autoMeasure = useStudio((state) => state.autoMeasure);
+  const busy = useStudio((state) => Boolean(state.tasks.score ?? state.tasks.generate ?? state.tasks.export));
+  const settings = useStudio(
+    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
+  );
+  const plan = outcome?.ok ? outcome.plan : undefined;
+  const [failure, setFailure] = useState<string>();
+
+  useEffect(() => {
+    if (!autoMeasure || busy || !scores || !model || !plan) return;
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      const isMeasured = (step: SweepStep) => client.getQueryData(measurementKey(step, scores, recipe, settings)) !== undefined;
+      const measure = async () => {
+        const text = await client.fetchQuery(embeddedTextQuery('validation'));
+        for (const step of sweepSteps(plan.ratio, isMeasured)) {
+          if (controller.signal.aborted) return;
+          const stepPlan = planAt(step.ratio, plan, scores, recipe);
+          if (stepPlan === undefined) continue;
+          const value = await measureStep(step, stepPlan, text, settings, controller.signal);
+          client.setQueryData(measurementKey(step, scores, recipe, settings), value);
+        }
+      };
+      setFailure(undefined);
+      measure().catch((error: unknown) => {
+        if (!(error instanceof CancelledError)) setFailure(error instanceof Error ? error.message : String(error));
+      });
+    }, PAUSE_MILLISECONDS);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [client, scores, model, plan, recipe, settings, autoMeasure, busy]);
+
+  return failure;
+}
+
+/** The plan to measure at a ratio: null is dense; undefined where the recipe cannot reach it (its layers are protected). */
+function planAt(ratio: number, chosen: Plan, scores: Scores, recipe: RecipeChoices): Plan | null | undefined {
+  if (ratio === 0) return null;
+  if (ratio === ratioKey(chosen.ratio)) return chosen;
+  try {
+    return makePlan(scores, { ...recipe, target: { kind: 'ratio', value: ratio } });
+  } catch {
+    return undefined;
+  }
+}
+
+async function measureStep(step: SweepStep, plan: Plan | null, text: string, settings: MeasureSettings, signal: AbortSignal) {
+  const { beginTask, reportTask, endTask } = useStudio.getState();
+  const engine = await studioEngine();
+  const options = { signal, onProgress: (progress: Parameters<typeof reportTask>[1]) => reportTask(step.what, progress) };
+  beginTask(step.what);
+  try {
+    if (step.what === 'perplexity') return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength }, options);
+    return await engine.speed(plan, { promptTokens: PROMPT_TOKENS, newTokens: settings.speedTokens, repeats: settings.speedRepeats }, options);
+  } finally {
+    endTask(step.what);
+  }
+}

@@ -1,0 +1,97 @@
+import { useId } from 'react';
+import type { Scores } from '../../saap/scores.ts';
+import { useModel, useScores } from '../data/use-engine.ts';
+import { useScoreRun } from '../data/use-score-run.ts';
+import { formatCount } from '../parts/format.ts';
+import { Notice } from '../parts/notice.tsx';
+import { NumberField } from '../parts/number-field.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { TaskProgress } from '../parts/task-progress.tsx';
+import { useStudio } from '../state/store.ts';
+
+/** On which text importance is measured, and the run that measures it. */
+export function CalibrationPanel() {
+  const { data: scores, error: scoresError } = useScores();
+  const { data: model } = useModel();
+  const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, setCalibration, tasks } = useStudio();
+  const run = useScoreRun();
+  const fileId = useId();
+  const pick = async (file: File | undefined) => {
+    if (file) setCalibration({ calibrationText: { kind: 'own', name: file.name, text: await file.text() } });
+  };
+  return (
+    <Panel id="calibration" title="Calibration" hint="The text that importance is measured on. Prune for what the model is to do.">
+      <div className="fields">
+        <div className="field">
+          <span className="field-label">Text</span>
+          <span className="file-choice">
+            <span className="file-name">{calibrationText.kind === 'own' ? calibrationText.name : 'stories, embedded'}</span>
+            <label className="button quiet" htmlFor={fileId}>
+              Choose a file
+            </label>
+            <input
+              id={fileId}
+              className="visually-hidden"
+              type="file"
+              accept=".txt,.md,.raw,text/plain"
+              onChange={(event) => void pick(event.target.files?.[0])}
+            />
+            {calibrationText.kind === 'own' && (
+              <button type="button" className="quiet" onClick={() => setCalibration({ calibrationText: { kind: 'embedded' } })}>
+                Use the embedded text
+              </button>
+            )}
+          </span>
+        </div>
+        <NumberField
+          label="Windows"
+          value={calibrationWindows}
+          min={1}
+          max={4096}
+          onChange={(value) => setCalibration({ calibrationWindows: Math.round(value) })}
+        />
+        <NumberField
+          label="Window length"
+          unit="tokens"
+          value={calibrationLength}
+          min={8}
+          max={model?.maximumPositions ?? 512}
+          onChange={(value) => setCalibration({ calibrationLength: Math.round(value) })}
+        />
+        <NumberField
+          label="Seed"
+          value={calibrationSeed}
+          min={0}
+          max={2 ** 31 - 1}
+          onChange={(value) => setCalibration({ calibrationSeed: Math.round(value) })}
+        />
+        <div className="field field-action">
+          <button type="button" className="primary" disabled={!model || tasks.score !== undefined} onClick={() => run.mutate()}>
+            Score
+          </button>
+        </div>
+      </div>
+      <TaskProgress name="score" label="Scoring" onCancel={run.cancel} />
+      {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
+      {scoresError && <Notice kind="error">{scoresError.message}</Notice>}
+      <p className="provenance" data-scores={scoresChoice.kind}>
+        {scores ? <ScoresProvenance scores={scores} own={scoresChoice.kind === 'run'} /> : <span className="pending">Loading scores…</span>}
+        {scoresChoice.kind === 'run' && (
+          <button type="button" className="link" onClick={() => setCalibration({ scoresChoice: { kind: 'precomputed' } })}>
+            Back to the precomputed scores
+          </button>
+        )}
+      </p>
+    </Panel>
+  );
+}
+
+function ScoresProvenance({ scores, own }: { readonly scores: Scores; readonly own: boolean }) {
+  const { windows, length, loss, tokens, source, seed } = scores.calibration;
+  return (
+    <>
+      <span className={own ? 'tag tag-own' : 'tag'}>{own ? 'Your run' : 'Precomputed'}</span> {formatCount(windows)} windows of {length} tokens (
+      {formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend}; loss {loss.toFixed(3)} nats.
+    </>
+  );
+}

@@ -1,0 +1,180 @@
+import { useMemo } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { RatioChart, type RatioPoint } from '../charts/ratio-chart.tsx';
+import { useWidth } from '../charts/use-width.ts';
+import { type Measurements, useMeasurements } from '../data/measurements.ts';
+import { useModel, useScores } from '../data/use-engine.ts';
+import { usePlan } from '../data/use-plan.ts';
+import { useSweep } from '../data/use-sweep.ts';
+import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
+import { Notice } from '../parts/notice.tsx';
+import { NumberField } from '../parts/number-field.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { TaskProgress } from '../parts/task-progress.tsx';
+import { estimateAt, estimateCurve } from '../planning/estimate.ts';
+import { ratioKey } from '../planning/sweep.ts';
+import { useStudio } from '../state/store.ts';
+
+const MAXIMUM_RATIO = 0.8;
+const CHART_HEIGHT = 210;
+
+/** Dense against pruned: measured numbers at the chosen ratio, and the curves that fill in behind. */
+export function ComparePanel() {
+  const { data: scores } = useScores();
+  const { data: model } = useModel();
+  const outcome = usePlan();
+  const recipe = useStudio((state) => state.recipe);
+  const settings = useStudio(
+    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
+  );
+  const { autoMeasure, setMeasure, setRatio } = useStudio(useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })));
+  const failure = useSweep();
+  const measured = useMeasurements(scores, recipe, settings);
+  const ratio = outcome?.ok ? outcome.plan.ratio : 0;
+  return (
+    <Panel
+      id="compare"
+      title="Compare"
+      hint="Measured on this machine with the block programs, on text that calibration has not seen."
+      aside={
+        <label className="check">
+          <input type="checkbox" checked={autoMeasure} onChange={(event) => setMeasure({ autoMeasure: event.target.checked })} />
+          measure when I pause
+        </label>
+      }
+    >
+      <div className="compare-top">
+        <Readings measured={measured} ratio={ratio} />
+        <div className="compare-settings">
+          <div className="fields">
+            <NumberField
+              label="Windows"
+              value={settings.measureWindows}
+              min={1}
+              max={512}
+              onChange={(value) => setMeasure({ measureWindows: Math.round(value) })}
+            />
+            <NumberField
+              label="Window length"
+              unit="tokens"
+              value={settings.measureLength}
+              min={8}
+              max={model?.maximumPositions ?? 512}
+              onChange={(value) => setMeasure({ measureLength: Math.round(value) })}
+            />
+            <NumberField
+              label="Decode"
+              unit="tokens"
+              value={settings.speedTokens}
+              min={4}
+              max={256}
+              onChange={(value) => setMeasure({ speedTokens: Math.round(value) })}
+            />
+            <NumberField label="Repeats" value={settings.speedRepeats} min={1} max={9} onChange={(value) => setMeasure({ speedRepeats: Math.round(value) })} />
+          </div>
+          <div className="task-slot">
+            {failure && <Notice kind="error">{failure}</Notice>}
+            <TaskProgress name="perplexity" label="Measuring perplexity" />
+            <TaskProgress name="speed" label="Measuring speed" />
+          </div>
+        </div>
+      </div>
+      <Curves measured={measured} ratio={ratio} onPick={setRatio} />
+    </Panel>
+  );
+}
+
+/** Dense and pruned side by side, with the estimate where nothing is measured yet. */
+function Readings({ measured, ratio }: { readonly measured: Measurements; readonly ratio: number }) {
+  const key = ratioKey(ratio);
+  const [densePerplexity, prunedPerplexity] = [measured.perplexity.get(0), measured.perplexity.get(key)];
+  const [denseSpeed, prunedSpeed] = [measured.speed.get(0), measured.speed.get(key)];
+  const estimate = prunedPerplexity ? undefined : estimateAt(perplexityValues(measured), ratio);
+  const speedRow = (name: string, value: (speed: NonNullable<typeof denseSpeed>) => number) => (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>{denseSpeed ? formatSpeed(value(denseSpeed)) : <Pending />}</td>
+      <td>{prunedSpeed ? formatSpeed(value(prunedSpeed)) : <Pending />}</td>
+      <td className="change">{denseSpeed && prunedSpeed ? formatChange(value(prunedSpeed), value(denseSpeed)) : ''}</td>
+    </tr>
+  );
+  return (
+    <table className="readings">
+      <thead>
+        <tr>
+          <td />
+          <th scope="col">Dense</th>
+          <th scope="col">{formatPercent(ratio)} removed</th>
+          <th scope="col">Change</th>
+        </tr>
+      </thead>
+      <tbody>
+        <tr data-reading="perplexity">
+          <th scope="row">Perplexity</th>
+          <td>{densePerplexity ? withError(densePerplexity.perplexity, densePerplexity.standardError) : <Pending />}</td>
+          <td>
+            {prunedPerplexity ? (
+              withError(prunedPerplexity.perplexity, prunedPerplexity.standardError)
+            ) : estimate ? (
+              <span className="estimate">about {formatPerplexity(estimate)}, estimated</span>
+            ) : (
+              <Pending />
+            )}
+          </td>
+          <td className="change">{densePerplexity && prunedPerplexity ? formatChange(prunedPerplexity.perplexity, densePerplexity.perplexity) : ''}</td>
+        </tr>
+        {speedRow('Decode, tokens/s', (speed) => speed.decodeTokensPerSecond)}
+        {speedRow('Prefill, tokens/s', (speed) => speed.prefillTokensPerSecond)}
+      </tbody>
+    </table>
+  );
+}
+
+function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; readonly ratio: number; readonly onPick: (ratio: number) => void }) {
+  const { ref, width } = useWidth<HTMLDivElement>();
+  const charts = useMemo(() => {
+    const perplexity = [...measured.perplexity].map(([at, value]) => ({ ratio: at, value: value.perplexity, error: value.standardError }));
+    const decode = [...measured.speed].map(([at, value]) => ({ ratio: at, value: value.decodeTokensPerSecond, error: value.decodeSpread }));
+    const prefill = [...measured.speed].map(([at, value]) => ({ ratio: at, value: value.prefillTokensPerSecond, error: value.prefillSpread }));
+    return [
+      { title: 'Perplexity', unit: 'lower is better', all: perplexity, logarithmic: true, format: formatPerplexity, estimated: true },
+      { title: 'Decode', unit: 'tokens per second', all: decode, logarithmic: false, format: formatSpeed, estimated: false },
+      { title: 'Prefill', unit: 'tokens per second', all: prefill, logarithmic: false, format: formatSpeed, estimated: false },
+    ];
+  }, [measured]);
+  const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
+  const chartWidth = Math.max(220, Math.floor((width - (columns - 1) * 24) / columns));
+  return (
+    <div className="curves" ref={ref} data-columns={columns}>
+      {charts.map(({ title, unit, all, logarithmic, format, estimated }) => (
+        <RatioChart
+          key={title}
+          title={title}
+          unit={unit}
+          points={all.filter((point) => point.ratio > 0)}
+          dense={all.find((point) => point.ratio === 0)}
+          estimate={estimated ? estimateCurve(all) : []}
+          ratio={ratio}
+          maximumRatio={MAXIMUM_RATIO}
+          logarithmic={logarithmic}
+          format={format}
+          width={chartWidth}
+          height={CHART_HEIGHT}
+          onPick={onPick}
+        />
+      ))}
+    </div>
+  );
+}
+
+function perplexityValues(measured: Measurements): RatioPoint[] {
+  return [...measured.perplexity].map(([ratio, { perplexity, standardError }]) => ({ ratio, value: perplexity, error: standardError }));
+}
+
+function withError(value: number, error: number): string {
+  return `${formatPerplexity(value)} ± ${formatPerplexity(error)}`;
+}
+
+function Pending() {
+  return <span className="pending">not measured</span>;
+}

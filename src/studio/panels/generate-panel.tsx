@@ -1,0 +1,130 @@
+import { useId } from 'react';
+import { useModel } from '../data/use-engine.ts';
+import { useGeneration } from '../data/use-generation.ts';
+import { usePlan } from '../data/use-plan.ts';
+import { formatPercent, formatSeconds, formatSpeed } from '../parts/format.ts';
+import { Notice } from '../parts/notice.tsx';
+import { NumberField } from '../parts/number-field.tsx';
+import { Panel } from '../parts/panel.tsx';
+import type { PaneState } from '../state/generate-slice.ts';
+import { useStudio } from '../state/store.ts';
+
+/** One prompt, two models: dense and pruned side by side, streaming. */
+export function GeneratePanel() {
+  const { data: model } = useModel();
+  const outcome = usePlan();
+  const plan = outcome?.ok ? outcome.plan : undefined;
+  const { prompt, maxNewTokens, temperature, generateSeed, panes, setGenerate, tasks } = useStudio();
+  const { run, stop } = useGeneration(plan);
+  const promptId = useId();
+  const running = tasks.generate !== undefined;
+  return (
+    <Panel id="generate" title="Read" hint="The same prompt to both models. Damage shows in the text before it shows in a number.">
+      <form
+        className="prompt"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void run();
+        }}
+      >
+        <label className="field field-wide" htmlFor={promptId}>
+          <span className="field-label">Prompt</span>
+          <textarea id={promptId} rows={2} value={prompt} onChange={(event) => setGenerate({ prompt: event.target.value })} />
+        </label>
+        <div className="fields">
+          <NumberField label="New tokens" value={maxNewTokens} min={1} max={480} onChange={(value) => setGenerate({ maxNewTokens: Math.round(value) })} />
+          <NumberField label="Temperature" value={temperature} min={0} max={2} step={0.1} onChange={(value) => setGenerate({ temperature: value })} />
+          <NumberField label="Seed" value={generateSeed} min={0} max={2 ** 31 - 1} onChange={(value) => setGenerate({ generateSeed: Math.round(value) })} />
+          <div className="field field-action">
+            {running ? (
+              <button type="button" onClick={stop}>
+                Stop
+              </button>
+            ) : (
+              <button type="submit" className="primary" disabled={!model || !plan || prompt.trim() === ''}>
+                Generate
+              </button>
+            )}
+          </div>
+        </div>
+      </form>
+      <div className="panes">
+        <Pane title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} />
+        <Pane
+          title={panes.pruned.status === 'done' ? `Pruned, ${panes.pruned.ran}` : `Pruned, ${formatPercent(plan?.ratio ?? 0)} removed`}
+          pane={panes.pruned}
+          prompt={prompt}
+          divergesAt={firstDifference(tokensOf(panes.dense), tokensOf(panes.pruned))}
+        />
+      </div>
+    </Panel>
+  );
+}
+
+function tokensOf(pane: PaneState): readonly { readonly id: number; readonly text: string }[] {
+  return 'tokens' in pane ? pane.tokens : [];
+}
+
+/** Index of the first token that differs; undefined while the pruned text follows the dense one. */
+function firstDifference(dense: readonly { readonly id: number }[], pruned: readonly { readonly id: number }[]): number | undefined {
+  const index = pruned.findIndex((token, place) => dense[place] !== undefined && dense[place]?.id !== token.id);
+  return index === -1 ? undefined : index;
+}
+
+function Pane({
+  title,
+  pane,
+  prompt,
+  divergesAt,
+}: {
+  readonly title: string;
+  readonly pane: PaneState;
+  readonly prompt: string;
+  readonly divergesAt: number | undefined;
+}) {
+  const tokens = tokensOf(pane);
+  const text = (from: number, to?: number) =>
+    tokens
+      .slice(from, to)
+      .map((token) => token.text)
+      .join('');
+  return (
+    <article className="pane" data-pane={title.startsWith('Dense') ? 'dense' : 'pruned'} data-status={pane.status}>
+      <h3>{title}</h3>
+      <p className="pane-text" aria-busy={pane.status === 'streaming' || pane.status === 'waiting'}>
+        {pane.status === 'idle' ? (
+          <span className="soft">Nothing generated yet.</span>
+        ) : (
+          <>
+            <span className="pane-prompt">{prompt}</span>
+            {text(0, divergesAt ?? tokens.length)}
+            {divergesAt !== undefined && <span className="diverged">{text(divergesAt)}</span>}
+            {pane.status === 'streaming' && <span className="caret" aria-hidden="true" />}
+          </>
+        )}
+      </p>
+      {pane.status === 'failed' && <Notice kind="error">{pane.message}</Notice>}
+      <p className="pane-foot small soft">{paneFoot(pane, divergesAt)}</p>
+    </article>
+  );
+}
+
+function paneFoot(pane: PaneState, divergesAt: number | undefined): string {
+  const divergence = divergesAt === undefined ? '' : ` · differs from token ${divergesAt + 1} on`;
+  switch (pane.status) {
+    case 'idle':
+      return ' ';
+    case 'waiting':
+      return 'Waiting…';
+    case 'streaming':
+      return `${pane.tokens.length} tokens${divergence}`;
+    case 'stopped':
+      return `Stopped after ${pane.tokens.length} tokens${divergence}`;
+    case 'failed':
+      return ' ';
+    case 'done': {
+      const { decodeTokensPerSecond, timeToFirstToken } = pane.result;
+      return `${pane.tokens.length} tokens · ${formatSpeed(decodeTokensPerSecond)} tokens/s · first token after ${formatSeconds(timeToFirstToken)}${divergence}`;
+    }
+  }
+}

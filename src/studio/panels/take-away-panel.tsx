@@ -1,0 +1,141 @@
+import { useState } from 'react';
+import { MissingError } from '../../errors.ts';
+import { encodeScores } from '../../saap/score-file.ts';
+import type { ExportedModel, Verification } from '../../worker/engine.ts';
+import { useModel, useScores } from '../data/use-engine.ts';
+import { download, useExport } from '../data/use-export.ts';
+import { usePlan, usePlanSummary } from '../data/use-plan.ts';
+import { formatBytes, formatPercent } from '../parts/format.ts';
+import { Notice } from '../parts/notice.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { Segmented } from '../parts/segmented.tsx';
+import { TaskProgress } from '../parts/task-progress.tsx';
+import { useStudio } from '../state/store.ts';
+
+const DTYPES = [{ value: 'f32', label: 'f32' }] as const;
+
+/** The pruned model as files: built, re-opened, compared with the model on the bench, and only then offered. */
+export function TakeAwayPanel() {
+  const { data: model } = useModel();
+  const { data: scores } = useScores();
+  const outcome = usePlan();
+  const summary = usePlanSummary();
+  const recipe = useStudio((state) => state.recipe);
+  const changeRecipe = useStudio((state) => state.changeRecipe);
+  const exporting = useStudio((state) => state.tasks.export !== undefined);
+  const run = useExport();
+  const plan = outcome?.ok ? outcome.plan : undefined;
+  const ready = run.data && run.data.plan === plan ? run.data.exported : undefined;
+  const name = scores ? `${scores.model.name}-${Math.round((plan?.ratio ?? 0) * 100)}` : '';
+  return (
+    <Panel id="take-away" title="Take away" hint="ONNX files that transformers.js and ONNX Runtime load as they are.">
+      <div className="take-away">
+        <div className="export">
+          <div className="fields">
+            <div className="field">
+              <span className="field-label">Numbers as</span>
+              <Segmented label="Numbers as" options={DTYPES} value="f32" onChange={(dtype) => changeRecipe({ dtype })} />
+            </div>
+            <div className="field">
+              <span className="field-label">Expected size</span>
+              <span className="field-value">{summary ? formatBytes(summary.bytesAfter) : '…'}</span>
+            </div>
+            <div className="field field-action">
+              <button
+                type="button"
+                className="primary"
+                disabled={!model || !plan || exporting}
+                onClick={() => plan && run.mutate({ plan, dtype: recipe.dtype ?? 'f32' })}
+              >
+                Build and verify
+              </button>
+            </div>
+          </div>
+          <TaskProgress name="export" label="Building" onCancel={run.cancel} />
+          {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
+          {ready && <Verified exported={ready} />}
+          {run.data && !ready && <p className="soft small">The plan has changed since the last build. Build again to take this one away.</p>}
+        </div>
+        <ul className="downloads">
+          <li>
+            <button type="button" className="link" disabled={!plan} onClick={() => plan && download(`${name}.plan.json`, jsonBlob(plan))}>
+              Plan
+            </button>
+            <span className="soft small">which groups stay</span>
+          </li>
+          <li>
+            <button type="button" className="link" disabled={!plan} onClick={() => plan && download(`${name}.recipe.json`, jsonBlob(plan.recipe))}>
+              Recipe
+            </button>
+            <span className="soft small">how the plan was made</span>
+          </li>
+          <li>
+            <button
+              type="button"
+              className="link"
+              disabled={!scores}
+              onClick={() => scores && download(`${scores.model.name}.scores.safetensors`, new Blob([encodeScores(scores)]))}
+            >
+              Scores
+            </button>
+            <span className="soft small">all metrics, safetensors</span>
+          </li>
+          <li>
+            <CopyLink />
+            <span className="soft small">this recipe in the address</span>
+          </li>
+        </ul>
+      </div>
+    </Panel>
+  );
+}
+
+function Verified({ exported }: { readonly exported: ExportedModel }) {
+  return (
+    <div className="verified" data-verified="true">
+      <p>
+        <strong>Verified.</strong> {verificationSentence(exported.verification)}
+      </p>
+      <button type="button" className="primary" onClick={() => download(exported.fileName, exported.archive)}>
+        Download {exported.fileName}, {formatBytes(exported.archive.size)}
+      </button>
+      <details>
+        <summary>Files</summary>
+        <ul className="files">
+          {exported.files.map(({ name, bytes }) => (
+            <li key={name}>
+              <span>{name}</span>
+              <span className="soft">{formatBytes(bytes)}</span>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </div>
+  );
+}
+
+function verificationSentence({ positions, top1Agreement, maxAbsoluteDifference }: Verification): string {
+  return `Re-opened and compared at ${positions} positions: the same next token at ${formatPercent(top1Agreement)}, largest difference of a logit ${maxAbsoluteDifference.toExponential(1)}.`;
+}
+
+function jsonBlob(value: unknown): Blob {
+  return new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: 'application/json' });
+}
+
+function CopyLink() {
+  const [state, setState] = useState<'ready' | 'copied' | 'failed'>('ready');
+  const copy = async () => {
+    try {
+      if (!navigator.clipboard) throw new MissingError('This page has no access to the clipboard.');
+      await navigator.clipboard.writeText(globalThis.location.href);
+      setState('copied');
+    } catch {
+      setState('failed');
+    }
+  };
+  return (
+    <button type="button" className="link" onClick={() => void copy()}>
+      {state === 'copied' ? 'Link copied' : state === 'failed' ? 'Copy the address from the address bar' : 'Copy link'}
+    </button>
+  );
+}
