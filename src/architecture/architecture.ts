@@ -13,10 +13,11 @@ export interface ModelConfig {
   readonly neurons: number;
   readonly vocabulary: number;
   readonly ropeTheta: number;
-  /** Inverse frequencies [headDimension / 2] after any rope scaling. */
+  /** Inverse frequencies [rotaryDimension / 2] after any rope scaling; of the layers without a window where layers differ (see `Architecture.positions`). */
   readonly ropeInverseFrequencies: Float64Array;
   readonly normEpsilon: number;
   readonly tiedEmbedding: boolean;
+  /** Longest sequence; with LongRoPE scaling the original length, beyond which other factors would be needed. */
   readonly maximumPositions: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenIds: readonly number[];
@@ -37,20 +38,46 @@ export interface WeightBinding {
   /** Checkpoint tensor, e.g. 'model.layers.3.self_attn.q_proj.weight'. */
   readonly tensor: string;
   readonly shape: readonly number[];
-  /** Rows of the checkpoint tensor when several inputs share a fused one. */
-  readonly rows?: { readonly start: number; readonly end: number };
+  /** Rows of the checkpoint tensor when several inputs share a fused one of `of` rows. */
+  readonly rows?: { readonly start: number; readonly end: number; readonly of: number };
+  /** Added to every element when the tensor is read: 1 for norms that are stored as their difference from one. */
+  readonly offset?: number;
   /** Absent from most checkpoints (a bias that compensation adds): fed with zeros then. */
   readonly optional?: boolean;
+}
+
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh';
+
+/** What an architecture computes beyond its sizes and its weights. Block programs and exported decoders are both made from it. */
+export interface DecoderDesign {
+  /** Factor on the rows of the embedding. */
+  readonly embeddingScale: number;
+  /** Factor on the products of queries and keys. */
+  readonly attentionScale: number;
+  /** Of the gate: activation(x G) * (x U). */
+  readonly activation: Activation;
+}
+
+/** How one layer sees positions. Layers that are given the same object share tables and mask. */
+export interface LayerPositions {
+  /** [rotaryDimension / 2] in radians per position; channels beyond rotaryDimension are not turned. */
+  readonly inverseFrequencies: Float64Array;
+  /** Factor on cosine and sine. */
+  readonly magnitude: number;
+  /** Positions that a query sees, itself and those just before; undefined: all up to itself. */
+  readonly window: number | undefined;
 }
 
 /**
  * An architecture emits three programs whose weights are graph inputs and whose sizes are symbolic.
  * - embed: `tokenIds` int64 [batch, tokens], `embedding` [vocabulary, hiddenSize] -> `hidden` [batch, tokens, hiddenSize]
- * - block: `hidden`, `cosine`, `sine` [tokens, headDimension / 2], `mask` [tokens, tokens] (0 or -1e9...), block weights -> `output` [batch, tokens, hiddenSize]
+ * - block: `hidden`, `cosine`, `sine` [tokens, rotaryDimension / 2], `mask` [tokens, tokens] (0 or -1e9...), block weights -> `output` [batch, tokens, hiddenSize]
  * - head: `hidden` [rows, hiddenSize], `norm` [hiddenSize], `projection` [vocabulary, hiddenSize], `targets` int64 [rows] -> `losses` [rows] (nats), `logits` [rows, vocabulary]
  */
 export interface Architecture {
   readonly config: ModelConfig;
+  readonly design: DecoderDesign;
+  positions(layer: number): LayerPositions;
   embed(): Graph;
   block(): Graph;
   head(): Graph;

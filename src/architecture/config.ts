@@ -1,100 +1,105 @@
-import { FileFormatError, MismatchError, UnsupportedError } from '../errors.ts';
-import type { LayerWidths, ModelConfig } from './architecture.ts';
-import { inverseFrequencies, parseRopeScaling } from './rope.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { MismatchError } from '../errors.ts';
+import type { Activation, LayerPositions, LayerWidths, ModelConfig } from './architecture.ts';
+import { ConfigFields } from './config-fields.ts';
+import { readRopeScaling, rotationOf } from './rope.ts';
 
-type Raw = Readonly<Record<string, unknown>>;
+const LIMITS = { layers: 1024, width: 1 << 20, headDimension: 1 << 12, vocabulary: 1 << 24, positions: 1 << 30 } as const;
 
-/** What differs between architectures when the common fields are read. */
-export interface ConfigDefaults {
-  readonly architecture: string;
-  readonly ropeTheta?: number;
-  readonly tiedEmbedding?: boolean;
+/** What the common part of a config boils down to. */
+export interface CommonConfig {
+  readonly config: ModelConfig;
+  readonly activation: Activation;
+  /** Rotation of the whole model, without a window. */
+  readonly positions: LayerPositions;
 }
 
-const LIMITS = { layers: 1024, width: 1 << 20, vocabulary: 1 << 24, positions: 1 << 30 } as const;
+/** The fields of config.json over an architecture's own defaults (those of transformers' config classes). */
+export function configFields(checkpoint: Checkpoint, defaults: Readonly<Record<string, unknown>>): ConfigFields {
+  return new ConfigFields({ ...defaults, ...checkpoint.config });
+}
 
 /**
- * Reads the fields that every decoder-only architecture shares.
- * Throws FileFormatError for missing or ill-typed fields and MismatchError for sizes that do not fit each other.
+ * Reads the fields that every decoder-only architecture shares. `ropeSection` names the part of `rope_parameters` that holds where it is
+ * nested by layer type. Throws FileFormatError for missing or ill-typed fields, MismatchError for sizes that do not fit each other and
+ * UnsupportedError for activations and rope scalings that are not computed.
  */
-export function readModelConfig(raw: Raw, defaults: ConfigDefaults): ModelConfig {
-  const layers = integer(raw, 'num_hidden_layers', LIMITS.layers);
-  const hiddenSize = integer(raw, 'hidden_size', LIMITS.width);
-  const queryHeads = integer(raw, 'num_attention_heads', LIMITS.width);
-  const keyValueHeads = integer(raw, 'num_key_value_heads', LIMITS.width, queryHeads);
-  if (raw.head_dim === undefined && hiddenSize % queryHeads !== 0) {
-    throw new MismatchError(`config.json: hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${queryHeads}, and there is no head_dim.`);
-  }
-  const headDimension = integer(raw, 'head_dim', LIMITS.width, hiddenSize / queryHeads);
-  if (headDimension % 2 !== 0) throw new MismatchError(`config.json: head_dim ${headDimension} is odd; rotary position embedding needs an even one.`);
-  if (queryHeads % keyValueHeads !== 0) {
-    throw new MismatchError(`config.json: num_attention_heads ${queryHeads} is not a multiple of num_key_value_heads ${keyValueHeads}.`);
-  }
-  const neurons = integer(raw, 'intermediate_size', LIMITS.width);
-  const rope = (raw.rope_parameters ?? {}) as Raw;
-  const ropeTheta = positive(rope.rope_theta ?? raw.rope_theta ?? defaults.ropeTheta ?? 10_000, 'rope_theta');
-  const partial = raw.partial_rotary_factor ?? 1;
-  if (partial !== 1) throw new UnsupportedError(`config.json: partial_rotary_factor is ${JSON.stringify(partial)}; only 1 is supported.`);
-  const scaling = parseRopeScaling(raw.rope_scaling ?? raw.rope_parameters);
+export function readCommonConfig(checkpoint: Checkpoint, fields: ConfigFields, architecture: string, ropeSection?: string): CommonConfig {
+  const layers = fields.integer('num_hidden_layers', LIMITS.layers);
+  const hiddenSize = fields.integer('hidden_size', LIMITS.width);
+  const queryHeads = fields.integer('num_attention_heads', LIMITS.width);
+  const keyValueHeads = fields.integer('num_key_value_heads', LIMITS.width, queryHeads);
+  if (queryHeads % keyValueHeads !== 0)
+    throw new MismatchError(`config.json: num_attention_heads ${queryHeads} is not a multiple of num_key_value_heads ${keyValueHeads}. Correct one of them.`);
+  if (!fields.has('head_dim') && hiddenSize % queryHeads !== 0)
+    throw new MismatchError(
+      `config.json: hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${queryHeads}. Correct one of them or add head_dim.`,
+    );
+  const headDimension = fields.integer('head_dim', LIMITS.headDimension, hiddenSize / queryHeads);
+  const neurons = fields.integer('intermediate_size', LIMITS.width);
+  const stated = fields.integer('max_position_embeddings', LIMITS.positions, 2048);
+  const { positions, ropeTheta, longest } = readPositions(fields, headDimension, stated, ropeSection);
   return {
-    architecture: defaults.architecture,
-    layers,
-    hiddenSize,
-    queryHeads,
-    keyValueHeads,
-    headDimension,
-    neurons,
-    vocabulary: integer(raw, 'vocab_size', LIMITS.vocabulary),
-    ropeTheta,
-    ropeInverseFrequencies: inverseFrequencies(headDimension, ropeTheta, scaling),
-    normEpsilon: positive(raw.rms_norm_eps ?? 1e-6, 'rms_norm_eps'),
-    tiedEmbedding: typeof raw.tie_word_embeddings === 'boolean' ? raw.tie_word_embeddings : (defaults.tiedEmbedding ?? false),
-    maximumPositions: integer(raw, 'max_position_embeddings', LIMITS.positions, 2048),
-    bosTokenId: tokenIds(raw.bos_token_id)[0],
-    eosTokenIds: tokenIds(raw.eos_token_id),
-    layerWidths: readWidths(raw, layers, keyValueHeads, neurons),
+    positions,
+    activation: fields.choice<Activation>(fields.has('hidden_activation') ? 'hidden_activation' : 'hidden_act', ACTIVATIONS, 'silu'),
+    config: {
+      architecture,
+      layers,
+      hiddenSize,
+      queryHeads,
+      keyValueHeads,
+      headDimension,
+      neurons,
+      vocabulary: fields.integer('vocab_size', LIMITS.vocabulary),
+      ropeTheta,
+      ropeInverseFrequencies: positions.inverseFrequencies,
+      normEpsilon: fields.positive('rms_norm_eps', 1e-6),
+      tiedEmbedding: fields.boolean('tie_word_embeddings', !checkpoint.tensors.has('lm_head.weight')),
+      maximumPositions: Math.min(stated, longest),
+      bosTokenId: fields.tokenIds('bos_token_id')[0],
+      eosTokenIds: fields.tokenIds('eos_token_id'),
+      layerWidths: readWidths(fields, layers, keyValueHeads, neurons),
+    },
   };
 }
 
-function readWidths(raw: Raw, layers: number, keyValueHeads: number, neurons: number): LayerWidths[] {
-  const dense = { keyValueHeads, neurons };
-  const espalier = raw.espalier as Raw | undefined;
-  if (espalier === undefined || espalier === null) return Array.from({ length: layers }, () => dense);
-  const list = espalier.layers;
-  if (!Array.isArray(list) || list.length !== layers) {
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_pytorch_tanh: 'gelu-tanh',
+  gelu_new: 'gelu-tanh',
+};
+
+/** The rotary embedding: `rope_theta` and `rope_scaling`, or `rope_parameters` of newer files, which hold both. */
+function readPositions(fields: ConfigFields, headDimension: number, maximumPositions: number, section: string | undefined) {
+  const whole = fields.object('rope_parameters');
+  const parameters = (section === undefined ? undefined : whole?.object(section)) ?? whole;
+  const ropeTheta = parameters?.has('rope_theta') ? parameters.positive('rope_theta') : fields.positive('rope_theta', 10_000);
+  const share = (parameters?.has('partial_rotary_factor') ? parameters : fields).positive('partial_rotary_factor', 1);
+  const rotaryDimension = Math.floor(headDimension * share);
+  if (share > 1 || rotaryDimension < 2 || rotaryDimension % 2 !== 0) {
     throw new MismatchError(
-      `config.json: espalier.layers must list the widths of all ${layers} layers; found ${Array.isArray(list) ? list.length : typeof list}.`,
+      `config.json: of head_dim ${headDimension} the rotary position embedding turns ${rotaryDimension} channels (partial_rotary_factor ${share}); it must be an even number from 2 to ${headDimension}.`,
     );
   }
-  return list.map((entry: unknown, layer) => {
-    const fields = (entry ?? {}) as Raw;
-    const check = (key: 'keyValueHeads' | 'neurons', maximum: number) => {
-      const value = fields[key];
-      if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum) return value;
-      throw new MismatchError(`config.json: espalier.layers[${layer}].${key} is ${JSON.stringify(value)}; it must be a whole number from 0 to ${maximum}.`);
-    };
-    return { keyValueHeads: check('keyValueHeads', keyValueHeads), neurons: check('neurons', neurons) };
-  });
+  const originalPositions = fields.has('original_max_position_embeddings')
+    ? fields.integer('original_max_position_embeddings', LIMITS.positions, 0, 2)
+    : undefined;
+  const scaling = readRopeScaling(fields.object('rope_scaling') ?? parameters, { rotaryDimension, maximumPositions, originalPositions });
+  return {
+    ropeTheta,
+    positions: { ...rotationOf(rotaryDimension, ropeTheta, scaling), window: undefined },
+    longest: scaling.kind === 'longrope' ? scaling.originalPositions : Number.POSITIVE_INFINITY,
+  };
 }
 
-function integer(raw: Raw, key: string, maximum: number, fallback?: number): number {
-  const value = raw[key] ?? fallback;
-  if (value === undefined) throw new FileFormatError(`config.json has no ${key}; a model's config must state it.`);
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > maximum) {
-    throw new FileFormatError(`config.json: ${key} is ${JSON.stringify(value)}; it must be a whole number from 1 to ${maximum}.`);
-  }
-  return value;
-}
-
-function positive(value: unknown, key: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw new FileFormatError(`config.json: ${key} is ${JSON.stringify(value)}; it must be a positive number.`);
-}
-
-function tokenIds(value: unknown): number[] {
-  if (value === null || value === undefined) return [];
-  return (Array.isArray(value) ? value : [value]).map((id: unknown) => {
-    if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
-    throw new FileFormatError(`config.json: token id ${JSON.stringify(id)} is not a whole number from 0.`);
-  });
+/** Widths of a pruned model's layers, under `espalier`; a model without them is dense. */
+function readWidths(fields: ConfigFields, layers: number, keyValueHeads: number, neurons: number): LayerWidths[] {
+  const espalier = fields.object('espalier');
+  if (!espalier) return Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
+  return espalier.objects('layers', layers).map((entry) => ({
+    keyValueHeads: entry.integer('keyValueHeads', keyValueHeads, undefined, 0),
+    neurons: entry.integer('neurons', neurons, undefined, 0),
+  }));
 }

@@ -3,12 +3,13 @@ import type { Graph } from '../onnx/graph.ts';
 import type { ModelConfig } from './architecture.ts';
 import { linear, rmsNorm } from './pieces.ts';
 
-/** `tokenIds` int64 [batch, tokens], `embedding` [vocabulary, hiddenSize] -> `hidden` [batch, tokens, hiddenSize]. */
-export function embedProgram(config: ModelConfig): Graph {
+/** `tokenIds` int64 [batch, tokens], `embedding` [vocabulary, hiddenSize] -> `hidden` [batch, tokens, hiddenSize], times `scale`. */
+export function embedProgram(config: ModelConfig, scale: number): Graph {
   const builder = new GraphBuilder('embed');
   const tokenIds = builder.input('tokenIds', 'int64', ['batch', 'tokens']);
   const embedding = builder.input('embedding', 'float32', [config.vocabulary, config.hiddenSize]);
-  builder.output(builder.add('Gather', [embedding, tokenIds], { axis: 0 }), 'float32', ['batch', 'tokens', config.hiddenSize], 'hidden');
+  const rows = builder.add('Gather', [embedding, tokenIds], { axis: 0 });
+  builder.output(scale === 1 ? rows : builder.add('Mul', [rows, builder.constant([scale])]), 'float32', ['batch', 'tokens', config.hiddenSize], 'hidden');
   return builder.build();
 }
 

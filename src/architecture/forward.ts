@@ -51,7 +51,7 @@ export async function forwardBlocks(
       using weights = await store.lease(layer);
       for (const [index, hidden] of entering.entries()) {
         throwIfCancelled(options.signal);
-        const output = await programs.block(weights, hidden);
+        const output = await programs.block(weights, hidden, layer);
         if (keep) next.push(output);
         else {
           hidden.dispose();

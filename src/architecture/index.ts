@@ -1,9 +1,14 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { Architecture, ArchitectureFactory } from './architecture.ts';
+import { gemma3 } from './gemma3.ts';
 import { llama } from './llama.ts';
+import { mistral } from './mistral.ts';
+import { phi3 } from './phi3.ts';
+import { qwen2 } from './qwen2.ts';
+import { qwen3 } from './qwen3.ts';
 
-const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = { llama };
+const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = { llama, mistral, qwen2, qwen3, gemma3_text: gemma3, phi3 };
 
 /** The architecture that config.json names by `model_type`. Throws UnsupportedError naming the value and the supported ones. */
 export function architectureFor(checkpoint: Checkpoint): Architecture {

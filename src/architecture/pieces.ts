@@ -1,5 +1,5 @@
 import { float, type GraphBuilder } from '../onnx/builder.ts';
-import type { ModelConfig } from './architecture.ts';
+import type { Activation, ModelConfig } from './architecture.ts';
 
 /** y [rows, out] = x [rows, in] W^T (+ bias), W [out, in] as checkpoints store it. */
 export function linear(builder: GraphBuilder, input: string, weight: string, bias?: string): string {
@@ -11,12 +11,13 @@ export function rmsNorm(builder: GraphBuilder, input: string, weight: string, ep
   return builder.add('SimplifiedLayerNormalization', [input, weight], { axis: -1, epsilon: float(epsilon), stash_type: 1 });
 }
 
-/** Rotary position embedding of the last axis in the half-split form; cosine and sine [tokens, D / 2] broadcast over x [..., tokens, D]. */
-export function rotary(builder: GraphBuilder, input: string, cosine: string, sine: string): string {
-  const [first, second] = builder.addMany('Split', [input], 2, { axis: -1, num_outputs: 2 }) as [string, string];
+/** Rotary position embedding of the first channels of the last axis in the half-split form; cosine and sine [tokens, half] broadcast over x [..., tokens, 2 half + rest]. */
+export function rotary(builder: GraphBuilder, input: string, cosine: string, sine: string, half: number, rest: number): string {
+  const sizes = builder.integers(rest > 0 ? [half, half, rest] : [half, half]);
+  const [first = '', second = '', unturned] = builder.addMany('Split', [input, sizes], rest > 0 ? 3 : 2, { axis: -1 });
   const left = builder.add('Sub', [builder.add('Mul', [first, cosine]), builder.add('Mul', [second, sine])]);
   const right = builder.add('Add', [builder.add('Mul', [second, cosine]), builder.add('Mul', [first, sine])]);
-  return builder.add('Concat', [left, right], { axis: -1 });
+  return builder.add('Concat', unturned === undefined ? [left, right] : [left, right, unturned], { axis: -1 });
 }
 
 /** What an attention layer reads: rows [rows, hiddenSize], the leading [batch, tokens] sizes, tables, and its projected q, k, v. */
@@ -32,28 +33,32 @@ export interface AttentionInputs {
   readonly sine: string;
   readonly mask: string;
   /** Weights [D] of the q/k norms, where the architecture has them. */
-  readonly queryNorm?: string;
-  readonly keyNorm?: string;
+  readonly queryNorm: string | undefined;
+  readonly keyNorm: string | undefined;
+  /** Factor on the products of queries and keys. */
+  readonly scale: number;
 }
 
 /**
  * Grouped-query causal attention without expanding keys: the r query heads of a group are stacked along the token axis, so that every
  * product is one batched MatMul and the gradient of a shared key is summed inside it. Returns the context [rows, keyValueHeads * r * D].
  */
-export function attention(builder: GraphBuilder, config: ModelConfig, inputs: AttentionInputs, scale = config.headDimension ** -0.5): string {
+export function attention(builder: GraphBuilder, config: ModelConfig, inputs: AttentionInputs): string {
   const headDimension = config.headDimension;
+  const half = config.ropeInverseFrequencies.length;
+  const turned = (value: string) => rotary(builder, value, inputs.cosine, inputs.sine, half, headDimension - 2 * half);
   const repeat = config.queryHeads / config.keyValueHeads;
   const split = (value: string, tail: readonly number[]) =>
     builder.add('Reshape', [value, builder.add('Concat', [inputs.leading, builder.integers(tail)], { axis: 0 })]);
   const normed = (value: string, weight: string | undefined) => (weight === undefined ? value : rmsNorm(builder, value, weight, config.normEpsilon));
 
   const queryHeads = normed(split(inputs.query, [-1, repeat, headDimension]), inputs.queryNorm);
-  const rotatedQuery = rotary(builder, builder.add('Transpose', [queryHeads], { perm: [0, 2, 3, 1, 4] }), inputs.cosine, inputs.sine);
-  const scaledQuery = builder.add('Mul', [rotatedQuery, builder.constant([scale])]);
+  const rotatedQuery = turned(builder.add('Transpose', [queryHeads], { perm: [0, 2, 3, 1, 4] }));
+  const scaledQuery = builder.add('Mul', [rotatedQuery, builder.constant([inputs.scale])]);
   const stackedQuery = builder.add('Reshape', [scaledQuery, builder.integers([0, 0, -1, headDimension])]);
 
   const keyHeads = normed(split(inputs.key, [-1, headDimension]), inputs.keyNorm);
-  const rotatedKey = rotary(builder, builder.add('Transpose', [keyHeads], { perm: [0, 2, 1, 3] }), inputs.cosine, inputs.sine);
+  const rotatedKey = turned(builder.add('Transpose', [keyHeads], { perm: [0, 2, 1, 3] }));
   const transposedKey = builder.add('Transpose', [rotatedKey], { perm: [0, 1, 3, 2] });
   const valueHeads = builder.add('Transpose', [split(inputs.value, [-1, headDimension])], { perm: [0, 2, 1, 3] });
 
@@ -64,7 +69,8 @@ export function attention(builder: GraphBuilder, config: ModelConfig, inputs: At
   return builder.add('Reshape', [builder.add('Transpose', [context], { perm: [0, 3, 1, 2, 4] }), builder.add('Shape', [inputs.query])]);
 }
 
-/** x * sigmoid(x). */
-export function silu(builder: GraphBuilder, input: string): string {
-  return builder.add('Mul', [input, builder.add('Sigmoid', [input])]);
+/** An activation function, element by element. */
+export function activate(builder: GraphBuilder, activation: Activation, input: string): string {
+  if (activation === 'silu') return builder.add('Mul', [input, builder.add('Sigmoid', [input])]);
+  return builder.add('Gelu', [input], { approximate: activation === 'gelu-tanh' ? 'tanh' : 'none' });
 }

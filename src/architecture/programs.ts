@@ -1,16 +1,13 @@
-import { MissingError } from '../errors.ts';
+import { MissingError, UsageError } from '../errors.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { differentiate } from '../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runtime.ts';
-import type { Architecture } from './architecture.ts';
+import type { Architecture, LayerPositions } from './architecture.ts';
 import { HEAD_CONSTANTS } from './ends.ts';
-import { rotaryTables } from './rope.ts';
+import { causalMask, rotaryTables } from './rope.ts';
 import type { DeviceWeights } from './weights.ts';
 
-/** Attention to a later position is suppressed by this much; finite, so that no row can become NaN, and beyond any score in float32. */
-const MASKED = -1e9;
-
-/** Inputs of a block that depend only on the number of tokens. */
+/** Inputs of a block that depend only on the number of tokens and on how its layer sees positions. */
 export interface Positions extends Disposable {
   readonly cosine: DeviceTensor;
   readonly sine: DeviceTensor;
@@ -33,7 +30,7 @@ export class Programs implements Disposable {
   readonly runtime: Runtime;
   readonly architecture: Architecture;
   readonly #sessions = new Map<string, Promise<Session>>();
-  readonly #positions = new Map<number, Positions>();
+  readonly #positions = new Map<LayerPositions, Map<number, Positions>>();
 
   constructor(runtime: Runtime, architecture: Architecture) {
     this.runtime = runtime;
@@ -63,10 +60,10 @@ export class Programs implements Disposable {
     return only(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
   }
 
-  /** One block: hidden [batch, tokens, hiddenSize] -> the same shape. */
-  async block(weights: DeviceWeights, hidden: DeviceTensor): Promise<DeviceTensor> {
+  /** The block of one layer: hidden [batch, tokens, hiddenSize] -> the same shape. */
+  async block(weights: DeviceWeights, hidden: DeviceTensor, layer: number): Promise<DeviceTensor> {
     const session = await this.session('block', () => this.architecture.block());
-    const { cosine, sine, mask } = this.positions(hidden.shape[1] ?? 0);
+    const { cosine, sine, mask } = this.positions(hidden.shape[1] ?? 0, layer);
     return only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
   }
 
@@ -114,16 +111,23 @@ export class Programs implements Disposable {
     return { losses: (await this.runtime.read(losses)).data as Float32Array, gradient: (await this.runtime.read(gradient)).data as Float32Array };
   }
 
-  /** Rotary tables and causal mask for windows of `tokens`; kept and owned by the programs. */
-  positions(tokens: number): Positions {
-    const known = this.#positions.get(tokens);
+  /**
+   * Rotary tables and mask of a layer for windows of `tokens`; kept and owned by the programs, shared by layers that see positions alike.
+   * Throws UsageError for windows longer than the model's longest sequence.
+   */
+  positions(tokens: number, layer: number): Positions {
+    const { maximumPositions } = this.architecture.config;
+    if (tokens > maximumPositions)
+      throw new UsageError(`A window of ${tokens} tokens was asked for; the model holds ${maximumPositions}. Ask for windows of at most ${maximumPositions}.`);
+    const kind = this.architecture.positions(layer);
+    const ofKind = this.#positions.get(kind) ?? new Map<number, Positions>();
+    this.#positions.set(kind, ofKind);
+    const known = ofKind.get(tokens);
     if (known) return known;
-    const { cosine, sine } = rotaryTables(this.architecture.config.ropeInverseFrequencies, tokens);
-    const half = this.architecture.config.headDimension / 2;
-    const mask = new Float32Array(tokens * tokens);
-    for (let row = 0; row < tokens; row++) mask.fill(MASKED, row * tokens + row + 1, (row + 1) * tokens);
+    const { cosine, sine } = rotaryTables(kind.inverseFrequencies, tokens, 0, kind.magnitude);
     const upload = (data: Float32Array, columns: number) => this.runtime.upload({ dataType: 'float32', shape: [tokens, columns], data });
-    const tensors = [upload(cosine, half), upload(sine, half), upload(mask, tokens)] as const;
+    const half = kind.inverseFrequencies.length;
+    const tensors = [upload(cosine, half), upload(sine, half), upload(causalMask(tokens, kind.window), tokens)] as const;
     const positions: Positions = {
       cosine: tensors[0],
       sine: tensors[1],
@@ -132,12 +136,12 @@ export class Programs implements Disposable {
         for (const tensor of tensors) tensor.dispose();
       },
     };
-    this.#positions.set(tokens, positions);
+    ofKind.set(tokens, positions);
     return positions;
   }
 
   dispose(): void {
-    for (const positions of this.#positions.values()) positions[Symbol.dispose]();
+    for (const ofKind of this.#positions.values()) for (const positions of ofKind.values()) positions[Symbol.dispose]();
     this.#positions.clear();
     for (const session of this.#sessions.values()) void session.then((ready) => ready.dispose());
     this.#sessions.clear();

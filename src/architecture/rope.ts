@@ -1,6 +1,7 @@
-import { UnsupportedError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
+import type { ConfigFields } from './config-fields.ts';
 
-/** Rope scaling as config.json has it (`rope_scaling`, or `rope_parameters` of newer files), checked. */
+/** How rotary frequencies are stretched for long contexts, checked (transformers' modeling_rope_utils definitions). */
 export type RopeScaling =
   | { readonly kind: 'none' }
   | { readonly kind: 'linear'; readonly factor: number }
@@ -10,39 +11,59 @@ export type RopeScaling =
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
       readonly originalPositions: number;
-    };
+    }
+  /** LongRoPE (arXiv 2402.13753), Phi-3's "su": its factors for sequences up to the original length; the long ones are not used. */
+  | { readonly kind: 'longrope'; readonly factors: readonly number[]; readonly magnitude: number; readonly originalPositions: number };
 
-/** Parses `rope_scaling`. Throws UnsupportedError naming the type and the supported ones. */
-export function parseRopeScaling(value: unknown): RopeScaling {
-  if (value === null || value === undefined) return { kind: 'none' };
-  const fields = value as Record<string, unknown>;
-  const kind = fields.rope_type ?? fields.type ?? 'default';
-  if (kind === 'default') return { kind: 'none' };
-  const number = (key: string) => {
-    const found = fields[key];
-    if (typeof found === 'number' && Number.isFinite(found) && found > 0) return found;
-    throw new UnsupportedError(
-      `config.json: rope_scaling.${key} is ${JSON.stringify(found)}; scaling of type ${JSON.stringify(kind)} needs a positive number there.`,
-    );
-  };
-  if (kind === 'linear') return { kind, factor: number('factor') };
-  if (kind === 'llama3') {
-    return {
-      kind,
-      factor: number('factor'),
-      lowFrequencyFactor: number('low_freq_factor'),
-      highFrequencyFactor: number('high_freq_factor'),
-      originalPositions: number('original_max_position_embeddings'),
-    };
-  }
-  throw new UnsupportedError(`config.json: rope_scaling of type ${JSON.stringify(kind)} is not supported; supported are "default", "linear" and "llama3".`);
+const KINDS = { default: 'none', linear: 'linear', llama3: 'llama3', longrope: 'longrope', su: 'longrope' } as const;
+
+const LONGEST = 1 << 30;
+
+/** What scaling needs to know of the rest of the config. */
+export interface RopeContext {
+  readonly rotaryDimension: number;
+  readonly maximumPositions: number;
+  /** `original_max_position_embeddings` where it stands beside the scaling, as in Phi-3; it wins. */
+  readonly originalPositions?: number | undefined;
 }
 
-/** Inverse frequencies [rotaryDimension / 2] in radians per position, after scaling (transformers' modeling_rope_utils definitions). */
+/** Reads `rope_scaling`, or `rope_parameters` of newer files. Throws UnsupportedError naming the type and the supported ones. */
+export function readRopeScaling(fields: ConfigFields | undefined, context: RopeContext): RopeScaling {
+  if (!fields) return { kind: 'none' };
+  const kind = fields.choice(fields.has('rope_type') ? 'rope_type' : 'type', KINDS, 'default');
+  if (kind === 'none') return { kind };
+  if (kind === 'linear') return { kind, factor: fields.positive('factor') };
+  const originalPositions = context.originalPositions ?? fields.integer('original_max_position_embeddings', LONGEST, context.maximumPositions, 2);
+  if (kind === 'longrope') {
+    const ratio = fields.positive('factor', context.maximumPositions / originalPositions);
+    const magnitude = ratio <= 1 ? 1 : Math.sqrt(1 + Math.log(ratio) / Math.log(originalPositions));
+    const factors = fields.positives('short_factor', context.rotaryDimension / 2);
+    return { kind, factors, magnitude: fields.positive('attention_factor', magnitude), originalPositions };
+  }
+  const lowFrequencyFactor = fields.positive('low_freq_factor');
+  const highFrequencyFactor = fields.positive('high_freq_factor');
+  if (highFrequencyFactor <= lowFrequencyFactor) throw fields.wrong('high_freq_factor', `above low_freq_factor, which is ${lowFrequencyFactor}`);
+  return { kind, factor: fields.positive('factor'), lowFrequencyFactor, highFrequencyFactor, originalPositions };
+}
+
+/** A rotary position embedding: pairs of channels turn by position times frequency. */
+export interface Rotation {
+  /** [rotaryDimension / 2] in radians per position, after scaling. */
+  readonly inverseFrequencies: Float64Array;
+  /** Factor on cosine and sine; 1 for all but LongRoPE. */
+  readonly magnitude: number;
+}
+
+export function rotationOf(rotaryDimension: number, theta: number, scaling: RopeScaling): Rotation {
+  return { inverseFrequencies: inverseFrequencies(rotaryDimension, theta, scaling), magnitude: scaling.kind === 'longrope' ? scaling.magnitude : 1 };
+}
+
+/** Inverse frequencies [rotaryDimension / 2] in radians per position, after scaling. */
 export function inverseFrequencies(rotaryDimension: number, theta: number, scaling: RopeScaling): Float64Array {
   const frequencies = Float64Array.from({ length: rotaryDimension / 2 }, (_, index) => theta ** ((-2 * index) / rotaryDimension));
   if (scaling.kind === 'none') return frequencies;
   if (scaling.kind === 'linear') return frequencies.map((frequency) => frequency / scaling.factor);
+  if (scaling.kind === 'longrope') return frequencies.map((frequency, index) => frequency / (scaling.factors[index] ?? 1));
   const { factor, lowFrequencyFactor, highFrequencyFactor, originalPositions } = scaling;
   return frequencies.map((frequency) => {
     const wavelength = (2 * Math.PI) / frequency;
@@ -54,16 +75,27 @@ export function inverseFrequencies(rotaryDimension: number, theta: number, scali
 }
 
 /** Cosine and sine tables [tokens, rotaryDimension / 2] of the positions start … start + tokens - 1. */
-export function rotaryTables(frequencies: Float64Array, tokens: number, start = 0): { cosine: Float32Array; sine: Float32Array } {
+export function rotaryTables(frequencies: Float64Array, tokens: number, start = 0, magnitude = 1): { cosine: Float32Array; sine: Float32Array } {
   const half = frequencies.length;
   const cosine = new Float32Array(tokens * half);
   const sine = new Float32Array(tokens * half);
   for (let token = 0; token < tokens; token++) {
     for (let index = 0; index < half; index++) {
       const angle = (start + token) * (frequencies[index] as number);
-      cosine[token * half + index] = Math.cos(angle);
-      sine[token * half + index] = Math.sin(angle);
+      cosine[token * half + index] = magnitude * Math.cos(angle);
+      sine[token * half + index] = magnitude * Math.sin(angle);
     }
   }
   return { cosine, sine };
+}
+
+/** Attention to a position out of sight is suppressed by this much; finite, so that no row can become NaN, and beyond any score in float32. */
+const MASKED = -1e9;
+
+/** Causal mask [tokens, tokens]: 0 where a query may look, else -1e9. With `window`, only at itself and the window - 1 positions before. */
+export function causalMask(tokens: number, window?: number): Float32Array {
+  if (window !== undefined && !(window >= 1)) throw new UsageError(`An attention window is ${window}; it must be at least 1.`);
+  const mask = new Float32Array(tokens * tokens).fill(MASKED);
+  for (let row = 0; row < tokens; row++) mask.fill(0, row * tokens + Math.max(0, row + 1 - (window ?? tokens)), row * tokens + row + 1);
+  return mask;
 }

@@ -32,7 +32,9 @@ async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promi
   const { tensor, shape, rows } = binding;
   if (binding.optional && !checkpoint.tensors.has(tensor)) return { dataType: 'float32', shape, data: new Float32Array(elements(shape)) };
   checkWeight(checkpoint, binding);
-  return { dataType: 'float32', shape, data: await checkpoint.read(tensor, rows) };
+  const data = await checkpoint.read(tensor, rows);
+  const { offset } = binding;
+  return { dataType: 'float32', shape, data: offset ? data.map((value) => value + offset) : data };
 }
 
 /** Checks presence and shape of a bound tensor without reading it. */
@@ -45,10 +47,9 @@ export function checkWeight(checkpoint: Checkpoint, { tensor, shape, rows, optio
     );
   }
   const found = rows ? [rows.end - rows.start, ...info.shape.slice(1)] : info.shape;
-  const inside = !rows || rows.end <= (info.shape[0] ?? 0);
-  if (!inside || found.length !== shape.length || found.some((size, axis) => size !== shape[axis])) {
+  if ((rows && info.shape[0] !== rows.of) || found.length !== shape.length || found.some((size, axis) => size !== shape[axis])) {
     throw new MismatchError(
-      `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${shape.join(', ')}].`,
+      `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${[rows?.of ?? shape[0], ...shape.slice(1)].join(', ')}].`,
     );
   }
 }

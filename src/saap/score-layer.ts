@@ -52,7 +52,7 @@ export async function scoreLayer(
       throwIfCancelled(options.signal);
       const outputGradient = outputGradients[window];
       if (!outputGradient) continue;
-      const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0);
+      const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
       const outputs = await session.run(
         { ...weights.tensors, ...accumulators.feeds(), hidden, cosine, sine, mask, outputGradient },
         { into: accumulators.targets() },

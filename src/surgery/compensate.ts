@@ -58,13 +58,13 @@ export async function compensate(
       const kept = plan[layer];
       if (!kept || kept.attention.length === 0) continue;
       const bindings = architecture.blockWeights(layer);
-      const weights = await repairLayer(programs, await readWeights(checkpoint, bindings), states, kept, options.structuresOf(layer), options);
+      const weights = await repairLayer(programs, layer, await readWeights(checkpoint, bindings), states, kept, options);
       recordRepairs(replacements, bindings, weights);
       using resident = uploadWeights(programs.runtime, weights.tensors);
       const next: DeviceTensor[] = [];
       for (const [index, state] of states.entries()) {
         throwIfCancelled(options.signal);
-        next.push(await programs.block(resident, state));
+        next.push(await programs.block(resident, state, layer));
         state.dispose();
         states[index] = next[index] as DeviceTensor;
       }
@@ -86,12 +86,13 @@ interface RepairedLayer {
 /** Prunes the structures of a layer in the order in which the block computes them, repairing each one's output projection. */
 async function repairLayer(
   programs: Programs,
+  layer: number,
   dense: HostWeights,
   states: readonly DeviceTensor[],
   plan: LayerPlan,
-  structures: readonly CoupledStructure[],
   options: CompensateOptions,
 ): Promise<RepairedLayer> {
+  const structures = options.structuresOf(layer);
   const block = programs.architecture.block();
   const members = linearMembers(block, structures);
   const position = (member: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(member.output));
@@ -111,7 +112,11 @@ async function repairLayer(
       const member = structure.members.find(({ weight }) => weight === projection.weight);
       const weight = tensors[projection.weight];
       if (!member || !weight) throw new MismatchError(`The layer has no weight ${projection.weight}.`);
-      const statistics = await channelStatistics(programs, inputsOf(programs, projection, tensors, states, options), options.compensation === 'least-squares');
+      const statistics = await channelStatistics(
+        programs,
+        inputsOf(programs, layer, projection, tensors, states, options),
+        options.compensation === 'least-squares',
+      );
       const channels = keptChannels(member, keptGroups);
       const [outputs = 0, inputs = 0] = weight.shape;
       if (options.compensation === 'bias') {
@@ -135,6 +140,7 @@ async function repairLayer(
 /** The activations [rows, channels] that enter a projection, batch by batch, under the given weights of the layer. */
 async function* inputsOf(
   programs: Programs,
+  layer: number,
   projection: LinearMember,
   tensors: HostWeights,
   states: readonly DeviceTensor[],
@@ -147,7 +153,7 @@ async function* inputsOf(
   using weights = uploadWeights(programs.runtime, tensors);
   for (const hidden of states) {
     throwIfCancelled(options.signal);
-    const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0);
+    const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
     yield only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), projection.input);
   }
 }

@@ -1,0 +1,109 @@
+import type { Dimension } from '../onnx/graph.ts';
+import type { ModelConfig, WeightBinding } from './architecture.ts';
+
+/** Weights that a block may have, as inputs of its program, with their shapes; symbolic sizes are a layer's widths. */
+const SHAPES = {
+  'attention.norm': ['hiddenSize'],
+  'attention.query': ['queryChannels', 'hiddenSize'],
+  'attention.query.bias': ['queryChannels'],
+  'attention.query.norm': ['headDimension'],
+  'attention.key': ['keyChannels', 'hiddenSize'],
+  'attention.key.bias': ['keyChannels'],
+  'attention.key.norm': ['headDimension'],
+  'attention.value': ['keyChannels', 'hiddenSize'],
+  'attention.value.bias': ['keyChannels'],
+  'attention.output': ['hiddenSize', 'queryChannels'],
+  'attention.output.bias': ['hiddenSize'],
+  'attention.output.norm': ['hiddenSize'],
+  'mlp.norm': ['hiddenSize'],
+  'mlp.gate': ['neurons', 'hiddenSize'],
+  'mlp.gate.bias': ['neurons'],
+  'mlp.up': ['neurons', 'hiddenSize'],
+  'mlp.up.bias': ['neurons'],
+  'mlp.down': ['hiddenSize', 'neurons'],
+  'mlp.down.bias': ['hiddenSize'],
+  'mlp.down.norm': ['hiddenSize'],
+} as const;
+
+export type BlockWeight = keyof typeof SHAPES;
+
+/**
+ * The weights that an architecture's blocks have: program input to checkpoint tensor below `model.layers.N.`. What is not listed is not
+ * computed. Inputs that name the same tensor are fused in it, one after the other in the order of SHAPES (query, key, value; gate, up).
+ */
+export type BlockTensors = Readonly<Partial<Record<BlockWeight, string>>>;
+
+/** The weights that every block has under LLaMA's names. The two biases are compensation's where the architecture has none. */
+export const LLAMA_TENSORS = {
+  'attention.norm': 'input_layernorm.weight',
+  'attention.query': 'self_attn.q_proj.weight',
+  'attention.key': 'self_attn.k_proj.weight',
+  'attention.value': 'self_attn.v_proj.weight',
+  'attention.output': 'self_attn.o_proj.weight',
+  'attention.output.bias': 'self_attn.o_proj.bias',
+  'mlp.norm': 'post_attention_layernorm.weight',
+  'mlp.gate': 'mlp.gate_proj.weight',
+  'mlp.up': 'mlp.up_proj.weight',
+  'mlp.down': 'mlp.down_proj.weight',
+  'mlp.down.bias': 'mlp.down_proj.bias',
+} as const satisfies BlockTensors;
+
+export const QUERY_KEY_VALUE_BIASES = {
+  'attention.query.bias': 'self_attn.q_proj.bias',
+  'attention.key.bias': 'self_attn.k_proj.bias',
+  'attention.value.bias': 'self_attn.v_proj.bias',
+} as const satisfies BlockTensors;
+
+export const QUERY_KEY_NORMS = {
+  'attention.query.norm': 'self_attn.q_norm.weight',
+  'attention.key.norm': 'self_attn.k_norm.weight',
+} as const satisfies BlockTensors;
+
+/** Biases that compensation may add: absent from the checkpoint they are zero, unless the architecture asks for them. */
+const COMPENSATION_BIASES: readonly BlockWeight[] = ['attention.output.bias', 'mlp.down.bias'];
+
+/** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels` and `neurons` are symbolic. */
+export function blockInputs(config: ModelConfig, tensors: BlockTensors): ReadonlyMap<BlockWeight, readonly Dimension[]> {
+  const present = (Object.keys(SHAPES) as BlockWeight[]).filter((weight) => tensors[weight] !== undefined);
+  const sizes: Readonly<Record<string, number>> = { hiddenSize: config.hiddenSize, headDimension: config.headDimension };
+  return new Map(present.map((weight) => [weight, SHAPES[weight].map((size) => sizes[size] ?? size)]));
+}
+
+/** What the bindings of a block depend on beside its tensors' names. */
+export interface BindingOptions {
+  /** Biases of output projections that the checkpoint must have. */
+  readonly required?: readonly BlockWeight[];
+  /** Added to the weights of all norms. */
+  readonly normOffset?: number;
+}
+
+/** The weights of one layer at its own widths. */
+export function blockBindings(config: ModelConfig, tensors: BlockTensors, layer: number, options: BindingOptions = {}): WeightBinding[] {
+  const widths = config.layerWidths[layer] ?? config;
+  const keyChannels = widths.keyValueHeads * config.headDimension;
+  const sizes: Readonly<Record<string, number>> = {
+    keyChannels,
+    queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
+    neurons: widths.neurons,
+  };
+  const bindings = [...blockInputs(config, tensors)].map(([input, shape]): WeightBinding => {
+    const optional = COMPENSATION_BIASES.includes(input) && !options.required?.includes(input);
+    return {
+      input,
+      tensor: `model.layers.${layer}.${tensors[input]}`,
+      shape: shape.map((size) => (typeof size === 'number' ? size : (sizes[size] ?? 0))),
+      ...(optional && { optional }),
+      ...(input.endsWith('norm') && options.normOffset && { offset: options.normOffset }),
+    };
+  });
+  return bindings.map((binding) => inFusedTensor(binding, bindings));
+}
+
+/** Adds the rows that a weight takes in a tensor that several share. */
+function inFusedTensor(binding: WeightBinding, all: readonly WeightBinding[]): WeightBinding {
+  const parts = all.filter(({ tensor }) => tensor === binding.tensor);
+  if (parts.length === 1) return binding;
+  const rows = (part: WeightBinding) => part.shape[0] ?? 0;
+  const start = parts.slice(0, parts.indexOf(binding)).reduce((sum, part) => sum + rows(part), 0);
+  return { ...binding, rows: { start, end: start + rows(binding), of: parts.reduce((sum, part) => sum + rows(part), 0) } };
+}

@@ -1,0 +1,48 @@
+import { GraphBuilder } from '../onnx/builder.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { DecoderDesign, ModelConfig } from './architecture.ts';
+import { type BlockTensors, type BlockWeight, blockInputs } from './block-weights.ts';
+import { activate, attention, linear, rmsNorm } from './pieces.ts';
+
+/**
+ * One pre-norm transformer block: h + attention(norm(h)), then h + mlp(norm(h)), gated MLP. Biases, norms of queries and keys and norms of
+ * what a module adds are there when the architecture has weights for them.
+ */
+export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors: BlockTensors): Graph {
+  const builder = new GraphBuilder('block');
+  const { hiddenSize } = config;
+  const half = config.ropeInverseFrequencies.length;
+  const hidden = builder.input('hidden', 'float32', ['batch', 'tokens', hiddenSize]);
+  const cosine = builder.input('cosine', 'float32', ['tokens', half]);
+  const sine = builder.input('sine', 'float32', ['tokens', half]);
+  const mask = builder.input('mask', 'float32', ['tokens', 'tokens']);
+  const weights = blockInputs(config, tensors);
+  for (const [name, shape] of weights) builder.input(name, 'float32', shape);
+
+  const ifPresent = (weight: BlockWeight) => (weights.has(weight) ? weight : undefined);
+  const project = (input: string, weight: BlockWeight) => linear(builder, input, weight, ifPresent(`${weight}.bias` as BlockWeight));
+  const norm = (input: string, weight: BlockWeight) => (weights.has(weight) ? rmsNorm(builder, input, weight, config.normEpsilon) : input);
+
+  const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
+  const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
+  const attentionInput = norm(residual, 'attention.norm');
+  const context = attention(builder, config, {
+    query: project(attentionInput, 'attention.query'),
+    key: project(attentionInput, 'attention.key'),
+    value: project(attentionInput, 'attention.value'),
+    leading,
+    cosine,
+    sine,
+    mask,
+    queryNorm: ifPresent('attention.query.norm'),
+    keyNorm: ifPresent('attention.key.norm'),
+    scale: design.attentionScale,
+  });
+  const middle = builder.add('Add', [residual, norm(project(context, 'attention.output'), 'attention.output.norm')]);
+  const mlpInput = norm(middle, 'mlp.norm');
+  const gate = activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
+  const activation = builder.add('Mul', [gate, project(mlpInput, 'mlp.up')]);
+  const output = builder.add('Add', [middle, norm(project(activation, 'mlp.down'), 'mlp.down.norm')]);
+  builder.output(builder.add('Reshape', [output, builder.add('Shape', [hidden])]), 'float32', ['batch', 'tokens', hiddenSize], 'output');
+  return builder.build();
+}

@@ -1,0 +1,66 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Architecture, LayerPositions } from './architecture.ts';
+import { type BlockTensors, LLAMA_TENSORS, QUERY_KEY_NORMS, QUERY_KEY_VALUE_BIASES } from './block-weights.ts';
+import { configFields, readCommonConfig } from './config.ts';
+import type { ConfigFields } from './config-fields.ts';
+import { decoder } from './decoder.ts';
+import { type Rotation, readRopeScaling, rotationOf } from './rope.ts';
+import { readMixedPositions, readWindow } from './windows.ts';
+
+/** Of transformers' Gemma3TextConfig. */
+const DEFAULTS = {
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  head_dim: 256,
+  hidden_activation: 'gelu_pytorch_tanh',
+  max_position_embeddings: 131_072,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1_000_000,
+  rope_local_base_freq: 10_000,
+  query_pre_attn_scalar: 256,
+  sliding_window: 4096,
+  sliding_window_pattern: 6,
+};
+
+/** Four norms around the two modules; the second is called what is LLaMA's name of the third. */
+const TENSORS: BlockTensors = {
+  ...LLAMA_TENSORS,
+  ...QUERY_KEY_NORMS,
+  'attention.output.norm': 'post_attention_layernorm.weight',
+  'mlp.norm': 'pre_feedforward_layernorm.weight',
+  'mlp.down.norm': 'post_feedforward_layernorm.weight',
+};
+
+/**
+ * Gemma 3, text (arXiv 2503.19786): norms stored as their difference from one, norms of queries and keys and of what each module adds, a
+ * gate with GELU, a scaled embedding; all but every sixth layer look through a window, with a rotary base of their own.
+ */
+export function gemma3(checkpoint: Checkpoint): Architecture {
+  const fields = configFields(checkpoint, DEFAULTS);
+  fields.refuse('use_bidirectional_attention', 'Espalier prunes causal language models only');
+  fields.refuse('attn_logit_softcapping', 'softcapping is not supported');
+  fields.refuse('final_logit_softcapping', 'softcapping is not supported');
+  const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'gemma3_text', 'full_attention');
+  const attentionBias = fields.boolean('attention_bias', false);
+  const pattern = fields.integer('sliding_window_pattern', 1024);
+  const window = readWindow(fields);
+  const sliding = window === undefined ? undefined : { ...readLocalRotation(fields, positions), window };
+  return decoder({
+    config,
+    activation,
+    embeddingScale: Math.sqrt(config.hiddenSize),
+    attentionScale: fields.positive('query_pre_attn_scalar') ** -0.5,
+    normOffset: 1,
+    required: attentionBias ? ['attention.output.bias'] : [],
+    tensors: { ...TENSORS, ...(attentionBias && QUERY_KEY_VALUE_BIASES) },
+    positions: readMixedPositions(fields, config.layers, positions, sliding, (layer) => (layer + 1) % pattern !== 0),
+  });
+}
+
+/** The rotary embedding of sliding layers: a base of its own, and no scaling unless newer files' `rope_parameters` state one. */
+function readLocalRotation(fields: ConfigFields, { inverseFrequencies: { length } }: LayerPositions): Rotation {
+  const local = fields.object('rope_parameters')?.object('sliding_attention');
+  const theta = local?.has('rope_theta') ? local.positive('rope_theta') : fields.positive('rope_local_base_freq');
+  const maximumPositions = fields.integer('max_position_embeddings', 1 << 30);
+  return rotationOf(2 * length, theta, readRopeScaling(local, { rotaryDimension: 2 * length, maximumPositions }));
+}

@@ -1,0 +1,21 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Architecture } from './architecture.ts';
+import { LLAMA_TENSORS, QUERY_KEY_VALUE_BIASES } from './block-weights.ts';
+import { configFields, readCommonConfig } from './config.ts';
+import { decoder } from './decoder.ts';
+import { readQwenPositions } from './qwen-positions.ts';
+
+/** Of transformers' Qwen2Config. */
+const DEFAULTS = { max_position_embeddings: 32_768, rms_norm_eps: 1e-6, use_sliding_window: false, sliding_window: 4096, max_window_layers: 28 };
+
+/** Qwen2 and Qwen2.5: LLaMA with biases on queries, keys and values. */
+export function qwen2(checkpoint: Checkpoint): Architecture {
+  const fields = configFields(checkpoint, DEFAULTS);
+  const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'qwen2');
+  return decoder({
+    config,
+    activation,
+    tensors: { ...LLAMA_TENSORS, ...QUERY_KEY_VALUE_BIASES },
+    positions: readQwenPositions(fields, config.layers, positions),
+  });
+}
