@@ -2,36 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { evaluate, expectClose, numbersOf, tensor, testRuntime } from '../operators/testing/finite-differences.ts';
-import { randomNumbers } from '../operators/testing/random.ts';
+import { evaluate, expectClose, numbersOf, testRuntime } from '../operators/testing/finite-differences.ts';
+import { randomNumbers, tensor } from '../operators/testing/host-tensors.ts';
 import type { HostTensor } from '../runtime/runtime.ts';
 import { differentiate, gradientOf } from './differentiate.ts';
-import { type Bindings, inferShapes, typeOf } from './infer-shapes.ts';
 import { testBlock } from './testing/block.ts';
+import { randomFeeds } from './testing/feeds.ts';
 
 const operators = (graph: Graph) => graph.nodes.map((node) => node.operator);
-
-/** Random float64 feeds for every input; `mask` is causal. */
-function randomFeeds(graph: Graph, bindings: Bindings, seed: number): Record<string, HostTensor> {
-  const next = randomNumbers(seed);
-  const types = inferShapes(graph, bindings);
-  return Object.fromEntries(
-    graph.inputs.map(({ name, dataType }) => {
-      const { shape } = typeOf(types, name);
-      const count = shape.reduce((product, size) => product * size, 1);
-      const columns = shape[1] ?? 1;
-      const value = (index: number) => (name === 'mask' ? (index % columns > Math.floor(index / columns) ? -1e9 : 0) : next());
-      return [
-        name,
-        tensor(
-          dataType,
-          shape,
-          Array.from({ length: count }, (_, index) => value(index)),
-        ),
-      ];
-    }),
-  );
-}
 
 describe('the gradient of a whole block', () => {
   it.each([

@@ -1,33 +1,14 @@
 import { describe, it } from 'vitest';
-import { evaluate, expectClose, numbersOf, tensor, testRuntime } from '../operators/testing/finite-differences.ts';
-import { randomNumbers } from '../operators/testing/random.ts';
-import { inferShapes, typeOf } from '../passes/infer-shapes.ts';
-import { type BuiltBlock, type TestBlock, testBlock } from '../passes/testing/block.ts';
+import { evaluate, expectClose, numbersOf, testRuntime } from '../operators/testing/finite-differences.ts';
+import { tensor } from '../operators/testing/host-tensors.ts';
+import { type TestBlock, testBlock } from '../passes/testing/block.ts';
+import { randomFeeds } from '../passes/testing/feeds.ts';
 import type { HostTensor } from '../runtime/runtime.ts';
 import { discover } from './discovery.ts';
 import type { MemberSlice } from './structures.ts';
 
 const SIZES: TestBlock = { hiddenSize: 12, headDimension: 4, repeat: 2, keyValueHeads: 3, neurons: 5, dataType: 'float64' };
 const RUN = { batch: 2, tokens: 3 };
-
-function randomFeeds({ graph }: BuiltBlock): Record<string, HostTensor> {
-  const next = randomNumbers(7);
-  const types = inferShapes(graph, RUN);
-  return Object.fromEntries(
-    graph.inputs.map(({ name, dataType }) => {
-      const { shape } = typeOf(types, name);
-      const count = shape.reduce((product, size) => product * size, 1);
-      return [
-        name,
-        tensor(
-          dataType,
-          shape,
-          Array.from({ length: count }, () => next()),
-        ),
-      ];
-    }),
-  );
-}
 
 /** Keeps, or with `zero` clears, what does not belong to `group` along the member's axis of a weight [rows] or [rows, columns]. */
 function without(weight: HostTensor, { axis, groupOfChannel }: MemberSlice, group: number, action: 'slice' | 'zero'): HostTensor {
@@ -61,7 +42,7 @@ describe('removing a discovered group', () => {
     const narrow = testBlock({ ...SIZES, ...options, ...(which === 0 ? { keyValueHeads: 2 } : { neurons: 4 }) });
     const members = discover(full.graph, full.weights, full.bindings).structures[which]?.members ?? [];
     const group = 1;
-    const feeds = randomFeeds(full);
+    const feeds = randomFeeds(full.graph, RUN, 7);
     const sliced = { ...feeds };
     const cleared = { ...feeds };
     for (const member of members) {

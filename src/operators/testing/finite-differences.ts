@@ -6,7 +6,7 @@ import { type Bindings, inferShapes, typeOf } from '../../passes/infer-shapes.ts
 import { createNodeRuntime } from '../../runtime/node.ts';
 import type { HostTensor, Runtime, Session } from '../../runtime/runtime.ts';
 import { elementCount, isFloating } from '../shapes.ts';
-import { randomNumbers } from './random.ts';
+import { randomNumbers, tensor } from './host-tensors.ts';
 
 let shared: Promise<Runtime> | undefined;
 /** One CPU runtime per test file. */
@@ -57,8 +57,8 @@ const DEFAULT_SIZES: readonly Bindings[] = [
 ];
 
 /**
- * Checks, at every size of `sizes`, that inferred shapes are those that ONNX Runtime gives, and that every gradient agrees with central
- * finite differences of the loss sum(seed * output) for a random seed.
+ * Checks, at every size of `sizes`, that inferred shapes (of the gradient graph too) are those that ONNX Runtime gives, and that every
+ * gradient agrees with central finite differences of the loss sum(seed * output) for a random seed.
  */
 export async function expectGradients(check: GradientCheck): Promise<void> {
   const { analysis = DEFAULT_ANALYSIS, sizes = DEFAULT_SIZES, dataType = 'float64' } = check;
@@ -82,7 +82,8 @@ export async function expectGradients(check: GradientCheck): Promise<void> {
   const wrt = check.wrt ?? graph.inputs.filter((input) => isFloating(input.dataType)).map(({ name }) => name);
   const runtime = await testRuntime();
   const forward = await runtime.createSession(graph, { optimization: 'disabled' });
-  const backward = await runtime.createSession(differentiate(graph, { seeds: { [output]: 'seed' }, wrt, bindings: analysis }));
+  const gradientGraph = differentiate(graph, { seeds: { [output]: 'seed' }, wrt, bindings: analysis });
+  const backward = await runtime.createSession(gradientGraph);
   for (const [round, bindings] of sizes.entries()) {
     const next = randomNumbers(round + 1);
     const feeds: Record<string, HostTensor> = {};
@@ -104,10 +105,13 @@ export async function expectGradients(check: GradientCheck): Promise<void> {
       inferred.shape,
       Array.from({ length: elementCount(inferred.shape) }, () => next()),
     );
+    const seedSizes = Object.fromEntries(inferred.shape.map((size, axis) => [`output/${axis}`, size]));
+    const gradientTypes = inferShapes(gradientGraph, { ...bindings, ...seedSizes });
     const analytic = await evaluate(runtime, backward, { ...feeds, seed });
     for (const name of wrt) {
       const gradient = analytic[gradientOf(name)];
       expect(gradient?.shape, `shape of the gradient of ${name}`).toEqual(typeOf(types, name).shape);
+      expect(typeOf(gradientTypes, gradientOf(name)).shape, `inferred shape of the gradient of ${name}`).toEqual(gradient?.shape);
       const numeric = await finiteDifferences(runtime, forward, feeds, name, output, seed);
       expectClose(
         gradient?.data as Float64Array,
@@ -170,20 +174,4 @@ export function numbersOf(results: Readonly<Record<string, HostTensor>>, name: s
   const data = results[name]?.data;
   expect(data, `the result ${name}`).toBeDefined();
   return Float64Array.from(data as Float64Array);
-}
-
-/** A host tensor of a type that tests use. */
-export function tensor(dataType: DataType, shape: readonly number[], values: readonly number[]): HostTensor {
-  switch (dataType) {
-    case 'float64':
-      return { dataType, shape, data: Float64Array.from(values) };
-    case 'int64':
-      return { dataType, shape, data: BigInt64Array.from(values, (value) => BigInt(Math.trunc(value))) };
-    case 'int32':
-      return { dataType, shape, data: Int32Array.from(values) };
-    case 'bool':
-      return { dataType, shape, data: Uint8Array.from(values) };
-    default:
-      return { dataType: 'float32', shape, data: Float32Array.from(values) };
-  }
 }
