@@ -34,7 +34,7 @@ export interface TokenizerFiles {
 }
 
 /** The tokenizer that belongs to a model. Throws MissingError when tokenizer.json is absent, FileFormatError or UnsupportedError when it cannot be used. */
-export async function loadTokenizer(checkpoint: Checkpoint): Promise<Tokenizer> {
+export async function loadTokenizer(checkpoint: Pick<Checkpoint, 'provenance' | 'config' | 'file'>): Promise<Tokenizer> {
   const { name } = checkpoint.provenance;
   const bytes = await checkpoint.file('tokenizer.json');
   if (!bytes) {

@@ -29,14 +29,22 @@ export async function readCalibration(name: string, open: OpenModel, options: Ca
   return { windows, calibration: { source: text.source, sha256: await sha256OfText(text.text), seed } };
 }
 
+/** Whether there is calibration text for a model: given, or shipped with it. */
+export function hasCalibration(name: string, options: CalibrationOptions): boolean {
+  return options.tokenIds !== undefined || options.calibration !== undefined || shippedCalibration(name) !== undefined;
+}
+
+function shippedCalibration(name: string): string | undefined {
+  const folder = embeddedFolder(name);
+  const path = folder && join(folder, 'calibration.txt');
+  return path && existsSync(path) ? path : undefined;
+}
+
 function calibrationFiles(name: string, files: readonly string[] | undefined): readonly string[] {
   if (files && files.length > 0) return files;
-  const folder = embeddedFolder(name);
-  const shipped = folder && join(folder, 'calibration.txt');
-  if (shipped && existsSync(shipped)) return [shipped];
-  throw new UsageError(
-    `Scoring ${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`,
-  );
+  const shipped = shippedCalibration(name);
+  if (shipped) return [shipped];
+  throw new UsageError(`${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`);
 }
 
 /** One text from several files, joined by blank lines, and its source for records. */

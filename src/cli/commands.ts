@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { addCompare } from './compare.ts';
 import { addEvaluate } from './evaluate.ts';
+import { addGenerate } from './generate.ts';
 import { addInspect } from './inspect.ts';
 import { addPlan } from './plan.ts';
+import { addPrune } from './prune.ts';
 import { addScore } from './score.ts';
 import { addStudio } from './studio.ts';
 
 /** Every command adds itself to the program; long ones watch the signal. */
 export type AddCommand = (program: Command, signal: AbortSignal) => void;
 
-export const COMMANDS: readonly AddCommand[] = [addInspect, addScore, addPlan, addEvaluate, addStudio];
+export const COMMANDS: readonly AddCommand[] = [addInspect, addScore, addPlan, addPrune, addEvaluate, addGenerate, addCompare, addStudio];

@@ -1,13 +1,16 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Command } from 'commander';
+import { diskFolder } from '../checkpoint/disk.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer.ts';
 import { UsageError } from '../errors.ts';
-import { perplexity } from '../evaluate/perplexity.ts';
+import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
+import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
 import { readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
-import type { OpenModel } from '../library/open-model.ts';
+import { openExported } from '../library/exported-model.ts';
 import { readBytes, readText } from './calibration.ts';
-import { createConsole } from './console.ts';
-import { withModel } from './models.ts';
+import { type Console, createConsole } from './console.ts';
+import { exportedFolder, openRuntime, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 
 interface EvaluateOptions extends CommonOptions {
@@ -25,24 +28,46 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
     .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text')
     .action(async (name: string, options: EvaluateOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-      await withModel(name, options, async (open) => {
-        const { windows, source } = await readWindows(open, options);
-        const { windowLosses, ...result } = await perplexity(open.programs, open.store, windows, { signal, onProgress: output.onProgress });
-        output.result({ model: name, source, ...result }, () => [
-          `${name} on ${source}: perplexity ${result.perplexity.toFixed(3)} ± ${result.standardError.toFixed(3)} (standard error over ${windowLosses.length} windows).`,
-          `${result.tokens} predictions in windows of ${result.window} tokens; loss ${result.loss.toFixed(4)} nats.`,
-        ]);
-      });
+      const folder = await exportedFolder(name);
+      const evaluated =
+        folder === undefined
+          ? await withModel(name, options, async (open) => {
+              const { windows, source } = await readWindows(open.config.vocabulary, () => open.tokenizer(), options);
+              return { source, ...(await perplexity(open.programs, open.store, windows, { signal, onProgress: output.onProgress })) };
+            })
+          : await evaluateExported(folder, options, signal, output);
+      const { windowLosses, source, ...result } = evaluated;
+      output.result({ model: name, source, ...result }, () => [
+        `${name} on ${source}: perplexity ${result.perplexity.toFixed(3)} ± ${result.standardError.toFixed(3)} (standard error over ${windowLosses.length} windows).`,
+        `${result.tokens} predictions in windows of ${result.window} tokens; loss ${result.loss.toFixed(4)} nats.`,
+      ]);
     });
 }
 
-async function readWindows(open: OpenModel, options: EvaluateOptions): Promise<{ readonly windows: readonly Int32Array[]; readonly source: string }> {
+/** Perplexity of an exported decoder itself, not of the weights that it was made from. */
+async function evaluateExported(
+  folder: string,
+  options: EvaluateOptions,
+  signal: AbortSignal,
+  output: Console,
+): Promise<PerplexityResult & { readonly source: string }> {
+  using runtime = await openRuntime(options);
+  using model = await openExported(runtime, await diskFolder(folder), (file) => join(folder, file));
+  const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options);
+  return { source, ...(await decoderPerplexity(model.decoder, model.vocabulary, windows, { signal, onProgress: output.onProgress })) };
+}
+
+async function readWindows(
+  vocabulary: number,
+  tokenizer: () => Promise<Tokenizer>,
+  options: EvaluateOptions,
+): Promise<{ readonly windows: readonly Int32Array[]; readonly source: string }> {
   if (options.tokenIds !== undefined) {
     const name = basename(options.tokenIds);
-    return { windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, open.config.vocabulary), source: name };
+    return { windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, vocabulary), source: name };
   }
   if (!options.text) throw new UsageError('Nothing to evaluate on: give --text FILE or --token-ids FILE.');
   const { text, source } = await readText(options.text);
-  const ids = (await open.tokenizer()).encode(text, { addSpecialTokens: false });
+  const ids = (await tokenizer()).encode(text, { addSpecialTokens: false });
   return { windows: tokenWindows(options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens), { length: options.window }), source };
 }

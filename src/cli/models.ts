@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { diskModel } from '../checkpoint/disk.ts';
+import { diskFolder, diskModel } from '../checkpoint/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { MissingError, UsageError } from '../errors.ts';
+import { isExported } from '../library/exported-model.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -37,6 +38,12 @@ export async function openNamed(name: string): Promise<Checkpoint> {
   return openCheckpoint(files, { ...(weights === undefined ? {} : { weights }), name: embeddedFolder(name) ? name : shown });
 }
 
+/** The folder of a MODEL that is an exported decoder without a checkpoint, or undefined for any other MODEL. */
+export async function exportedFolder(name: string): Promise<string | undefined> {
+  if (!existsSync(name) || !statSync(name).isDirectory()) return undefined;
+  return (await isExported(await diskFolder(name))) ? name : undefined;
+}
+
 /** The runtime that the common options ask for. */
 export async function openRuntime(options: CommonOptions): Promise<Runtime> {
   if (options.backend === 'cpu') return createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
@@ -60,7 +67,7 @@ export async function withModel<Result>(name: string, options: CommonOptions, us
 /** Reads a score file. */
 export async function readScores(path: string): Promise<Scores> {
   try {
-    return decodeScores(new Uint8Array(await readFile(path)));
+    return await decodeScores(new Uint8Array(await readFile(path)), path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new MissingError(`There is no score file ${path}; make one with "espalier score".`, { cause: error });

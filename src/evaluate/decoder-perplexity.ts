@@ -1,0 +1,37 @@
+import { throwIfCancelled } from '../errors.ts';
+import type { Decoder } from '../generate/decoder.ts';
+import type { LongRunning } from '../progress.ts';
+import { checkWindows, type PerplexityResult, summarise } from './perplexity.ts';
+
+/** Perplexity of a decoder (an exported model) over windows of token ids, defined as for block programs: `perplexity`. */
+export async function decoderPerplexity(
+  decoder: Decoder,
+  vocabulary: number,
+  windows: readonly ArrayLike<number>[],
+  options: LongRunning = {},
+): Promise<PerplexityResult> {
+  const tokens = checkWindows(windows, vocabulary);
+  const losses: number[] = [];
+  for (const window of windows) {
+    throwIfCancelled(options.signal);
+    const ids = Array.from(window);
+    using sequence = decoder.start(tokens);
+    const logits = await sequence.appendForAllLogits(ids);
+    const width = logits.length / tokens;
+    let sum = 0;
+    for (let position = 0; position + 1 < tokens; position++)
+      sum += crossEntropy(logits.subarray(position * width, (position + 1) * width), ids[position + 1] ?? 0);
+    losses.push(sum / (tokens - 1));
+    options.onProgress?.({ stage: 'perplexity', completed: losses.length, total: windows.length, unit: 'windows' });
+  }
+  return summarise(losses, tokens);
+}
+
+/** -log softmax(logits)[target] in nats, in float64. */
+export function crossEntropy(logits: Float32Array, target: number): number {
+  let maximum = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) if (logit > maximum) maximum = logit;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - maximum);
+  return maximum + Math.log(sum) - (logits[target] ?? Number.NaN);
+}

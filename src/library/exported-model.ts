@@ -1,0 +1,64 @@
+import type { FileAccess } from '../checkpoint/files.ts';
+import { readConfig } from '../checkpoint/folder.ts';
+import { JSON_LIMITS, readWhole } from '../checkpoint/json.ts';
+import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
+import { MissingError } from '../errors.ts';
+import { allowsFixedCache } from '../export/attention.ts';
+import { EXPORT_FORMATS } from '../export/dtypes.ts';
+import { type Decoder, openDecoder } from '../generate/decoder.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+
+/** A folder in the layout of transformers.js that has been opened for generation: what `prune` writes. */
+export interface ExportedModel extends Disposable {
+  readonly name: string;
+  readonly decoder: Decoder;
+  readonly tokenizer: Tokenizer;
+  readonly vocabulary: number;
+  readonly maximumPositions: number;
+  /** The ONNX file, e.g. 'onnx/model.onnx'. */
+  readonly file: string;
+}
+
+/** The ONNX decoders of a folder, best number format first. */
+export async function exportedFiles(files: FileAccess): Promise<string[]> {
+  const names = new Set(await files.list());
+  return Object.values(EXPORT_FORMATS)
+    .map(({ file }) => `onnx/${file}`)
+    .filter((name) => names.has(name));
+}
+
+/** True for a folder that holds an exported decoder and no checkpoint. */
+export async function isExported(files: FileAccess): Promise<boolean> {
+  const names = await files.list();
+  return !names.some((name) => /\.(safetensors|gguf)$/.test(name)) && (await exportedFiles(files)).length > 0;
+}
+
+/**
+ * Opens an exported model. `pathOf` gives the path of a file where the runtime can open files by itself with their external data beside them.
+ * Throws MissingError when the folder has no decoder.
+ */
+export async function openExported(runtime: Runtime, files: FileAccess, pathOf: (name: string) => string): Promise<ExportedModel> {
+  const [file] = await exportedFiles(files);
+  if (file === undefined) throw new MissingError(`${files.name} has no onnx/model.onnx; "espalier prune" writes such a folder.`);
+  const config = await readConfig(files);
+  const number = (key: string, fallback: number) => (typeof config[key] === 'number' ? (config[key] as number) : fallback);
+  const tokenizer = await loadTokenizer({
+    provenance: { name: files.name, format: 'onnx' },
+    config,
+    async file(name) {
+      const source = await files.open(name);
+      return source && readWhole(source, JSON_LIMITS.tokenizer);
+    },
+  });
+  const headDimension = number('head_dim', number('hidden_size', 0) / Math.max(1, number('num_attention_heads', 1)));
+  const decoder = await openDecoder(runtime, { path: pathOf(file) }, { label: file, fixedCache: allowsFixedCache(headDimension) });
+  return {
+    name: files.name,
+    decoder,
+    tokenizer,
+    vocabulary: number('vocab_size', tokenizer.vocabularySize),
+    maximumPositions: number('max_position_embeddings', 2048),
+    file,
+    [Symbol.dispose]: () => decoder.dispose(),
+  };
+}
