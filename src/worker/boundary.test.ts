@@ -50,7 +50,7 @@ describe('the boundary between page and engine', () => {
     const engine = connect({
       generate: async (_plan, request, options) => {
         for (let step = 1; step <= 3; step += 1) {
-          options?.onToken?.({ id: step, text: `${request.prompt}${step}` });
+          options?.onToken?.({ id: step, text: `${request.prompt}${step}`, probability: 1 });
           options?.onProgress?.({ stage: 'generating', completed: step, total: 3, unit: 'tokens' });
           await tick();
         }

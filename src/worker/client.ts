@@ -21,7 +21,7 @@ export function connectEngine(endpoint: Endpoint): Engine {
     evaluate: (plan, request, options) => call('evaluate', [plan, request], options),
     speed: (plan, request, options) => call('speed', [plan, request], options),
     generate: (plan, request, options) => call('generate', [plan, request], options),
-    export: (plan, dtype, options) => call('export', [plan, dtype], options),
+    export: (plan, request, options) => call('export', [plan, request], options),
   };
 }
 

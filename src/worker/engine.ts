@@ -80,15 +80,20 @@ export interface SpeedRequest {
   readonly repeats: number;
 }
 
-/** Medians over the repeats, with the median absolute deviation of the decode speed. */
+/** Medians over the repeats; spreads are half the way from the slowest repeat to the fastest. All in tokens per second. */
 export interface SpeedMeasurement {
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
-  /** Half the spread between the slowest and the fastest repeat, tokens per second. */
   readonly prefillSpread: number;
   readonly decodeSpread: number;
-  /** Bytes of weights that one decoded token reads. */
+  /** Bytes of all weights. */
   readonly bytes: number;
+}
+
+/** Dense and pruned measured in turn, repeat by repeat, so that whatever else the machine does falls on both. */
+export interface SpeedComparison {
+  readonly dense: SpeedMeasurement;
+  readonly pruned: SpeedMeasurement;
 }
 
 export interface GenerateRequest {
@@ -103,6 +108,8 @@ export interface GenerateRequest {
 export interface GeneratedToken {
   readonly id: number;
   readonly text: string;
+  /** What the model gave it, before temperature. */
+  readonly probability: number;
 }
 
 export interface Generation {
@@ -115,7 +122,11 @@ export interface Generation {
   readonly decodeTokensPerSecond: number;
 }
 
-export type ExportDtype = 'f32' | 'f16' | 'q8' | 'q4';
+export interface ExportRequest {
+  readonly dtype: 'f32' | 'f16' | 'q8' | 'q4';
+  /** Text to verify on. */
+  readonly text: string;
+}
 
 /** The exported graph against the block programs, over the positions that were compared. */
 export interface Verification {
@@ -148,7 +159,7 @@ export interface Engine {
   openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
-  speed(plan: Plan | null, request: SpeedRequest, options?: LongRunning): Promise<SpeedMeasurement>;
+  speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
-  export(plan: Plan, dtype: ExportDtype, options?: LongRunning): Promise<ExportedModel>;
+  export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;
 }

@@ -13,7 +13,7 @@ export interface CallArguments {
   readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
   readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];
   readonly generate: readonly [plan: Parameters<Engine['generate']>[0], request: Parameters<Engine['generate']>[1]];
-  readonly export: readonly [plan: Parameters<Engine['export']>[0], dtype: Parameters<Engine['export']>[1]];
+  readonly export: readonly [plan: Parameters<Engine['export']>[0], request: Parameters<Engine['export']>[1]];
 }
 
 /** What the worker tells about a running call. */

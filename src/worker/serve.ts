@@ -16,7 +16,7 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
     evaluate: ([plan, request], options) => engine.evaluate(plan, request, options),
     speed: ([plan, request], options) => engine.speed(plan, request, options),
     generate: ([plan, request], options) => engine.generate(plan, request, options),
-    export: ([plan, dtype], options) => engine.export(plan, dtype, options),
+    export: ([plan, request], options) => engine.export(plan, request, options),
   };
   const api: EngineEndpoint = {
     async call<Name extends CallName>(id: number, name: Name, args: CallArguments[Name], onEvent: ((event: CallEvent) => void) | undefined) {

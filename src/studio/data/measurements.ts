@@ -2,7 +2,7 @@ import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
 import type { Scores } from '../../saap/scores.ts';
-import type { PerplexityMeasurement, SpeedMeasurement } from '../../worker/engine.ts';
+import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine.ts';
 import { ratioKey, type SweepStep } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 
@@ -30,7 +30,7 @@ export function measurementKey({ ratio, what }: SweepStep, scores: Scores, recip
 
 export interface Measurements {
   readonly perplexity: ReadonlyMap<number, PerplexityMeasurement>;
-  readonly speed: ReadonlyMap<number, SpeedMeasurement>;
+  readonly speed: ReadonlyMap<number, SpeedComparison>;
 }
 
 function collect<Value>(client: QueryClient, what: SweepStep['what'], scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): Map<number, Value> {

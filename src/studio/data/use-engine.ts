@@ -41,7 +41,7 @@ export function useScores() {
   });
 }
 
-export type EmbeddedText = 'calibration' | 'validation';
+export type EmbeddedText = 'calibration' | 'evaluation';
 
 /** The texts that are shipped with the embedded model: one to score on, another to measure on. */
 export function embeddedTextQuery(text: EmbeddedText) {

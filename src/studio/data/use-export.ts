@@ -1,22 +1,25 @@
-import { useMutation } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import type { Plan } from '../../surgery/plan.ts';
-import type { ExportDtype } from '../../worker/engine.ts';
+import type { ExportRequest } from '../../worker/engine.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
+import { embeddedTextQuery } from './use-engine.ts';
 
 /** Builds, verifies and packs the pruned model. Nothing is handed out before it is verified. */
 export function useExport() {
+  const client = useQueryClient();
   const controller = useRef<AbortController>(undefined);
   const mutation = useMutation({
-    mutationFn: async ({ plan, dtype }: { readonly plan: Plan; readonly dtype: ExportDtype }) => {
+    mutationFn: async ({ plan, dtype }: { readonly plan: Plan; readonly dtype: ExportRequest['dtype'] }) => {
       const { beginTask, reportTask, endTask } = useStudio.getState();
       controller.current = new AbortController();
       beginTask('export');
       try {
-        const engine = await studioEngine();
         const { signal } = controller.current;
-        return { plan, dtype, exported: await engine.export(plan, dtype, { signal, onProgress: (progress) => reportTask('export', progress) }) };
+        const engine = await studioEngine();
+        const text = await client.fetchQuery(embeddedTextQuery('evaluation'));
+        return { plan, dtype, exported: await engine.export(plan, { dtype, text }, { signal, onProgress: (progress) => reportTask('export', progress) }) };
       } finally {
         endTask('export');
       }

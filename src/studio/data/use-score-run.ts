@@ -17,7 +17,7 @@ export function useScoreRun() {
       try {
         const { calibrationText } = state;
         const text = calibrationText.kind === 'own' ? calibrationText.text : await client.fetchQuery(embeddedTextQuery('calibration'));
-        const source = calibrationText.kind === 'own' ? calibrationText.name : 'embedded';
+        const source = calibrationText.kind === 'own' ? calibrationText.name : 'calibration.txt';
         const { calibrationWindows: windows, calibrationLength: length, calibrationSeed: seed } = state;
         const engine = await studioEngine();
         const scores = await engine.score({ text, source, windows, length, seed }, { signal, onProgress: (progress) => reportTask('score', progress) });

@@ -42,7 +42,7 @@ export function useSweep(): string | undefined {
     const timer = setTimeout(() => {
       const isMeasured = (step: SweepStep) => client.getQueryData(measurementKey(step, scores, recipe, settings)) !== undefined;
       const measure = async () => {
-        const text = await client.fetchQuery(embeddedTextQuery('validation'));
+        const text = await client.fetchQuery(embeddedTextQuery('evaluation'));
         for (const step of sweepSteps(plan.ratio, isMeasured)) {
           if (controller.signal.aborted) return;
           const stepPlan = planAt(step.ratio, plan, scores, recipe);
@@ -82,7 +82,8 @@ async function measureStep(step: SweepStep, plan: Plan | null, text: string, set
   const options = { signal, onProgress: (progress: Parameters<typeof reportTask>[1]) => reportTask(step.what, progress) };
   beginTask(step.what);
   try {
-    if (step.what === 'perplexity') return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength }, options);
+    if (step.what === 'perplexity' || plan === null)
+      return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength }, options);
     return await engine.speed(plan, { promptTokens: PROMPT_TOKENS, newTokens: settings.speedTokens, repeats: settings.speedRepeats }, options);
   } finally {
     endTask(step.what);

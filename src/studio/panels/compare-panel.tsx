@@ -88,7 +88,8 @@ export function ComparePanel() {
 function Readings({ measured, ratio }: { readonly measured: Measurements; readonly ratio: number }) {
   const key = ratioKey(ratio);
   const [densePerplexity, prunedPerplexity] = [measured.perplexity.get(0), measured.perplexity.get(key)];
-  const [denseSpeed, prunedSpeed] = [measured.speed.get(0), measured.speed.get(key)];
+  const speed = measured.speed.get(key);
+  const [denseSpeed, prunedSpeed] = [speed?.dense ?? denseSpeedOf(measured, ratio), speed?.pruned];
   const estimate = prunedPerplexity ? undefined : estimateAt(perplexityValues(measured), ratio);
   const speedRow = (name: string, value: (speed: NonNullable<typeof denseSpeed>) => number) => (
     <tr>
@@ -134,14 +135,16 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
   const { ref, width } = useWidth<HTMLDivElement>();
   const charts = useMemo(() => {
     const perplexity = [...measured.perplexity].map(([at, value]) => ({ ratio: at, value: value.perplexity, error: value.standardError }));
-    const decode = [...measured.speed].map(([at, value]) => ({ ratio: at, value: value.decodeTokensPerSecond, error: value.decodeSpread }));
-    const prefill = [...measured.speed].map(([at, value]) => ({ ratio: at, value: value.prefillTokensPerSecond, error: value.prefillSpread }));
+    const dense = denseSpeedOf(measured, ratio);
+    const speeds = [...(dense ? [[0, dense] as const] : []), ...[...measured.speed].map(([at, { pruned }]) => [at, pruned] as const)];
+    const decode = speeds.map(([at, value]) => ({ ratio: at, value: value.decodeTokensPerSecond, error: value.decodeSpread }));
+    const prefill = speeds.map(([at, value]) => ({ ratio: at, value: value.prefillTokensPerSecond, error: value.prefillSpread }));
     return [
       { title: 'Perplexity', unit: 'lower is better', all: perplexity, logarithmic: true, format: formatPerplexity, estimated: true },
       { title: 'Decode', unit: 'tokens per second', all: decode, logarithmic: false, format: formatSpeed, estimated: false },
       { title: 'Prefill', unit: 'tokens per second', all: prefill, logarithmic: false, format: formatSpeed, estimated: false },
     ];
-  }, [measured]);
+  }, [measured, ratio]);
   const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
   const chartWidth = Math.max(220, Math.floor((width - (columns - 1) * 24) / columns));
   return (
@@ -165,6 +168,12 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
       ))}
     </div>
   );
+}
+
+/** The dense model's speed as it was measured in turn with the pruned one at this ratio, or at the nearest one. */
+function denseSpeedOf(measured: Measurements, ratio: number) {
+  const nearest = [...measured.speed].sort(([a], [b]) => Math.abs(a - ratio) - Math.abs(b - ratio))[0];
+  return nearest?.[1].dense;
 }
 
 function perplexityValues(measured: Measurements): RatioPoint[] {

@@ -1,7 +1,7 @@
 /** Ratios that the page measures by itself, from coarse to fine, so that the curves take shape early. */
 export const SWEEP_RATIOS = [0.2, 0.5, 0.1, 0.3, 0.4, 0.6] as const;
 
-/** One thing to measure next; ratio 0 is the dense model. */
+/** One thing to measure next; ratio 0 is the dense model. Speed is always measured against the dense model in turn, so ratio 0 has none of its own. */
 export interface SweepStep {
   readonly ratio: number;
   readonly what: 'perplexity' | 'speed';
@@ -18,9 +18,9 @@ export function ratioKey(ratio: number): number {
  */
 export function sweepSteps(chosen: number, measured: (step: SweepStep) => boolean): SweepStep[] {
   const ratios = [...new Set([ratioKey(chosen), 0, ...SWEEP_RATIOS])];
-  const first = ratios.slice(0, 2).flatMap((ratio) => [{ ratio, what: 'perplexity' } as const]);
-  const speeds = ratios.slice(0, 2).map((ratio) => ({ ratio, what: 'speed' }) as const);
-  const rest = ratios.slice(2).map((ratio) => ({ ratio, what: 'perplexity' }) as const);
-  const restSpeeds = ratios.slice(2).map((ratio) => ({ ratio, what: 'speed' }) as const);
-  return [...first, ...speeds, ...rest, ...restSpeeds].filter((step) => !measured(step));
+  const steps = (what: SweepStep['what'], some: readonly number[]): SweepStep[] => some.map((ratio) => ({ ratio, what }));
+  const [looked, rest] = [ratios.slice(0, 2), ratios.slice(2)];
+  return [...steps('perplexity', looked), ...steps('speed', looked), ...steps('perplexity', rest), ...steps('speed', rest)].filter(
+    (step) => !(step.what === 'speed' && step.ratio === 0) && !measured(step),
+  );
 }

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { DeviceError } from '../errors.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type Platform, startBackend } from './backend.ts';
+
+const support = (adapter: string | undefined) => ({
+  available: adapter !== undefined,
+  reason: adapter ? undefined : 'Adapter is offered: none.',
+  adapter,
+  checks: [{ name: 'Adapter is offered', passed: adapter !== undefined, detail: '' }],
+});
+const platform = (adapter: string | undefined, broken = false): Platform => ({
+  support: async () => support(adapter),
+  createRuntime: async (backend) => {
+    if (broken && backend === 'webgpu') throw new DeviceError('The adapter gave no device.');
+    return { backend, description: `${backend} here` } as Runtime;
+  },
+});
+
+describe('startBackend', () => {
+  it('takes WebGPU where there is an adapter', async () => {
+    expect((await startBackend('auto', platform('nvidia hopper'))).info).toMatchObject({ backend: 'webgpu', description: 'nvidia hopper', reason: undefined });
+  });
+
+  it.each([
+    ['no adapter', platform(undefined), /cannot be used here\. Adapter is offered/],
+    ['a software adapter', platform('google swiftshader'), /google swiftshader/],
+    ['a device that does not start', platform('amd rdna', true), /gave no device/],
+  ])('falls back to WASM with the reason: %s', async (_name, where, reason) => {
+    const { info } = await startBackend('auto', where);
+    expect(info.backend).toBe('wasm');
+    expect(info.reason).toMatch(reason);
+    expect(info.checks).toHaveLength(1);
+  });
+
+  it('does what it was told by name, or says why not', async () => {
+    expect((await startBackend('webgpu', platform('google swiftshader'))).info.backend).toBe('webgpu');
+    expect((await startBackend('wasm', platform('nvidia hopper'))).info.reason).toMatch(/asked for/);
+    await expect(startBackend('webgpu', platform('amd rdna', true))).rejects.toBeInstanceOf(DeviceError);
+  });
+});

@@ -1,0 +1,156 @@
+import { countParameters } from '../architecture/model.ts';
+import type { FileAccess } from '../checkpoint/files.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
+import { sha256OfText } from '../checkpoint/sha256.ts';
+import { UsageError } from '../errors.ts';
+import { perplexity } from '../evaluate/perplexity.ts';
+import { tokenWindows } from '../evaluate/windows.ts';
+import { blockProgramLogits } from '../export/block-logits.ts';
+import { exportModel } from '../export/export-model.ts';
+import { memoryFolder } from '../export/memory-folder.ts';
+import { zipBlob } from '../export/zip.ts';
+import { generate } from '../generate/generate.ts';
+import { decoderForModel } from '../generate/model-decoder.ts';
+import { inspect } from '../library/inspect.ts';
+import { OpenModel } from '../library/open-model.ts';
+import { score } from '../library/score.ts';
+import { VERSION } from '../library/version.ts';
+import type { LongRunning } from '../progress.ts';
+import { SerialQueue } from '../runtime/queue.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Plan } from '../surgery/plan.ts';
+import { type Platform, startBackend } from './backend.ts';
+import { breathing } from './breathing.ts';
+import { DecoderCache } from './decoder-cache.ts';
+import type { BackendInfo, Engine, ModelSummary } from './engine.ts';
+import { measureSpeeds } from './speed.ts';
+
+/** What the engine needs of where it runs: runtimes, and the files of models. */
+export interface StudioPlatform extends Platform {
+  files(source: Parameters<Engine['openModel']>[0]): FileAccess;
+}
+
+/** Positions that an export is verified at. */
+const VERIFIED_TOKENS = 96;
+
+/** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
+export function createStudioEngine(platform: StudioPlatform): Engine {
+  const queue = new SerialQueue();
+  const decoders = new DecoderCache();
+  let started: Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> | undefined;
+  let opened: OpenModel | undefined;
+
+  const model = (): OpenModel => {
+    if (!opened) throw new UsageError('No model is open. Open one first.');
+    return opened;
+  };
+  const tokenIds = textCache(async (text) => (await model().tokenizer()).encode(text, { addSpecialTokens: false }));
+  const windowsOf = async (text: string, length: number) => tokenWindows(await tokenIds(text), { length });
+
+  /** The model under a plan, for as long as `use` runs. */
+  const withPlan = async <Result>(plan: Plan | null, use: (open: OpenModel) => Promise<Result>): Promise<Result> => {
+    if (plan === null) return use(model());
+    using pruned = model().pruned(plan.layers);
+    return await use(pruned);
+  };
+  const decoderOf = (plan: Plan | null, options: LongRunning) =>
+    decoders.get(plan === null ? 'dense' : JSON.stringify(plan.layers), () => withPlan(plan, (open) => decoderForModel(open.runtime, open.model, options)));
+  const bytesOf = (plan: Plan | null) => withPlan(plan, async (open) => 4 * countParameters(open.model).parameters);
+
+  return {
+    async backend(choice) {
+      started ??= startBackend(choice, platform).then(({ runtime, info }) => ({ runtime: breathing(runtime), info }));
+      return (await started).info;
+    },
+
+    openModel: (source) =>
+      queue.run(async () => {
+        if (!started) throw new UsageError('No backend is started. Choose one first.');
+        const { runtime } = await started;
+        const checkpoint = await openCheckpoint(platform.files(source), { name: source.id });
+        const next = new OpenModel(runtime, checkpoint);
+        decoders[Symbol.dispose]();
+        opened?.dispose();
+        opened = next;
+        return summary(next);
+      }),
+
+    score: ({ text, source, windows, length, seed }, options = {}) =>
+      queue.run(async () => {
+        const drawn = tokenWindows(await tokenIds(text), { length, count: windows, seed });
+        const run = await score(model(), { windows: drawn, calibration: { source, sha256: await sha256OfText(text), seed }, ...options });
+        return run.scores;
+      }),
+
+    evaluate: (plan, { text, windows, length }, options = {}) =>
+      queue.run(async () => {
+        const start = performance.now();
+        const chosen = (await windowsOf(text, length)).slice(0, windows);
+        const result = await withPlan(plan, (open) => perplexity(open.programs, open.store, chosen, options));
+        const { perplexity: value, standardError, tokens } = result;
+        return { perplexity: value, standardError, tokens, windows: chosen.length, seconds: (performance.now() - start) / 1000 };
+      }),
+
+    speed: (plan, request, options = {}) =>
+      queue.run(async () => {
+        const { vocabulary } = model().config;
+        // Speed does not depend on which tokens are read.
+        const prompt = Array.from({ length: request.promptTokens }, (_, index) => (index * 7919 + 17) % vocabulary);
+        const dense = { decoder: await decoderOf(null, options), bytes: await bytesOf(null) };
+        const pruned = { decoder: await decoderOf(plan, options), bytes: await bytesOf(plan) };
+        const [first, second] = await measureSpeeds([dense, pruned], prompt, request, options);
+        if (!first || !second) throw new UsageError('A speed measurement needs two models.');
+        return { dense: first, pruned: second };
+      }),
+
+    generate: (plan, { prompt, maxNewTokens, temperature, seed }, options = {}) =>
+      queue.run(async () => {
+        const tokenizer = await model().tokenizer();
+        const decoder = await decoderOf(plan, options);
+        const { finish: _finish, ...generation } = await generate(decoder, tokenizer, tokenizer.encode(prompt), {
+          ...{ maxNewTokens, temperature, seed, signal: options.signal },
+          maximumPositions: model().config.maximumPositions,
+          onToken: ({ tokenId, text, probability }) => options.onToken?.({ id: tokenId, text, probability }),
+        });
+        return generation;
+      }),
+
+    export: (plan, { dtype, text }, options = {}) =>
+      queue.run(() =>
+        withPlan(plan, async (open) => {
+          const output = memoryFolder();
+          const [window] = await windowsOf(text, VERIFIED_TOKENS);
+          const { files, verification } = await exportModel({
+            ...{ model: open.model, output, runtime: open.runtime, dataType: dtype, plan, version: VERSION },
+            reference: blockProgramLogits(open.programs, open.store),
+            windows: window && [[...window]],
+            ...options,
+          });
+          const name = `${model().model.checkpoint.provenance.name}-pruned-${Math.round(plan.ratio * 100)}`;
+          return {
+            fileName: `${name}.zip`,
+            archive: await zipBlob(output.files, name),
+            files: files.map(({ name, bytes }) => ({ name, bytes })),
+            verification,
+          };
+        }),
+      ),
+  };
+}
+
+function summary(open: OpenModel): ModelSummary {
+  const { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, layers } = inspect(open);
+  return { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, maximumPositions: open.config.maximumPositions, layers };
+}
+
+/** Remembers the token ids of the last texts: calibration and evaluation use the same ones again and again. */
+function textCache(encode: (text: string) => Promise<number[]>): (text: string) => Promise<number[]> {
+  const known = new Map<string, number[]>();
+  return async (text) => {
+    const ids = known.get(text) ?? (await encode(text));
+    known.delete(text);
+    known.set(text, ids);
+    if (known.size > 3) known.delete(known.keys().next().value ?? '');
+    return ids;
+  };
+}
