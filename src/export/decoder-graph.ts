@@ -1,12 +1,13 @@
-import type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
+import type { LayerPositions, LayerWidths, ModelConfig, WeightBinding } from '../architecture/architecture.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { float, GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { cachedAttention, type RotaryTables, type SequenceLengths, sequenceLengths } from './attention.ts';
+import { cachedAttention, type RotaryTables } from './attention.ts';
 import { ResidualStream, Roles, WeightedOperators } from './decoder-weights.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
+import { type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
 import { WeightFile } from './weight-file.ts';
 
 export interface DecoderOptions {
@@ -26,6 +27,7 @@ export interface Decoder {
 
 /** Tables of models with very long contexts would be larger than small models' weights. */
 const LONGEST_TABLE = 32_768;
+const FLOAT32 = 1;
 
 /** The longest sequence that a decoder holds unless it is built for another length. */
 export function decoderPositions({ maximumPositions }: ModelConfig): number {
@@ -39,7 +41,7 @@ interface Scope {
   readonly operators: WeightedOperators;
   readonly stream: ResidualStream;
   readonly lengths: SequenceLengths;
-  readonly rotary: RotaryTables;
+  readonly rotaryTables: (positions: LayerPositions) => RotaryTables;
 }
 
 /**
@@ -47,14 +49,14 @@ interface Scope {
  * [batch, past + sequence], `num_logits_to_keep` int64 [] (0: all), `past_key_values.{i}.key|value` [batch, keyValueHeads_i, past,
  * headDimension] -> `logits` float32 [batch, kept, vocabulary], `present.{i}.key|value`. Sequences of a batch are padded on the right.
  * Layers have their own widths; a removed layer or module leaves no nodes and no cache. A tied embedding is stored once.
- * Throws UnsupportedError when no attention is left.
+ * Throws UnsupportedError when no attention is left, UsageError for more positions than the model has.
  */
 export function decoderGraph(model: Model, options: DecoderOptions = {}): Decoder {
   const format = EXPORT_FORMATS[options.dataType ?? 'f32'];
-  const { config } = model.architecture;
+  const { config, design } = model.architecture;
   const builder = new GraphBuilder('decoder');
   const weights = new WeightFile(options.location ?? `${format.file}_data`);
-  const operators = new WeightedOperators(builder, weights, format);
+  const operators = new WeightedOperators(builder, weights, format, config.normEpsilon);
 
   const inputIds = builder.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
   const attentionMask = builder.input('attention_mask', 'int64', ['batch_size', 'total_sequence_length']);
@@ -67,10 +69,16 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   }
 
   const table = operators.tensor(new Roles(model.checkpoint, model.architecture.embedWeights()).get('embedding'));
-  const embedded = builder.add('Gather', [table, inputIds], { axis: 0 });
-  const stream = new ResidualStream(builder, operators, embedded, config.normEpsilon);
-  const lengths = sequenceLengths(builder, inputIds, attentionMask);
-  const scope: Scope = { model, builder, operators, stream, lengths, rotary: addRotaryTables(model, builder, weights, format.activations, options.positions) };
+  const rows = builder.add('Gather', [table, inputIds], { axis: 0 });
+  const embedded = design.embeddingScale === 1 ? rows : builder.add('Mul', [rows, builder.add('CastLike', [builder.constant([design.embeddingScale]), rows])]);
+  const scope: Scope = {
+    model,
+    builder,
+    operators,
+    stream: new ResidualStream(builder, operators, embedded),
+    lengths: sequenceLengths(builder, inputIds, attentionMask),
+    rotaryTables: rotaryTableMaker(model, builder, weights, format.activations, options.positions ?? decoderPositions(config)),
+  };
   const presents = config.layerWidths.map((widths, layer) => addLayer(scope, layer, widths));
   addLogits(scope, inputIds, keep, format.activations === 'float16');
   for (const { layer, keyValueHeads } of caches) {
@@ -88,19 +96,27 @@ function attendingLayers(layerWidths: readonly LayerWidths[]) {
   return layers;
 }
 
-function addRotaryTables(model: Model, builder: GraphBuilder, weights: WeightFile, dataType: 'float32' | 'float16', wanted: number | undefined): RotaryTables {
-  const { ropeInverseFrequencies: frequencies, maximumPositions } = model.architecture.config;
-  const positions = wanted ?? decoderPositions(model.architecture.config);
+/** Tables [positions, half]; layers with equal positions share them. */
+function rotaryTableMaker(model: Model, builder: GraphBuilder, weights: WeightFile, dataType: 'float32' | 'float16', positions: number) {
+  const { maximumPositions } = model.architecture.config;
   if (!Number.isInteger(positions) || positions < 1 || positions > maximumPositions)
     throw new UsageError(`A decoder for ${positions} positions was asked for; the model holds 1 to ${maximumPositions}.`);
-  const add = (part: 'cosine' | 'sine') => {
-    const name = `rotary.${part}`;
-    return builder.initializer(
-      name,
-      weights.computed(name, [positions, frequencies.length], dataType, () => rotaryTables(frequencies, positions)[part]),
-    );
+  const known = new Map<string, RotaryTables>();
+  return (layerPositions: LayerPositions): RotaryTables => {
+    const { inverseFrequencies, magnitude } = layerPositions;
+    const half = inverseFrequencies.length;
+    const key = `${magnitude} ${inverseFrequencies.join()}`;
+    const add = (part: 'cosine' | 'sine') => {
+      const name = known.size === 0 ? `rotary.${part}` : `rotary.${known.size}.${part}`;
+      return builder.initializer(
+        name,
+        weights.computed(name, [positions, half], dataType, () => rotaryTables(inverseFrequencies, positions, 0, magnitude)[part]).initializer,
+      );
+    };
+    const tables = known.get(key) ?? { cosine: add('cosine'), sine: add('sine'), half };
+    known.set(key, tables);
+    return tables;
   };
-  return { cosine: add('cosine'), sine: add('sine') };
 }
 
 /** Adds one layer and returns its present keys and values; undefined when it has no attention. */
@@ -114,33 +130,53 @@ function addLayer(scope: Scope, layer: number, widths: LayerWidths): { readonly 
   return present;
 }
 
-function addAttention({ model, builder, operators, stream, lengths, rotary }: Scope, layer: number, keyValueHeads: number, roles: Roles) {
-  const { config } = model.architecture;
+function addAttention({ model, builder, operators, stream, lengths, rotaryTables: tables }: Scope, layer: number, keyValueHeads: number, roles: Roles) {
+  const { config, design } = model.architecture;
+  const positions = model.architecture.positions(layer);
   const input = stream.normalised(roles.get('attention.norm'));
   const project = (role: string) => operators.linear(input, roles.get(role), roles.optional(`${role}.bias`));
+  const normedHeads = (value: string, weight: WeightBinding | undefined) => {
+    if (!weight) return value;
+    const heads = builder.add('Reshape', [value, builder.integers([0, 0, -1, config.headDimension])]);
+    return builder.add('Reshape', [operators.norm(heads, weight), builder.integers([0, 0, -1])]);
+  };
   const { context, presentKey, presentValue } = cachedAttention(builder, {
-    query: project('attention.query'),
-    key: project('attention.key'),
+    query: normedHeads(project('attention.query'), roles.optional('attention.query.norm')),
+    key: normedHeads(project('attention.key'), roles.optional('attention.key.norm')),
     value: project('attention.value'),
     pastKey: `past_key_values.${layer}.key`,
     pastValue: `past_key_values.${layer}.value`,
     queryHeads: keyValueHeads * (config.queryHeads / config.keyValueHeads),
     keyValueHeads,
     headDimension: config.headDimension,
+    scale: design.attentionScale,
+    window: positions.window,
     lengths,
-    rotary,
+    rotary: tables(positions),
   });
-  stream.add(operators.linear(context, roles.get('attention.output')), roles.optional('attention.output.bias'));
+  addModule(operators, stream, context, roles, 'attention.output');
   return { key: presentKey, value: presentValue };
 }
 
-/** SwiGLU: (silu(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. */
-function addMlp({ builder, operators, stream }: Scope, roles: Roles): void {
+/** The gated MLP: (activation(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. */
+function addMlp({ model, builder, operators, stream }: Scope, roles: Roles): void {
+  const { activation } = model.architecture.design;
   const input = stream.normalised(roles.get('mlp.norm'));
   const gate = operators.linear(input, roles.get('mlp.gate'), roles.optional('mlp.gate.bias'));
   const up = operators.linear(input, roles.get('mlp.up'), roles.optional('mlp.up.bias'));
-  const activation = builder.add('Mul', [builder.add('QuickGelu', [gate], { alpha: float(1) }, { domain: 'com.microsoft' }), up]);
-  stream.add(operators.linear(activation, roles.get('mlp.down')), roles.optional('mlp.down.bias'));
+  const activated =
+    activation === 'silu'
+      ? builder.add('QuickGelu', [gate], { alpha: float(1) }, { domain: 'com.microsoft' })
+      : builder.add('Gelu', [gate], { approximate: activation === 'gelu-tanh' ? 'tanh' : 'none' });
+  addModule(operators, stream, builder.add('Mul', [activated, up]), roles, 'mlp.down');
+}
+
+/** Projects a module's result to the hidden size and adds it to the stream; some architectures normalise it first. */
+function addModule(operators: WeightedOperators, stream: ResidualStream, value: string, roles: Roles, role: 'attention.output' | 'mlp.down'): void {
+  const norm = roles.optional(`${role}.norm`);
+  const bias = roles.optional(`${role}.bias`);
+  if (norm) stream.add(operators.norm(operators.linear(value, roles.get(role), bias), norm), undefined);
+  else stream.add(operators.linear(value, roles.get(role)), bias);
 }
 
 /** The last `keep` positions (all for 0) through the final norm and the output matrix, which stays in the embedding's layout so that a tied one is shared. */
@@ -154,5 +190,5 @@ function addLogits({ model, builder, operators, stream }: Scope, inputIds: strin
   const product = builder.add('Gemm', [rows, operators.tensor(roles.get('projection'))], { transB: 1 });
   const shape = builder.add('Concat', [builder.add('Shape', [inputIds], { start: 0, end: 1 }), builder.integers([-1, vocabulary])], { axis: 0 });
   const logits = builder.add('Reshape', [product, shape]);
-  builder.output(half ? builder.add('Cast', [logits], { to: 1 }) : logits, 'float32', ['batch_size', 'kept_sequence_length', vocabulary], 'logits');
+  builder.output(half ? builder.add('Cast', [logits], { to: FLOAT32 }) : logits, 'float32', ['batch_size', 'kept_sequence_length', vocabulary], 'logits');
 }

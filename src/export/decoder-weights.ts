@@ -3,8 +3,9 @@ import { checkWeight } from '../architecture/weights.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MissingError } from '../errors.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
+import { weightName } from '../onnx/weight-names.ts';
 import { type ExportFormat, QUANTISATION_BLOCK } from './dtypes.ts';
-import type { WeightFile } from './weight-file.ts';
+import type { NamedInitializer, WeightFile } from './weight-file.ts';
 
 const MICROSOFT = { domain: 'com.microsoft' };
 
@@ -41,17 +42,20 @@ export class WeightedOperators {
   readonly #builder: GraphBuilder;
   readonly #file: WeightFile;
   readonly #format: ExportFormat;
+  readonly #epsilon: number;
 
-  constructor(builder: GraphBuilder, file: WeightFile, format: ExportFormat) {
+  /** `epsilon` is that of all norms. */
+  constructor(builder: GraphBuilder, file: WeightFile, format: ExportFormat, epsilon: number) {
     this.#builder = builder;
     this.#file = file;
     this.#format = format;
+    this.#epsilon = epsilon;
   }
 
-  /** The tensor itself, in the checkpoint's layout and under its name; stored once however often it is asked for. */
+  /** The tensor itself, in the checkpoint's layout; stored once however often it is asked for. */
   tensor(binding: WeightBinding): string {
-    if (this.#builder.has(binding.tensor)) return binding.tensor;
-    return this.#builder.initializer(binding.tensor, this.#file.rows(binding.tensor, binding, this.#format.activations));
+    const known = weightName({ ...binding, layout: 'plain' });
+    return this.#builder.has(known) ? known : this.#add(this.#file.plain(binding, this.#format.activations));
   }
 
   /** x [..., in] -> x W^T (+ bias) [..., out]. */
@@ -60,22 +64,40 @@ export class WeightedOperators {
     return bias ? this.#builder.add('Add', [product, this.tensor(bias)]) : product;
   }
 
+  /** Root mean square normalisation over the last axis, computed in float32 whatever the activations are. */
+  norm(input: string, weight: WeightBinding): string {
+    return this.#builder.add('SimplifiedLayerNormalization', [input, this.tensor(weight)], { axis: -1, epsilon: float(this.#epsilon), stash_type: 1 });
+  }
+
+  /** Adds a module's output (and bias) to the residual stream and normalises the sum: [normalised, sum], as one operator. */
+  addAndNorm(residual: string, output: string, bias: WeightBinding | undefined, weight: WeightBinding): { readonly normed: string; readonly sum: string } {
+    const normed = this.#builder.unique('normed');
+    const sum = this.#builder.unique('residual');
+    this.#builder.append({
+      name: `node/${normed}`,
+      operator: 'SkipSimplifiedLayerNormalization',
+      domain: 'com.microsoft',
+      inputs: [residual, output, this.tensor(weight), ...(bias ? [this.tensor(bias)] : [])],
+      outputs: [normed, '', '', sum],
+      attributes: { epsilon: float(this.#epsilon) },
+    });
+    return { normed, sum };
+  }
+
   /** MatMul with a constant right side is what every backend prepares for: its weight is [in, out], the checkpoint's transposed. */
   #matMul(input: string, weight: WeightBinding): string {
-    const name = `${weight.tensor}_transposed`;
-    return this.#builder.add('MatMul', [input, this.#builder.initializer(name, this.#file.transposed(name, weight, this.#format.activations))]);
+    return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weight, this.#format.activations))]);
   }
 
   #blockwiseMatMul(input: string, weight: WeightBinding, bits: 4 | 8): string {
     const [N = 0, K = 0] = weight.shape;
-    const { values, scales, zeroPoints } = this.#file.quantised(weight.tensor, weight, bits, this.#format.activations);
-    const names = [
-      this.#builder.initializer(`${weight.tensor}_quantised`, values),
-      this.#builder.initializer(`${weight.tensor}_scales`, scales),
-      this.#builder.initializer(`${weight.tensor}_zero_points`, zeroPoints),
-    ];
+    const names = this.#file.quantised(weight, bits, this.#format.activations).map((part) => this.#add(part));
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
     return this.#builder.add('MatMulNBits', [input, ...names], attributes, MICROSOFT);
+  }
+
+  #add({ name, initializer }: NamedInitializer): string {
+    return this.#builder.initializer(name, initializer);
   }
 }
 
@@ -86,16 +108,14 @@ export class WeightedOperators {
 export class ResidualStream {
   readonly #builder: GraphBuilder;
   readonly #operators: WeightedOperators;
-  readonly #epsilon: number;
   #value: string;
   #waiting: { readonly output: string; readonly bias: WeightBinding | undefined } | undefined;
 
   /** `value` is the embedding [batch, sequence, hiddenSize]. */
-  constructor(builder: GraphBuilder, operators: WeightedOperators, value: string, epsilon: number) {
+  constructor(builder: GraphBuilder, operators: WeightedOperators, value: string) {
     this.#builder = builder;
     this.#operators = operators;
     this.#value = value;
-    this.#epsilon = epsilon;
   }
 
   /** Adds a module's output, and its bias if it has one. */
@@ -113,21 +133,10 @@ export class ResidualStream {
 
   /** The normalised stream that the next module reads. */
   normalised(weight: WeightBinding): string {
-    const scale = this.#operators.tensor(weight);
-    const epsilon = float(this.#epsilon);
-    if (!this.#waiting) return this.#builder.add('SimplifiedLayerNormalization', [this.#value, scale], { axis: -1, epsilon, stash_type: 1 });
+    if (!this.#waiting) return this.#operators.norm(this.#value, weight);
     const { output, bias } = this.#waiting;
     this.#waiting = undefined;
-    const normed = this.#builder.unique('normed');
-    const sum = this.#builder.unique('residual');
-    this.#builder.append({
-      name: `node/${normed}`,
-      operator: 'SkipSimplifiedLayerNormalization',
-      domain: 'com.microsoft',
-      inputs: [this.#value, output, scale, ...(bias ? [this.#operators.tensor(bias)] : [])],
-      outputs: [normed, '', '', sum],
-      attributes: { epsilon },
-    });
+    const { normed, sum } = this.#operators.addAndNorm(this.#value, output, bias, weight);
     this.#value = sum;
     return normed;
   }

@@ -4,6 +4,7 @@ import { floatToHalf } from '../checkpoint/half.ts';
 import { MismatchError } from '../errors.ts';
 import { ExternalDataLayout, type PlacedTensor } from '../onnx/external-layout.ts';
 import type { Initializer } from '../onnx/graph.ts';
+import { weightName } from '../onnx/weight-names.ts';
 import { QUANTISATION_BLOCK } from './dtypes.ts';
 import { blockCount, quantiseBlocks } from './quantise.ts';
 
@@ -21,11 +22,10 @@ interface StoredWeight {
   chunks(checkpoint: Checkpoint): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
-/** Initializers of a matrix [out, in] in blocks of MatMulNBits. */
-export interface QuantisedInitializers {
-  readonly values: Initializer;
-  readonly scales: Initializer;
-  readonly zeroPoints: Initializer;
+/** An initializer and its name. */
+export interface NamedInitializer {
+  readonly name: string;
+  readonly initializer: Initializer;
 }
 
 /**
@@ -50,41 +50,40 @@ export class WeightFile {
   }
 
   /** A tensor as the checkpoint has it: [rows, columns] or [size]. Large ones are read by ranges of rows. */
-  rows(name: string, source: WeightBinding, dataType: FloatType): Initializer {
-    return this.#store([[name, dataType, source.shape]], (checkpoint) => rowChunks(checkpoint, source, dataType))[0] as Initializer;
+  plain(source: WeightBinding, dataType: FloatType): NamedInitializer {
+    return this.#one(weightName({ ...source, layout: 'plain' }), dataType, source.shape, (checkpoint) => rowChunks(checkpoint, source, dataType));
   }
 
   /** A matrix for MatMul: [in, out], the checkpoint's [out, in] transposed. */
-  transposed(name: string, source: WeightBinding, dataType: FloatType): Initializer {
+  transposed(source: WeightBinding, dataType: FloatType): NamedInitializer {
     const [outputs = 0, inputs = 0] = source.shape;
-    return this.#store([[name, dataType, [inputs, outputs]]], async function* (checkpoint) {
+    return this.#one(weightName({ ...source, layout: 'transposed' }), dataType, [inputs, outputs], async function* (checkpoint) {
       yield encodeFloats(transpose(await checkpoint.read(source.tensor, source.rows), outputs, inputs), dataType);
-    })[0] as Initializer;
+    });
   }
 
-  /** A matrix for MatMulNBits, quantised from float32 in blocks along its inputs. */
-  quantised(name: string, source: WeightBinding, bits: 4 | 8, scaleType: FloatType): QuantisedInitializers {
+  /** A matrix for MatMulNBits, quantised from float32 in blocks along its inputs: elements, scales and zero points. */
+  quantised(source: WeightBinding, bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
     const [outputs = 0, inputs = 0] = source.shape;
     const blocks = blockCount(inputs, QUANTISATION_BLOCK);
     const tensors = [
-      [`${name}_quantised`, 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
-      [`${name}_scales`, scaleType, [outputs, blocks]],
-      [`${name}_zero_points`, 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
+      [weightName({ ...source, layout: 'quantised' }), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
+      [weightName({ ...source, layout: 'scales' }), scaleType, [outputs, blocks]],
+      [weightName({ ...source, layout: 'zero_points' }), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
     ] as const;
-    const [values, scales, zeroPoints] = this.#store(tensors, async function* (checkpoint) {
+    return this.#store(tensors, async function* (checkpoint) {
       const matrix = quantiseBlocks(await checkpoint.read(source.tensor, source.rows), inputs, bits, QUANTISATION_BLOCK);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
       yield matrix.zeroPoints;
-    }) as [Initializer, Initializer, Initializer];
-    return { values, scales, zeroPoints };
+    });
   }
 
   /** Values that are computed, not read: rotary tables. */
-  computed(name: string, shape: readonly number[], dataType: FloatType, values: () => Float32Array): Initializer {
-    return this.#store([[name, dataType, shape]], async function* () {
+  computed(name: string, shape: readonly number[], dataType: FloatType, values: () => Float32Array): NamedInitializer {
+    return this.#one(name, dataType, shape, async function* () {
       yield encodeFloats(values(), dataType);
-    })[0] as Initializer;
+    });
   }
 
   /** All bytes of the file in order, padding included. Throws like the checkpoint's reads, and MismatchError when a tensor is not as large as its config says. */
@@ -110,14 +109,18 @@ export class WeightFile {
     }
   }
 
+  #one(name: string, dataType: FloatType, shape: readonly number[], chunks: StoredWeight['chunks']): NamedInitializer {
+    return this.#store([[name, dataType, shape]], chunks)[0] as NamedInitializer;
+  }
+
   #store(
     tensors: readonly (readonly [name: string, dataType: FloatType | 'uint8', shape: readonly number[]])[],
     chunks: StoredWeight['chunks'],
-  ): Initializer[] {
+  ): NamedInitializer[] {
     const before = this.#layout.tensors.length;
-    const initializers = tensors.map(([name, dataType, shape]) => this.#layout.place(name, dataType, shape));
+    const placed = tensors.map(([name, dataType, shape]) => ({ name, initializer: this.#layout.place(name, dataType, shape) }));
     this.#weights.push({ placed: this.#layout.tensors.slice(before), chunks });
-    return initializers;
+    return placed;
   }
 }
 
@@ -126,10 +129,12 @@ async function* rowChunks(checkpoint: Checkpoint, source: WeightBinding, dataTyp
   const rowBytes = rest.reduce((product, size) => product * size, 4);
   const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
   const first = source.rows?.start ?? 0;
-  if (!source.rows && step >= rows) yield encodeFloats(await checkpoint.read(source.tensor), dataType);
+  const offset = source.offset ?? 0;
+  const encode = (values: Float32Array) => encodeFloats(offset ? values.map((value) => value + offset) : values, dataType);
+  if (!source.rows && step >= rows) yield encode(await checkpoint.read(source.tensor));
   else
     for (let start = 0; start < rows; start += step) {
-      yield encodeFloats(await checkpoint.read(source.tensor, { start: first + start, end: first + Math.min(rows, start + step) }), dataType);
+      yield encode(await checkpoint.read(source.tensor, { start: first + start, end: first + Math.min(rows, start + step) }));
     }
 }
 
