@@ -1,6 +1,7 @@
+import { WEBGPU_CASES } from '../../src/runtime/conformance/webgpu.ts';
 import { CONFORMANCE_CASES } from '../../src/runtime/conformance.ts';
 import type { RuntimeStatistics } from '../../src/runtime/runtime.ts';
-import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
+import { createWebRuntime, WebGpuRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 
 /** What the test asks of this page. */
 export interface RuntimePage {
@@ -18,10 +19,12 @@ const page: RuntimePage = {
   support: webgpuSupport,
   async run(backend) {
     using runtime = await createWebRuntime({ backend });
+    const cases = CONFORMANCE_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) }));
+    if (runtime instanceof WebGpuRuntime) cases.push(...WEBGPU_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) })));
     const outcomes = [];
-    for (const { name, run } of CONFORMANCE_CASES) {
+    for (const { name, run } of cases) {
       const start = performance.now();
-      const error = await run(runtime).then(
+      const error = await run().then(
         () => undefined,
         (reason: unknown) => String(reason),
       );

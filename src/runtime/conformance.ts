@@ -1,5 +1,6 @@
 import type { ConformanceCase } from './conformance/case.ts';
 import { ELEMENTWISE_CASES } from './conformance/elementwise.ts';
+import { FUSED_CASES } from './conformance/fused.ts';
 import { OWNERSHIP_CASES } from './conformance/ownership.ts';
 import { PRODUCT_CASES } from './conformance/products.ts';
 import { REDUCTION_CASES } from './conformance/reductions.ts';
@@ -14,6 +15,7 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
   ...ELEMENTWISE_CASES,
   ...REDUCTION_CASES,
   ...SHAPE_CASES,
+  ...FUSED_CASES,
   ...SESSION_CASES,
   ...OWNERSHIP_CASES,
 ];

@@ -13,49 +13,68 @@ type GpuType = (typeof GPU_TYPES)[number];
 /** ONNX Runtime binds and copies buffers in units of 16 bytes. */
 const BUFFER_ALIGNMENT = 16;
 
-/** A tensor in a GPU buffer. The buffer is destroyed, or handed back to ONNX Runtime where that made it, when the tensor is disposed. */
+/** Where the elements of a GPU tensor are. */
+type Storage =
+  | { readonly kind: 'device'; readonly buffer: GPUBuffer; readonly release: () => void }
+  /** Uploaded int64 elements: indices, masks and lengths, which ONNX Runtime wants on the host for nearly all that it does with them. */
+  | { readonly kind: 'host'; readonly data: TensorArray; readonly move: () => GPUBuffer };
+
+/** A tensor of the WebGPU runtime. Its buffer is destroyed, or handed back to ONNX Runtime where that made it, when the tensor is disposed. */
 export class GpuTensor implements DeviceTensor {
   readonly dataType: GpuType;
   readonly shape: readonly number[];
   readonly byteLength: number;
   readonly #ledger: Ledger;
-  readonly #release: () => void;
-  #buffer: GPUBuffer | undefined;
+  #storage: Storage | undefined;
 
-  constructor(dataType: GpuType, shape: readonly number[], buffer: GPUBuffer, ledger: Ledger, release: () => void) {
+  constructor(dataType: GpuType, shape: readonly number[], storage: Storage, ledger: Ledger) {
     this.dataType = dataType;
     this.shape = [...shape];
     this.byteLength = tensorBytes(dataType, shape);
-    this.#buffer = buffer;
+    this.#storage = storage;
     this.#ledger = ledger;
-    this.#release = release;
     ledger.tensorMade(this.byteLength);
   }
 
   get disposed(): boolean {
-    return this.#buffer === undefined;
+    return this.#storage === undefined;
   }
 
   belongsTo(ledger: Ledger): boolean {
     return this.#ledger === ledger;
   }
 
-  /** The buffer itself; it may be longer than `byteLength`. Throws DeviceError after `dispose`. */
+  /** The elements when they are still on the host. Throws DeviceError after `dispose`. */
+  get hostData(): TensorArray | undefined {
+    const storage = this.#live();
+    return storage.kind === 'host' ? storage.data : undefined;
+  }
+
+  /** The buffer, which may be longer than `byteLength`; elements on the host are moved into one first. Throws DeviceError after `dispose`. */
   get buffer(): GPUBuffer {
-    if (!this.#buffer)
-      throw new DeviceError(`The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`);
-    return this.#buffer;
+    const storage = this.#live();
+    if (storage.kind === 'device') return storage.buffer;
+    const buffer = storage.move();
+    this.#storage = { kind: 'device', buffer, release: () => buffer.destroy() };
+    return buffer;
   }
 
   dispose(): void {
-    if (!this.#buffer) return;
-    this.#buffer = undefined;
+    const storage = this.#storage;
+    if (!storage) return;
+    this.#storage = undefined;
     this.#ledger.tensorDisposed(this.byteLength);
-    this.#release();
+    if (storage.kind === 'device') storage.release();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #live(): Storage {
+    if (!this.#storage)
+      throw new DeviceError(`The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`);
+    return this.#storage;
   }
 }
 
@@ -63,42 +82,51 @@ export class GpuTensor implements DeviceTensor {
  * Tensors in buffers of `device`. Buffers that ONNX Runtime made go back to it through `defer`, which must run its argument when ONNX Runtime is idle.
  */
 export function gpuMemory(device: GPUDevice, ledger: Ledger, TensorClass: TensorConstructor, defer: (release: () => void) => void): TensorMemory<GpuTensor> {
-  const make = (dataType: DataType, shape: readonly number[], mapped: boolean): GpuTensor => {
-    checkShape(shape);
-    const type = gpuType(dataType);
+  const createBuffer = (type: GpuType, shape: readonly number[], mapped: boolean): GPUBuffer => {
     const size = Math.max(BUFFER_ALIGNMENT, align(tensorBytes(type, shape)));
     if (size > device.limits.maxBufferSize)
       throw new DeviceError(
         `The tensor ${describeType(type, shape)} takes ${size} bytes, but a buffer of this device holds at most ${device.limits.maxBufferSize}. Use smaller batches, or the wasm backend.`,
       );
-    const buffer = device.createBuffer({
-      label: describeType(type, shape),
-      size,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      mappedAtCreation: mapped,
-    });
-    return new GpuTensor(type, shape, buffer, ledger, () => buffer.destroy());
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    return device.createBuffer({ label: describeType(type, shape), size, usage, mappedAtCreation: mapped });
   };
-  const toOnnx = (tensor: GpuTensor): Tensor => TensorClass.fromGpuBuffer(tensor.buffer, { dataType: tensor.dataType, dims: tensor.shape });
-  const upload = (tensor: HostTensor): GpuTensor => {
-    checkHostTensor(tensor);
-    const uploaded = make(tensor.dataType, tensor.shape, true);
-    new Uint8Array(uploaded.buffer.getMappedRange()).set(bytesOf(tensor.data));
-    uploaded.buffer.unmap();
-    return uploaded;
+  const fill = (type: GpuType, shape: readonly number[], data: TensorArray): GPUBuffer => {
+    const buffer = createBuffer(type, shape, true);
+    new Uint8Array(buffer.getMappedRange()).set(bytesOf(data));
+    buffer.unmap();
+    return buffer;
+  };
+  const inBuffer = (type: GpuType, shape: readonly number[], buffer: GPUBuffer): GpuTensor =>
+    new GpuTensor(type, shape, { kind: 'device', buffer, release: () => buffer.destroy() }, ledger);
+  const onGpu = (tensor: GpuTensor): Tensor => TensorClass.fromGpuBuffer(tensor.buffer, { dataType: tensor.dataType, dims: tensor.shape });
+  const toOnnx = (tensor: GpuTensor, onDevice: boolean): Tensor => {
+    const data = onDevice ? undefined : tensor.hostData;
+    return data instanceof BigInt64Array ? new TensorClass('int64', data, tensor.shape) : onGpu(tensor);
+  };
+  const upload = ({ dataType, shape, data }: HostTensor): GpuTensor => {
+    checkHostTensor({ dataType, shape, data });
+    const type = gpuType(dataType);
+    if (type !== 'int64') return inBuffer(type, shape, fill(type, shape, data));
+    const copy = data.slice();
+    return new GpuTensor(type, shape, { kind: 'host', data: copy, move: () => fill(type, shape, copy) }, ledger);
   };
   return {
     owns: (tensor): tensor is GpuTensor => tensor instanceof GpuTensor && tensor.belongsTo(ledger),
     upload,
-    allocate: (dataType, shape) => make(dataType, shape, false),
+    allocate(dataType, shape) {
+      checkShape(shape);
+      const type = gpuType(dataType);
+      return inBuffer(type, shape, createBuffer(type, shape, false));
+    },
     read: (tensor) => download(device, tensor),
     toOnnx,
-    outputTarget: toOnnx,
+    outputTarget: onGpu,
     adopt(result) {
       const type = gpuType(result.type as DataType);
       // ONNX Runtime leaves empty tensors, and only those, on the host.
       if (result.location === 'cpu') return upload({ dataType: type, shape: result.dims, data: zeros(type, 0) });
-      return new GpuTensor(type, result.dims, result.gpuBuffer as GPUBuffer, ledger, () => defer(() => result.dispose()));
+      return new GpuTensor(type, result.dims, { kind: 'device', buffer: result.gpuBuffer as GPUBuffer, release: () => defer(() => result.dispose()) }, ledger);
     },
     store(result, target) {
       if (!sameShape(result.dims, target.shape))
@@ -110,7 +138,8 @@ export function gpuMemory(device: GPUDevice, ledger: Ledger, TensorClass: Tensor
 }
 
 async function download(device: GPUDevice, tensor: GpuTensor): Promise<HostTensor> {
-  const { dataType, shape, byteLength } = tensor;
+  const { dataType, shape, byteLength, hostData } = tensor;
+  if (hostData) return { dataType, shape, data: hostData.slice() };
   if (byteLength === 0) return { dataType, shape, data: zeros(dataType, 0) };
   const size = align(byteLength);
   const staging = device.createBuffer({ label: `read ${describeType(dataType, shape)}`, size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });

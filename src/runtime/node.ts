@@ -37,6 +37,6 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
     memory: hostMemory(ledger, Tensor, true),
     ledger,
     create,
-    behaviour: { inputsAsOutputs: true, survivesFailure: true },
+    behaviour: { survivesFailure: true },
   });
 }

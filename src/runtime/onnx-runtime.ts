@@ -60,7 +60,11 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
           cause: error,
         });
       });
-    const session = new OnnxSession(inner, { memory: this.memory, queue: this.queue, ledger: this.#ledger, behaviour: this.#behaviour }, label);
+    const session = new OnnxSession(
+      inner,
+      { memory: this.memory, queue: this.queue, ledger: this.#ledger, behaviour: this.#behaviour },
+      { label, graphCapture: this.backend === 'webgpu' && options.graphCapture === true },
+    );
     this.#sessions.add(session);
     return session;
   }
@@ -79,8 +83,14 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
     this.#checkLive();
     const owned = this.owned(tensor);
     return this.queue.run(async () => {
-      const copy = await this.memory.read(owned);
-      this.#behaviour.check?.(`Reading ${describeType(owned.dataType, owned.shape)}`);
+      const during = `Reading ${describeType(owned.dataType, owned.shape)}`;
+      const copy = await this.memory.read(owned).catch((error: unknown) => {
+        this.#behaviour.check?.(during);
+        throw error instanceof EspalierError
+          ? error
+          : new DeviceError(`${during} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      });
+      this.#behaviour.check?.(during);
       return copy;
     });
   }

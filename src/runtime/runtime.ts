@@ -30,7 +30,8 @@ export interface Session extends Disposable {
   /**
    * Runs the graph. `feeds` stay the caller's. Returns one tensor per requested output (default: all), owned by the caller;
    * an output found in `into` is written there instead (shape and type must match) and that same tensor is returned.
-   * On 'cpu' and 'wasm' a tensor may stand in `into` and `feeds` at once only if the graph consumes it by elementwise operators; on 'webgpu' never.
+   * A tensor may stand in `into` and `feeds` at once only where the graph consumes it by operators that allow it: elementwise ones on 'cpu' and 'wasm',
+   * and on all backends the caches of GroupQueryAttention.
    */
   run(
     feeds: Readonly<Record<string, DeviceTensor>>,
@@ -44,7 +45,10 @@ export interface SessionOptions {
   readonly label?: string;
   /** External data files by location, e.g. 'model.onnx_data'. */
   readonly externalData?: Readonly<Record<string, Uint8Array | Blob>>;
-  /** WebGPU graph capture (static shapes and fixed buffers required). */
+  /**
+   * WebGPU graph capture: the first run is recorded and later ones are replayed, so that shapes and tensors must stay the same;
+   * every output needs a tensor in `into`. Without effect on other backends.
+   */
   readonly graphCapture?: boolean;
   /** Default 'all'; 'disabled' helps finite-difference tests. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';

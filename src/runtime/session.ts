@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
 import { DeviceError, EspalierError, MismatchError, MissingError } from '../errors.ts';
 import type { DataType, ValueInfo } from '../onnx/graph.ts';
 import { describeType } from './data-types.ts';
+import { FixedBindings } from './fixed-bindings.ts';
 import type { Ledger } from './ledger.ts';
 import type { SerialQueue } from './queue.ts';
 import type { DeviceTensor, Session } from './runtime.ts';
@@ -9,8 +10,6 @@ import type { TensorMemory } from './tensor-memory.ts';
 
 /** What differs between ONNX Runtime's packages. */
 export interface Behaviour {
-  /** Whether a tensor may be an input and an output of one run. */
-  readonly inputsAsOutputs: boolean;
   /** Whether a session runs correctly after a run of it has failed (onnxruntime-web keeps the failed run's bindings with GPU tensors). */
   readonly survivesFailure: boolean;
   /** Throws when the device has reported an error that belongs to no call. */
@@ -25,6 +24,12 @@ export interface SessionHost<Owned extends DeviceTensor> {
   readonly behaviour: Behaviour;
 }
 
+export interface OnnxSessionOptions {
+  /** Shown in errors. */
+  readonly label: string;
+  readonly graphCapture: boolean;
+}
+
 type Tensors = Readonly<Record<string, DeviceTensor>>;
 
 /** An ONNX Runtime session behind the `Session` interface: checks what it is given, queues its runs, hands out owned tensors. */
@@ -35,13 +40,15 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
   readonly label: string;
   readonly #inner: InferenceSession;
   readonly #host: SessionHost<Owned>;
+  readonly #fixed: FixedBindings | undefined;
   #disposed = false;
   #failed = false;
 
-  constructor(inner: InferenceSession, host: SessionHost<Owned>, label: string) {
+  constructor(inner: InferenceSession, host: SessionHost<Owned>, { label, graphCapture }: OnnxSessionOptions) {
     this.#inner = inner;
     this.#host = host;
     this.label = label;
+    this.#fixed = graphCapture ? new FixedBindings(label) : undefined;
     this.inputNames = [...inner.inputNames];
     this.outputNames = [...inner.outputNames];
     this.inputs = inner.inputMetadata.flatMap((input) => (input.isTensor ? [{ name: input.name, dataType: input.type as DataType, shape: input.shape }] : []));
@@ -53,6 +60,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     const outputs = options.outputs ?? this.outputNames;
     this.#checkLive();
     this.#checkNames(feeds, outputs, into);
+    this.#fixed?.check(feeds, outputs, into);
     return this.#host.queue.run(() => this.#runNow(feeds, outputs, into));
   }
 
@@ -60,7 +68,8 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#host.ledger.sessionDisposed();
-    void this.#host.queue.run(() => this.#inner.release());
+    // A lost device may refuse; then there is nothing left to release.
+    void this.#host.queue.run(() => this.#inner.release().catch(() => undefined));
   }
 
   [Symbol.dispose](): void {
@@ -72,7 +81,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     if (this.#failed) throw new DeviceError(`${this.label} cannot run again after a failed run. Create the session anew.`);
     behaviour.check?.(`Before running ${this.label}`);
     const inputTensors: Record<string, Tensor> = {};
-    for (const name of this.inputNames) inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]));
+    for (const name of this.inputNames) inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]), this.#fixed !== undefined);
     const targets = new Map(outputs.filter((name) => into[name]).map((name) => [name, this.#owned(name, into[name])]));
     const fetches: Record<string, Tensor | null> = {};
     for (const name of outputs) {
@@ -118,8 +127,6 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     for (const [name, tensor] of Object.entries(into)) {
       this.#checkType('output', tensor, this.#inner.outputMetadata[this.outputNames.indexOf(name)]);
       this.#owned(name, tensor);
-      if (!this.#host.behaviour.inputsAsOutputs && Object.values(feeds).includes(tensor))
-        throw new MismatchError(`${this.label}: the tensor given to hold ${name} is also an input, which WebGPU does not allow. Give another tensor.`);
     }
   }
 

@@ -9,8 +9,8 @@ export interface TensorMemory<Owned extends DeviceTensor> {
   upload(tensor: HostTensor): Owned;
   allocate(dataType: DataType, shape: readonly number[]): Owned;
   read(tensor: Owned): Promise<HostTensor>;
-  /** The same memory as ONNX Runtime's tensor. Throws DeviceError when it was disposed. */
-  toOnnx(tensor: Owned): Tensor;
+  /** The same memory as ONNX Runtime's tensor; with `onDevice` surely in device memory. Throws DeviceError when it was disposed. */
+  toOnnx(tensor: Owned, onDevice: boolean): Tensor;
   /** What to give ONNX Runtime so that it writes into `tensor`; null when it cannot, and `store` copies afterwards. */
   outputTarget(tensor: Owned): Tensor | null;
   /** Takes over a tensor that ONNX Runtime allocated. */

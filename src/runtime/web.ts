@@ -49,7 +49,7 @@ function createWasmRuntime(threads: number): Runtime {
     memory: hostMemory(ledger, Tensor, false),
     ledger,
     queue,
-    behaviour: { inputsAsOutputs: true, survivesFailure: true },
+    behaviour: { survivesFailure: true },
     create: sessionFactory({ executionProviders: ['wasm'] }),
   });
 }

@@ -34,7 +34,7 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
       ledger,
       queue,
       create,
-      behaviour: { inputsAsOutputs: false, survivesFailure: false, check: (during) => health.check(during) },
+      behaviour: { survivesFailure: false, check: (during) => health.check(during) },
     });
     this.device = device;
     this.#health = health;
