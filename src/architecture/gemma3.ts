@@ -19,7 +19,6 @@ const DEFAULTS = {
   rope_local_base_freq: 10_000,
   query_pre_attn_scalar: 256,
   sliding_window: 4096,
-  sliding_window_pattern: 6,
 };
 
 /** Four norms around the two modules; the second is called what is LLaMA's name of the third. */
@@ -42,7 +41,7 @@ export function gemma3(checkpoint: Checkpoint): Architecture {
   fields.refuse('final_logit_softcapping', 'softcapping is not supported');
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'gemma3_text', 'full_attention');
   const attentionBias = fields.boolean('attention_bias', false);
-  const pattern = fields.integer('sliding_window_pattern', 1024);
+  const pattern = fields.integer('sliding_window_pattern', 1024, 6);
   const window = readWindow(fields);
   const sliding = window === undefined ? undefined : { ...readLocalRotation(fields, positions), window };
   return decoder({
