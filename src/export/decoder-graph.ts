@@ -68,8 +68,7 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
     builder.input(`past_key_values.${layer}.value`, format.activations, cacheShape(keyValueHeads, 'past_sequence_length'));
   }
 
-  const table = operators.tensor(new Roles(model.checkpoint, model.architecture.embedWeights()).get('embedding'));
-  const rows = builder.add('Gather', [table, inputIds], { axis: 0 });
+  const rows = operators.embed(inputIds, new Roles(model.checkpoint, model.architecture.embedWeights()).get('embedding'));
   const embedded = design.embeddingScale === 1 ? rows : builder.add('Mul', [rows, builder.add('CastLike', [builder.constant([design.embeddingScale]), rows])]);
   const scope: Scope = {
     model,
@@ -187,7 +186,7 @@ function addLogits({ model, builder, operators, stream }: Scope, inputIds: strin
   const start = builder.add('Reshape', [builder.add('Neg', [keep]), builder.integers([1])]);
   const kept = builder.add('Slice', [normed, start, builder.integers([2 ** 53 - 1]), builder.integers([1])]);
   const rows = builder.add('Reshape', [kept, builder.integers([-1, hiddenSize])]);
-  const product = builder.add('Gemm', [rows, operators.tensor(roles.get('projection'))], { transB: 1 });
+  const product = operators.project(rows, roles.get('projection'));
   const shape = builder.add('Concat', [builder.add('Shape', [inputIds], { start: 0, end: 1 }), builder.integers([-1, vocabulary])], { axis: 0 });
   const logits = builder.add('Reshape', [product, shape]);
   builder.output(half ? builder.add('Cast', [logits], { to: FLOAT32 }) : logits, 'float32', ['batch_size', 'kept_sequence_length', vocabulary], 'logits');

@@ -43,6 +43,7 @@ export class WeightedOperators {
   readonly #file: WeightFile;
   readonly #format: ExportFormat;
   readonly #epsilon: number;
+  readonly #tables = new Map<string, { bits: number; rows: string; values: string; scales: string; zeroPoints: string }>();
 
   /** `epsilon` is that of all norms. */
   constructor(builder: GraphBuilder, file: WeightFile, format: ExportFormat, epsilon: number) {
@@ -56,6 +57,23 @@ export class WeightedOperators {
   tensor(binding: WeightBinding): string {
     const known = weightName({ ...binding, layout: 'plain' });
     return this.#builder.has(known) ? known : this.#add(this.#file.plain(binding, this.#format.activations));
+  }
+
+  /** Rows of the embedding [vocabulary, hiddenSize] at `ids`. */
+  embed(ids: string, embedding: WeightBinding): string {
+    const table = this.#quantisedTable(embedding);
+    if (!table) return this.#builder.add('Gather', [this.tensor(embedding), ids], { axis: 0 });
+    const attributes = { bits: table.bits, block_size: QUANTISATION_BLOCK, gather_axis: 0, quantize_axis: 1 };
+    return this.#builder.add('GatherBlockQuantized', [table.rows, ids, table.scales, table.zeroPoints], attributes, MICROSOFT);
+  }
+
+  /** rows [n, hiddenSize] times the output matrix [vocabulary, hiddenSize], which is the embedding itself where the two are tied: [n, vocabulary]. */
+  project(rows: string, projection: WeightBinding): string {
+    const table = this.#quantisedTable(projection);
+    if (!table) return this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 });
+    const [N = 0, K = 0] = projection.shape;
+    const attributes = { K, N, bits: table.bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
+    return this.#builder.add('MatMulNBits', [rows, table.values, table.scales, table.zeroPoints], attributes, MICROSOFT);
   }
 
   /** x [..., in] -> x W^T (+ bias) [..., out]. */
@@ -82,6 +100,19 @@ export class WeightedOperators {
       attributes: { epsilon: float(this.#epsilon) },
     });
     return { normed, sum };
+  }
+
+  /** Undefined where the format keeps embeddings as they are, or rows do not divide into blocks (GatherBlockQuantized would return the padding too). */
+  #quantisedTable(binding: WeightBinding) {
+    const bits = this.#format.embeddingBits;
+    if (bits === undefined || (binding.shape[1] ?? 0) % QUANTISATION_BLOCK !== 0) return undefined;
+    const known = this.#tables.get(binding.tensor);
+    if (known) return known;
+    const { matrix, table } = this.#file.quantisedTable(binding, bits, this.#format.activations);
+    const [values = '', scales = '', zeroPoints = ''] = matrix.map((part) => this.#add(part));
+    const added = { bits, rows: this.#add(table), values, scales, zeroPoints };
+    this.#tables.set(binding.tensor, added);
+    return added;
   }
 
   /** MatMul with a constant right side is what every backend prepares for: its weight is [in, out], the checkpoint's transposed. */

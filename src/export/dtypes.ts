@@ -9,6 +9,8 @@ export interface ExportFormat {
   readonly activations: 'float32' | 'float16';
   /** Bits of the matrices' elements, in blocks along the input axis; undefined where they are stored as activations are. */
   readonly bits: 4 | 8 | undefined;
+  /** The same for embedding and output matrix. */
+  readonly embeddingBits: 4 | 8 | undefined;
   /** File name as transformers.js expects it for this dtype. */
   readonly file: string;
   /** What transformers.js calls it. */
@@ -19,10 +21,10 @@ export interface ExportFormat {
 export const QUANTISATION_BLOCK = 32;
 
 export const EXPORT_FORMATS: Readonly<Record<ExportDataType, ExportFormat>> = {
-  f32: { activations: 'float32', bits: undefined, file: 'model.onnx', transformersName: 'fp32' },
-  f16: { activations: 'float16', bits: undefined, file: 'model_fp16.onnx', transformersName: 'fp16' },
-  q8: { activations: 'float32', bits: 8, file: 'model_quantized.onnx', transformersName: 'q8' },
-  q4: { activations: 'float32', bits: 4, file: 'model_q4.onnx', transformersName: 'q4' },
+  f32: { activations: 'float32', bits: undefined, embeddingBits: undefined, file: 'model.onnx', transformersName: 'fp32' },
+  f16: { activations: 'float16', bits: undefined, embeddingBits: undefined, file: 'model_fp16.onnx', transformersName: 'fp16' },
+  q8: { activations: 'float32', bits: 8, embeddingBits: 8, file: 'model_quantized.onnx', transformersName: 'q8' },
+  q4: { activations: 'float32', bits: 4, embeddingBits: 8, file: 'model_q4.onnx', transformersName: 'q4' },
 };
 
 /** Bytes that one matrix element takes on file: half-byte or byte, plus its share of the block's float32 scale and packed zero point. */
