@@ -154,7 +154,9 @@ async function* inputsOf(
   for (const hidden of states) {
     throwIfCancelled(options.signal);
     const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
-    yield only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), projection.input);
+    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, cosine, sine, mask };
+    const needed = Object.fromEntries(session.inputNames.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : [])));
+    yield only(await session.run(needed), projection.input);
   }
 }
 
