@@ -7,13 +7,13 @@ import { missingTensor, type RowRange, type Weights } from './weights.ts';
 const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
 
-/** What a Checkpoint is made of. `made` holds companion files that do not exist as files (from GGUF metadata); they win over `files`. */
+/** What a Checkpoint is made of. Companion files come from `files`, or from `companion` where they have to be made (from GGUF metadata). */
 export interface CheckpointParts {
   readonly weights: Weights;
   readonly config: JsonRecord;
   readonly provenance: Omit<Provenance, 'format'>;
   readonly files?: FileAccess;
-  readonly made?: ReadonlyMap<string, Uint8Array>;
+  readonly companion?: (name: string) => Promise<Uint8Array | undefined>;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface CheckpointParts {
  * `model.embed_tokens.weight`, and is read under both names, whichever of them the file uses.
  */
 export function assembleCheckpoint(parts: CheckpointParts): Checkpoint {
-  const { weights, config, files, made } = parts;
+  const { weights, config, files, companion } = parts;
   const tied = tieEmbedding(weights.tensors, config);
   let digest: Promise<string> | undefined;
   return {
@@ -36,8 +36,7 @@ export function assembleCheckpoint(parts: CheckpointParts): Checkpoint {
       return weights.read(stored, rows);
     },
     async file(name: string): Promise<Uint8Array | undefined> {
-      const bytes = made?.get(name);
-      if (bytes) return bytes;
+      if (companion) return companion(name);
       const source = await files?.open(name);
       return source && readWhole(source, JSON_LIMITS.tokenizer);
     },

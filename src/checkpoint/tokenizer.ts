@@ -1,10 +1,11 @@
-import { ByteFallbackDecoder, Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { FileFormatError, MismatchError, MissingError, UsageError } from '../errors.ts';
 import { type ChatMessage, chatTemplate } from './chat-template.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { isRecord, type JsonRecord, parseJsonRecord } from './json.ts';
 import { safeCuts } from './safe-cuts.ts';
 import { checkTokenizerJson } from './tokenizer-json.ts';
+import { keepByteOrderMarks, knowAllDigits } from './tokenizers-corrections.ts';
 
 export interface Tokenizer {
   /** Largest id + 1. */
@@ -110,20 +111,15 @@ function build({ name, tokenizer, tokenizerConfig }: TokenizerFiles): HuggingFac
   // Present but absent in older files; the library wants the fields.
   const complete = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [], ...tokenizer };
   const settings = { ...tokenizerConfig, clean_up_tokenization_spaces: tokenizerConfig.clean_up_tokenization_spaces === true };
-  const inner = guard(() => new HuggingFaceTokenizer(complete, settings), `${name}: tokenizer.json cannot be used`);
+  const inner = guard(
+    () => new HuggingFaceTokenizer({ ...complete, pre_tokenizer: knowAllDigits(complete.pre_tokenizer) }, settings),
+    `${name}: tokenizer.json cannot be used`,
+  );
   keepByteOrderMarks(inner.decoder);
   // The library calls its pre-tokenizer as a function of a text that returns words.
   const cuts = safeCuts(complete);
   if (cuts) inner.pre_tokenizer = cuts as unknown as typeof inner.pre_tokenizer;
   return inner;
-}
-
-/** @huggingface/tokenizers 0.2.0 decodes runs of byte tokens with a TextDecoder that swallows U+FEFF; the Python package keeps it. */
-function keepByteOrderMarks(decoder: unknown): void {
-  if (decoder instanceof ByteFallbackDecoder) Object.assign(decoder, { text_decoder: new TextDecoder('utf-8', { ignoreBOM: true }) });
-  // The library's parts are functions with properties.
-  const inner = typeof decoder === 'function' && 'decoders' in decoder ? decoder.decoders : undefined;
-  if (Array.isArray(inner)) for (const each of inner as unknown[]) keepByteOrderMarks(each);
 }
 
 function guard<T>(work: () => T, what: string): T {
