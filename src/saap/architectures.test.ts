@@ -11,6 +11,7 @@ import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
 import type { LayerPlan } from '../surgery/plan.ts';
 import { slicedCheckpoint } from '../surgery/slice.ts';
 import { discover } from './discovery.ts';
+import { importance } from './importance.ts';
 import { linearMembers } from './score-graph.ts';
 import type { CoupledStructure } from './structures.ts';
 
@@ -110,5 +111,37 @@ describe.each(FIXTURES)('%s', (name) => {
     expect(relativeDifference(found, expected)).toBeLessThan(1e-5);
     const dense = await statesAfterBlocks(checkpoint, windows);
     expect(relativeDifference(found, dense)).toBeGreaterThan(1e-2);
+  });
+
+  test('vector and element scores are those of PyTorch weight gradients', async () => {
+    const { checkpoint, windows, expected } = await openFixture(name);
+    const model = modelOf(checkpoint);
+    const structures = structuresOf(checkpoint);
+    using programs = new Programs(runtime, model.architecture);
+    using store = new WeightStore(runtime, model);
+    const { layers } = await importance(programs, store, windows, { structuresOf: () => structures });
+    for (const { kind, groups, members } of structures) {
+      const vector = new Float64Array(groups);
+      const elementFirst = new Float64Array(groups);
+      for (const { weight, axis, groupOfChannel } of members) {
+        const binding = model.architecture.blockWeights(1).find(({ input }) => input === weight);
+        if (!binding) throw new Error(`no weight ${weight}`);
+        const [values, gradient] = await Promise.all([checkpoint.read(binding.tensor, binding.rows), expected.read(binding.tensor, binding.rows)]);
+        const columns = binding.shape[1] ?? 1;
+        const signed = new Float64Array(groups);
+        values.forEach((value, index) => {
+          const group = groupOfChannel[axis === 0 ? Math.floor(index / columns) : index % columns] ?? 0;
+          const product = value * (gradient[index] ?? 0);
+          signed[group] = (signed[group] ?? 0) + product;
+          elementFirst[group] = (elementFirst[group] ?? 0) + Math.abs(product);
+        });
+        signed.forEach((value, group) => {
+          vector[group] = (vector[group] ?? 0) + Math.abs(value);
+        });
+      }
+      const scores = layers[1]?.[kind];
+      expect(relativeDifference(scores?.vector ?? [], vector), `${kind} vector`).toBeLessThan(2e-5);
+      expect(relativeDifference(scores?.['element-first'] ?? [], elementFirst), `${kind} element-first`).toBeLessThan(2e-5);
+    }
   });
 });
