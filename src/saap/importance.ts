@@ -1,12 +1,14 @@
 import { forwardBlocks, headRows, isRemoved, nextTokenTargets, rowChunks } from '../architecture/forward.ts';
 import { only, type Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { checkWindows } from '../evaluate/perplexity.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
+import type { ElementEngine } from './element-stage.ts';
+import type { LayerScores } from './layer-sums.ts';
 import { cosineGraph } from './score-graph.ts';
-import { type LayerScores, scoreLayer } from './score-layer.ts';
+import { scoreLayer } from './score-layer.ts';
 import type { CoupledStructure } from './structures.ts';
 
 export interface ImportanceOptions extends LongRunning {
@@ -14,6 +16,8 @@ export interface ImportanceOptions extends LongRunning {
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
   /** False skips the element metrics and stability: no weight gradient is computed at all. Default true. */
   readonly elements?: boolean;
+  /** Default: the hand-written kernel on WebGPU, ordinary operators elsewhere. */
+  readonly elementEngine?: ElementEngine;
 }
 
 export interface ImportanceResult {
@@ -27,9 +31,12 @@ export interface ImportanceResult {
   readonly seconds: number;
 }
 
+/** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
+const BATCH_TOKENS = 1024;
+
 /**
  * Importance of every group of a model (METHOD.md section 2), layer-streamed (DESIGN.md section 1.4): a forward pass keeps the input of
- * every block for all windows; then, from the last layer to the first, each block is recomputed and differentiated window by window while
+ * every block for all windows; then, from the last layer to the first, each block is recomputed and differentiated batch by batch while
  * its weights, and its accumulators, are the only ones on the device.
  */
 export async function importance(
@@ -41,7 +48,8 @@ export async function importance(
   const { config } = store.model.architecture;
   const started = performance.now();
   const tokens = checkWindows(windows, config.vocabulary);
-  const batches = windows.map((window) => [window]);
+  const perBatch = programs.runtime.backend === 'wasm' ? 1 : Math.max(1, Math.floor(BATCH_TOKENS / tokens));
+  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) => windows.slice(index * perBatch, (index + 1) * perBatch));
   const inputs: (readonly DeviceTensor[])[] = [];
   const owned = new Set<DeviceTensor>();
   const own = (tensors: readonly DeviceTensor[]) => {
@@ -60,14 +68,14 @@ export async function importance(
     const last = own(
       await forwardBlocks(programs, store, batches, {
         signal: options.signal,
-        onProgress: ({ completed }) => report(completed),
+        onProgress: ({ completed, total }) => report(Math.floor((units * completed) / total)),
         onLayer: (layer, states) => {
           inputs[layer] = own(states);
           return true;
         },
       }),
     );
-    const { losses, gradients: seeds } = await headGradients(programs, store, windows, last, options);
+    const { losses, gradients: seeds } = await headGradients(programs, store, batches, last, options);
     let gradients = own(seeds);
     const forwardSeconds = (performance.now() - started) / 1000;
 
@@ -81,11 +89,14 @@ export async function importance(
         continue;
       }
       const depth = 1 - (await meanCosine(programs, before, after));
-      const done = (config.layers - 1 - layer) * windows.length;
+      let done = (config.layers - 1 - layer) * windows.length;
       const scored = await scoreLayer(programs, store, layer, before, gradients, {
         ...options,
         structures: options.structuresOf(layer),
-        onWindow: (window) => report(units + 2 * (done + window)),
+        onWindows: (count) => {
+          done += count;
+          report(units + 2 * done);
+        },
       });
       layers.unshift(withDepth(scored.scores, depth));
       free(gradients);
@@ -109,11 +120,11 @@ function withDepth(scores: LayerScores, depth: number): LayerScores {
   return { attention: spread(scores.attention), mlp: spread(scores.mlp) };
 }
 
-/** Mean loss of each window, and the gradient of it with respect to the states after the last block. */
+/** Mean loss of each window, and the gradient of it with respect to the states after the last block, batch by batch. */
 async function headGradients(
   programs: Programs,
   store: WeightStore,
-  windows: readonly ArrayLike<number>[],
+  batches: readonly (readonly ArrayLike<number>[])[],
   states: readonly DeviceTensor[],
   options: LongRunning,
 ): Promise<{ readonly losses: number[]; readonly gradients: DeviceTensor[] }> {
@@ -121,23 +132,25 @@ async function headGradients(
   const losses: number[] = [];
   try {
     using weights = await store.lease('head');
-    for (const [index, window] of windows.entries()) {
+    for (const [index, batch] of batches.entries()) {
       throwIfCancelled(options.signal);
       const state = states[index];
-      if (!state) continue;
+      if (!state) throw new MismatchError(`The forward pass returned ${states.length} batches of ${batches.length}.`);
       const hidden = await programs.runtime.read(state);
-      const { targets, weights: rowWeights } = nextTokenTargets([window]);
+      const tokens = batch[0]?.length ?? 0;
+      const { targets, weights: rowWeights } = nextTokenTargets(batch);
       const gradient = new Float32Array(hidden.data.length);
-      let loss = 0;
+      const batchLosses = new Float64Array(batch.length);
       for (const { start, chunk } of rowChunks(hidden, headRows(store.model.architecture.config.vocabulary))) {
         const [rows = 0, hiddenSize = 0] = chunk.shape;
         const part = await programs.lossGradient(weights, chunk, targets.subarray(start, start + rows), rowWeights.subarray(start, start + rows));
         gradient.set(part.gradient, start * hiddenSize);
         part.losses.forEach((value, row) => {
-          loss += value * (rowWeights[start + row] ?? 0);
+          const window = Math.floor((start + row) / tokens);
+          batchLosses[window] = (batchLosses[window] ?? 0) + value * (rowWeights[start + row] ?? 0);
         });
       }
-      losses.push(loss);
+      losses.push(...batchLosses);
       gradients.push(programs.runtime.upload({ dataType: 'float32', shape: hidden.shape, data: gradient }));
     }
     return { losses, gradients };
@@ -150,11 +163,14 @@ async function headGradients(
 async function meanCosine(programs: Programs, before: readonly DeviceTensor[], after: readonly DeviceTensor[]): Promise<number> {
   const session = await programs.session('block cosine', () => cosineGraph(programs.architecture.config.hiddenSize));
   let sum = 0;
+  let total = 0;
   for (const [index, input] of before.entries()) {
     const output = after[index];
     if (!output) continue;
     using cosine = only(await session.run({ before: input, after: output }), 'cosine');
-    sum += Number((await programs.runtime.read(cosine)).data[0]);
+    const windows = input.shape[0] ?? 1;
+    sum += windows * Number((await programs.runtime.read(cosine)).data[0]);
+    total += windows;
   }
-  return sum / before.length;
+  return sum / total;
 }
