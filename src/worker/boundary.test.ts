@@ -68,6 +68,19 @@ describe('the boundary between page and engine', () => {
     expect(progress.map(({ completed }) => completed)).toEqual([1, 2, 3]);
   });
 
+  it('delivers every token before the result', async () => {
+    const count = 200;
+    const engine = connect({
+      generate: async (_plan, _request, options) => {
+        for (let id = 0; id < count; id += 1) options?.onToken?.({ id, text: '', probability: 1 });
+        return { text: '', tokenIds: [], promptTokens: 1, timeToFirstToken: 0, prefillTokensPerSecond: 1, decodeTokensPerSecond: 1 };
+      },
+    });
+    let heard = 0;
+    await engine.generate(null, { prompt: '', maxNewTokens: count, temperature: 0, seed: 0 }, { onToken: () => (heard += 1) });
+    expect(heard).toBe(count);
+  });
+
   it('rejects at once when cancelled, and stops the worker', async () => {
     let stopped = false;
     const engine = connect({

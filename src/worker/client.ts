@@ -34,13 +34,14 @@ function callOnce<Name extends CallName>(
 ): Promise<CallResult<Name>> {
   return new Promise((resolve, reject) => {
     throwIfCancelled(signal);
+    let settled = false;
     const onAbort = () => {
       void remote.cancel(id);
       reject(new CancelledError());
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     const listener = (event: CallEvent) => {
-      if (signal?.aborted) return;
+      if (settled || signal?.aborted) return;
       if (event.type === 'progress') onProgress?.(event.progress);
       else onToken?.(event.token);
     };
@@ -49,7 +50,10 @@ function callOnce<Name extends CallName>(
     const outcome = remote.call(id, name, args, onEvent) as ReturnType<EngineEndpoint['call']>;
     outcome
       .then((result) => (result.ok ? resolve(result.value as CallResult<Name>) : reject(revive(result.error))), reject)
-      .finally(() => signal?.removeEventListener('abort', onAbort));
+      .finally(() => {
+        settled = true;
+        signal?.removeEventListener('abort', onAbort);
+      });
   });
 }
 

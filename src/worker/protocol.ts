@@ -19,6 +19,9 @@ export interface CallArguments {
 /** What the worker tells about a running call. */
 export type CallEvent = { readonly type: 'progress'; readonly progress: Progress } | { readonly type: 'token'; readonly token: GeneratedToken };
 
+/** The page's ear for events; resolves when it has heard one. */
+export type EventListener = (event: CallEvent) => void | Promise<void>;
+
 /** An error as plain data: classes do not survive structured cloning. */
 export interface WireError {
   readonly code: string;
@@ -29,11 +32,6 @@ export type Outcome<Value> = { readonly ok: true; readonly value: Value } | { re
 
 /** What the worker exposes. `id` is the caller's and names the call for `cancel`. */
 export interface EngineEndpoint {
-  call<Name extends CallName>(
-    id: number,
-    name: Name,
-    args: CallArguments[Name],
-    onEvent: ((event: CallEvent) => void) | undefined,
-  ): Promise<Outcome<CallResult<Name>>>;
+  call<Name extends CallName>(id: number, name: Name, args: CallArguments[Name], onEvent: EventListener | undefined): Promise<Outcome<CallResult<Name>>>;
   cancel(id: number): void;
 }

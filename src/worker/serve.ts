@@ -1,8 +1,7 @@
 import { type Endpoint, expose } from 'comlink';
 import { EspalierError } from '../errors.ts';
-import type { LongRunning } from '../progress.ts';
 import type { Engine, Generating } from './engine.ts';
-import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, Outcome, WireError } from './protocol.ts';
+import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, EventListener, Outcome, WireError } from './protocol.ts';
 
 type Dispatch = { readonly [Name in CallName]: (args: CallArguments[Name], options: Generating) => Promise<CallResult<Name>> };
 
@@ -19,11 +18,14 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
     export: ([plan, request], options) => engine.export(plan, request, options),
   };
   const api: EngineEndpoint = {
-    async call<Name extends CallName>(id: number, name: Name, args: CallArguments[Name], onEvent: ((event: CallEvent) => void) | undefined) {
+    async call<Name extends CallName>(id: number, name: Name, args: CallArguments[Name], onEvent: EventListener | undefined) {
       const controller = new AbortController();
       running.set(id, controller);
+      const events = deliveries(onEvent);
       try {
-        const value = await dispatch[name](args, { signal: controller.signal, ...hooks(onEvent) });
+        const value = await dispatch[name](args, { signal: controller.signal, ...events.hooks });
+        // Events and the result travel on different ports, which keep no order between each other.
+        await events.delivered();
         return { ok: true, value } satisfies Outcome<CallResult<Name>>;
       } catch (error) {
         return { ok: false, error: wireError(error) } satisfies Outcome<CallResult<Name>>;
@@ -38,11 +40,17 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
   expose(api, endpoint);
 }
 
-function hooks(onEvent: ((event: CallEvent) => void) | undefined): LongRunning & Generating {
-  if (onEvent === undefined) return {};
+/** Hooks that send events, and a promise for the moment when the page has received all of them. */
+function deliveries(onEvent: EventListener | undefined): { readonly hooks: Generating; delivered(): Promise<unknown> } {
+  if (onEvent === undefined) return { hooks: {}, delivered: async () => undefined };
+  const pending = new Set<Promise<void>>();
+  const send = (event: CallEvent) => {
+    const sent = Promise.resolve(onEvent(event)).finally(() => pending.delete(sent));
+    pending.add(sent);
+  };
   return {
-    onProgress: (progress) => onEvent({ type: 'progress', progress }),
-    onToken: (token) => onEvent({ type: 'token', token }),
+    hooks: { onProgress: (progress) => send({ type: 'progress', progress }), onToken: (token) => send({ type: 'token', token }) },
+    delivered: () => Promise.all(pending),
   };
 }
 
