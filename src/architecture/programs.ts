@@ -60,10 +60,10 @@ export class Programs implements Disposable {
     return only(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
   }
 
-  /** The block of one layer: hidden [batch, tokens, hiddenSize] -> the same shape. */
-  async block(weights: DeviceWeights, hidden: DeviceTensor, layer: number): Promise<DeviceTensor> {
+  /** The block of one layer: hidden [batch, tokens, hiddenSize] -> the same shape. `positions`: other ones than one causal window per row. */
+  async block(weights: DeviceWeights, hidden: DeviceTensor, layer: number, positions?: Omit<Positions, typeof Symbol.dispose>): Promise<DeviceTensor> {
     const session = await this.session('block', () => this.architecture.block());
-    const { cosine, sine, mask } = this.positions(hidden.shape[1] ?? 0, layer);
+    const { cosine, sine, mask } = positions ?? this.positions(hidden.shape[1] ?? 0, layer);
     return only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
   }
 

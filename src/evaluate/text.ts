@@ -27,7 +27,8 @@ export function joinTexts(files: readonly TextFile[]): string {
   return text;
 }
 
-function decode({ name, bytes }: TextFile): string {
+/** UTF-8 text of a file. Throws FileFormatError. */
+export function decode({ name, bytes }: TextFile): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {

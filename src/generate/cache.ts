@@ -22,22 +22,43 @@ export interface KeyValueCache extends Disposable {
   targets(): Record<string, DeviceTensor>;
   /** Takes what the run returned. */
   advance(outputs: Tensors): void;
+  /** Keeps the present state, so that `rewind` can return to it. */
+  mark(): void;
+  /** Back to the marked state, or to the empty one. */
+  rewind(): void;
 }
 
 /** Every run returns new, longer tensors. Works with any decoder; each token moves the whole cache. */
 export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): KeyValueCache {
-  let current = new Map(slots.map(({ past, dataType, heads, headDimension }) => [past, runtime.allocate(dataType, [1, heads, 0, headDimension])]));
-  const free = () => {
-    for (const tensor of current.values()) tensor.dispose();
+  type State = ReadonlyMap<string, DeviceTensor>;
+  const empty: State = new Map(slots.map(({ past, dataType, heads, headDimension }) => [past, runtime.allocate(dataType, [1, heads, 0, headDimension])]));
+  let current = empty;
+  let marked = empty;
+  const free = (state: State) => {
+    for (const tensor of state.values()) tensor.dispose();
+  };
+  const leave = () => {
+    if (current !== marked) free(current);
   };
   return {
     feeds: () => Object.fromEntries(current),
     targets: () => ({}),
     advance(outputs) {
-      free();
+      leave();
       current = new Map(slots.map(({ past, present }) => [past, outputs[present] as DeviceTensor]));
     },
-    [Symbol.dispose]: free,
+    mark() {
+      if (current !== marked) free(marked);
+      marked = current;
+    },
+    rewind() {
+      leave();
+      current = marked;
+    },
+    [Symbol.dispose]() {
+      leave();
+      free(marked);
+    },
   };
 }
 
@@ -52,6 +73,9 @@ export function fixedCache(runtime: Runtime, slots: readonly CacheSlot[], capaci
     feeds: () => under('past'),
     targets: () => under('present'),
     advance: () => undefined,
+    // The owner counts the tokens; those beyond are written over.
+    mark: () => undefined,
+    rewind: () => undefined,
     [Symbol.dispose]() {
       for (const tensor of tensors) tensor.dispose();
     },

@@ -66,6 +66,7 @@ export class Sequence implements Disposable {
   readonly #cache: KeyValueCache;
   readonly #label: string;
   #length = 0;
+  #marked = 0;
 
   constructor(runtime: Runtime, session: Session, cache: KeyValueCache, capacity: number, label: string) {
     this.#runtime = runtime;
@@ -97,6 +98,18 @@ export class Sequence implements Disposable {
   async appendForAllLogits(tokenIds: readonly number[]): Promise<Float32Array> {
     this.#checkRoom(tokenIds.length);
     return (await this.#run(tokenIds, 0)).data;
+  }
+
+  /** Marks the present end, so that `rewind` comes back to it: several continuations of one context. */
+  mark(): void {
+    this.#cache.mark();
+    this.#marked = this.#length;
+  }
+
+  /** Drops all tokens after the mark; all, when nothing was marked. */
+  rewind(): void {
+    this.#cache.rewind();
+    this.#length = this.#marked;
   }
 
   [Symbol.dispose](): void {

@@ -1,0 +1,61 @@
+import type { Task } from './tasks.ts';
+import { promptFormat } from './tasks-prompts.ts';
+
+/** Zero-shot result of one task. Accuracies are shares, 0 to 1. */
+export interface TaskResult {
+  /** Share of items whose right choice has the largest log-likelihood. */
+  readonly accuracy: number;
+  /** The same with log-likelihoods divided by the choice's UTF-8 bytes. */
+  readonly accuracyNormalized: number;
+  /** Of the accuracy: sample standard deviation over items / sqrt(items). */
+  readonly standardError: number;
+  readonly standardErrorNormalized: number;
+  readonly items: number;
+  /** Accuracy of guessing: mean of 1 / choices. */
+  readonly chance: number;
+  /** [items]; the choice taken, by log-likelihood and by log-likelihood per byte. The first of equal ones; -1 where the model gives no numbers. */
+  readonly predictions: readonly number[];
+  readonly predictionsNormalized: readonly number[];
+}
+
+/** Judges the log-likelihoods [items][choices] of a task (METHOD.md section 8). */
+export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[])[]): TaskResult {
+  const format = promptFormat(task.name);
+  const encoder = new TextEncoder();
+  const predictions = logLikelihoods.map(largest);
+  const predictionsNormalized = task.items.map((item, index) => {
+    const { choices } = format(item);
+    return largest((logLikelihoods[index] ?? []).map((value, choice) => value / encoder.encode(choices[choice] ?? '').length));
+  });
+  const plain = meanAndError(correctness(task, predictions));
+  const normalized = meanAndError(correctness(task, predictionsNormalized));
+  return {
+    accuracy: plain.mean,
+    accuracyNormalized: normalized.mean,
+    standardError: plain.standardError,
+    standardErrorNormalized: normalized.standardError,
+    items: task.items.length,
+    chance: task.items.reduce((sum, { choices }) => sum + 1 / choices.length, 0) / task.items.length,
+    predictions,
+    predictionsNormalized,
+  };
+}
+
+/** [items]: 1 where the prediction is right, else 0. */
+export function correctness(task: Task, predictions: readonly number[]): number[] {
+  return task.items.map(({ gold }, index) => (predictions[index] === gold ? 1 : 0));
+}
+
+/** Mean of values, and its standard error by the sample standard deviation; 0 for a single value. */
+export function meanAndError(values: readonly number[]): { readonly mean: number; readonly standardError: number } {
+  const count = values.length;
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  if (count < 2) return { mean, standardError: 0 };
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  return { mean, standardError: Math.sqrt(variance / count) };
+}
+
+/** Index of the largest value; -1, no choice, when none is a number above minus infinity. */
+function largest(values: readonly number[]): number {
+  return values.reduce((best, value, index) => (value > (values[best] ?? Number.NEGATIVE_INFINITY) ? index : best), -1);
+}
