@@ -15,10 +15,10 @@ const ENTRIES = { index: 'src/index.ts', 'cli/main': 'src/cli/main.ts' };
 /** Folders of src that only the studio uses. */
 const BROWSER_ONLY = ['studio', 'worker'];
 
-/** Builds the library and the command line into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules. */
-export async function buildLibrary(folder) {
+/** Builds the library and the command line, or other `entries`, into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules. */
+export async function buildLibrary(folder, entries = ENTRIES) {
   const [{ build }, { oxcRuntimePlugin }] = await Promise.all([import('rolldown'), import('rolldown/experimental')]);
-  const input = Object.fromEntries(Object.entries(ENTRIES).filter(([, path]) => existsSync(join(ROOT, path))));
+  const input = Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(join(ROOT, path))));
   await build({
     cwd: ROOT,
     input,

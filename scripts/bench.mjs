@@ -1,0 +1,18 @@
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildLibrary } from './build-library.mjs';
+
+/** Builds the benchmarks of bench/ and runs those that are named (default: all), one after the other: `npm run bench -- scoring`. */
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(root, 'node_modules/.cache/bench');
+const names = readdirSync(join(root, 'bench'))
+  .filter((file) => file.endsWith('.bench.ts'))
+  .map((file) => basename(file, '.bench.ts'));
+const [wanted = [], options] = [process.argv.slice(2).filter((word) => names.includes(word)), process.argv.slice(2).filter((word) => !names.includes(word))];
+await buildLibrary(folder, Object.fromEntries(names.map((name) => [name, `bench/${name}.bench.ts`])));
+for (const name of wanted.length > 0 ? wanted : names) {
+  console.log(`\n# ${name}`);
+  const { run } = await import(pathToFileURL(join(folder, `${name}.js`)).href);
+  await run(options);
+}
