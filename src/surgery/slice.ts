@@ -60,6 +60,9 @@ export function slicedCheckpoint(checkpoint: Checkpoint, plan: readonly LayerPla
 }
 
 function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly CoupledStructure[]): void {
+  if (structures.length === 0 && plan.attention.length + plan.mlp.length > 0) {
+    throw new MismatchError(`The plan keeps groups of layer ${layer}, but layer ${layer} was removed from this model; make the plan from its scores.`);
+  }
   for (const { kind, groups } of structures) {
     const kept = plan[kind];
     kept.forEach((group, position) => {
