@@ -4,6 +4,8 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { DeviceTensor, Runtime, Session } from '../runtime/runtime.ts';
 import { type DecoderOptions, decoderGraph } from './decoder-graph.ts';
+import { quantiseBlocks } from './quantise.ts';
+import { dequantiseBlocks } from './testing/dequantise.ts';
 import { type RandomLlamaOptions, randomLlama } from './testing/random-llama.ts';
 import { referenceLogits } from './testing/reference-llama.ts';
 
@@ -28,7 +30,15 @@ async function compile(checkpoint: Checkpoint, options?: DecoderOptions): Promis
 }
 
 /** One run. `present` is the cache from an earlier run; `keep` 0 asks for all logits. */
-async function run(session: Session, checkpoint: Checkpoint, tokens: readonly number[], present: Record<string, DeviceTensor>, past: number, keep = 0) {
+async function run(
+  session: Session,
+  checkpoint: Checkpoint,
+  tokens: readonly number[],
+  present: Record<string, DeviceTensor>,
+  past: number,
+  keep = 0,
+  cacheType: 'float32' | 'float16' = 'float32',
+) {
   const int64 = (values: readonly number[], shape: readonly number[]) => runtime.upload({ dataType: 'int64', shape, data: BigInt64Array.from(values, BigInt) });
   const feeds: Record<string, DeviceTensor> = {
     input_ids: int64(tokens, [1, tokens.length]),
@@ -38,7 +48,7 @@ async function run(session: Session, checkpoint: Checkpoint, tokens: readonly nu
   const { config } = architectureFor(checkpoint);
   for (const name of session.inputNames.filter((input) => input.startsWith('past_key_values'))) {
     const heads = config.layerWidths[Number(name.split('.')[1])]?.keyValueHeads ?? 0;
-    feeds[name] = present[name.replace('past_key_values', 'present')] ?? runtime.allocate('float32', [1, heads, 0, config.headDimension]);
+    feeds[name] = present[name.replace('past_key_values', 'present')] ?? runtime.allocate(cacheType, [1, heads, 0, config.headDimension]);
   }
   const outputs = await session.run(feeds);
   const logits = await runtime.read(outputs.logits as DeviceTensor);
@@ -54,6 +64,20 @@ function largestDifference(logits: Float32Array, reference: Float64Array[]): num
     });
   });
   return largest;
+}
+
+/** The checkpoint that quantisation leaves: embedding in bytes, matrices in `bits` bits. */
+function rounded(checkpoint: Checkpoint, bits: 4 | 8): Checkpoint {
+  return {
+    ...checkpoint,
+    async read(name) {
+      const values = await checkpoint.read(name);
+      const columns = checkpoint.tensors.get(name)?.shape[1];
+      if (columns === undefined) return values;
+      const used = name.includes('embed_tokens') ? 8 : bits;
+      return dequantiseBlocks(quantiseBlocks(values, columns, used, 32), columns, used, 32);
+    },
+  };
 }
 
 const CASES: Readonly<Record<string, RandomLlamaOptions>> = {
@@ -107,6 +131,35 @@ describe('decoderGraph', () => {
       expect(largestDifference(last.logits, reference.slice(-1))).toBeLessThan(2e-5);
     });
   }
+
+  for (const dataType of ['q8', 'q4'] as const) {
+    test(`a ${dataType} decoder computes with the weights that quantisation leaves, at ragged widths too`, async () => {
+      const checkpoint = randomLlama({
+        hiddenSize: 80,
+        widths: [
+          { keyValueHeads: 2, neurons: 40 },
+          { keyValueHeads: 1, neurons: 37 },
+        ],
+      });
+      using session = await compile(checkpoint, { dataType });
+      const reference = await referenceLogits(rounded(checkpoint, dataType === 'q8' ? 8 : 4), PROMPT);
+      const { logits } = await run(session, checkpoint, PROMPT, {}, 0);
+      const scale = Math.max(...reference.flatMap((row) => [...row]).map(Math.abs));
+      // What remains is the rounding of activations to bytes.
+      expect(largestDifference(logits, reference)).toBeLessThan(0.02 * scale);
+    });
+  }
+
+  test('an f16 decoder differs by half precision, and its logits are float32', async () => {
+    const checkpoint = randomLlama();
+    const { graph } = decoderGraph({ checkpoint, architecture: architectureFor(checkpoint) }, { dataType: 'f16' });
+    expect(graph.outputs.find(({ name }) => name === 'logits')?.dataType).toBe('float32');
+    expect(graph.inputs.find(({ name }) => name.startsWith('past'))?.dataType).toBe('float16');
+    using session = await compile(checkpoint, { dataType: 'f16' });
+    const { logits } = await run(session, checkpoint, PROMPT, {}, 0, 0, 'float16');
+    const reference = await referenceLogits(checkpoint, PROMPT);
+    expect(largestDifference(logits, reference)).toBeLessThan(0.05);
+  });
 
   test('has no cache for a layer without attention', () => {
     const checkpoint = randomLlama({

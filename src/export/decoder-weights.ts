@@ -43,7 +43,6 @@ export class WeightedOperators {
   readonly #file: WeightFile;
   readonly #format: ExportFormat;
   readonly #epsilon: number;
-  readonly #tables = new Map<string, { bits: number; rows: string; values: string; scales: string; zeroPoints: string }>();
 
   /** `epsilon` is that of all norms. */
   constructor(builder: GraphBuilder, file: WeightFile, format: ExportFormat, epsilon: number) {
@@ -59,21 +58,27 @@ export class WeightedOperators {
     return this.#builder.has(known) ? known : this.#add(this.#file.plain(binding, this.#format.activations));
   }
 
-  /** Rows of the embedding [vocabulary, hiddenSize] at `ids`. */
+  /** Rows [..., hiddenSize] of the embedding [vocabulary, hiddenSize] at `ids`. */
   embed(ids: string, embedding: WeightBinding): string {
-    const table = this.#quantisedTable(embedding);
-    if (!table) return this.#builder.add('Gather', [this.tensor(embedding), ids], { axis: 0 });
-    const attributes = { bits: table.bits, block_size: QUANTISATION_BLOCK, gather_axis: 0, quantize_axis: 1 };
-    return this.#builder.add('GatherBlockQuantized', [table.rows, ids, table.scales, table.zeroPoints], attributes, MICROSOFT);
+    const lookUp = (table: string) => this.#builder.add('Gather', [table, ids], { axis: 0 });
+    const bits = this.#format.embeddingBits;
+    if (bits === undefined) return lookUp(this.tensor(embedding));
+    // The blocks that MatMulNBits reads, so that a tied matrix is stored once. GatherBlockQuantized would do this at once, but the WebAssembly build lacks it.
+    const [values = '', scales = '', zeroPoints = ''] = this.#blocks(embedding, bits);
+    const elements = this.#builder.add('CastLike', [lookUp(values), scales]);
+    const perBlock = (value: string) => this.#builder.add('Unsqueeze', [value, this.#builder.integers([-1])]);
+    const centred = this.#builder.add('Sub', [elements, perBlock(this.#builder.add('CastLike', [lookUp(zeroPoints), scales]))]);
+    const rows = this.#builder.add('Mul', [centred, perBlock(lookUp(scales))]);
+    const padded = this.#builder.add('Reshape', [rows, this.#builder.integers([0, 0, -1])]);
+    const hiddenSize = embedding.shape[1] ?? 0;
+    if (hiddenSize % QUANTISATION_BLOCK === 0) return padded;
+    return this.#builder.add('Slice', [padded, this.#builder.integers([0]), this.#builder.integers([hiddenSize]), this.#builder.integers([-1])]);
   }
 
   /** rows [n, hiddenSize] times the output matrix [vocabulary, hiddenSize], which is the embedding itself where the two are tied: [n, vocabulary]. */
   project(rows: string, projection: WeightBinding): string {
-    const table = this.#quantisedTable(projection);
-    if (!table) return this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 });
-    const [N = 0, K = 0] = projection.shape;
-    const attributes = { K, N, bits: table.bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
-    return this.#builder.add('MatMulNBits', [rows, table.values, table.scales, table.zeroPoints], attributes, MICROSOFT);
+    const bits = this.#format.embeddingBits;
+    return bits === undefined ? this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }) : this.#blockwiseMatMul(rows, projection, bits);
   }
 
   /** x [..., in] -> x W^T (+ bias) [..., out]. */
@@ -102,19 +107,6 @@ export class WeightedOperators {
     return { normed, sum };
   }
 
-  /** Undefined where the format keeps embeddings as they are, or rows do not divide into blocks (GatherBlockQuantized would return the padding too). */
-  #quantisedTable(binding: WeightBinding) {
-    const bits = this.#format.embeddingBits;
-    if (bits === undefined || (binding.shape[1] ?? 0) % QUANTISATION_BLOCK !== 0) return undefined;
-    const known = this.#tables.get(binding.tensor);
-    if (known) return known;
-    const { matrix, table } = this.#file.quantisedTable(binding, bits, this.#format.activations);
-    const [values = '', scales = '', zeroPoints = ''] = matrix.map((part) => this.#add(part));
-    const added = { bits, rows: this.#add(table), values, scales, zeroPoints };
-    this.#tables.set(binding.tensor, added);
-    return added;
-  }
-
   /** MatMul with a constant right side is what every backend prepares for: its weight is [in, out], the checkpoint's transposed. */
   #matMul(input: string, weight: WeightBinding): string {
     return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weight, this.#format.activations))]);
@@ -122,9 +114,15 @@ export class WeightedOperators {
 
   #blockwiseMatMul(input: string, weight: WeightBinding, bits: 4 | 8): string {
     const [N = 0, K = 0] = weight.shape;
-    const names = this.#file.quantised(weight, bits, this.#format.activations).map((part) => this.#add(part));
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
-    return this.#builder.add('MatMulNBits', [input, ...names], attributes, MICROSOFT);
+    return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weight, bits)], attributes, MICROSOFT);
+  }
+
+  /** Elements, scales and zero points of a matrix; stored once however often they are asked for. */
+  #blocks(weight: WeightBinding, bits: 4 | 8): readonly string[] {
+    const names = (['quantised', 'scales', 'zero_points'] as const).map((layout) => weightName({ ...weight, layout }));
+    if (names.every((name) => this.#builder.has(name))) return names;
+    return this.#file.quantised(weight, bits, this.#format.activations).map((part) => this.#add(part));
   }
 
   #add({ name, initializer }: NamedInitializer): string {

@@ -9,8 +9,8 @@ export interface ExportFormat {
   readonly activations: 'float32' | 'float16';
   /** Bits of the matrices' elements, in blocks along the input axis; undefined where they are stored as activations are. */
   readonly bits: 4 | 8 | undefined;
-  /** The same for embedding and output matrix. */
-  readonly embeddingBits: 4 | 8 | undefined;
+  /** The same for embedding and output matrix: bytes, because half-bytes there cost more accuracy than they save space, and cannot be looked up by rows. */
+  readonly embeddingBits: 8 | undefined;
   /** File name as transformers.js expects it for this dtype. */
   readonly file: string;
   /** What transformers.js calls it. */

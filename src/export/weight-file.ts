@@ -79,17 +79,6 @@ export class WeightFile {
     });
   }
 
-  /**
-   * A matrix for GatherBlockQuantized and MatMulNBits at once: they read the same bytes, one as [rows, bytes], the other as [rows, blocks,
-   * bytes], so `table` is a second view of the place in the file that `matrix` has.
-   */
-  quantisedTable(source: WeightBinding, bits: 4 | 8, scaleType: FloatType): { readonly matrix: readonly NamedInitializer[]; readonly table: NamedInitializer } {
-    const matrix = this.quantised(source, bits, scaleType);
-    const [values] = matrix as [NamedInitializer];
-    const [rows = 0, blocks = 0, bytes = 0] = values.initializer.shape;
-    return { matrix, table: { name: `${values.name}_rows`, initializer: { ...values.initializer, shape: [rows, blocks * bytes] } } };
-  }
-
   /** Values that are computed, not read: rotary tables. */
   computed(name: string, shape: readonly number[], dataType: FloatType, values: () => Float32Array): NamedInitializer {
     return this.#one(name, dataType, shape, async function* () {

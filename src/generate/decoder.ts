@@ -39,7 +39,7 @@ export class Decoder implements Disposable {
     this.label = label;
     this.#slots = cacheSlots(session, label);
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
-    this.#fixed = fixed && runtime.backend === 'cpu';
+    this.#fixed = fixed && runtime.backend !== 'wasm';
   }
 
   /** An empty sequence that can hold `capacity` tokens. The caller disposes it. */

@@ -5,8 +5,13 @@ type Matrix = Float64Array[];
 /**
  * The logits [positions][vocabulary] of a LLaMA checkpoint for one sequence, in float64 and straight from the definition: an independent
  * check of everything that is compiled. Written with nothing but loops; weights are read by their Hugging Face names.
+ * `observe` sees the rows that enter each output projection, by the projection's name ('model.layers.0.mlp.down_proj').
  */
-export async function referenceLogits(checkpoint: Checkpoint, tokenIds: readonly number[]): Promise<Matrix> {
+export async function referenceLogits(
+  checkpoint: Checkpoint,
+  tokenIds: readonly number[],
+  observe?: (projection: string, rows: Matrix) => void,
+): Promise<Matrix> {
   const config = checkpoint.config as Record<string, number> & { espalier?: { layers: { keyValueHeads: number; neurons: number }[] } };
   const headDimension = config.head_dim ?? (config.hidden_size as number) / (config.num_attention_heads as number);
   const groupSize = (config.num_attention_heads as number) / (config.num_key_value_heads as number);
@@ -27,6 +32,7 @@ export async function referenceLogits(checkpoint: Checkpoint, tokenIds: readonly
       const key = multiply(input, await checkpoint.read(name('self_attn.k_proj.weight')));
       const value = multiply(input, await checkpoint.read(name('self_attn.v_proj.weight')));
       const context = attend(query, key, value, widths.keyValueHeads * groupSize, groupSize, headDimension, theta);
+      observe?.(name('self_attn.o_proj'), context);
       addInto(hidden, multiply(context, await checkpoint.read(name('self_attn.o_proj.weight'))));
     }
     addRow(hidden, await maybe(name('self_attn.o_proj.bias')));
@@ -35,6 +41,7 @@ export async function referenceLogits(checkpoint: Checkpoint, tokenIds: readonly
       const gate = multiply(input, await checkpoint.read(name('mlp.gate_proj.weight')));
       const up = multiply(input, await checkpoint.read(name('mlp.up_proj.weight')));
       const activation = gate.map((row, token) => row.map((x, neuron) => (x / (1 + Math.exp(-x))) * at(up, token, neuron)));
+      observe?.(name('mlp.down_proj'), activation);
       addInto(hidden, multiply(activation, await checkpoint.read(name('mlp.down_proj.weight'))));
     }
     addRow(hidden, await maybe(name('mlp.down_proj.bias')));
