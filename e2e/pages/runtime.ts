@@ -1,13 +1,17 @@
+import { ELEMENT_SCORE_CASES } from '../../src/runtime/conformance/element-scores.ts';
 import { WEBGPU_CASES } from '../../src/runtime/conformance/webgpu.ts';
 import { CONFORMANCE_CASES } from '../../src/runtime/conformance.ts';
-import type { RuntimeStatistics } from '../../src/runtime/runtime.ts';
+import type { Runtime, RuntimeStatistics } from '../../src/runtime/runtime.ts';
 import { createWebRuntime, WebGpuRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 
 /** What the test asks of this page. */
 export interface RuntimePage {
   support: typeof webgpuSupport;
-  run(backend: 'webgpu' | 'wasm'): Promise<ConformanceReport>;
+  run(backend: 'webgpu' | 'wasm', suite: Suite): Promise<ConformanceReport>;
 }
+
+/** All runtimes, what only WebGPU does, our own kernels. */
+export type Suite = 'conformance' | 'webgpu' | 'kernels';
 
 export interface ConformanceReport {
   readonly description: string;
@@ -15,14 +19,18 @@ export interface ConformanceReport {
   readonly statistics: RuntimeStatistics;
 }
 
+function casesOf(suite: Suite, runtime: Runtime): { readonly name: string; readonly run: () => Promise<void> }[] {
+  if (suite === 'conformance') return CONFORMANCE_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) }));
+  if (!(runtime instanceof WebGpuRuntime)) throw new Error(`The suite ${suite} is for WebGPU.`);
+  return (suite === 'webgpu' ? WEBGPU_CASES : ELEMENT_SCORE_CASES).map(({ name, run }) => ({ name, run: () => run(runtime) }));
+}
+
 const page: RuntimePage = {
   support: webgpuSupport,
-  async run(backend) {
+  async run(backend, suite) {
     using runtime = await createWebRuntime({ backend });
-    const cases = CONFORMANCE_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) }));
-    if (runtime instanceof WebGpuRuntime) cases.push(...WEBGPU_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) })));
     const outcomes = [];
-    for (const { name, run } of cases) {
+    for (const { name, run } of casesOf(suite, runtime)) {
       const start = performance.now();
       const error = await run().then(
         () => undefined,

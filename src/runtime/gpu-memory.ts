@@ -14,8 +14,9 @@ type GpuType = (typeof GPU_TYPES)[number];
 const BUFFER_ALIGNMENT = 16;
 
 /** Where the elements of a GPU tensor are. */
-type Storage =
-  | { readonly kind: 'device'; readonly buffer: GPUBuffer; readonly release: () => void }
+export type GpuStorage =
+  /** `owner` is who made the buffer. */
+  | { readonly kind: 'device'; readonly buffer: GPUBuffer; readonly owner: 'espalier' | 'onnxruntime'; readonly release: () => void }
   /** Uploaded int64 elements: indices, masks and lengths, which ONNX Runtime wants on the host for nearly all that it does with them. */
   | { readonly kind: 'host'; readonly data: TensorArray; readonly move: () => GPUBuffer };
 
@@ -25,9 +26,9 @@ export class GpuTensor implements DeviceTensor {
   readonly shape: readonly number[];
   readonly byteLength: number;
   readonly #ledger: Ledger;
-  #storage: Storage | undefined;
+  #storage: GpuStorage | undefined;
 
-  constructor(dataType: GpuType, shape: readonly number[], storage: Storage, ledger: Ledger) {
+  constructor(dataType: GpuType, shape: readonly number[], storage: GpuStorage, ledger: Ledger) {
     this.dataType = dataType;
     this.shape = [...shape];
     this.byteLength = tensorBytes(dataType, shape);
@@ -55,8 +56,21 @@ export class GpuTensor implements DeviceTensor {
     const storage = this.#live();
     if (storage.kind === 'device') return storage.buffer;
     const buffer = storage.move();
-    this.#storage = { kind: 'device', buffer, release: () => buffer.destroy() };
+    this.#storage = ownBuffer(buffer);
     return buffer;
+  }
+
+  /** Whether ONNX Runtime made the buffer, so that its handle for it stays the same from run to run. */
+  get pinned(): boolean {
+    const storage = this.#live();
+    return storage.kind === 'device' && storage.owner === 'onnxruntime';
+  }
+
+  /** Replaces the storage by one with the same contents. */
+  moveTo(storage: GpuStorage): void {
+    const old = this.#live();
+    this.#storage = storage;
+    if (old.kind === 'device') old.release();
   }
 
   dispose(): void {
@@ -71,17 +85,24 @@ export class GpuTensor implements DeviceTensor {
     this.dispose();
   }
 
-  #live(): Storage {
+  #live(): GpuStorage {
     if (!this.#storage)
       throw new DeviceError(`The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`);
     return this.#storage;
   }
 }
 
-/**
- * Tensors in buffers of `device`. Buffers that ONNX Runtime made go back to it through `defer`, which must run its argument when ONNX Runtime is idle.
- */
-export function gpuMemory(device: GPUDevice, ledger: Ledger, TensorClass: TensorConstructor, defer: (release: () => void) => void): TensorMemory<GpuTensor> {
+/** Runs its argument when ONNX Runtime is idle. */
+export type Defer = (release: () => void) => void;
+
+/** Tensors in buffers of `device`. Buffers that ONNX Runtime made go back to it through `defer`; `pin` see `TensorMemory`. */
+export function gpuMemory(
+  device: GPUDevice,
+  ledger: Ledger,
+  TensorClass: TensorConstructor,
+  defer: Defer,
+  pin: (tensor: GpuTensor) => Promise<void>,
+): TensorMemory<GpuTensor> {
   const createBuffer = (type: GpuType, shape: readonly number[], mapped: boolean): GPUBuffer => {
     const size = Math.max(BUFFER_ALIGNMENT, align(tensorBytes(type, shape)));
     if (size > device.limits.maxBufferSize)
@@ -97,8 +118,7 @@ export function gpuMemory(device: GPUDevice, ledger: Ledger, TensorClass: Tensor
     buffer.unmap();
     return buffer;
   };
-  const inBuffer = (type: GpuType, shape: readonly number[], buffer: GPUBuffer): GpuTensor =>
-    new GpuTensor(type, shape, { kind: 'device', buffer, release: () => buffer.destroy() }, ledger);
+  const inBuffer = (type: GpuType, shape: readonly number[], buffer: GPUBuffer): GpuTensor => new GpuTensor(type, shape, ownBuffer(buffer), ledger);
   const onGpu = (tensor: GpuTensor): Tensor => TensorClass.fromGpuBuffer(tensor.buffer, { dataType: tensor.dataType, dims: tensor.shape });
   const toOnnx = (tensor: GpuTensor, onDevice: boolean): Tensor => {
     const data = onDevice ? undefined : tensor.hostData;
@@ -122,11 +142,12 @@ export function gpuMemory(device: GPUDevice, ledger: Ledger, TensorClass: Tensor
     read: (tensor) => download(device, tensor),
     toOnnx,
     outputTarget: onGpu,
+    pin,
     adopt(result) {
       const type = gpuType(result.type as DataType);
       // ONNX Runtime leaves empty tensors, and only those, on the host.
       if (result.location === 'cpu') return upload({ dataType: type, shape: result.dims, data: zeros(type, 0) });
-      return new GpuTensor(type, result.dims, { kind: 'device', buffer: result.gpuBuffer as GPUBuffer, release: () => defer(() => result.dispose()) }, ledger);
+      return new GpuTensor(type, result.dims, borrowedBuffer(result, defer), ledger);
     },
     store(result, target) {
       if (!sameShape(result.dims, target.shape))
@@ -135,6 +156,15 @@ export function gpuMemory(device: GPUDevice, ledger: Ledger, TensorClass: Tensor
         );
     },
   };
+}
+
+function ownBuffer(buffer: GPUBuffer): GpuStorage {
+  return { kind: 'device', buffer, owner: 'espalier', release: () => buffer.destroy() };
+}
+
+/** The buffer of a result that ONNX Runtime allocated, which gets it back through `defer`. */
+export function borrowedBuffer(result: Tensor, defer: Defer): GpuStorage {
+  return { kind: 'device', buffer: result.gpuBuffer as GPUBuffer, owner: 'onnxruntime', release: () => defer(() => result.dispose()) };
 }
 
 async function download(device: GPUDevice, tensor: GpuTensor): Promise<HostTensor> {

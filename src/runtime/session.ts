@@ -80,6 +80,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     const { memory, ledger, behaviour } = this.#host;
     if (this.#failed) throw new DeviceError(`${this.label} cannot run again after a failed run. Create the session anew.`);
     behaviour.check?.(`Before running ${this.label}`);
+    if (this.#fixed) for (const tensor of [...Object.values(feeds), ...Object.values(into)]) await memory.pin?.(this.#owned('a captured graph', tensor));
     const inputTensors: Record<string, Tensor> = {};
     for (const name of this.inputNames) inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]), this.#fixed !== undefined);
     const targets = new Map(outputs.filter((name) => into[name]).map((name) => [name, this.#owned(name, into[name])]));

@@ -13,6 +13,8 @@ export interface TensorMemory<Owned extends DeviceTensor> {
   toOnnx(tensor: Owned, onDevice: boolean): Tensor;
   /** What to give ONNX Runtime so that it writes into `tensor`; null when it cannot, and `store` copies afterwards. */
   outputTarget(tensor: Owned): Tensor | null;
+  /** Makes sure that ONNX Runtime knows the tensor by the same handle in every run, as graph capture needs. Called while ONNX Runtime is idle. */
+  pin?(tensor: Owned): Promise<void>;
   /** Takes over a tensor that ONNX Runtime allocated. */
   adopt(result: Tensor): Owned;
   /** Finishes an output that had a target. Throws MismatchError when type or shape differ. */

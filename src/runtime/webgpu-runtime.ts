@@ -1,6 +1,7 @@
 import type { InferenceSession, TensorConstructor } from 'onnxruntime-web/webgpu';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { writeModel } from '../onnx/write.ts';
+import { BufferPinner } from './buffer-pinner.ts';
 import { GpuHealth } from './gpu-health.ts';
 import { type GpuTensor, gpuMemory } from './gpu-memory.ts';
 import { Ledger } from './ledger.ts';
@@ -22,15 +23,18 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
   readonly device: GPUDevice;
   readonly #health: GpuHealth;
   readonly #create: CreateInnerSession;
+  readonly #pinner: BufferPinner;
   #anchor: InferenceSession | undefined;
 
   constructor({ device, description, queue, create, TensorClass }: WebGpuParts) {
     const ledger = new Ledger();
     const health = new GpuHealth(device);
+    const defer = (release: () => void) => void queue.run(release);
+    const pinner = new BufferPinner(create, TensorClass, defer);
     super({
       backend: 'webgpu',
       description: `WebGPU on ${description}`,
-      memory: gpuMemory(device, ledger, TensorClass, (release) => void queue.run(release)),
+      memory: gpuMemory(device, ledger, TensorClass, defer, (tensor) => pinner.pin(tensor)),
       ledger,
       queue,
       create,
@@ -39,6 +43,7 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
     this.device = device;
     this.#health = health;
     this.#create = create;
+    this.#pinner = pinner;
   }
 
   /**
@@ -74,6 +79,7 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
   override dispose(): void {
     super.dispose();
     void this.queue.run(async () => {
+      await this.#pinner.release();
       await this.#anchor?.release();
       this.#anchor = undefined;
       this.device.destroy();
