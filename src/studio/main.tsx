@@ -3,12 +3,17 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { queryClient } from './data/query-client.ts';
+import { recipeFromFragment } from './state/share.ts';
+import { useStudio } from './state/store.ts';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/layout.css';
 import './styles/controls.css';
 import './styles/charts.css';
 import './styles/panels.css';
+
+const shared = recipeFromFragment(globalThis.location.hash);
+if (shared) useStudio.getState().changeRecipe(shared);
 
 const root = document.getElementById('root');
 if (root) {

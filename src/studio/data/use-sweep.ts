@@ -15,7 +15,7 @@ import { usePlan } from './use-plan.ts';
 
 /** Measuring starts when the reader has been still for this long. */
 const PAUSE_MILLISECONDS = 400;
-/** Tokens of the prompt whose reading a speed measurement times. */
+/** Tokens of the prompt whose reading a speed measurement times; never more than a window. */
 const PROMPT_TOKENS = 64;
 
 /**
@@ -84,7 +84,11 @@ async function measureStep(step: SweepStep, plan: Plan | null, text: string, set
   try {
     if (step.what === 'perplexity' || plan === null)
       return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength }, options);
-    return await engine.speed(plan, { promptTokens: PROMPT_TOKENS, newTokens: settings.speedTokens, repeats: settings.speedRepeats }, options);
+    return await engine.speed(
+      plan,
+      { promptTokens: Math.min(PROMPT_TOKENS, settings.measureLength), newTokens: settings.speedTokens, repeats: settings.speedRepeats },
+      options,
+    );
   } finally {
     endTask(step.what);
   }

@@ -1,4 +1,5 @@
-import { useId } from 'react';
+import { type CSSProperties, useId } from 'react';
+import type { GeneratedToken } from '../../worker/engine.ts';
 import { useModel } from '../data/use-engine.ts';
 import { useGeneration } from '../data/use-generation.ts';
 import { usePlan } from '../data/use-plan.ts';
@@ -6,7 +7,7 @@ import { formatPercent, formatSeconds, formatSpeed } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
-import type { PaneState } from '../state/generate-slice.ts';
+import type { PaneState, Side } from '../state/generate-slice.ts';
 import { useStudio } from '../state/store.ts';
 
 /** One prompt, two models: dense and pruned side by side, streaming. */
@@ -14,7 +15,7 @@ export function GeneratePanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { prompt, maxNewTokens, temperature, generateSeed, panes, setGenerate, tasks } = useStudio();
+  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, panes, setGenerate, tasks } = useStudio();
   const { run, stop } = useGeneration(plan);
   const promptId = useId();
   const running = tasks.generate !== undefined;
@@ -35,6 +36,10 @@ export function GeneratePanel() {
           <NumberField label="New tokens" value={maxNewTokens} min={1} max={480} onChange={(value) => setGenerate({ maxNewTokens: Math.round(value) })} />
           <NumberField label="Temperature" value={temperature} min={0} max={2} step={0.1} onChange={(value) => setGenerate({ temperature: value })} />
           <NumberField label="Seed" value={generateSeed} min={0} max={2 ** 31 - 1} onChange={(value) => setGenerate({ generateSeed: Math.round(value) })} />
+          <label className="check">
+            <input type="checkbox" checked={showDoubt} onChange={(event) => setGenerate({ showDoubt: event.target.checked })} />
+            shade unsure tokens
+          </label>
           <div className="field field-action">
             {running ? (
               <button type="button" onClick={stop}>
@@ -49,47 +54,46 @@ export function GeneratePanel() {
         </div>
       </form>
       <div className="panes">
-        <Pane title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} />
+        <Pane side="dense" title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} showDoubt={showDoubt} />
         <Pane
+          side="pruned"
           title={panes.pruned.status === 'done' ? `Pruned, ${panes.pruned.ran}` : `Pruned, ${formatPercent(plan?.ratio ?? 0)} removed`}
           pane={panes.pruned}
           prompt={prompt}
           divergesAt={firstDifference(tokensOf(panes.dense), tokensOf(panes.pruned))}
+          showDoubt={showDoubt}
         />
       </div>
     </Panel>
   );
 }
 
-function tokensOf(pane: PaneState): readonly { readonly id: number; readonly text: string }[] {
+type Tokens = readonly GeneratedToken[];
+
+function tokensOf(pane: PaneState): Tokens {
   return 'tokens' in pane ? pane.tokens : [];
 }
 
 /** Index of the first token that differs; undefined while the pruned text follows the dense one. */
-function firstDifference(dense: readonly { readonly id: number }[], pruned: readonly { readonly id: number }[]): number | undefined {
+function firstDifference(dense: Tokens, pruned: Tokens): number | undefined {
   const index = pruned.findIndex((token, place) => dense[place] !== undefined && dense[place]?.id !== token.id);
   return index === -1 ? undefined : index;
 }
 
-function Pane({
-  title,
-  pane,
-  prompt,
-  divergesAt,
-}: {
+interface PaneProps {
+  readonly side: Side;
   readonly title: string;
   readonly pane: PaneState;
   readonly prompt: string;
   readonly divergesAt: number | undefined;
-}) {
+  readonly showDoubt: boolean;
+}
+
+function Pane({ side, title, pane, prompt, divergesAt, showDoubt }: PaneProps) {
   const tokens = tokensOf(pane);
-  const text = (from: number, to?: number) =>
-    tokens
-      .slice(from, to)
-      .map((token) => token.text)
-      .join('');
+  const split = divergesAt ?? tokens.length;
   return (
-    <article className="pane" data-pane={title.startsWith('Dense') ? 'dense' : 'pruned'} data-status={pane.status}>
+    <article className="pane" data-pane={side} data-status={pane.status}>
       <h3>{title}</h3>
       <p className="pane-text" aria-busy={pane.status === 'streaming' || pane.status === 'waiting'}>
         {pane.status === 'idle' ? (
@@ -97,8 +101,12 @@ function Pane({
         ) : (
           <>
             <span className="pane-prompt">{prompt}</span>
-            {text(0, divergesAt ?? tokens.length)}
-            {divergesAt !== undefined && <span className="diverged">{text(divergesAt)}</span>}
+            <TokenText tokens={tokens.slice(0, split)} showDoubt={showDoubt} />
+            {split < tokens.length && (
+              <span className="diverged">
+                <TokenText tokens={tokens.slice(split)} showDoubt={showDoubt} />
+              </span>
+            )}
             {pane.status === 'streaming' && <span className="caret" aria-hidden="true" />}
           </>
         )}
@@ -107,6 +115,22 @@ function Pane({
       <p className="pane-foot small soft">{paneFoot(pane, divergesAt)}</p>
     </article>
   );
+}
+
+/** Text of tokens; shaded, the less probable the model found a token the stronger. */
+function TokenText({ tokens, showDoubt }: { readonly tokens: Tokens; readonly showDoubt: boolean }) {
+  if (!showDoubt) return tokens.map(({ text }) => text).join('');
+  return tokens.map(({ text, probability }, index) => (
+    <span
+      // biome-ignore lint/suspicious/noArrayIndexKey: a token is its place in the text.
+      key={index}
+      className="token"
+      style={{ '--doubt': `${Math.round((1 - probability) * 55)}%` } as CSSProperties}
+      title={`${formatPercent(probability)} sure`}
+    >
+      {text}
+    </span>
+  ));
 }
 
 function paneFoot(pane: PaneState, divergesAt: number | undefined): string {

@@ -47,7 +47,7 @@ function BackendChip() {
       >
         <span className={`dot ${backend?.backend ?? (error ? 'failed' : 'pending')}`} aria-hidden="true" />
         <strong>{name}</strong>
-        <span className="chip-detail">{backend ? (backend.reason ? 'fallback' : backend.description) : error ? 'see why' : 'engine'}</span>
+        <span className="chip-detail">{backend ? backend.description.replace(/^Web(GPU on|Assembly, ) ?/, '') : error ? 'see why' : 'the engine'}</span>
       </button>
       <div className="popover" id={id} hidden={!open}>
         {backend && (

@@ -1,5 +1,3 @@
-import { useState } from 'react';
-import { MissingError } from '../../errors.ts';
 import { encodeScores } from '../../saap/score-file.ts';
 import type { ExportedModel, Verification } from '../../worker/engine.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
@@ -11,6 +9,7 @@ import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { useStudio } from '../state/store.ts';
+import { ShareLink } from './share-link.tsx';
 
 const DTYPES = [{ value: 'f32', label: 'f32' }] as const;
 
@@ -81,8 +80,8 @@ export function TakeAwayPanel() {
             <span className="soft small">all metrics, safetensors</span>
           </li>
           <li>
-            <CopyLink />
-            <span className="soft small">this recipe in the address</span>
+            <ShareLink />
+            <span className="soft small">this recipe as an address</span>
           </li>
         </ul>
       </div>
@@ -120,22 +119,4 @@ function verificationSentence({ positions, top1Agreement, maxAbsoluteDifference 
 
 function jsonBlob(value: unknown): Blob {
   return new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: 'application/json' });
-}
-
-function CopyLink() {
-  const [state, setState] = useState<'ready' | 'copied' | 'failed'>('ready');
-  const copy = async () => {
-    try {
-      if (!navigator.clipboard) throw new MissingError('This page has no access to the clipboard.');
-      await navigator.clipboard.writeText(globalThis.location.href);
-      setState('copied');
-    } catch {
-      setState('failed');
-    }
-  };
-  return (
-    <button type="button" className="link" onClick={() => void copy()}>
-      {state === 'copied' ? 'Link copied' : state === 'failed' ? 'Copy the address from the address bar' : 'Copy link'}
-    </button>
-  );
 }

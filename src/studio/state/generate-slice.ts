@@ -17,8 +17,10 @@ export interface GenerateSlice {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly generateSeed: number;
+  /** Shade each token by how unsure the model was of it. */
+  readonly showDoubt: boolean;
   readonly panes: Readonly<Record<Side, PaneState>>;
-  setGenerate(patch: Partial<Pick<GenerateSlice, 'prompt' | 'maxNewTokens' | 'temperature' | 'generateSeed'>>): void;
+  setGenerate(patch: Partial<Pick<GenerateSlice, 'prompt' | 'maxNewTokens' | 'temperature' | 'generateSeed' | 'showDoubt'>>): void;
   setPane(side: Side, pane: PaneState): void;
   addToken(side: Side, token: GeneratedToken): void;
 }
@@ -28,6 +30,7 @@ export const createGenerateSlice: StateCreator<GenerateSlice> = (set, get) => ({
   maxNewTokens: 80,
   temperature: 0,
   generateSeed: 0,
+  showDoubt: false,
   panes: { dense: { status: 'idle' }, pruned: { status: 'idle' } },
   setGenerate: (patch) => set(patch),
   setPane: (side, pane) => set({ panes: { ...get().panes, [side]: pane } }),
