@@ -1,4 +1,5 @@
 import type { ModelConfig } from '../architecture/architecture.ts';
+import { withStatedRopeFactor } from '../architecture/rope-factor.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { ExportFormat } from './dtypes.ts';
 
@@ -31,7 +32,7 @@ export async function copiedFiles(checkpoint: Checkpoint): Promise<{ readonly na
  * `espalier.layers`, and transformers.js learns dtype and external data. `positions` is the longest sequence that the decoder holds.
  */
 export function exportedConfig(checkpoint: Checkpoint, config: ModelConfig, format: ExportFormat, positions: number): Record<string, unknown> {
-  const { quantization_config: _, torch_dtype: __, ...kept } = checkpoint.config;
+  const { quantization_config: _, torch_dtype: __, ...kept } = withStatedRopeFactor(checkpoint.config);
   return {
     ...kept,
     max_position_embeddings: positions,

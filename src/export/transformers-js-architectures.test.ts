@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { AutoModelForCausalLM, env, Tensor } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { architectureFor } from '../architecture/index.ts';
 import { FIXTURES, fixtureFolder, openFixture } from '../architecture/testing/fixture.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -64,7 +65,11 @@ describe.each(FIXTURES)('transformers.js decodes %s as PyTorch does', (name) => 
     const path = await exported(open, `${name}-${kind}`);
     const expected = greedy[kind];
     expect(await continued(path, greedy.prompt, expected.length - greedy.prompt.length)).toEqual(expected);
-    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as { espalier: { layers: unknown[] } };
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as Record<string, unknown> & { espalier: { layers: unknown[] } };
     expect(config.espalier.layers).toHaveLength(greedy.plan.length);
+    // Whoever reads the exported config sees the same rotations and windows.
+    const reread = architectureFor({ ...open.model.checkpoint, config });
+    for (const layer of greedy.plan.keys()) expect(reread.positions(layer)).toEqual(open.model.architecture.positions(layer));
+    expect(reread.config.layerWidths).toEqual(open.config.layerWidths);
   });
 });
