@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import { StudioPage } from './studio-page.ts';
+
+/** Time for one measurement on a software adapter. */
+const SLOW = 150_000;
+
+for (const backend of ['webgpu', 'wasm'] as const) {
+  test(`from model to pruned files on ${backend}`, async ({ page }) => {
+    test.setTimeout(600_000);
+    const studio = new StudioPage(page);
+
+    await test.step('opens on the embedded model with its precomputed scores', async () => {
+      await studio.open(`/?backend=${backend}`);
+      await expect(studio.heatmap).toBeVisible({ timeout: 3000 });
+      await expect(studio.panel('Calibration')).toContainText('Precomputed');
+      await expect(studio.panel('Plan')).toContainText('20%');
+      await expect(studio.panel('Model')).toContainText('stories');
+    });
+
+    await test.step('says where it computes', async () => {
+      const chip = page.getByRole('button', { name: backend === 'webgpu' ? /^WebGPU/ : /^WASM/ });
+      await expect(chip).toBeVisible({ timeout: 60_000 });
+      await chip.click();
+      if (backend === 'wasm') await expect(page.getByText('WASM was asked for')).toBeVisible();
+      else await expect(page.getByText('Adapter is offered')).toBeVisible();
+      await chip.click();
+      await expect(studio.panel('Model').getByText('Licence')).toBeVisible();
+    });
+
+    await test.step('shows values on hover and numbers on the legend', async () => {
+      const box = await studio.heatmap.boundingBox();
+      await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.7, (box?.y ?? 0) + 10);
+      await expect(studio.heatmap.getByText(/^Layer 0 · neuron/)).toBeVisible();
+      await expect(page.getByRole('img', { name: /colours from .+ to .+/ })).toBeVisible();
+      await page.mouse.move(0, 0);
+    });
+
+    await test.step('re-plans at once when the slider moves, then measures', async () => {
+      await studio.slider.focus();
+      for (let press = 0; press < 10; press += 1) await page.keyboard.press('ArrowRight');
+      await expect(studio.panel('Plan').getByText('25%', { exact: true })).toBeVisible({ timeout: 1000 });
+      const perplexity = await studio.measured('Perplexity', SLOW);
+      expect(perplexity.dense).toBeGreaterThan(1);
+      expect(perplexity.pruned).toBeGreaterThan(perplexity.dense * 0.8);
+      const decode = await studio.measured('Decode, tokens/s', 2 * SLOW);
+      expect(Math.min(decode.dense, decode.pruned)).toBeGreaterThan(0);
+      await expect(studio.panel('Compare').getByRole('button', { name: /Perplexity at 25%/ })).toBeVisible();
+    });
+
+    await test.step('scores anew: progress, cancel, and a run that replaces what is shown', async () => {
+      const calibration = studio.panel('Calibration');
+      await calibration.getByRole('button', { name: 'Score' }).click();
+      await expect(calibration.getByRole('progressbar')).toBeVisible();
+      await calibration.getByRole('button', { name: 'Cancel' }).click();
+      await expect(calibration.getByRole('progressbar')).toBeHidden();
+      await expect(calibration).toContainText('Precomputed');
+      await calibration.getByRole('button', { name: 'Score' }).click();
+      await expect(calibration).toContainText('Your run', { timeout: 2 * SLOW });
+      await expect(calibration).toContainText('2 windows of 16 tokens');
+    });
+
+    await test.step('writes with both models from one prompt', async () => {
+      const read = studio.panel('Read');
+      await read.getByRole('button', { name: 'Generate' }).click();
+      for (const side of ['Dense', 'Pruned'])
+        await expect(read.getByRole('article').filter({ hasText: side })).toContainText(/6 tokens · [\d.]+ tokens\/s/, { timeout: SLOW });
+    });
+
+    await test.step('takes a verified model away', async () => {
+      const away = studio.panel('Take away');
+      await away.getByRole('button', { name: 'Build and verify' }).click();
+      await expect(away).toContainText('Verified.', { timeout: SLOW });
+      await expect(away).toContainText(/compared at 96 positions/);
+      const [file] = await Promise.all([page.waitForEvent('download'), away.getByRole('button', { name: /^Download stories-pruned-25\.zip/ }).click()]);
+      const names = Object.keys(unzipSync(readFileSync(await file.path())));
+      for (const name of ['config.json', 'tokenizer.json', 'espalier.json', 'README.md', 'onnx/model.onnx', 'onnx/model.onnx_data'])
+        expect(names).toContain(`stories-pruned-25/${name}`);
+    });
+
+    await test.step('asked nobody but its own origin, and complained about nothing', async () => {
+      const own = new URL(page.url()).origin;
+      expect(studio.requests.filter((address) => !address.startsWith('blob:') && !address.startsWith('data:') && new URL(address).origin !== own)).toEqual([]);
+      expect(studio.problems).toEqual([]);
+    });
+  });
+}
