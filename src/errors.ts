@@ -50,6 +50,13 @@ export class NetworkError extends EspalierError {
   }
 }
 
+/** Storage is full, or fuller than a download needs. */
+export class StorageError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('storage', message, options);
+  }
+}
+
 /** The device or the runtime failed: out of memory, lost device, no adapter. */
 export class DeviceError extends EspalierError {
   constructor(message: string, options?: ErrorOptions) {

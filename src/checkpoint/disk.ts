@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CancelledError, FileFormatError, MissingError } from '../errors.ts';
+import { CancelledError, FileFormatError, MissingError, StorageError } from '../errors.ts';
 import type { ByteSource } from './checkpoint.ts';
 import { checkInnerName, type FileAccess } from './files.ts';
 import { checkRange } from './memory.ts';
+import { MANIFEST, type Manifest, type ModelStore, PARTIAL_SUFFIX, type PartialFile, parseManifest, storedFolder } from './model-store.ts';
 
 /** Node reads at most 2 GiB at once. */
 const LARGEST_READ = 1 << 30;
@@ -79,6 +81,85 @@ export async function diskModel(path: string): Promise<{ readonly files: FileAcc
   if (status?.isFile())
     return { files: await diskFolder(dirname(path)), weights: basename(path), name: basename(path).replace(/\.(gguf|safetensors|onnx)$/, '') };
   throw new MissingError(`There is no file or folder ${path}.`);
+}
+
+/** Where downloaded models lie when nobody says otherwise: ESPALIER_CACHE, or `espalier` in the user's cache folder. */
+export function defaultStoreFolder(environment: Readonly<Record<string, string | undefined>>): string {
+  return environment.ESPALIER_CACHE ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'espalier');
+}
+
+/** Downloaded models in a folder on disk, which is made when the first one comes: one subfolder each, with a manifest when it is whole. */
+export function diskStore(root: string): ModelStore {
+  const folderOf = (key: { readonly id: string; readonly commit: string }) => join(root, storedFolder(key));
+  return {
+    async list(): Promise<readonly Manifest[]> {
+      const names = await readdir(root).catch(() => []);
+      const manifests = await Promise.all(names.sort().map((name) => readManifest(join(root, name, MANIFEST))));
+      return manifests.filter((manifest) => manifest !== undefined);
+    },
+    async files(key) {
+      await mkdir(folderOf(key), { recursive: true });
+      return diskFolder(folderOf(key));
+    },
+    partial: (key, name) => diskPartial(join(folderOf(key), checkInnerName(name, key.id))),
+    async finish(manifest) {
+      const path = join(folderOf(manifest), MANIFEST);
+      await writeFile(path + PARTIAL_SUFFIX, `${JSON.stringify(manifest, null, 2)}\n`);
+      await rename(path + PARTIAL_SUFFIX, path);
+    },
+    async delete(key) {
+      // The manifest first: what is left after an interruption counts as not whole.
+      await rm(join(folderOf(key), MANIFEST), { force: true });
+      await rm(folderOf(key), { recursive: true, force: true });
+    },
+    async available() {
+      await mkdir(root, { recursive: true });
+      const { bavail, bsize } = await statfs(root);
+      return bavail * bsize;
+    },
+  };
+}
+
+async function readManifest(path: string): Promise<Manifest | undefined> {
+  try {
+    return parseManifest(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    // No manifest, or a broken one: the model is not whole.
+    return undefined;
+  }
+}
+
+async function diskPartial(path: string): Promise<PartialFile> {
+  const temporary = path + PARTIAL_SUFFIX;
+  await mkdir(dirname(path), { recursive: true });
+  const handle = await open(temporary, 'a+');
+  const { size } = await handle.stat();
+  let closed = false;
+  const close = async () => {
+    if (!closed) await handle.close();
+    closed = true;
+  };
+  return {
+    size,
+    read: async (start, end) => (await diskSource(temporary)).read(start, end),
+    async append(bytes) {
+      try {
+        await handle.appendFile(bytes);
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause;
+        throw new StorageError(`The disk is full: ${basename(path)} could not be stored whole. Free some space and try again; what has come is kept.`, {
+          cause,
+        });
+      }
+    },
+    discard: () => truncate(temporary, 0),
+    async commit() {
+      await handle.sync();
+      await close();
+      await rename(temporary, path);
+    },
+    close,
+  };
 }
 
 async function statOrUndefined(path: string) {
