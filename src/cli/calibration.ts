@@ -7,7 +7,7 @@ import { joinTexts, readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { embeddedFolder } from './models.ts';
-import type { CalibrationOptions } from './options.ts';
+import { type CalibrationOptions, DEFAULT_COMPENSATION_WINDOWS, DEFAULT_WINDOWS } from './options.ts';
 
 /** Windows of token ids with what a score file records about them. */
 export interface Calibration {
@@ -15,8 +15,11 @@ export interface Calibration {
   readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
 }
 
-/** Calibration windows from --token-ids, --calibration, or the embedded model's own text. */
-export async function readCalibration(name: string, open: OpenModel, options: CalibrationOptions): Promise<Calibration> {
+/**
+ * Calibration windows from --token-ids, --calibration, or the embedded model's own text: as many as --windows says (UsageError where the text has
+ * fewer), without it as many as there are up to `usual`.
+ */
+export async function readCalibration(name: string, open: OpenModel, options: CalibrationOptions, usual: number = DEFAULT_WINDOWS): Promise<Calibration> {
   const { seed } = options;
   if (options.tokenIds !== undefined) {
     const bytes = await readBytes(options.tokenIds);
@@ -25,8 +28,26 @@ export async function readCalibration(name: string, open: OpenModel, options: Ca
   }
   const text = await readText(calibrationFiles(name, options.calibration));
   const ids = (await open.tokenizer()).encode(text.text, { addSpecialTokens: false });
-  const windows = tokenWindows(ids, { length: options.length, count: options.windows, seed });
+  const count = options.windows ?? Math.min(usual, Math.floor(ids.length / options.length));
+  const windows = tokenWindows(ids, { length: options.length, count, seed });
   return { windows, calibration: { source: text.source, sha256: await sha256OfText(text.text), seed } };
+}
+
+/** Windows that compensation learns from: more than scoring needs are good. */
+export async function readCompensationWindows(
+  name: string,
+  open: OpenModel,
+  options: CalibrationOptions & { readonly compensationWindows?: number },
+): Promise<readonly ArrayLike<number>[]> {
+  const { windows: _, compensationWindows, ...rest } = options;
+  const wanted = compensationWindows === undefined ? {} : { windows: compensationWindows };
+  return (await readCalibration(name, open, { ...rest, ...wanted }, DEFAULT_COMPENSATION_WINDOWS)).windows;
+}
+
+/** A few windows of real text, on which an export is compared with the block programs. */
+export async function readVerificationWindows(name: string, open: OpenModel, options: CalibrationOptions): Promise<readonly ArrayLike<number>[]> {
+  const { windows: _, ...rest } = options;
+  return (await readCalibration(name, open, rest, 2)).windows;
 }
 
 /** Whether there is calibration text for a model: given, or shipped with it. */

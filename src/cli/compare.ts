@@ -7,11 +7,22 @@ import { comparisonCsv, comparisonMarkdown } from '../library/comparison-table.t
 import type { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
 import { VERSION } from '../library/version.ts';
-import { readCalibration, readText } from './calibration.ts';
+import { parseMethod } from '../saap/methods.ts';
+import { readCalibration, readCompensationWindows, readText } from './calibration.ts';
 import { ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { withModel } from './models.ts';
-import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions, oneOf, ratio, wholeNumber } from './options.ts';
+import {
+  addCalibrationOptions,
+  addCommonOptions,
+  type CalibrationOptions,
+  type CommonOptions,
+  DEFAULT_COMPENSATION_WINDOWS,
+  DEFAULT_WINDOWS,
+  oneOf,
+  ratio,
+  wholeNumber,
+} from './options.ts';
 import { writeWhole } from './write-file.ts';
 
 interface CompareOptions extends CommonOptions, CalibrationOptions {
@@ -21,7 +32,7 @@ interface CompareOptions extends CommonOptions, CalibrationOptions {
   readonly window: number;
   readonly maxTokens?: number;
   readonly seeds: string;
-  readonly compensationWindows: number;
+  readonly compensationWindows?: number;
   readonly format: 'markdown' | 'csv';
   readonly output?: string;
 }
@@ -35,7 +46,11 @@ export function addCompare(program: Command, signal: AbortSignal): void {
     .option('--window <n>', 'tokens per evaluation window', wholeNumber('--window', 2), 128)
     .option('--max-tokens <n>', 'first tokens of each text to use', wholeNumber('--max-tokens', 2))
     .option('--seeds <list>', 'comma-separated calibration seeds', '0')
-    .option('--compensation-windows <n>', 'calibration windows that compensation learns from', wholeNumber('--compensation-windows', 1), 192)
+    .option(
+      '--compensation-windows <n>',
+      `calibration windows that compensation learns from (default: ${DEFAULT_COMPENSATION_WINDOWS}, or as many as the text has)`,
+      wholeNumber('--compensation-windows', 1),
+    )
     .option('--format <format>', 'table for people: markdown or csv', oneOf('--format', ['markdown', 'csv']), 'markdown')
     .option('--output <file>', 'JSON file of all cells, kept after every cell: an interrupted run goes on from it')
     .action(async (name: string, options: CompareOptions) => {
@@ -96,9 +111,10 @@ async function calibrate(
   onProgress: ReturnType<typeof createConsole>['onProgress'],
 ): Promise<ComparisonCalibration> {
   const { windows, calibration } = await readCalibration(name, open, options);
-  const compensation = await readCalibration(name, open, { ...options, windows: options.compensationWindows });
+  const compensates = options.methods.split(',').some((method) => parseMethod(method).recipe.compensate !== 'none');
+  const compensationWindows = compensates ? await readCompensationWindows(name, open, options) : [];
   const { scores } = await score(open, { windows, calibration, signal, onProgress });
-  return { seed: options.seed, scores, compensationWindows: compensation.windows };
+  return { seed: options.seed, scores, compensationWindows };
 }
 
 async function openStore(
@@ -110,7 +126,7 @@ async function openStore(
   if (!options.output) return undefined;
   if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
   const { checkpoint } = open.model;
-  const { windows, length, compensationWindows } = options;
+  const { windows = DEFAULT_WINDOWS, length, compensationWindows = DEFAULT_COMPENSATION_WINDOWS } = options;
   return ComparisonStore.open(options.output, {
     model: { name: checkpoint.provenance.name, sha256: await checkpoint.sha256() },
     calibration: { source: calibration.source, sha256: calibration.sha256, windows, length, compensationWindows },

@@ -9,10 +9,15 @@ export interface CommonOptions {
   readonly quiet?: boolean;
 }
 
+/** Windows to score on, and windows that compensation learns from (METHOD.md section 5), where the text has so many. */
+export const DEFAULT_WINDOWS = 64;
+export const DEFAULT_COMPENSATION_WINDOWS = 192;
+
 /** Options of commands that read calibration text. */
 export interface CalibrationOptions {
   readonly calibration?: readonly string[];
-  readonly windows: number;
+  /** Absent: as many as the text has, up to a default. */
+  readonly windows?: number;
   readonly length: number;
   readonly seed: number;
   readonly tokenIds?: string;
@@ -29,7 +34,7 @@ export function addCommonOptions(command: Command): Command {
 export function addCalibrationOptions(command: Command): Command {
   return command
     .option('--calibration <file...>', 'calibration text: .txt, .raw, .md, or JSON lines with a "text" field')
-    .option('--windows <n>', 'calibration windows', wholeNumber('--windows', 1), 64)
+    .option('--windows <n>', `calibration windows (default: ${DEFAULT_WINDOWS}, or as many as the text has)`, wholeNumber('--windows', 1))
     .option('--length <n>', 'tokens per calibration window', wholeNumber('--length', 2), 128)
     .option('--seed <n>', 'seed of everything random', wholeNumber('--seed', 0), 0)
     .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text');

@@ -10,10 +10,19 @@ import { makePlan } from '../saap/make-plan.ts';
 import type { Scores } from '../saap/scores.ts';
 import type { Plan } from '../surgery/plan.ts';
 import { checkPlanFits, decodePlan } from '../surgery/plan-file.ts';
-import { hasCalibration, readBytes, readCalibration } from './calibration.ts';
+import { hasCalibration, readBytes, readCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
 import { embeddedScores, readScores, withModel } from './models.ts';
-import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions, oneOf, realNumber, wholeNumber } from './options.ts';
+import {
+  addCalibrationOptions,
+  addCommonOptions,
+  type CalibrationOptions,
+  type CommonOptions,
+  DEFAULT_COMPENSATION_WINDOWS,
+  oneOf,
+  realNumber,
+  wholeNumber,
+} from './options.ts';
 import { describePlan } from './plan.ts';
 import { addPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
 
@@ -21,7 +30,7 @@ interface PruneOptions extends CommonOptions, CalibrationOptions, Omit<PlanComma
   readonly plan?: string;
   readonly scores?: string;
   readonly compensate: 'none' | 'bias' | 'least-squares';
-  readonly compensationWindows: number;
+  readonly compensationWindows?: number;
   readonly lambda?: number;
   readonly dtype: ExportDataType;
   readonly output: string;
@@ -40,7 +49,11 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       oneOf('--compensate', ['none', 'bias', 'least-squares']),
       'none',
     )
-    .option('--compensation-windows <n>', 'calibration windows that compensation learns from', wholeNumber('--compensation-windows', 1), 192)
+    .option(
+      '--compensation-windows <n>',
+      `calibration windows that compensation learns from (default: ${DEFAULT_COMPENSATION_WINDOWS}, or as many as the text has)`,
+      wholeNumber('--compensation-windows', 1),
+    )
     .option('--lambda <l>', 'ridge of least-squares, relative to the mean diagonal (default: 0.001)', realNumber('--lambda', 0))
     .option('--dtype <type>', `number format of the export: ${DATA_TYPES.join(', ')}`, oneOf('--dtype', DATA_TYPES), 'f32')
     .requiredOption('--output <folder>', 'folder to write')
@@ -51,8 +64,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
         await withModel(name, options, async (open) => {
           const plan = await choosePlan(name, open, options, output, signal);
           checkPlanFits(plan, open.layerGroups());
-          const more = { ...options, windows: options.compensationWindows };
-          const windows = options.compensate === 'none' ? undefined : (await readCalibration(name, open, more)).windows;
+          const windows = options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
           using pruned = await applyPlan(open, plan.layers, {
             compensate: options.compensate,
             signal,
@@ -61,7 +73,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             ...(options.lambda === undefined ? {} : { lambda: options.lambda }),
           });
           const recipe = { ...plan.recipe, compensate: options.compensate, dtype: options.dtype };
-          const verificationWindows = hasCalibration(name, options) ? (await readCalibration(name, open, { ...options, windows: 2 })).windows : undefined;
+          const verificationWindows = hasCalibration(name, options) ? await readVerificationWindows(name, open, options) : undefined;
           const result = await exportPruned(pruned, {
             output: folder,
             dtype: options.dtype,

@@ -1,0 +1,160 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeScores } from '../saap/score-file.ts';
+import { METRICS } from '../saap/scores.ts';
+import { parsePlan } from '../surgery/plan-file.ts';
+import { espalier, oneDocument, resultOf, runInside } from './testing/run.ts';
+import { TINY, tinyText, writeTinyModel } from './testing/tiny-model.ts';
+
+/** DESIGN.md section 7.1, command by command on a small model, some of them as processes of their own: what a script that calls Espalier relies on. */
+let folder: string;
+let model: string;
+let text: string;
+let calibration: readonly string[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'espalier-commands-'));
+  model = await writeTinyModel(join(folder, 'tiny'));
+  text = join(folder, 'text.txt');
+  await writeFile(text, tinyText(600));
+  calibration = ['--calibration', text, '--windows', '6', '--length', '16', '--seed', '3', '--threads', '1'];
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const inFolder = (name: string) => join(folder, name);
+const prunable = TINY.layers * (2 * TINY.headDimension * TINY.hiddenSize * 6 + TINY.neurons * 3 * TINY.hiddenSize);
+const parameters = prunable + TINY.vocabulary * TINY.hiddenSize + (2 * TINY.layers + 1) * TINY.hiddenSize;
+
+describe('commands', () => {
+  it('inspect tells what the model is and what can be removed', async () => {
+    const found = await resultOf(['inspect', model], espalier);
+    expect(found).toMatchObject({ architecture: 'llama', parameters, blockParameters: prunable + 2 * TINY.layers * TINY.hiddenSize, vocabulary: 32 });
+    const layer = {
+      attention: { groups: 2, parametersPerGroup: TINY.headDimension * TINY.hiddenSize * 6 },
+      mlp: { groups: TINY.neurons, parametersPerGroup: 3 * TINY.hiddenSize },
+    };
+    expect(found.layers).toEqual([layer, layer]);
+    expect(found.bytes).toBeGreaterThan(4 * parameters);
+  });
+
+  it('score, plan and prune hand their files on to each other; evaluate and generate read what prune wrote', async () => {
+    const scores = inFolder('scores.safetensors');
+    const scored = await espalier(['score', model, ...calibration, '--output', scores, '--json']);
+    expect(scored.code, scored.stderr).toBe(0);
+    const document = oneDocument(scored.stdout);
+    expect(document).toMatchObject({ tokens: 6 * 15, metrics: METRICS });
+    for (const key of ['loss', 'seconds', 'forwardSeconds', 'peakBytes']) expect(document[key], key).toBeGreaterThan(0);
+    expect(scored.stderr).toMatch(/^scoring \d+\/\d+ windows \(\d+%/);
+    expect(scored.stderr).toMatch(/scoring (\d+)\/\1 windows \(100%\)\n$/);
+    const file = await decodeScores(new Uint8Array(await readFile(scores)));
+    expect(file.calibration).toMatchObject({ source: 'text.txt', windows: 6, length: 16, seed: 3, loss: document.loss });
+    expect(Object.keys(file.layers[1]?.mlp ?? {}).sort()).toEqual([...METRICS].sort());
+
+    const planFile = inFolder('plan.json');
+    const planned = await resultOf(['plan', scores, '--ratio', '0.3', '--output', planFile]);
+    const plan = parsePlan(JSON.parse(await readFile(planFile, 'utf8')));
+    expect(planned).toMatchObject({ ratio: plan.ratio, parametersBefore: parameters, parametersAfter: plan.parametersAfter, layers: plan.layers });
+    expect(planned.milliseconds).toBeGreaterThanOrEqual(0);
+    expect(Math.abs(plan.ratio - 0.3) * prunable).toBeLessThan(TINY.headDimension * TINY.hiddenSize * 6);
+
+    const pruned = inFolder('pruned');
+    const result = await resultOf(['prune', model, '--plan', planFile, '--threads', '1', '--output', pruned], espalier);
+    expect(result).toMatchObject({ parametersBefore: parameters, parametersAfter: plan.parametersAfter });
+    expect(result.bytes).toBeGreaterThan(4 * plan.parametersAfter);
+    const { verification } = result as { verification: { maxAbsoluteDifference: number; top1Agreement: number; positions: number } };
+    expect(verification.positions).toBeGreaterThanOrEqual(64);
+    expect(verification.maxAbsoluteDifference).toBeLessThan(1e-3);
+    expect(verification.top1Agreement).toBe(1);
+    const names = ['README.md', 'config.json', 'espalier.json', 'generation_config.json', 'onnx', 'tokenizer.json', 'tokenizer_config.json'];
+    expect((await readdir(pruned)).sort()).toEqual(names);
+    expect((await readdir(join(pruned, 'onnx'))).sort()).toEqual(['model.onnx', 'model.onnx_data']);
+    const config = JSON.parse(await readFile(join(pruned, 'config.json'), 'utf8')) as { espalier: unknown };
+    expect(config.espalier).toEqual({ layers: plan.layers.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })) });
+
+    const ofText = (subject: string) => resultOf(['evaluate', subject, '--text', text, '--window', '20', '--max-tokens', '400']);
+    const [dense, small] = [await ofText(model), await ofText(pruned)];
+    for (const measured of [dense, small]) {
+      expect(measured).toMatchObject({ tokens: 20 * 19, window: 20 });
+      expect(measured.perplexity).toBeGreaterThan(1);
+      expect(measured.standardError).toBeGreaterThan(0);
+    }
+    expect(small.perplexity).not.toBe(dense.perplexity);
+
+    const generated = await resultOf(['generate', pruned, '--prompt', 'once upon', '--max-new-tokens', '5']);
+    expect(generated.tokenIds).toHaveLength(5);
+    expect(typeof generated.text).toBe('string');
+    for (const key of ['timeToFirstToken', 'prefillTokensPerSecond', 'decodeTokensPerSecond']) expect(generated[key], key).toBeGreaterThan(0);
+    expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('prune scores by itself, compensates, and writes smaller number formats under the names that transformers.js looks for', async () => {
+    const output = inFolder('quantised');
+    const how = ['--ratio', '0.2', '--compensate', 'least-squares', '--compensation-windows', '30', '--dtype', 'q8'];
+    const result = await resultOf(['prune', model, ...how, ...calibration, '--output', output]);
+    expect(result.parametersAfter).toBeLessThan(parameters);
+    expect((await readdir(join(output, 'onnx'))).sort()).toEqual(['model_quantized.onnx', 'model_quantized.onnx_data']);
+    const record = JSON.parse(await readFile(join(output, 'espalier.json'), 'utf8')) as { recipe: unknown };
+    expect(record.recipe).toMatchObject({ compensate: 'least-squares', dtype: 'q8', target: { kind: 'ratio', value: 0.2 }, search: 'tempered' });
+  });
+
+  it('score and evaluate take windows of token ids as they are', async () => {
+    const ids = inFolder('ids.json');
+    await writeFile(ids, JSON.stringify([3, 7].map((first) => Array.from({ length: 11 }, (_, i) => (first + 5 * i) % 32))));
+    const output = inFolder('ids.safetensors');
+    const scored = await resultOf(['score', model, '--token-ids', ids, '--metrics', 'fisher,vector', '--output', output]);
+    expect(scored).toMatchObject({ tokens: 20, metrics: ['fisher', 'vector'] });
+    const measured = await resultOf(['evaluate', model, '--token-ids', ids]);
+    expect(measured).toMatchObject({ tokens: 20, window: 11 });
+    expect(measured.loss).toBeCloseTo(scored.loss as number, 5);
+  });
+
+  it('compare puts methods side by side, and goes on from the file of an interrupted run', async () => {
+    const output = inFolder('compared.json');
+    const args = ['compare', model, '--ratios', '0.3', '--text', text, '--window', '16', '--max-tokens', '160', ...calibration, '--output', output];
+    const first = await resultOf([...args, '--methods', 'saap,magnitude-l2']);
+    const again = await runInside([...args, '--methods', 'saap,magnitude-l2,flap+bias', '--compensation-windows', '6', '--json']);
+    expect(again.code, again.stderr).toBe(1);
+    expect(again.stderr).toContain('another model, calibration, text or version');
+    const more = await resultOf([...args, '--methods', 'saap,magnitude-l2,random']);
+    const rows = more.rows as { method: string; ratio: number; parameters: number; perplexity: number; seconds: number }[];
+    expect(rows.map(({ method, ratio }) => [method, ratio])).toEqual([
+      ['dense', 0],
+      ['saap', 0.3],
+      ['magnitude-l2', 0.3],
+      ['random', 0.3],
+    ]);
+    expect(rows.slice(0, 3)).toEqual(first.rows);
+    expect(rows[0]?.parameters).toBe(parameters);
+    for (const row of rows) expect(row.perplexity).toBeGreaterThan(1);
+    expect(await readFile(inFolder('compared.md'), 'utf8')).toContain('magnitude-l2');
+  });
+
+  it('studio says where it is, serves the page, and ends with Ctrl-C', async () => {
+    let page: Promise<string> | undefined;
+    const run = await espalier(['studio', '--port', '0', '--json'], {
+      onOutput: ({ stdout }, interrupt) => {
+        if (!stdout.endsWith('\n') || page) return;
+        page = fetch(oneDocument(stdout).url as string).then((response) => response.text());
+        page.finally(interrupt).catch(() => undefined);
+      },
+    });
+    expect(run.code, run.stderr).toBe(130);
+    expect(await page).toContain('<!doctype html>');
+  });
+
+  it('print for people without --json, nothing but results with --quiet', async () => {
+    const run = await runInside(['score', model, ...calibration, '--quiet', '--output', inFolder('quiet.safetensors')]);
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(run.stdout).toMatch(/^Scored .*loss \d\.\d+ nats/);
+  });
+
+  it('explain themselves, and exit with 2 for a usage that there is not', async () => {
+    const help = await runInside(['--help']);
+    expect(help.code).toBe(0);
+    for (const command of ['inspect', 'score', 'plan', 'prune', 'evaluate', 'generate', 'compare', 'studio']) expect(help.stdout).toContain(command);
+    const unknown = await espalier(['polish', model]);
+    expect(unknown).toMatchObject({ code: 2, stdout: '' });
+    expect(unknown.stderr).toContain('polish');
+  });
+});
