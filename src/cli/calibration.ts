@@ -28,7 +28,7 @@ export async function readCalibration(name: string, open: OpenModel, options: Ca
   }
   const text = await readText(calibrationFiles(name, options.calibration));
   const ids = (await open.tokenizer()).encode(text.text, { addSpecialTokens: false });
-  const count = options.windows ?? Math.min(usual, Math.floor(ids.length / options.length));
+  const count = options.windows ?? Math.max(1, Math.min(usual, Math.floor(ids.length / options.length)));
   const windows = tokenWindows(ids, { length: options.length, count, seed });
   return { windows, calibration: { source: text.source, sha256: await sha256OfText(text.text), seed } };
 }

@@ -23,7 +23,7 @@ import {
   ratio,
   wholeNumber,
 } from './options.ts';
-import { writeWhole } from './write-file.ts';
+import { checkWritable, writeWhole } from './write-file.ts';
 
 interface CompareOptions extends CommonOptions, CalibrationOptions {
   readonly methods: string;
@@ -125,6 +125,7 @@ async function openStore(
 ): Promise<ComparisonStore | undefined> {
   if (!options.output) return undefined;
   if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
+  await checkWritable(options.output);
   const { checkpoint } = open.model;
   const { windows = DEFAULT_WINDOWS, length, compensationWindows = DEFAULT_COMPENSATION_WINDOWS } = options;
   return ComparisonStore.open(options.output, {

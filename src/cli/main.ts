@@ -32,10 +32,17 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.interrupted;
     }
     if (error instanceof EspalierError) process.stderr.write(`espalier: ${error.message}\n`);
+    else if (isSystemError(error))
+      process.stderr.write(`espalier: the system refused: ${error.message}. Check that path, its permissions and the free space.\n`);
     else process.stderr.write(`espalier: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/** A refusal by the operating system: no permission, no space, too many files. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }

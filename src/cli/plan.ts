@@ -6,7 +6,7 @@ import { createConsole } from './console.ts';
 import { readScores } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 import { addPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
-import { writeWhole } from './write-file.ts';
+import { checkWritable, writeWhole } from './write-file.ts';
 
 interface PlanOptions extends CommonOptions, PlanCommandOptions {
   readonly output: string;
@@ -19,6 +19,7 @@ export function addPlan(program: Command, signal: AbortSignal): void {
     .action(async (path: string, options: PlanOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const planning = planOptionsFrom(options);
+      await checkWritable(options.output);
       const scores = await readScores(path);
       const started = performance.now();
       const plan = makePlan(scores, planning);

@@ -6,7 +6,7 @@ import { readCalibration } from './calibration.ts';
 import { createConsole } from './console.ts';
 import { withModel } from './models.ts';
 import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions } from './options.ts';
-import { writeWhole } from './write-file.ts';
+import { checkWritable, writeWhole } from './write-file.ts';
 
 interface ScoreOptions extends CommonOptions, CalibrationOptions {
   readonly metrics?: string;
@@ -21,6 +21,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
     .action(async (name: string, options: ScoreOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const metrics = options.metrics === undefined ? METRICS : parseMetrics(options.metrics);
+      await checkWritable(options.output);
       await withModel(name, options, async (open) => {
         const calibration = await readCalibration(name, open, options);
         const run = await score(open, { ...calibration, metrics, signal, onProgress: output.onProgress });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { OutputFolder } from './output-folder.ts';
@@ -15,9 +15,13 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
   const target = resolve(path);
   await checkReplaceable(target, path);
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
-  await mkdir(temporary, { recursive: true });
+  const removeParents = await makeFolder(dirname(target));
+  await mkdir(temporary);
   let published = false;
-  const remove = () => rm(temporary, { recursive: true, force: true });
+  const remove = async () => {
+    await rm(temporary, { recursive: true, force: true });
+    await removeParents();
+  };
   return {
     async write(name, chunks) {
       const file = join(temporary, name);
@@ -50,6 +54,22 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
     async discard() {
       if (!published) await remove();
     },
+  };
+}
+
+/** Makes a folder and those above it. Returns what takes them away again: those that were not there before, as far as they are empty. */
+export async function makeFolder(path: string): Promise<() => Promise<void>> {
+  const made = await mkdir(path, { recursive: true });
+  return async () => {
+    if (made === undefined) return;
+    const topmost = resolve(made);
+    for (let folder = resolve(path); folder.startsWith(topmost); folder = dirname(folder)) {
+      const isGone = await rmdir(folder).then(
+        () => true,
+        () => false,
+      );
+      if (!isGone) return;
+    }
   };
 }
 
