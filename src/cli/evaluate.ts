@@ -10,24 +10,32 @@ import { tokenWindows } from '../evaluate/windows.ts';
 import { openExported } from '../library/exported-model.ts';
 import { readBytes, readText } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
+import { addTaskOptions, evaluateTasksCommand, type TaskOptions } from './evaluate-tasks.ts';
 import { exportedFolder, openRuntime, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 
-interface EvaluateOptions extends CommonOptions {
+interface EvaluateOptions extends CommonOptions, TaskOptions {
   readonly text?: readonly string[];
   readonly window: number;
   readonly maxTokens?: number;
   readonly tokenIds?: string;
+  readonly output?: string;
 }
 
 export function addEvaluate(program: Command, signal: AbortSignal): void {
-  addCommonOptions(program.command('evaluate <model>').description('perplexity on a text'))
+  addTaskOptions(addCommonOptions(program.command('evaluate <model>').description('perplexity on a text, or zero-shot accuracy on tasks')))
     .option('--text <file...>', 'text to predict: .txt, .raw, .md, or JSON lines with a "text" field')
     .option('--window <n>', 'tokens per window; windows do not overlap', wholeNumber('--window', 2), 128)
     .option('--max-tokens <n>', 'use the first so many tokens of the text', wholeNumber('--max-tokens', 2))
     .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text')
+    .option('--output <file>', 'with --tasks: JSON file of all results, kept while the work goes on; an interrupted run goes on from it')
     .action(async (name: string, options: EvaluateOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+      const { tasks } = options;
+      if (tasks !== undefined) {
+        if (options.text || options.tokenIds !== undefined) throw new UsageError('Give either --tasks or a text: --text FILE or --token-ids FILE.');
+        return evaluateTasksCommand(name, { ...options, tasks }, signal, output);
+      }
       const folder = await exportedFolder(name);
       const evaluated =
         folder === undefined
@@ -66,7 +74,7 @@ async function readWindows(
     const name = basename(options.tokenIds);
     return { windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, vocabulary), source: name };
   }
-  if (!options.text) throw new UsageError('Nothing to evaluate on: give --text FILE or --token-ids FILE.');
+  if (!options.text) throw new UsageError('Nothing to evaluate on: give --text FILE, --token-ids FILE or --tasks NAMES.');
   const { text, source } = await readText(options.text);
   const ids = (await tokenizer()).encode(text, { addSpecialTokens: false });
   return { windows: tokenWindows(options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens), { length: options.window }), source };
