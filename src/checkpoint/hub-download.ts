@@ -76,7 +76,8 @@ async function receive(url: string, state: State, file: HubFile, transfer: Trans
   const watch = silenceWatch(transfer.patience ?? 60_000);
   try {
     const headers = state.done > 0 ? { Range: `bytes=${state.done}-` } : undefined;
-    const response = await transfer.fetch(url, { ...(headers ? { headers } : {}), signal: watch.signal });
+    // What comes goes to the store; the browser's own cache need not keep gigabytes too.
+    const response = await transfer.fetch(url, { ...(headers ? { headers } : {}), cache: 'no-store', signal: watch.signal });
     const refusal = checkStatus(response.status, file);
     if (refusal) {
       await response.body?.cancel();
