@@ -12,7 +12,7 @@ export interface Run {
 }
 
 export interface Watch {
-  /** Told all of what the process has written on one of its outputs, whenever there is more. */
+  /** Told all that the process has written, whenever there is more; `interrupt` presses Ctrl-C, once. */
   readonly onOutput?: (written: { readonly stdout: string; readonly stderr: string }, interrupt: () => void) => void;
 }
 
@@ -21,10 +21,15 @@ export function espalier(args: readonly string[], { onOutput }: Watch = {}): Pro
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     const written = { stdout: '', stderr: '' };
+    let interrupted = false;
+    const interrupt = () => {
+      if (!interrupted) child.kill('SIGINT');
+      interrupted = true;
+    };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {
         written[name] += text;
-        onOutput?.(written, () => child.kill('SIGINT'));
+        onOutput?.(written, interrupt);
       });
     }
     child.on('error', reject).on('close', (code) => resolve({ code, ...written }));
