@@ -15,11 +15,11 @@ export { WebGpuRuntime } from './webgpu-runtime.ts';
 export interface WebRuntimeOptions {
   readonly backend: 'webgpu' | 'wasm';
   /**
-   * WebAssembly threads; default: all cores but at most 8 where the page is isolated (cli/security-headers.ts), otherwise 1.
+   * WebAssembly threads; default: all cores but at most 8 where the page is isolated (cli/security-headers.ts), otherwise 1. Only 1 in Node.
    * The first runtime of a page decides for all.
    */
   readonly threads?: number;
-  /** URL of the folder with ONNX Runtime's WebAssembly; default: `ort/` under the site's base. */
+  /** URL of the folder with ONNX Runtime's WebAssembly; default: `ort/` under the site's base, and in Node the package's own. */
   readonly wasmPaths?: string;
 }
 
@@ -35,8 +35,11 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
 export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime> {
   const threads = options.threads ?? defaultThreads();
   if (!Number.isInteger(threads) || threads < 1) throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
+  const folder = options.wasmPaths ?? siteFolder();
+  if (folder === undefined && threads > 1)
+    throw new UsageError(`threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`);
   env.wasm.numThreads = threads;
-  env.wasm.wasmPaths = options.wasmPaths ?? new URL(`${import.meta.env?.BASE_URL ?? '/'}ort/`, globalThis.location.href).href;
+  if (folder !== undefined) env.wasm.wasmPaths = folder;
   env.logLevel = 'fatal';
   return options.backend === 'wasm' ? createWasmRuntime(threads) : createWebGpuRuntime();
 }
@@ -79,6 +82,13 @@ function sessionFactory(base: InferenceSession.SessionOptions): CreateInnerSessi
   };
 }
 
+/** Where the site serves ONNX Runtime's files; undefined outside a page or worker. */
+function siteFolder(): string | undefined {
+  const location: Location | undefined = globalThis.location;
+  return location && new URL(`${import.meta.env?.BASE_URL ?? '/'}ort/`, location.href).href;
+}
+
 function defaultThreads(): number {
-  return globalThis.crossOriginIsolated ? Math.min(8, globalThis.navigator.hardwareConcurrency) : 1;
+  const navigator: Navigator | undefined = globalThis.navigator;
+  return globalThis.crossOriginIsolated ? Math.min(8, navigator?.hardwareConcurrency ?? 1) : 1;
 }
