@@ -3,6 +3,7 @@ import { sha256OfText } from '../checkpoint/sha256.ts';
 import { UsageError } from '../errors.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
 import { type ComparisonCalibration, compare } from '../library/compare.ts';
+import { pairedMethods, tasksMarkdown } from '../library/comparison-pairs.ts';
 import { comparisonCsv, comparisonMarkdown } from '../library/comparison-table.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
@@ -11,6 +12,7 @@ import { parseMethod } from '../saap/methods.ts';
 import { readCalibration, readCompensationWindows, readText } from './calibration.ts';
 import { ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
+import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
 import { withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -23,9 +25,10 @@ import {
   ratio,
   wholeNumber,
 } from './options.ts';
+import { readTasks, type TaskFile } from './task-files.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
-interface CompareOptions extends CommonOptions, CalibrationOptions {
+interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions {
   readonly methods: string;
   readonly ratios: string;
   readonly text: readonly string[];
@@ -39,7 +42,7 @@ interface CompareOptions extends CommonOptions, CalibrationOptions {
 
 export function addCompare(program: Command, signal: AbortSignal): void {
   const command = program.command('compare <model>').description('methods side by side at the same share of removed parameters');
-  addCommonOptions(addCalibrationOptions(command))
+  addTaskOptions(addCommonOptions(addCalibrationOptions(command)))
     .requiredOption('--methods <list>', 'comma-separated methods; "+bias" or "+least-squares" after a name adds compensation')
     .requiredOption('--ratios <list>', 'comma-separated shares of the prunable weights to remove, e.g. 0.2,0.5')
     .requiredOption('--text <file...>', 'texts to measure perplexity on, each for itself')
@@ -57,15 +60,17 @@ export function addCompare(program: Command, signal: AbortSignal): void {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const ratios = options.ratios.split(',').map(ratio('--ratios'));
       const seeds = options.seeds.split(',').map(wholeNumber('--seeds', 0));
+      const taskFiles = options.tasks === undefined ? [] : await readTasks(options.tasks, options.tasksFolder, options.limit);
       await withModel(name, options, async (open) => {
         const texts = await readEvaluationTexts(open, options);
         const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 });
-        const store = await openStore(open, options, first.calibration, texts);
+        const store = await openStore(open, options, first.calibration, texts, taskFiles);
         const rows = await compare(open, {
           methods: options.methods.split(','),
           ratios,
           seeds,
           texts,
+          tasks: taskFiles.map(({ task }) => task),
           calibrate: (seed) => calibrate(name, open, { ...options, seed }, signal, output.onProgress),
           signal,
           onProgress: output.onProgress,
@@ -79,8 +84,10 @@ export function addCompare(program: Command, signal: AbortSignal): void {
             await store?.add(key, row);
           },
         });
-        if (options.output) await writeWhole(options.output.replace(/(\.json)?$/, '.md'), comparisonMarkdown(rows));
-        output.result({ rows }, () => [(options.format === 'csv' ? comparisonCsv(rows) : comparisonMarkdown(rows)).trimEnd()]);
+        const markdown = [comparisonMarkdown(rows), tasksMarkdown(rows)].filter((table) => table !== '').join('\n');
+        if (options.output) await writeWhole(options.output.replace(/(\.json)?$/, '.md'), markdown);
+        const paired = taskFiles.length > 0 ? { paired: pairedMethods(rows) } : {};
+        output.result({ rows, ...paired }, () => [(options.format === 'csv' ? comparisonCsv(rows) : markdown).trimEnd()]);
       });
     });
 }
@@ -122,6 +129,7 @@ async function openStore(
   options: CompareOptions,
   calibration: { readonly source: string; readonly sha256: string },
   texts: readonly EvaluationText[],
+  taskFiles: readonly TaskFile[],
 ): Promise<ComparisonStore | undefined> {
   if (!options.output) return undefined;
   if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
@@ -132,6 +140,7 @@ async function openStore(
     model: { name: checkpoint.provenance.name, sha256: await checkpoint.sha256() },
     calibration: { source: calibration.source, sha256: calibration.sha256, windows, length, compensationWindows },
     texts: texts.map(({ name, sha256, windows: cut }) => ({ name, sha256, window: options.window, tokens: cut.length * (options.window - 1) })),
+    ...(taskFiles.length > 0 ? { tasks: taskFiles.map(({ task, sha256 }) => ({ name: task.name, sha256, items: task.items.length })) } : {}),
     version: VERSION,
   });
 }

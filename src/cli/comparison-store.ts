@@ -15,6 +15,7 @@ export interface ComparisonSetting {
     readonly compensationWindows: number;
   };
   readonly texts: readonly { readonly name: string; readonly sha256: string; readonly window: number; readonly tokens: number }[];
+  readonly tasks?: readonly { readonly name: string; readonly sha256: string; readonly items: number }[];
   readonly version: string;
 }
 
@@ -41,7 +42,7 @@ export class ComparisonStore {
     if (!existsSync(path)) return new ComparisonStore(path, setting, new Map());
     const stored = parse(await readFile(path, 'utf8'), path);
     if (JSON.stringify(stored.setting) !== JSON.stringify(setting)) {
-      throw new MismatchError(`${path} holds a comparison with another model, calibration, text or version; give another --output or remove the file.`);
+      throw new MismatchError(`${path} holds a comparison with another model, calibration, text, tasks or version; give another --output or remove the file.`);
     }
     return new ComparisonStore(path, setting, new Map(stored.rows.map((row) => [cellKey(row.method, row.ratio, row.seed), row])));
   }

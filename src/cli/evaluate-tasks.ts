@@ -14,6 +14,7 @@ import { exportedFolder, openRuntime, withModel } from './models.ts';
 import { type CommonOptions, wholeNumber } from './options.ts';
 import { readTasks, type TaskFile } from './task-files.ts';
 import { TaskStore } from './task-store.ts';
+import { checkWritable } from './write-file.ts';
 
 export interface TaskOptions {
   readonly tasks?: string;
@@ -37,7 +38,10 @@ interface EvaluateTasksOptions extends CommonOptions, TaskOptions {
 /** `evaluate --tasks`: zero-shot accuracy of a model, or of an exported decoder itself. */
 export async function evaluateTasksCommand(name: string, options: EvaluateTasksOptions, signal: AbortSignal, output: Console): Promise<void> {
   const files = await readTasks(options.tasks, options.tasksFolder, options.limit);
-  if (options.output !== undefined && !options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
+  if (options.output !== undefined) {
+    if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
+    await checkWritable(options.output);
+  }
   const folder = await exportedFolder(name);
   const run = async (model: OpenModel | ExportedModel, sha256: () => Promise<string>) => {
     const store = options.output === undefined ? undefined : await openStore(options.output, name, await sha256(), files);

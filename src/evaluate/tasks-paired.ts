@@ -7,14 +7,14 @@ export interface PairedComparison {
   readonly difference: number;
   /** Of the difference, over items: much smaller than from two separate standard errors, because both models see the same items. */
   readonly standardError: number;
-  /** Items that only the first, or only the second, has right. */
+  /** Items that only the first, or only the second, has right (more often right). */
   readonly onlyFirst: number;
   readonly onlySecond: number;
-  /** Two-sided exact McNemar test: chance of a split at least as uneven if both were equally good. */
+  /** Two-sided exact McNemar test (the sign test over items): chance of a split at least as uneven if both were equally good. */
   readonly pValue: number;
 }
 
-/** Compares right (1) and wrong (0) answers item by item. Throws MismatchError for different numbers of items. */
+/** Compares right (1) and wrong (0) answers item by item; an answer in between is a mean over several runs. Throws MismatchError for different numbers of items. */
 export function pairedComparison(first: readonly number[], second: readonly number[]): PairedComparison {
   if (first.length !== second.length)
     throw new MismatchError(`Two results of ${first.length} and ${second.length} items cannot be paired; use the same items.`);

@@ -1,6 +1,7 @@
 import { countParameters } from '../architecture/model.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
+import type { Task } from '../evaluate/tasks.ts';
 import type { LongRunning } from '../progress.ts';
 import { makePlan } from '../saap/make-plan.ts';
 import { type Method, parseMethod } from '../saap/methods.ts';
@@ -8,6 +9,7 @@ import type { Scores } from '../saap/scores.ts';
 import type { LayerPlan } from '../surgery/plan.ts';
 import type { OpenModel } from './open-model.ts';
 import { applyPlan } from './prune.ts';
+import { scoreTasks, type TaskScores } from './task-scores.ts';
 
 /** One cell of a comparison: a method at a ratio with one calibration seed. */
 export interface ComparisonRow {
@@ -24,6 +26,8 @@ export interface ComparisonRow {
   /** Of the first text, for short tables. */
   readonly perplexity: number;
   readonly standardError: number;
+  /** Zero-shot results by task, when they were asked for. */
+  readonly tasks?: Readonly<Record<string, TaskScores>>;
   readonly seconds: number;
 }
 
@@ -41,6 +45,8 @@ export interface CompareOptions extends LongRunning {
   /** Called once per seed, when a cell needs it. */
   readonly calibrate: (seed: number) => Promise<ComparisonCalibration>;
   readonly texts: readonly { readonly name: string; readonly windows: readonly ArrayLike<number>[] }[];
+  /** Zero-shot tasks that every cell is measured on too. */
+  readonly tasks?: readonly Task[];
   /** Finished cells by `cellKey`; they are not computed again. */
   readonly finished?: ReadonlyMap<string, ComparisonRow>;
   /** Called after each new cell, so that it can be kept. */
@@ -129,6 +135,7 @@ async function measure(
     const { perplexity: value, standardError, tokens } = await perplexity(model.programs, model.store, windows, { signal: options.signal });
     texts[name] = { perplexity: value, standardError, tokens };
   }
+  const tasks = options.tasks && options.tasks.length > 0 ? await scoreTasks(model, options.tasks, { signal: options.signal }) : undefined;
   const first = texts[options.texts[0]?.name ?? ''];
   const before = cell.before ?? countParameters(dense.model).parameters;
   const parameters = cell.parameters ?? countParameters(model.model).parameters;
@@ -142,6 +149,7 @@ async function measure(
     texts,
     perplexity: first?.perplexity ?? Number.NaN,
     standardError: first?.standardError ?? Number.NaN,
+    ...(tasks ? { tasks } : {}),
     seconds: (performance.now() - started) / 1000,
   };
 }

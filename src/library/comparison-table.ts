@@ -63,6 +63,7 @@ export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
 /** Every cell as comma-separated values. */
 export function comparisonCsv(rows: readonly ComparisonRow[]): string {
   const names = Object.keys(rows[0]?.texts ?? {});
+  const tasks = Object.keys(rows[0]?.tasks ?? {});
   const header = [
     'method',
     'ratio',
@@ -72,6 +73,7 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
     'removedParameters',
     'seconds',
     ...names.flatMap((name) => [`${name} perplexity`, `${name} standard error`]),
+    ...tasks.flatMap((name) => [`${name} accuracy`, `${name} accuracy by bytes`, `${name} items`]),
   ];
   const lines = rows.map((row) =>
     [
@@ -83,6 +85,7 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
       row.removedParameters,
       row.seconds,
       ...names.flatMap((name) => [row.texts[name]?.perplexity, row.texts[name]?.standardError]),
+      ...tasks.flatMap((name) => [row.tasks?.[name]?.accuracy, row.tasks?.[name]?.accuracyNormalized, row.tasks?.[name]?.items]),
     ]
       .map(quote)
       .join(','),
