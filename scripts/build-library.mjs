@@ -6,11 +6,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = join(ROOT, 'src');
+const DISTRIBUTION = join(ROOT, 'dist');
 const CACHE = join(ROOT, 'node_modules/.cache/espalier');
 const DAY = 24 * 60 * 60 * 1000;
 
 /** What is built, by its path without extension under the output folder. */
-const ENTRIES = { index: 'src/index.ts', 'cli/main': 'src/cli/main.ts' };
+const ENTRIES = {
+  index: 'src/index.ts',
+  'runtime/node': 'src/runtime/node.ts',
+  'runtime/web': 'src/runtime/web.ts',
+  'cli/main': 'src/cli/main.ts',
+};
 
 /** Folders of src that only the studio uses. */
 const BROWSER_ONLY = ['studio', 'worker'];
@@ -18,16 +24,15 @@ const BROWSER_ONLY = ['studio', 'worker'];
 /** Builds the library and the command line, or other `entries`, into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules. */
 export async function buildLibrary(folder, entries = ENTRIES) {
   const [{ build }, { oxcRuntimePlugin }] = await Promise.all([import('rolldown'), import('rolldown/experimental')]);
-  const input = Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(join(ROOT, path))));
   await build({
     cwd: ROOT,
-    input,
+    input: entries,
     platform: 'node',
     // All packages; but not our own files, nor the helpers for `using`, which Node 20 does not know.
     external: (id) => !/^[./\0]|^@oxc-project\/runtime/.test(id),
     transform: { target: 'node20.19' },
     plugins: [oxcRuntimePlugin()],
-    output: { dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js', cleanDir: true },
+    output: { dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js', cleanDir: folder !== DISTRIBUTION },
     logLevel: 'warn',
   });
 }
@@ -72,4 +77,4 @@ function removeOldBuilds() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildLibrary(join(ROOT, 'dist'));
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildLibrary(DISTRIBUTION);
