@@ -63,4 +63,8 @@ export interface Recipe {
   readonly dtype?: 'f32' | 'f16' | 'q8' | 'q4';
   readonly roundTo?: number;
   readonly seed: number;
+  /** The numbers above were found by measuring so many pruned models on calibration text; this one's mean loss in nats was the lowest. */
+  readonly measured?: { readonly loss: number; readonly evaluations: number };
+  /** The model was scored anew after each of so many parts was removed; the plan cannot be made from one score file. Absent: 1. */
+  readonly passes?: number;
 }

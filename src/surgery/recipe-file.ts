@@ -30,6 +30,7 @@ export function parseRecipe(value: unknown, file: string): Recipe {
   const model = reader(read.record('model'), 'recipe.model', file);
   const calibration = value.calibration === undefined ? undefined : reader(read.record('calibration'), 'recipe.calibration', file);
   const balance = value.balance === undefined ? undefined : reader(read.record('balance'), 'recipe.balance', file);
+  const measured = value.measured === undefined ? undefined : reader(read.record('measured'), 'recipe.measured', file);
   return withoutUndefined({
     model: withoutUndefined({ name: model.required('name', TEXT), revision: model.optional('revision', TEXT), sha256: model.optional('sha256', TEXT) }),
     calibration: calibration && {
@@ -54,6 +55,8 @@ export function parseRecipe(value: unknown, file: string): Recipe {
     dtype: read.optional('dtype', oneOf('f32', 'f16', 'q8', 'q4')),
     roundTo: read.optional('roundTo', COUNT),
     seed: read.required('seed', COUNT),
+    measured: measured && { loss: measured.required('loss', NUMBER), evaluations: measured.required('evaluations', COUNT) },
+    passes: read.optional('passes', COUNT),
   });
 }
 

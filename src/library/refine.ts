@@ -1,0 +1,37 @@
+import { MismatchError, UsageError } from '../errors.ts';
+import { perplexity } from '../evaluate/perplexity.ts';
+import type { LongRunning } from '../progress.ts';
+import { type MeasuredPlan, searchMeasured } from '../saap/measured.ts';
+import type { PlanOptions } from '../saap/plan-options.ts';
+import type { Scores } from '../saap/scores.ts';
+import type { OpenModel } from './open-model.ts';
+
+export interface RefineOptions extends LongRunning {
+  /** Target and constraints as for `makePlan`; `search` is left out. */
+  readonly plan: PlanOptions;
+  /** Calibration windows that every plan is measured on; a few thousand tokens. */
+  readonly windows: readonly ArrayLike<number>[];
+  /** How many plans may be measured beyond the closed-form variants and baselines. Default 20. */
+  readonly evaluations?: number;
+}
+
+/**
+ * Searches the plan whose pruned model has the lowest loss on calibration windows (METHOD.md section 4, `measured`): forward passes of the block programs
+ * only, nothing is compiled. Throws what `makePlan` throws, MismatchError for scores of another model and CancelledError.
+ */
+export async function refine(open: OpenModel, scores: Scores, options: RefineOptions): Promise<MeasuredPlan> {
+  const { plan, windows, evaluations, signal, onProgress } = options;
+  if (windows.length === 0) throw new UsageError('There are no windows to measure plans on; give calibration text.');
+  if (JSON.stringify(scores.groups) !== JSON.stringify(open.layerGroups())) {
+    throw new MismatchError(`The scores of ${scores.model.name} are for other groups than ${open.model.checkpoint.provenance.name} has; score it first.`);
+  }
+  return searchMeasured(scores, plan, {
+    signal,
+    onProgress,
+    ...(evaluations === undefined ? {} : { evaluations }),
+    lossOf: async (layers) => {
+      using pruned = open.pruned(layers);
+      return (await perplexity(pruned.programs, pruned.store, windows, { signal })).loss;
+    },
+  });
+}
