@@ -1,0 +1,58 @@
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../src/checkpoint/folder.ts';
+import { memoryFiles } from '../../src/checkpoint/memory.ts';
+import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
+import { OpenModel } from '../../src/library/open-model.ts';
+import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
+import type { ElementEngine } from '../../src/saap/element-stage.ts';
+import { importance } from '../../src/saap/importance.ts';
+import type { Metric } from '../../src/saap/scores.ts';
+
+/** A model that the test describes: drawn at random by options, or files of a folder in base64. */
+export type ScoredModel = { readonly random: RandomLlamaOptions } | { readonly files: Readonly<Record<string, string>> };
+
+export interface PlainScores {
+  readonly loss: number;
+  readonly layers: readonly Record<'attention' | 'mlp', Partial<Record<Metric, number[]>>>[];
+  /** Tensors on the device before and after. */
+  readonly leaked: number;
+}
+
+/** What the test asks of this page. */
+export interface ScoresPage {
+  support: typeof webgpuSupport;
+  score(backend: 'webgpu' | 'wasm', model: ScoredModel, windows: readonly number[][], engine?: ElementEngine): Promise<PlainScores>;
+}
+
+const page: ScoresPage = {
+  support: webgpuSupport,
+  async score(backend, model, windows, engine) {
+    using runtime = await createWebRuntime({ backend });
+    const before = runtime.statistics().liveTensors;
+    const checkpoint = await open(model);
+    let scores: Omit<PlainScores, 'leaked'>;
+    {
+      using opened = new OpenModel(runtime, checkpoint, { residentBytes: 0 });
+      const { loss, layers } = await importance(opened.programs, opened.store, windows, {
+        structuresOf: opened.structuresOf,
+        ...(engine ? { elementEngine: engine } : {}),
+      });
+      scores = { loss, layers: layers.map(({ attention, mlp }) => ({ attention: plain(attention), mlp: plain(mlp) })) };
+    }
+    return { ...scores, leaked: runtime.statistics().liveTensors - before };
+  },
+};
+
+async function open(model: ScoredModel): Promise<Checkpoint> {
+  if ('random' in model) return randomLlama(model.random);
+  const files = Object.fromEntries(
+    Object.entries(model.files).map(([name, base64]) => [name, Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]),
+  );
+  return openCheckpoint(memoryFiles('model', files));
+}
+
+function plain(module: Partial<Record<Metric, Float32Array>>): Partial<Record<Metric, number[]>> {
+  return Object.fromEntries(Object.entries(module).map(([metric, values]) => [metric, Array.from(values)]));
+}
+
+Object.assign(window, { scoresPage: page });

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, type Page, test } from '@playwright/test';
+import { randomLlama } from '../src/export/testing/random-llama.ts';
+import { OpenModel } from '../src/library/open-model.ts';
+import { createNodeRuntime } from '../src/runtime/node.ts';
+import { importance } from '../src/saap/importance.ts';
+import { METRICS, type Metric } from '../src/saap/scores.ts';
+import type { PlainScores, ScoresPage } from './pages/scores.ts';
+
+declare global {
+  interface Window {
+    readonly scoresPage: ScoresPage;
+  }
+}
+
+const DATA = '../shared/data';
+const RANDOM = { layers: 2, hiddenSize: 32, queryHeads: 4, keyValueHeads: 2, headDimension: 8, neurons: 40, vocabulary: 48, seed: 11 };
+const WINDOWS = Array.from({ length: 3 }, (_, window) => Array.from({ length: 12 }, (_, token) => (token * 7 + window * 13) % 48));
+
+type Layers = readonly Record<'attention' | 'mlp', Partial<Record<Metric, ArrayLike<number>>>>[];
+
+test.beforeEach(async ({ page }) => {
+  await page.goto('/e2e/pages/scores.html');
+  await page.waitForFunction(() => 'scoresPage' in window);
+});
+
+async function requireWebGpu(page: Page): Promise<void> {
+  const support = await page.evaluate(() => window.scoresPage.support());
+  test.skip(!support.available && process.env.REQUIRE_WEBGPU !== '1', `This browser has no WebGPU: ${support.reason}`);
+  expect(support.reason, 'WebGPU is required (REQUIRE_WEBGPU=1)').toBeUndefined();
+}
+
+/** Largest relative difference of a metric over all groups that are not near zero (1e-6 of the layer's largest). */
+function worst(expected: Layers, actual: PlainScores, metric: Metric): number {
+  let largest = 0;
+  expected.forEach((layer, index) => {
+    for (const module of ['attention', 'mlp'] as const) {
+      const values = Array.from(layer[module][metric] ?? []);
+      const scale = Math.max(...values.map(Math.abs));
+      values.forEach((value, group) => {
+        const found = actual.layers[index]?.[module][metric]?.[group] ?? Number.NaN;
+        if (Math.abs(value) > 1e-6 * scale) largest = Math.max(largest, Math.abs(found - value) / Math.abs(value));
+        else expect(Number.isFinite(found)).toBe(true);
+      });
+    }
+  });
+  return largest;
+}
+
+/** Share of pairs of neurons that two scores order alike, over all layers. */
+function agreement(expected: Layers, actual: PlainScores, metric: Metric): number {
+  let [alike, pairs] = [0, 0];
+  expected.forEach((layer, index) => {
+    const wanted = layer.mlp[metric] ?? [];
+    const found = actual.layers[index]?.mlp[metric] ?? [];
+    for (let a = 0; a < wanted.length; a++) {
+      for (let b = 0; b < a; b++) {
+        pairs++;
+        if (Math.sign((wanted[a] ?? 0) - (wanted[b] ?? 0)) === Math.sign((found[a] ?? 0) - (found[b] ?? 0))) alike++;
+      }
+    }
+  });
+  return alike / pairs;
+}
+
+const CASES = [
+  { backend: 'wasm', engine: undefined },
+  { backend: 'webgpu', engine: undefined },
+  { backend: 'webgpu', engine: 'onnx' },
+] as const;
+
+for (const { backend, engine } of CASES) {
+  const place = `${backend}${engine ? ', element metrics by ordinary operators' : ''}`;
+  test(`every metric of a drawn model on ${place} is that of Node`, async ({ page }) => {
+    if (backend === 'webgpu') await requireWebGpu(page);
+    using runtime = await createNodeRuntime({ threads: 1 });
+    using open = new OpenModel(runtime, randomLlama(RANDOM));
+    const expected = await importance(open.programs, open.store, WINDOWS, { structuresOf: open.structuresOf });
+    const actual = await page.evaluate(([where, options, windows, how]) => window.scoresPage.score(where, { random: options }, windows, how), [
+      backend,
+      RANDOM,
+      WINDOWS,
+      engine,
+    ] as const);
+    expect(Math.abs(actual.loss / expected.loss - 1)).toBeLessThan(1e-5);
+    for (const metric of METRICS) expect(worst(expected.layers, actual, metric), metric).toBeLessThan(2e-3);
+    expect(actual.leaked).toBe(0);
+  });
+}
+
+for (const backend of ['wasm', 'webgpu'] as const) {
+  test(`scores of stories260K on ${backend} are PyTorch's in float64`, async ({ page }) => {
+    test.skip(!existsSync(`${DATA}/reference`), 'the reference values are not here; the drawn model above is the independent check');
+    if (backend === 'webgpu') await requireWebGpu(page);
+    const reference = JSON.parse(readFileSync(`${DATA}/reference/stories260K.json`, 'utf8')) as { calibration: number[][]; loss: number; layers: Layers };
+    const files = Object.fromEntries(
+      ['config.json', 'model.safetensors'].map((name) => [name, readFileSync(`${DATA}/models/stories260K/${name}`).toString('base64')]),
+    );
+    const actual = await page.evaluate(([where, model, windows]) => window.scoresPage.score(where, { files: model }, windows), [
+      backend,
+      files,
+      reference.calibration,
+    ] as const);
+    expect(Math.abs(actual.loss / reference.loss - 1)).toBeLessThan(1e-4);
+    for (const metric of Object.keys(reference.layers[0]?.mlp ?? {}) as Metric[]) {
+      const difference = worst(reference.layers, actual, metric);
+      console.log(
+        `${backend} ${metric}: largest relative difference ${difference.toExponential(1)}, ${(100 * agreement(reference.layers, actual, metric)).toFixed(3)}% of neuron pairs ordered alike`,
+      );
+      expect(difference, metric).toBeLessThan(1e-3);
+    }
+  });
+}
