@@ -27,6 +27,31 @@ export function weightBytes(model: { readonly block: number; readonly other: num
   return model.block * cost.block + model.other * cost.other;
 }
 
+/** What the whole model counts in the unit of a target; a ratio's unit is the prunable parameters. Throws as `removalFor`. */
+export function wholeSize(target: Target, table: GroupTable, model: Scores['model'], cost: StorageCost): number {
+  const other = model.parameters - table.parameters;
+  switch (target.kind) {
+    case 'ratio':
+      return table.parameters;
+    case 'parameters':
+      return model.parameters;
+    case 'bytes':
+      return weightBytes({ block: table.parameters, other }, cost);
+    case 'memory': {
+      const costs = memoryCosts(target.context, table, model, cost);
+      return other * cost.other + table.segments.reduce((sum, { start, end }, i) => sum + (end - start) * (costs[i] as number), 0);
+    }
+  }
+}
+
+/** Bytes of one group of each segment: its weights, and its part of a cache of `context` tokens. */
+function memoryCosts(context: number, table: GroupTable, model: Scores['model'], cost: StorageCost): readonly number[] {
+  if (!Number.isInteger(context) || context < 1)
+    throw new UsageError(`The context of a memory target is ${context}; it must be a whole number of tokens, 1 or more.`);
+  const cache = 2 * headDimension(model.config) * context * cost.cache;
+  return table.segments.map(({ module, parametersPerGroup }) => parametersPerGroup * cost.block + (module === 'attention' ? cache : 0));
+}
+
 /** A target in the unit that groups are paid in. */
 export interface Removal {
   /** What one group of each segment counts. */
@@ -41,33 +66,25 @@ export interface Removal {
  * Throws UsageError for a target outside its domain, naming the domain, and MismatchError where the score file's config lacks the head size.
  */
 export function removalFor(target: Target, table: GroupTable, model: Scores['model'], cost: StorageCost): Removal {
-  const { value } = target;
+  const { kind, value } = target;
   const costs = table.segments.map(({ parametersPerGroup }) => parametersPerGroup);
-  const other = model.parameters - table.parameters;
-  if (!Number.isFinite(value) || value < 0) throw new UsageError(`The ${target.kind} target is ${value}; it must be a number, 0 or more.`);
-  switch (target.kind) {
+  if (!Number.isFinite(value) || value < 0) throw new UsageError(`The ${kind} target is ${value}; it must be a number, 0 or more.`);
+  const before = wholeSize(target, table, model, cost);
+  const tooMuch = (wanted: string, whole: string) =>
+    new UsageError(`The target of ${wanted} is more than the ${whole} that the ${kind === 'parameters' ? 'model has' : 'whole model takes'}.`);
+  switch (kind) {
     case 'ratio':
       if (value >= 1) throw new UsageError(`The ratio is ${value}; it must be 0 or more and below 1: the share of the attention and MLP weights to remove.`);
-      return { costs, amount: value * table.parameters, unit: 'parameters' };
+      return { costs, amount: value * before, unit: 'parameters' };
     case 'parameters':
-      if (value > model.parameters) throw new UsageError(`The target of ${value} parameters is more than the ${model.parameters} that the model has.`);
-      return { costs, amount: model.parameters - value, unit: 'parameters' };
-    case 'bytes': {
-      const before = weightBytes({ block: table.parameters, other }, cost);
-      if (value > before) throw new UsageError(`The target of ${value} bytes is more than the ${Math.round(before)} that the whole model takes.`);
+      if (value > before) throw tooMuch(`${value} parameters`, String(before));
+      return { costs, amount: before - value, unit: 'parameters' };
+    case 'bytes':
+      if (value > before) throw tooMuch(`${value} bytes`, String(Math.round(before)));
       return { costs, amount: (before - value) / cost.block, unit: 'parameters' };
-    }
-    case 'memory': {
-      const { context } = target;
-      if (!Number.isInteger(context) || context < 1)
-        throw new UsageError(`The context of a memory target is ${context}; it must be a whole number of tokens, 1 or more.`);
-      const cache = 2 * headDimension(model.config) * context * cost.cache;
-      const byteCosts = table.segments.map(({ module, parametersPerGroup }) => parametersPerGroup * cost.block + (module === 'attention' ? cache : 0));
-      const before = other * cost.other + table.segments.reduce((sum, { start, end }, i) => sum + (end - start) * (byteCosts[i] as number), 0);
-      if (value > before)
-        throw new UsageError(`The target of ${value} bytes at ${context} tokens is more than the ${Math.round(before)} that the whole model takes.`);
-      return { costs: byteCosts, amount: before - value, unit: 'bytes' };
-    }
+    case 'memory':
+      if (value > before) throw tooMuch(`${value} bytes at ${target.context} tokens`, String(Math.round(before)));
+      return { costs: memoryCosts(target.context, table, model, cost), amount: before - value, unit: 'bytes' };
   }
 }
 
