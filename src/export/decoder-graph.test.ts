@@ -4,8 +4,8 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { DeviceTensor, Runtime, Session } from '../runtime/runtime.ts';
 import { type DecoderOptions, decoderGraph } from './decoder-graph.ts';
+import { dequantiseBlocks } from './dequantise.ts';
 import { quantiseBlocks } from './quantise.ts';
-import { dequantiseBlocks } from './testing/dequantise.ts';
 import { type RandomLlamaOptions, randomLlama } from './testing/random-llama.ts';
 import { referenceLogits } from './testing/reference-llama.ts';
 

@@ -1,5 +1,3 @@
-import type { DataType } from '../onnx/graph.ts';
-
 /** Number formats that a decoder is written in. */
 export type ExportDataType = 'f32' | 'f16' | 'q8' | 'q4';
 
@@ -27,13 +25,22 @@ export const EXPORT_FORMATS: Readonly<Record<ExportDataType, ExportFormat>> = {
   q4: { activations: 'float32', bits: 4, embeddingBits: 8, file: 'model_q4.onnx', transformersName: 'q4' },
 };
 
-/** Bytes that one matrix element takes on file: half-byte or byte, plus its share of the block's float32 scale and packed zero point. */
+/** Bytes that one element of a block's matrices takes on file: half-byte or byte, plus its share of the block's scale and packed zero point. */
 export function bytesPerParameter(dataType: ExportDataType): number {
-  const { activations, bits } = EXPORT_FORMATS[dataType];
-  if (bits === undefined) return bytesOfActivation(activations);
-  return bits / 8 + (bytesOfActivation(activations) + bits / 8) / QUANTISATION_BLOCK;
+  return bytesPerElement(dataType, EXPORT_FORMATS[dataType].bits);
 }
 
-function bytesOfActivation(dataType: DataType): number {
-  return dataType === 'float16' ? 2 : 4;
+/** The same of embedding and output matrix, whose rows of `hiddenSize` are quantised only where they divide into whole blocks. */
+export function embeddingBytesPerParameter(dataType: ExportDataType, hiddenSize: number): number {
+  return bytesPerElement(dataType, hiddenSize % QUANTISATION_BLOCK === 0 ? EXPORT_FORMATS[dataType].embeddingBits : undefined);
+}
+
+/** Of norms, biases, rotary tables and the key/value cache. */
+export function bytesPerActivation(dataType: ExportDataType): number {
+  return EXPORT_FORMATS[dataType].activations === 'float16' ? 2 : 4;
+}
+
+function bytesPerElement(dataType: ExportDataType, bits: 4 | 8 | undefined): number {
+  const activation = bytesPerActivation(dataType);
+  return bits === undefined ? activation : bits / 8 + (activation + bits / 8) / QUANTISATION_BLOCK;
 }

@@ -1,4 +1,6 @@
-import { countParameters, type Model } from '../architecture/model.ts';
+import { countParameters, type Model, modelOf } from '../architecture/model.ts';
+import type { Programs } from '../architecture/programs.ts';
+import { WeightStore } from '../architecture/weight-store.ts';
 import { CancelledError } from '../errors.ts';
 import { openDecoder } from '../generate/decoder.ts';
 import { writeModel } from '../onnx/write.ts';
@@ -7,11 +9,13 @@ import { seededRandom } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Plan } from '../surgery/plan.ts';
 import { allowsFixedCache } from './attention.ts';
+import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
 import { decoderGraph, decoderPositions } from './decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
+import { roundedCheckpoint } from './rounded.ts';
 import { type ReferenceLogits, type Verification, verifyDecoder } from './verify.ts';
 
 export interface ExportOptions extends LongRunning {
@@ -21,6 +25,8 @@ export interface ExportOptions extends LongRunning {
   readonly runtime: Runtime;
   /** Logits of the block programs, which the written decoder must reproduce. */
   readonly reference: ReferenceLogits;
+  /** The block programs; with them, coarse formats are also held to the model whose weights are as they are rounded. */
+  readonly programs?: Programs | undefined;
   /** Windows of token ids to verify with, at least 64 positions together; default: 96 tokens drawn from the vocabulary. */
   readonly windows?: readonly (readonly number[])[] | undefined;
   /** Default 'f32'. */
@@ -93,7 +99,8 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     fixedCache: allowsFixedCache(headDimension),
   });
   const windows = options.windows ?? [drawWindow(vocabulary)];
-  const verification = await verifyDecoder(decoder, options.reference, { dataType, windows, signal, onProgress });
+  const roundedReference = dataType === 'f32' || !options.programs ? undefined : roundedLogits(model, options.programs, dataType);
+  const verification = await verifyDecoder(decoder, options.reference, { dataType, windows, roundedReference, signal, onProgress });
 
   const parametersAfter = countParameters(model).parameters;
   const parametersBefore = plan?.parametersBefore ?? parametersAfter;
@@ -116,6 +123,12 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   };
   await write('espalier.json', textChunks(record));
   return { files, bytes, parametersBefore, parametersAfter, verification };
+}
+
+/** Weights are streamed: they are needed once, and rounded anew as they are read. */
+function roundedLogits({ checkpoint, architecture }: Model, programs: Programs, dataType: ExportDataType): ReferenceLogits {
+  const tables = [...architecture.embedWeights(), ...architecture.headWeights()].map(({ tensor }) => tensor);
+  return blockProgramLogits(programs, new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables))));
 }
 
 /** Any tokens do to tell two programs of one model apart; text is only needed where a share of agreement is to mean something. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../random.ts';
+import { dequantiseBlocks } from './dequantise.ts';
 import { quantiseBlocks } from './quantise.ts';
-import { dequantiseBlocks } from './testing/dequantise.ts';
 
 function randomMatrix(rows: number, columns: number, seed: number, spread = (_index: number) => 1): Float32Array {
   const random = seededRandom(seed);

@@ -16,7 +16,7 @@ export const blockCount = (columns: number, block: number) => Math.ceil(columns 
 /**
  * Quantises each block of a row to `bits` bits: w ~ scale * (q - zeroPoint), q and zeroPoint whole numbers from 0 to 2^bits - 1.
  * The range always contains zero. For 4 bits the range is then narrowed where that lowers the block's squared error (a handful of
- * outliers otherwise costs all others their precision); at 8 bits rounding is too fine for it to matter.
+ * outliers otherwise costs all others their precision), and the scale fitted to the rounded elements; at 8 bits rounding is too fine for it to matter.
  */
 export function quantiseBlocks(matrix: Float32Array, columns: number, bits: 4 | 8, block: number): QuantisedMatrix {
   const rows = matrix.length / columns;
@@ -50,6 +50,7 @@ interface Grid {
   readonly zeroPoint: number;
 }
 
+/** The grid over the block's range, narrowed by the factors that leave the smallest squared error. */
 function bestGrid(weights: Float32Array, bits: number, shrinks: readonly number[]): Grid {
   let low = 0;
   let high = 0;
@@ -57,40 +58,55 @@ function bestGrid(weights: Float32Array, bits: number, shrinks: readonly number[
     if (weight < low) low = weight;
     if (weight > high) high = weight;
   }
-  if (low === high) return { scale: 1, zeroPoint: 1 << (bits - 1) };
-  let best: Grid | undefined;
-  let bestError = Number.POSITIVE_INFINITY;
+  let best = gridOf(low, high, bits);
+  let bestError = shrinks.length > 1 ? squaredError(weights, best, bits, Number.POSITIVE_INFINITY) : 0;
   for (const shrinkLow of shrinks) {
     for (const shrinkHigh of shrinks) {
+      if (bestError === 0) return best;
       const grid = gridOf(low * shrinkLow, high * shrinkHigh, bits);
-      const error = shrinks.length === 1 ? 0 : squaredError(weights, grid, bits);
-      if (best && error >= bestError) continue;
+      const error = squaredError(weights, grid, bits, bestError);
+      if (error >= bestError) continue;
       best = grid;
       bestError = error;
     }
   }
-  return best as Grid;
+  return shrinks.length > 1 ? fitted(weights, best, bits, bestError) : best;
+}
+
+/** The scale that leaves the least squared error for the elements as they are rounded now, kept if rounding anew by it is no worse. */
+function fitted(weights: Float32Array, { scale, zeroPoint }: Grid, bits: number, error: number): Grid {
+  let products = 0;
+  let squares = 0;
+  for (const weight of weights) {
+    const element = quantise(weight, scale, zeroPoint, bits) - zeroPoint;
+    products += weight * element;
+    squares += element * element;
+  }
+  const grid = { scale: squares === 0 ? scale : Math.fround(products / squares), zeroPoint };
+  return grid.scale > 0 && squaredError(weights, grid, bits, error) < error ? grid : { scale, zeroPoint };
 }
 
 function gridOf(low: number, high: number, bits: number): Grid {
   const scale = Math.fround((high - low) / ((1 << bits) - 1));
-  // A range below float32's smallest steps cannot be divided; everything rounds to zero.
+  // Nothing but zeros, or a range below float32's smallest steps: everything rounds to zero.
   if (scale === 0) return { scale: 1, zeroPoint: 1 << (bits - 1) };
   return { scale, zeroPoint: clamp(Math.round(-low / scale), bits) };
 }
 
-function squaredError(weights: Float32Array, { scale, zeroPoint }: Grid, bits: number): number {
+/** Gives up, returning something larger, as soon as the sum passes `limit`. */
+function squaredError(weights: Float32Array, { scale, zeroPoint }: Grid, bits: number, limit: number): number {
   let sum = 0;
   for (const weight of weights) {
     const difference = weight - scale * (quantise(weight, scale, zeroPoint, bits) - zeroPoint);
     sum += difference * difference;
+    if (sum > limit) return sum;
   }
   return sum;
 }
 
 const clamp = (value: number, bits: number) => Math.min((1 << bits) - 1, Math.max(0, value));
 
-const quantise = (weight: number, scale: number, zeroPoint: number, bits: number) => clamp(Math.round(weight / scale) + zeroPoint, bits);
+const quantise = (weight: number, scale: number, zeroPoint: number, bits: number) => clamp(Math.floor(weight / scale + 0.5) + zeroPoint, bits);
 
 /** Writes the element `index` of a packed run that starts at byte `base`. */
 function pack(target: Uint8Array, base: number, index: number, value: number, bits: number): void {

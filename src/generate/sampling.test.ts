@@ -48,6 +48,28 @@ describe('createSampler', () => {
     expectClose(frequencies({ temperature: 1, topP: 0.01 }), [0, 1, 0, 0, 0]);
   });
 
+  test('top-k and top-p together, over a large vocabulary, keep what a full sort keeps', () => {
+    const random = seededRandom(21);
+    const logits = Float32Array.from({ length: 500 }, () => 8 * random());
+    const weights = [...logits].map(Math.exp);
+    const order = [...weights.keys()].sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0));
+    for (const [topK, topP] of [
+      [40, 0.9],
+      [0, 0.3],
+      [5000, 0.5],
+      [1, 1],
+    ] as const) {
+      const limited = order.slice(0, topK || order.length);
+      const total = limited.reduce((sum, id) => sum + (weights[id] ?? 0), 0);
+      const before = (rank: number) => limited.slice(0, rank).reduce((sum, id) => sum + (weights[id] ?? 0), 0);
+      const allowed = new Set(limited.filter((_, rank) => before(rank) < topP * total - 1e-9));
+      const sample = createSampler({ temperature: 1, topK, topP }, seededRandom(2));
+      const drawn = new Set(Array.from({ length: 400 }, () => sample(logits, []).tokenId));
+      for (const id of drawn) expect(allowed.has(id)).toBe(true);
+      expect(drawn.size).toBeGreaterThan(Math.min(allowed.size, 40) * 0.7);
+    }
+  });
+
   test('the repetition penalty lowers tokens that occurred, whatever the sign of their logit', () => {
     const sample = createSampler({ repetitionPenalty: 4 }, seededRandom(0));
     expect(sample(LOGITS, [1]).tokenId).toBe(3);

@@ -83,15 +83,48 @@ function draw(logits: Float32Array, temperature: number, topK: number, topP: num
   return last;
 }
 
-/** Ids of the candidates, most probable first; ties in id order. */
+/** Ids of the candidates, most probable first; ties in id order. With both cuts, top-p is a share of what top-k leaves. */
 function nucleus(weights: Float64Array, topK: number, topP: number): Uint32Array {
-  const order = Uint32Array.from(weights.keys()).sort((a, b) => (weights[b] as number) - (weights[a] as number) || a - b);
-  const limited = topK === 0 ? order : order.subarray(0, topK);
-  if (topP === 1) return limited;
   let total = 0;
-  for (const id of limited) total += weights[id] as number;
+  for (const weight of weights) total += weight;
+  // Sorting a large vocabulary whole takes longer than a token of a small model: first drop what cannot be a candidate. All tokens below the
+  // threshold of top-p together weigh less than it may leave out.
+  const threshold = topK > 0 ? kthLargest(weights, topK) : (total * (1 - topP)) / weights.length;
+  const order = idsFrom(weights, threshold).sort((a, b) => (weights[b] as number) - (weights[a] as number) || a - b);
+  if (topK === 0) return shareOf(order, weights, topP * total);
+  const limited = order.subarray(0, topK);
+  return shareOf(limited, weights, topP * limited.reduce((sum, id) => sum + (weights[id] as number), 0));
+}
+
+/** The fewest leading ids that weigh at least `share`. */
+function shareOf(order: Uint32Array, weights: Float64Array, share: number): Uint32Array {
   let reached = 0;
   let count = 0;
-  while (count < limited.length && reached < topP * total) reached += weights[limited[count++] as number] as number;
-  return limited.subarray(0, count);
+  while (count < order.length && reached < share) reached += weights[order[count++] as number] as number;
+  return order.subarray(0, count);
+}
+
+function idsFrom(weights: Float64Array, threshold: number): Uint32Array {
+  const ids = new Uint32Array(weights.length);
+  let count = 0;
+  for (let id = 0; id < weights.length; id++) if ((weights[id] as number) >= threshold) ids[count++] = id;
+  return ids.subarray(0, count);
+}
+
+/** The k-th largest value; the smallest where there are fewer. Keeps the k largest so far in ascending order. */
+function kthLargest(values: Float64Array, k: number): number {
+  const kept: number[] = [];
+  for (const value of values) {
+    if (kept.length >= k && value <= (kept[0] as number)) continue;
+    let low = 0;
+    let high = kept.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((kept[middle] as number) < value) low = middle + 1;
+      else high = middle;
+    }
+    kept.splice(low, 0, value);
+    if (kept.length > k) kept.shift();
+  }
+  return kept[0] ?? 0;
 }

@@ -28,6 +28,7 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
     output,
     runtime: pruned.runtime,
     reference: blockProgramLogits(pruned.programs, pruned.store),
+    programs: pruned.programs,
     version: VERSION,
     signal,
     onProgress,

@@ -123,6 +123,7 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
           const { files, verification } = await exportModel({
             ...{ model: open.model, output, runtime: open.runtime, dataType: dtype, plan, version: VERSION },
             reference: blockProgramLogits(open.programs, open.store),
+            programs: open.programs,
             windows: window && [[...window]],
             ...options,
           });

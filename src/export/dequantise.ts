@@ -1,4 +1,4 @@
-import type { QuantisedMatrix } from '../quantise.ts';
+import type { QuantisedMatrix } from './quantise.ts';
 
 /** What a quantised matrix stands for, written from the format's definition: w = scale * (q - zero point). */
 export function dequantiseBlocks(matrix: QuantisedMatrix, columns: number, bits: 4 | 8, block: number): Float32Array {
