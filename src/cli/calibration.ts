@@ -7,7 +7,7 @@ import { joinTexts, readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { embeddedFolder } from './models.ts';
-import { type CalibrationOptions, DEFAULT_COMPENSATION_WINDOWS, DEFAULT_WINDOWS } from './options.ts';
+import { type CalibrationOptions, DEFAULT_COMPENSATION_WINDOWS, DEFAULT_MEASURE_WINDOWS, DEFAULT_WINDOWS } from './options.ts';
 
 /** Windows of token ids with what a score file records about them. */
 export interface Calibration {
@@ -39,15 +39,26 @@ export async function readCompensationWindows(
   open: OpenModel,
   options: CalibrationOptions & { readonly compensationWindows?: number },
 ): Promise<readonly ArrayLike<number>[]> {
-  const { windows: _, compensationWindows, ...rest } = options;
-  const wanted = compensationWindows === undefined ? {} : { windows: compensationWindows };
-  return (await readCalibration(name, open, { ...rest, ...wanted }, DEFAULT_COMPENSATION_WINDOWS)).windows;
+  return readOtherWindows(name, open, options, options.compensationWindows, DEFAULT_COMPENSATION_WINDOWS);
+}
+
+/** Windows that the search "measured" compares plans on: drawn by another seed than those that were scored. */
+export async function readMeasureWindows(
+  name: string,
+  open: OpenModel,
+  options: CalibrationOptions & { readonly measureWindows?: number },
+): Promise<readonly ArrayLike<number>[]> {
+  return readOtherWindows(name, open, { ...options, seed: options.seed + 1 }, options.measureWindows, DEFAULT_MEASURE_WINDOWS);
 }
 
 /** A few windows of real text, on which an export is compared with the block programs. */
 export async function readVerificationWindows(name: string, open: OpenModel, options: CalibrationOptions): Promise<readonly ArrayLike<number>[]> {
+  return readOtherWindows(name, open, options, undefined, 2);
+}
+
+async function readOtherWindows(name: string, open: OpenModel, options: CalibrationOptions, windows: number | undefined, usual: number) {
   const { windows: _, ...rest } = options;
-  return (await readCalibration(name, open, rest, 2)).windows;
+  return (await readCalibration(name, open, { ...rest, ...(windows === undefined ? {} : { windows }) }, usual)).windows;
 }
 
 /** Whether there is calibration text for a model: given, or shipped with it. */

@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
+import { EXPORT_FORMATS, type ExportDataType } from '../export/dtypes.ts';
 import type { PlanOptions } from '../saap/plan-options.ts';
+import { SEARCHES } from '../saap/search/searches.ts';
+import type { Target } from '../surgery/plan.ts';
 import { oneOf, ratio, realNumber, wholeNumber } from './options.ts';
 
 /** Options that shape a plan, shared by plan and prune. */
@@ -8,6 +11,9 @@ export interface PlanCommandOptions {
   readonly ratio?: number;
   readonly parameters?: number;
   readonly bytes?: number;
+  readonly memory?: number;
+  readonly context?: number;
+  readonly dtype?: ExportDataType;
   readonly metric?: string;
   readonly fusion?: 'shared' | 'geometric';
   readonly scope?: 'model' | 'module' | 'layer';
@@ -21,15 +27,20 @@ export interface PlanCommandOptions {
   readonly seed?: number;
 }
 
+const DATA_TYPES = Object.keys(EXPORT_FORMATS) as ExportDataType[];
+
 export function addPlanOptions(command: Command): Command {
   return command
     .option('--ratio <r>', 'share of the prunable weights to remove, e.g. 0.2', ratio('--ratio'))
     .option('--parameters <n>', 'parameters that the pruned model may have', wholeNumber('--parameters', 1))
-    .option('--bytes <n>', 'bytes that the exported weights may have', wholeNumber('--bytes', 1))
+    .option('--bytes <n>', 'bytes that the export may have, graph and weights', wholeNumber('--bytes', 1))
+    .option('--memory <n>', 'bytes that the export and its key/value cache may have at --context tokens', wholeNumber('--memory', 1))
+    .option('--context <n>', 'tokens in the cache for --memory', wholeNumber('--context', 1))
+    .option('--dtype <type>', `number format of the export: ${DATA_TYPES.join(', ')} (default: f32)`, oneOf('--dtype', DATA_TYPES))
     .option('--metric <m>', 'metric, or metrics to fuse joined by "+" (default: element-second+fisher)')
     .option('--fusion <kind>', 'shared or geometric', oneOf('--fusion', ['shared', 'geometric']))
     .option('--scope <scope>', 'scope of the fusion: model, module or layer', oneOf('--scope', ['model', 'module', 'layer']))
-    .option('--search <s>', 'how groups are ranked (default: tempered)')
+    .option('--search <s>', `how groups are ranked: ${SEARCHES.map(({ name }) => name).join(', ')}; for prune also measured (default: tempered)`)
     .option('--gamma <g>', 'exponent of the tempered search (default: the ratio)', realNumber('--gamma', 0))
     .option('--stability <p>', 'exponent of (1 + stability) on the score: -1 divides, 1 multiplies', realNumber('--stability', -16))
     .option('--protect <layers>', 'comma-separated layers that stay whole')
@@ -40,31 +51,28 @@ export function addPlanOptions(command: Command): Command {
 
 /** The planner's options from the command line's. Throws UsageError unless exactly one target is given. */
 export function planOptionsFrom(options: PlanCommandOptions): PlanOptions {
-  const targets = (['ratio', 'parameters', 'bytes'] as const).filter((kind) => options[kind] !== undefined);
-  const kind = targets[0];
-  if (targets.length !== 1 || kind === undefined) {
+  const { metric, fusion, scope: fusionScope, search, gamma, stability, minimumAttentionGroups, minimumNeurons, roundTo, dtype, seed } = options;
+  const protect = parseLayers(options.protect);
+  const wanted = { metric, fusion, fusionScope, search, gamma, stability, minimumAttentionGroups, minimumNeurons, roundTo, dtype, seed, protect };
+  return { ...(Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Partial<PlanOptions>), target: targetFrom(options) };
+}
+
+function targetFrom(options: PlanCommandOptions): Target {
+  const given = (['ratio', 'parameters', 'bytes', 'memory'] as const).filter((kind) => options[kind] !== undefined);
+  const [kind] = given;
+  if (given.length !== 1 || kind === undefined) {
     throw new UsageError(
-      `Give one target: --ratio, --parameters or --bytes; found ${targets.length === 0 ? 'none' : targets.map((name) => `--${name}`).join(' and ')}.`,
+      `Give one target: --ratio, --parameters, --bytes or --memory; found ${given.length === 0 ? 'none' : given.map((name) => `--${name}`).join(' and ')}.`,
     );
   }
-  const { metric, fusion, scope: fusionScope, search, gamma, stability, minimumAttentionGroups, minimumNeurons, roundTo, seed } = options;
-  const wanted = {
-    metric,
-    fusion,
-    fusionScope,
-    search,
-    gamma,
-    stability,
-    minimumAttentionGroups,
-    minimumNeurons,
-    roundTo,
-    seed,
-    protect: parseLayers(options.protect),
-  };
-  return {
-    ...(Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Partial<PlanOptions>),
-    target: { kind, value: options[kind] as number },
-  };
+  const { context } = options;
+  const value = options[kind] as number;
+  if (kind !== 'memory') {
+    if (context !== undefined) throw new UsageError(`--context ${context} belongs to --memory; leave it out with --${kind}.`);
+    return { kind, value };
+  }
+  if (context === undefined) throw new UsageError('--memory needs --context: how many tokens the cache holds, for example 2048.');
+  return { kind, value, context };
 }
 
 function parseLayers(list: string | undefined): number[] | undefined {

@@ -5,7 +5,8 @@ import { defaultMinimumNeurons, makePlan } from './make-plan.ts';
 import type { PlanOptions } from './plan-options.ts';
 import type { Scores } from './scores.ts';
 import { groupTable } from './search/group-table.ts';
-import { STORAGE_COSTS, wholeSize } from './search/target.ts';
+import { storageFor } from './search/storage.ts';
+import { wholeSize } from './search/target.ts';
 
 export interface IterativeOptions {
   /** Parts that are removed one after the other, at least 1. */
@@ -69,11 +70,11 @@ export function composePlans(first: readonly LayerPlan[], second: readonly Layer
 /** The target that is met when this share of the way from the dense model is gone; a pruned model's own ratio means nothing, so ratios become parameters. */
 function partialTarget(dense: Scores, options: PlanOptions, share: number): Target {
   const { target } = options;
-  const cost = options.storage ?? STORAGE_COSTS[options.dtype ?? 'f32'];
+  const table = groupTable(dense.groups);
   if (target.kind === 'ratio') {
-    const removed = target.value * groupTable(dense.groups).parameters * share;
+    const removed = target.value * table.parameters * share;
     return { kind: 'parameters', value: dense.model.parameters - removed };
   }
-  const whole = wholeSize(target, groupTable(dense.groups), dense.model, cost);
+  const whole = wholeSize(target, table, dense.model, options.storage ?? storageFor(options.dtype ?? 'f32', dense.model, table));
   return { ...target, value: whole + (target.value - whole) * share };
 }

@@ -7,7 +7,7 @@ import { defaultMinimumNeurons, largestRatio, makePlan } from './make-plan.ts';
 import type { Scores } from './scores.ts';
 import { groupTable } from './search/group-table.ts';
 import { SEARCHES } from './search/searches.ts';
-import { STORAGE_COSTS } from './search/target.ts';
+import { storageFor } from './search/storage.ts';
 import { hasReference, REFERENCE_MODELS, readReference } from './testing/reference.ts';
 import { syntheticScores } from './testing/synthetic-scores.ts';
 
@@ -158,7 +158,7 @@ describe('makePlan', () => {
     expect(Math.abs(byParameters.parametersAfter - (before - 40_000))).toBeLessThanOrEqual(96);
 
     for (const dtype of ['f32', 'f16', 'q8', 'q4'] as const) {
-      const cost = STORAGE_COSTS[dtype];
+      const cost = storageFor(dtype, scores.model, { parameters: prunable(scores) });
       const bytes = (block: number) => block * cost.block + 50_000 * cost.other;
       const value = bytes(prunable(scores)) * 0.9;
       const plan = makePlan(scores, { target: { kind: 'bytes', value }, dtype });

@@ -8,7 +8,8 @@ import { ascendingOrder } from './search/order.ts';
 import { type RemovalLimits, removableCost, removalStep, removeBlocks, removeInOrder } from './search/remove.ts';
 import { roundWidths } from './search/round-widths.ts';
 import type { Search, SearchContext } from './search/search.ts';
-import { type Removal, removalFor, STORAGE_COSTS } from './search/target.ts';
+import { storageFor } from './search/storage.ts';
+import { type Removal, removalFor } from './search/target.ts';
 
 /** Neurons that stay in every layer by default: 64 of 1,536, and at least 8. */
 export function defaultMinimumNeurons(neurons: number): number {
@@ -23,7 +24,7 @@ export function defaultMinimumNeurons(neurons: number): number {
 export function makePlan(scores: Scores, options: PlanOptions): Plan {
   const { recipe, search, table } = readOptions(scores, options);
   const protectedLayers = new Set([...(recipe.protect ?? []), ...(search.protects?.(table.layers) ?? [])]);
-  const removal = removalFor(recipe.target, table, scores.model, options.storage ?? STORAGE_COSTS[recipe.dtype ?? 'f32']);
+  const removal = removalFor(recipe.target, table, scores.model, options.storage ?? storageFor(recipe.dtype ?? 'f32', scores.model, table));
   const minimums = table.segments.map((segment) => minimumGroups(segment, recipe, protectedLayers));
   const limits: RemovalLimits = { costs: removal.costs, minimums };
   const blocks = blockCosts(table, removal.costs);

@@ -4,7 +4,7 @@ import type { Scores } from './scores.ts';
 import { type GroupTable, groupTable } from './search/group-table.ts';
 import type { Search } from './search/search.ts';
 import { findSearch } from './search/searches.ts';
-import type { StorageCost } from './search/target.ts';
+import type { StorageCost } from './search/storage.ts';
 
 /** What the planner is asked for: a recipe without what the score file knows. Everything but the target has a default. */
 export interface PlanOptions extends Partial<Omit<Recipe, 'model' | 'calibration' | 'target'>> {

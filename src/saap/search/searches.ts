@@ -23,6 +23,10 @@ export const SEARCHES: readonly Search[] = [
 
 /** The search of that name. Throws UsageError listing the names. */
 export function findSearch(name: string): Search {
+  if (name === 'measured')
+    throw new UsageError(
+      'The search "measured" measures pruned models, so scores alone are not enough: use "espalier prune MODEL --search measured", or refine() of the library.',
+    );
   const search = SEARCHES.find((candidate) => candidate.name === name);
   if (!search) throw new UsageError(`"${name}" is no search. Searches are ${SEARCHES.map((candidate) => candidate.name).join(', ')}.`);
   return search;

@@ -1,31 +1,8 @@
 import { MismatchError, UsageError } from '../../errors.ts';
-import type { Recipe, Target } from '../../surgery/plan.ts';
+import type { Target } from '../../surgery/plan.ts';
 import type { Scores } from '../scores.ts';
 import type { GroupTable } from './group-table.ts';
-
-type ExportType = NonNullable<Recipe['dtype']>;
-
-/** Bytes that parameters take in an export. */
-export interface StorageCost {
-  /** Per weight of a block's matrices: for q8 and q4 the code and its share of a float32 scale per 32 inputs. */
-  readonly block: number;
-  /** Per other parameter: embedding, head, norms. */
-  readonly other: number;
-  /** Per number of the key/value cache. */
-  readonly cache: number;
-}
-
-export const STORAGE_COSTS: Readonly<Record<ExportType, StorageCost>> = {
-  f32: { block: 4, other: 4, cache: 4 },
-  f16: { block: 2, other: 2, cache: 2 },
-  q8: { block: 1 + 4 / 32, other: 4, cache: 4 },
-  q4: { block: 1 / 2 + 4 / 32, other: 4, cache: 4 },
-};
-
-/** Bytes of a model's weights: `block` of the prunable parameters are left, all others stay. */
-export function weightBytes(model: { readonly block: number; readonly other: number }, cost: StorageCost): number {
-  return model.block * cost.block + model.other * cost.other;
-}
+import { type StorageCost, weightBytes } from './storage.ts';
 
 /** What the whole model counts in the unit of a target; a ratio's unit is the prunable parameters. Throws as `removalFor`. */
 export function wholeSize(target: Target, table: GroupTable, model: Scores['model'], cost: StorageCost): number {
@@ -39,7 +16,7 @@ export function wholeSize(target: Target, table: GroupTable, model: Scores['mode
       return weightBytes({ block: table.parameters, other }, cost);
     case 'memory': {
       const costs = memoryCosts(target.context, table, model, cost);
-      return other * cost.other + table.segments.reduce((sum, { start, end }, i) => sum + (end - start) * (costs[i] as number), 0);
+      return other * cost.other + cost.fixed + table.segments.reduce((sum, { start, end }, i) => sum + (end - start) * (costs[i] as number), 0);
     }
   }
 }

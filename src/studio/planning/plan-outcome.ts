@@ -2,7 +2,7 @@ import { EspalierError } from '../../errors.ts';
 import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
 import { groupTable } from '../../saap/search/group-table.ts';
-import { STORAGE_COSTS, weightBytes } from '../../saap/search/target.ts';
+import { storageFor, weightBytes } from '../../saap/search/storage.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import type { LayerShare } from '../charts/layer-shares.tsx';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -52,7 +52,7 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
     neurons += mlp.groups;
   });
   const { parameters } = groupTable(scores.groups);
-  const cost = STORAGE_COSTS[plan.recipe.dtype ?? 'f32'];
+  const cost = storageFor(plan.recipe.dtype ?? 'f32', scores.model, { parameters });
   const other = plan.parametersBefore - parameters;
   return {
     ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },

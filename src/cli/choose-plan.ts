@@ -1,0 +1,108 @@
+import type { Command } from 'commander';
+import { MismatchError, UsageError } from '../errors.ts';
+import type { ExportDataType } from '../export/dtypes.ts';
+import type { OpenModel } from '../library/open-model.ts';
+import { planInPasses } from '../library/plan-in-passes.ts';
+import { refine } from '../library/refine.ts';
+import { score } from '../library/score.ts';
+import { exactStorage } from '../library/storage.ts';
+import { makePlan } from '../saap/make-plan.ts';
+import { DEFAULT_EVALUATIONS } from '../saap/measured.ts';
+import type { PlanOptions } from '../saap/plan-options.ts';
+import type { Scores } from '../saap/scores.ts';
+import type { Plan } from '../surgery/plan.ts';
+import { decodePlan } from '../surgery/plan-file.ts';
+import { readBytes, readCalibration, readMeasureWindows } from './calibration.ts';
+import type { Console } from './console.ts';
+import { embeddedScores, readScores } from './models.ts';
+import { type CalibrationOptions, DEFAULT_MEASURE_WINDOWS, wholeNumber } from './options.ts';
+import { type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
+
+/** Options of `prune` that say where its plan comes from. */
+export interface ChoosePlanOptions extends CalibrationOptions, Omit<PlanCommandOptions, 'seed'> {
+  readonly plan?: string;
+  readonly scores?: string;
+  readonly passes: number;
+  readonly evaluations?: number;
+  readonly measureWindows?: number;
+  readonly dtype?: ExportDataType;
+}
+
+export function addChoosePlanOptions(command: Command): Command {
+  return command
+    .option('--plan <file>', 'plan to follow; else one is made from scores and a target')
+    .option('--scores <file>', 'scores to plan from; else they are computed from the calibration text')
+    .option('--passes <n>', 'score, prune a part, score again: so many parts; worth its cost from a ratio of 0.3 on', wholeNumber('--passes', 1), 1)
+    .option(
+      '--evaluations <n>',
+      `with --search measured: pruned models to measure beyond the closed-form searches and baselines (default: ${DEFAULT_EVALUATIONS})`,
+      wholeNumber('--evaluations', 0),
+    )
+    .option(
+      '--measure-windows <n>',
+      `with --search measured: calibration windows to measure on (default: ${DEFAULT_MEASURE_WINDOWS}, or as many as the text has)`,
+      wholeNumber('--measure-windows', 1),
+    );
+}
+
+/** The plan that the options ask for: read from a file, made from scores, in passes, or measured. */
+export async function choosePlan(name: string, open: OpenModel, options: ChoosePlanOptions, output: Console, signal: AbortSignal): Promise<Plan> {
+  if (options.plan !== undefined) {
+    const given = ['ratio', 'parameters', 'bytes', 'memory', 'search', 'metric', 'scores'] as const;
+    const clash = given.find((key) => options[key] !== undefined);
+    if (clash) throw new UsageError(`--plan already says what stays; leave out --${clash}.`);
+    return decodePlan(await readBytes(options.plan), options.plan);
+  }
+  const planning = planOptionsFrom(options);
+  const measures = planning.search === 'measured';
+  if (measures && options.passes > 1) throw new UsageError('--search measured plans in one pass; leave out --passes, or choose another search.');
+  const scores = await chooseScores(name, open, options, output, signal);
+  const exact = (chosen: PlanOptions): PlanOptions => ({
+    ...chosen,
+    storage: exactStorage(open, scores, { ...chosen, search: measures ? 'tempered' : (chosen.search ?? 'tempered') }),
+  });
+  if (measures) return measure(name, open, scores, exact(planning), options, output, signal);
+  if (options.passes === 1) return makePlan(scores, exact(planning));
+  const calibration = await readCalibration(name, open, options);
+  return planInPasses(open, { ...calibration, passes: options.passes, plan: exact(planning), scores, signal, onProgress: output.onProgress });
+}
+
+async function measure(
+  name: string,
+  open: OpenModel,
+  scores: Scores,
+  planning: PlanOptions,
+  options: ChoosePlanOptions,
+  output: Console,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const windows = await readMeasureWindows(name, open, options);
+  const { plan, loss, measurements, candidates } = await refine(open, scores, {
+    plan: planning,
+    windows,
+    signal,
+    onProgress: output.onProgress,
+    ...(options.evaluations === undefined ? {} : { evaluations: options.evaluations }),
+  });
+  for (const [index, measurement] of measurements.entries())
+    output.note(`${index < candidates ? 'candidate' : 'walk'} ${measurement.name}: loss ${measurement.loss.toFixed(4)}`);
+  output.note(`Measured ${measurements.length} plans on ${windows.length} windows; the best has a loss of ${loss.toFixed(4)} nats.`);
+  return plan;
+}
+
+async function chooseScores(name: string, open: OpenModel, options: ChoosePlanOptions, output: Console, signal: AbortSignal): Promise<Scores> {
+  if (options.scores !== undefined) {
+    const scores = await readScores(options.scores);
+    const sha256 = await open.model.checkpoint.sha256();
+    if (scores.model.sha256 !== sha256) {
+      throw new MismatchError(
+        `${options.scores} holds the scores of ${scores.model.name} (${scores.model.sha256.slice(0, 12)}…), but ${name} has the weights ${sha256.slice(0, 12)}…. Score ${name} first.`,
+      );
+    }
+    return scores;
+  }
+  const shipped = options.calibration === undefined && options.tokenIds === undefined ? embeddedScores(name) : undefined;
+  if (shipped !== undefined) return readScores(shipped);
+  const calibration = await readCalibration(name, open, options);
+  return (await score(open, { ...calibration, signal, onProgress: output.onProgress })).scores;
+}

@@ -1,0 +1,42 @@
+import type { Model } from '../architecture/model.ts';
+import { decoderGraph } from '../export/decoder-graph.ts';
+import type { ExportDataType } from '../export/dtypes.ts';
+import { writeModel } from '../onnx/write.ts';
+import { makePlan } from '../saap/make-plan.ts';
+import type { PlanOptions } from '../saap/plan-options.ts';
+import type { Scores } from '../saap/scores.ts';
+import { groupTable } from '../saap/search/group-table.ts';
+import { type StorageCost, storageFor, weightBytes } from '../saap/search/storage.ts';
+import type { OpenModel } from './open-model.ts';
+
+/** Corrections until an export fits: what rounding to groups, to blocks of inputs and to aligned tensors leaves. */
+const ATTEMPTS = 6;
+
+/** Bytes of graph and weights that the export of a model has: from its layout, no weight is read. */
+export function exportedBytes(model: Model, dataType: ExportDataType): number {
+  const { graph, weights } = decoderGraph(model, { dataType });
+  return weights.byteLength + writeModel(graph).byteLength;
+}
+
+/**
+ * Storage costs by which a plan's export stays within a target in bytes or memory to the byte: those that scores tell, with `fixed` corrected by the layout of the
+ * exports of the dense model and of the plan. For other targets the costs do not matter. Throws what `makePlan` throws.
+ */
+export function exactStorage(open: OpenModel, scores: Scores, options: PlanOptions): StorageCost {
+  const { target, dtype = 'f32' } = options;
+  const table = groupTable(scores.groups);
+  let storage = storageFor(dtype, scores.model, table);
+  if (target.kind !== 'bytes' && target.kind !== 'memory') return storage;
+  const estimate = weightBytes({ block: table.parameters, other: scores.model.parameters - table.parameters }, storage);
+  storage = { ...storage, fixed: storage.fixed + exportedBytes(open.model, dtype) - estimate };
+  const cachePerHead = target.kind === 'memory' ? 2 * open.config.headDimension * target.context * storage.cache : 0;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const { layers } = makePlan(scores, { ...options, storage });
+    using pruned = open.pruned(layers);
+    const heads = layers.reduce((sum, { attention }) => sum + attention.length, 0);
+    const excess = exportedBytes(pruned.model, dtype) + heads * cachePerHead - target.value;
+    if (excess <= 0) break;
+    storage = { ...storage, fixed: storage.fixed + Math.ceil(excess) };
+  }
+  return storage;
+}
