@@ -8,8 +8,8 @@ import { comparisonCsv, comparisonMarkdown } from '../library/comparison-table.t
 import type { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
 import { VERSION } from '../library/version.ts';
-import { parseMethod } from '../saap/methods.ts';
-import { readCalibration, readCompensationWindows, readText } from './calibration.ts';
+import { METHODS, MODEL_METHODS, parseMethod } from '../saap/methods.ts';
+import { readCalibration, readCompensationWindows, readMeasureWindows, readText } from './calibration.ts';
 import { ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
@@ -43,7 +43,10 @@ interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions 
 export function addCompare(program: Command, signal: AbortSignal): void {
   const command = program.command('compare <model>').description('methods side by side at the same share of removed parameters');
   addTaskOptions(addCommonOptions(addCalibrationOptions(command)))
-    .requiredOption('--methods <list>', 'comma-separated methods; "+bias" or "+least-squares" after a name adds compensation')
+    .requiredOption(
+      '--methods <list>',
+      `comma-separated methods (${[...METHODS, ...MODEL_METHODS].map(({ name }) => name).join(', ')}); "+bias" or "+least-squares" after a name adds compensation`,
+    )
     .requiredOption('--ratios <list>', 'comma-separated shares of the prunable weights to remove, e.g. 0.2,0.5')
     .requiredOption('--text <file...>', 'texts to measure perplexity on, each for itself')
     .option('--window <n>', 'tokens per evaluation window', wholeNumber('--window', 2), 128)
@@ -118,10 +121,12 @@ async function calibrate(
   onProgress: ReturnType<typeof createConsole>['onProgress'],
 ): Promise<ComparisonCalibration> {
   const { windows, calibration } = await readCalibration(name, open, options);
-  const compensates = options.methods.split(',').some((method) => parseMethod(method).recipe.compensate !== 'none');
+  const methods = options.methods.split(',').map(parseMethod);
+  const compensates = methods.some((method) => method.recipe.compensate !== 'none');
+  const measures = methods.some((method) => method.planning === 'measured');
   const compensationWindows = compensates ? await readCompensationWindows(name, open, options) : [];
   const { scores } = await score(open, { windows, calibration, signal, onProgress });
-  return { seed: options.seed, scores, compensationWindows };
+  return { seed: options.seed, scores, compensationWindows, windows, ...(measures && { measureWindows: await readMeasureWindows(name, open, options) }) };
 }
 
 async function openStore(

@@ -1,14 +1,17 @@
 import { countParameters } from '../architecture/model.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { throwIfCancelled, UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
 import type { Task } from '../evaluate/tasks.ts';
 import type { LongRunning } from '../progress.ts';
 import { makePlan } from '../saap/make-plan.ts';
 import { type Method, parseMethod } from '../saap/methods.ts';
+import type { PlanOptions } from '../saap/plan-options.ts';
 import type { Scores } from '../saap/scores.ts';
-import type { LayerPlan } from '../surgery/plan.ts';
+import type { LayerPlan, Plan } from '../surgery/plan.ts';
 import type { OpenModel } from './open-model.ts';
+import { planInPasses } from './plan-in-passes.ts';
 import { applyPlan } from './prune.ts';
+import { refine } from './refine.ts';
 import { scoreTasks, type TaskScores } from './task-scores.ts';
 
 /** One cell of a comparison: a method at a ratio with one calibration seed. */
@@ -31,11 +34,15 @@ export interface ComparisonRow {
   readonly seconds: number;
 }
 
-/** Calibration of one seed: its scores, and the windows that compensation learns from. */
+/** Calibration of one seed: its scores, and the windows that methods learn from which work on the model itself. */
 export interface ComparisonCalibration {
   readonly seed: number;
   readonly scores: Scores;
   readonly compensationWindows: readonly ArrayLike<number>[];
+  /** For `saap-passes`: the windows that the scores are of. */
+  readonly windows?: readonly ArrayLike<number>[];
+  /** For `saap-measured`: windows to measure pruned models on. */
+  readonly measureWindows?: readonly ArrayLike<number>[];
 }
 
 export interface CompareOptions extends LongRunning {
@@ -97,14 +104,14 @@ async function measureCell(
 ): Promise<ComparisonRow> {
   const started = performance.now();
   if (!method) return measure(open, open, options, { method: 'dense', ratio: 0, seed, reachedRatio: 0 }, started);
-  const { scores, compensationWindows } = await calibrated(seed);
+  const calibration = await calibrated(seed);
   const { compensate, ...recipe } = method.recipe;
-  const plan = makePlan(scores, { ...recipe, target: { kind: 'ratio', value: ratio }, seed });
+  const plan = await planCell(open, method, calibration, { ...recipe, target: { kind: 'ratio', value: ratio }, seed }, options.signal);
   // Without compensation the plan alone decides; methods that ignore the calibration text give the same plan for every seed.
   const signature = compensate === 'none' ? planSignature(plan.layers) : undefined;
   const same = signature === undefined ? undefined : measured.get(signature);
   if (same) return { ...same, method: method.name, ratio, seed };
-  using pruned = await applyPlan(open, plan.layers, { compensate, windows: compensationWindows, signal: options.signal });
+  using pruned = await applyPlan(open, plan.layers, { compensate, windows: calibration.compensationWindows, signal: options.signal });
   const row = await measure(
     open,
     pruned,
@@ -114,6 +121,28 @@ async function measureCell(
   );
   if (signature !== undefined) measured.set(signature, row);
   return row;
+}
+
+/** Removed at most in one pass of `saap-passes` (METHOD.md section 6). */
+const PASS_RATIO = 0.1;
+
+async function planCell(
+  open: OpenModel,
+  { name, planning }: Method,
+  { scores, windows, measureWindows }: ComparisonCalibration,
+  plan: PlanOptions & { readonly target: { readonly value: number } },
+  signal: AbortSignal | undefined,
+): Promise<Plan> {
+  const needed = (found: readonly ArrayLike<number>[] | undefined) => {
+    if (!found) throw new UsageError(`${name} works on the model itself; give the calibration its windows.`);
+    return found;
+  };
+  if (planning === 'measured') return (await refine(open, scores, { plan, windows: needed(measureWindows), signal })).plan;
+  if (planning === 'passes') {
+    const passes = Math.max(1, Math.round(plan.target.value / PASS_RATIO));
+    return planInPasses(open, { plan, passes, scores, windows: needed(windows), calibration: scores.calibration, signal });
+  }
+  return makePlan(scores, plan);
 }
 
 async function measure(

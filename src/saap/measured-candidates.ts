@@ -44,7 +44,7 @@ export function candidatePlans(scores: Scores, base: PlanOptions): readonly Cand
 
   const shared = Object.fromEntries(Object.entries(base).filter(([key]) => !OWN.some((own) => own === key))) as unknown as PlanOptions;
   for (const { name, metric, search, fusion, fusionScope } of METHODS) {
-    if (name === SAAP.name || search === 'measured') continue;
+    if (name === SAAP.name) continue;
     add(name, { ...shared, metric, search, ...(fusion && { fusion }), ...(fusionScope && { fusionScope }) });
   }
   return distinct(found);

@@ -9,6 +9,8 @@ export interface MethodRecipe {
   readonly fusionScope?: FusionScope;
   /** A search's name: `findSearch`. */
   readonly search: string;
+  /** How its plan is found where scores of the dense model are not enough: by measuring pruned models, or by scoring anew after each part that is removed. */
+  readonly planning?: 'measured' | 'passes';
   /** Paper and formula in a few words, for tables and cards. */
   readonly source: string;
 }

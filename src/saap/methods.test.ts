@@ -36,6 +36,7 @@ describe('methods', () => {
       compensate: 'none',
     });
     expect(parseMethod('wanda+least-squares').recipe.compensate).toBe('least-squares');
+    expect(parseMethod('saap-measured+bias')).toMatchObject({ planning: 'measured', recipe: { ...parseMethod('saap+bias').recipe } });
   });
 
   it('refuses other names with the legal ones', () => {

@@ -12,8 +12,14 @@ import { DEFAULT_RECIPE } from './plan-options.ts';
 /** Structurally-aware adaptive pruning, our reading of arXiv 2412.15127 (METHOD.md): fused importance, tempered global ranking. */
 export const SAAP: MethodRecipe = { name: 'saap', ...DEFAULT_RECIPE, source: 'SAAP (our reading): fused element-second and fisher, tempered' };
 
-/** Every method that can be compared (DESIGN.md section 7.1). */
+/** Every method that plans from scores alone (DESIGN.md section 7.1). */
 export const METHODS: readonly MethodRecipe[] = [SAAP, ...LLM_PRUNER, WANDA, FLAP, DEPTH, ...MAGNITUDE, RANDOM];
+
+/** Methods that need the model to plan (METHOD.md sections 4 and 6). They are compared like the others. */
+export const MODEL_METHODS: readonly MethodRecipe[] = [
+  { ...SAAP, name: 'saap-measured', planning: 'measured', source: 'SAAP, searched on the measured calibration loss (ours)' },
+  { ...SAAP, name: 'saap-passes', planning: 'passes', source: 'SAAP, scored anew after each tenth that is removed (ours)' },
+];
 
 const COMPENSATIONS = ['bias', 'least-squares'] as const;
 
@@ -22,26 +28,29 @@ export interface Method {
   /** As given, e.g. 'flap+bias'. */
   readonly name: string;
   readonly source: string;
+  readonly planning?: 'measured' | 'passes';
   readonly recipe: Pick<Recipe, 'metric' | 'fusion' | 'fusionScope' | 'search'> & { readonly compensate: NonNullable<Recipe['compensate']> };
 }
 
 /**
- * The method of that name: one of `METHODS`, with `+bias` or `+least-squares` after it for compensation.
+ * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias` or `+least-squares` after it for compensation.
  * Throws UsageError listing the legal names, or the legal suffixes.
  */
 export function parseMethod(text: string): Method {
   const [base = '', suffix, ...rest] = text.trim().split('+');
-  const method = METHODS.find(({ name }) => name === base);
+  const methods = [...METHODS, ...MODEL_METHODS];
+  const method = methods.find(({ name }) => name === base);
   if (!method)
     throw new UsageError(
-      `"${base}" is no method. Methods are ${METHODS.map(({ name }) => name).join(', ')}, with +bias or +least-squares after a name for compensation.`,
+      `"${base}" is no method. Methods are ${methods.map(({ name }) => name).join(', ')}, with +bias or +least-squares after a name for compensation.`,
     );
   const compensate = suffix === undefined ? 'none' : COMPENSATIONS.find((known) => known === suffix);
   if (!compensate || rest.length > 0) throw new UsageError(`"${text.trim()}" names no compensation that there is: ${base}+bias and ${base}+least-squares are.`);
-  const { metric, fusion, fusionScope, search, source } = method;
+  const { metric, fusion, fusionScope, search, planning, source } = method;
   return {
     name: text.trim(),
     source,
+    ...(planning && { planning }),
     recipe: { metric, ...(fusion && { fusion }), ...(fusionScope && { fusionScope }), search, compensate },
   };
 }
