@@ -1,4 +1,4 @@
-"""Writes a checkpoint's averaged weights as a model folder in the Hugging Face layout, in half precision."""
+"""Writes the weights of a checkpoint, or the mean of several, as a model folder in the Hugging Face layout, in half precision."""
 
 import argparse
 import json
@@ -43,7 +43,7 @@ def configuration(shape: Shape, end: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of train.py")
+    parser.add_argument("--checkpoint", type=Path, nargs="+", required=True, help="checkpoints of train.py; the mean of several")
     parser.add_argument("--tokenizer", type=Path, required=True, help="folder of train_tokenizer.py")
     parser.add_argument("--output", type=Path, required=True, help="model folder")
     arguments = parser.parse_args()
@@ -55,8 +55,8 @@ def main() -> None:
         if arguments.tokenizer.resolve() != arguments.output.resolve():
             shutil.copyfile(arguments.tokenizer / name, arguments.output / name)
 
-    weights = torch.load(arguments.checkpoint, weights_only=True)["average"]
-    tensors = {f"model.{name}": weight.half().contiguous() for name, weight in weights.items()}
+    averages = [torch.load(path, weights_only=True)["average"] for path in arguments.checkpoint]
+    tensors = {f"model.{name}": torch.stack([weights[name] for weights in averages]).mean(0).half() for name in averages[0]}
     (arguments.output / "model.safetensors").write_bytes(save(tensors, metadata={"format": "pt"}))
 
     generation = {"bos_token_id": end, "eos_token_id": end, "do_sample": True, "temperature": 0.8, "max_new_tokens": 256}

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import random
 import time
 from collections.abc import Callable
@@ -67,14 +68,15 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json")
     parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints and log.jsonl; a run there is resumed")
     parser.add_argument("--minutes", type=float, default=90, help="length of the run in wall time since its first start")
-    parser.add_argument("--decay-minutes", type=float, default=25)
+    parser.add_argument("--decay-minutes", type=float, default=40)
     parser.add_argument("--steps", type=int, default=0, help="length of the run in steps, instead of minutes")
     parser.add_argument("--decay-steps", type=int, default=0)
     parser.add_argument("--warmup-steps", type=int, default=60)
     parser.add_argument("--batch-tokens", type=int, default=6144)
     parser.add_argument("--micro-batch-tokens", type=int, default=1024, help="tokens that a worker takes at once; divides the batch")
-    parser.add_argument("--window", type=int, default=256, help="tokens in a row before the decay; after it, the whole context")
-    parser.add_argument("--story-share", type=float, nargs=2, default=(0.4, 0.85), help="share of stories before and in the decay")
+    parser.add_argument("--window", type=int, default=256, help="tokens in a row; shorter rows than the context cost less")
+    parser.add_argument("--long-from", type=float, default=2.0, help="share of the decay after which rows have the whole context; above 1: never")
+    parser.add_argument("--story-share", type=float, nargs=2, default=(0.6, 0.85), help="share of stories before and in the decay")
     parser.add_argument("--rename-share", type=float, default=0.5, help="share of stories whose characters are renamed")
     parser.add_argument("--matrix-rate", type=float, default=0.02, help="Muon's learning rate")
     parser.add_argument("--rate", type=float, default=0.003, help="AdamW's learning rate (embedding and norms)")
@@ -121,7 +123,7 @@ def main() -> None:
     gradients_of(torch.zeros(arguments.micro_batch_tokens // arguments.window, arguments.window + 1, dtype=torch.long))
 
     checkpoint = arguments.output / "checkpoint.pt"
-    step, tokens, started, story_debt = 0, 0, time.time(), 0.0
+    step, tokens, started, story_debt, best = 0, 0, time.time(), 0.0, math.inf
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
@@ -130,16 +132,17 @@ def main() -> None:
         stories.restore(state["stories"])
         books.restore(state["books"])
         average, step, tokens, started, story_debt = (state[key] for key in ("average", "step", "tokens", "started", "story_debt"))
+        best = state.get("best", math.inf)
 
-    def save() -> None:
+    def save(name: str) -> None:
         state = {
             "model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "average": average,
             "stories": stories.state(), "books": books.state(),
-            "step": step, "tokens": tokens, "started": started, "story_debt": story_debt,
+            "step": step, "tokens": tokens, "started": started, "story_debt": story_debt, "best": best,
         }
-        temporary = checkpoint.with_suffix(".new")
+        temporary = arguments.output / f"{name}.new"
         torch.save(state, temporary)
-        temporary.replace(checkpoint)
+        temporary.replace(arguments.output / name)
 
     def report(**values: float) -> None:
         line = json.dumps({"step": step, "minutes": round((time.time() - started) / 60, 2), "tokens": tokens} | values)
@@ -152,7 +155,7 @@ def main() -> None:
         whole, decay = progress(arguments, started, step)
         if whole >= 1:
             break
-        length = arguments.window if decay == 0 else shape.context
+        length = arguments.window if decay < arguments.long_from else shape.context
         rows = arguments.batch_tokens // length
         # The share of stories is kept exactly over time: what rounding leaves out is made up in later batches.
         wanted = rows * arguments.story_share[decay > 0] + story_debt
@@ -189,14 +192,18 @@ def main() -> None:
             report(loss=round(sum(recent) / len(recent), 4), story_epoch=stories.epoch, book_epoch=books.epoch)
             recent.clear()
         if step % arguments.evaluate_every == 0:
-            report(validation=round(validation_loss(model, average, validation, windows=100), 4))
+            measured = validation_loss(model, average, validation, windows=100)
+            report(validation=round(measured, 4))
+            if measured < best:
+                best = measured
+                save("best.pt")
         if step % arguments.save_every == 0:
-            save()
+            save("checkpoint.pt")
+    save("checkpoint.pt")
     report(
-        validation=round(validation_loss(model, dict(model.named_parameters()), validation), 4),
-        validation_average=round(validation_loss(model, average, validation), 4),
+        validation=round(validation_loss(model, average, validation, windows=100), 4),
+        validation_last=round(validation_loss(model, dict(model.named_parameters()), validation, windows=100), 4),
     )
-    save()
 
 
 if __name__ == "__main__":
