@@ -12,10 +12,6 @@ export { type PairedComparison, pairedComparison } from './evaluate/tasks-paired
 export { type PromptFormat, promptFormat } from './evaluate/tasks-prompts.ts';
 export type { TaskResult } from './evaluate/tasks-result.ts';
 export { joinTexts, readTexts, readTokenIds } from './evaluate/text.ts';
-export { readTask, type Task, type TaskItem } from './evaluate/tasks.ts';
-export { type PairedComparison, pairedComparison } from './evaluate/tasks-paired.ts';
-export { type PromptFormat, promptFormat } from './evaluate/tasks-prompts.ts';
-export type { TaskResult } from './evaluate/tasks-result.ts';
 export { tokenWindows } from './evaluate/windows.ts';
 export { type ComparisonRow, compare } from './library/compare.ts';
 export { type Inspection, inspect } from './library/inspect.ts';
@@ -24,7 +20,6 @@ export { type PlanInPassesOptions, planInPasses } from './library/plan-in-passes
 export { applyPlan } from './library/prune.ts';
 export { type RefineOptions, refine } from './library/refine.ts';
 export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './library/score.ts';
-export { type EvaluateTasksOptions, evaluateTasks, type TaskItemResult } from './library/tasks.ts';
 export { type EvaluateTasksOptions, evaluateTasks, type TaskItemResult } from './library/tasks.ts';
 export { VERSION } from './library/version.ts';
 export type { LongRunning, OnProgress, Progress } from './progress.ts';
