@@ -2,6 +2,7 @@ import { MissingError, UnsupportedError, UsageError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { FileAccess } from './files.ts';
 import { openGguf } from './gguf.ts';
+import { ONNX_FILES, openOnnx } from './onnx.ts';
 import type { OpenOptions } from './open-options.ts';
 import { INDEX, openFolder, readConfig } from './safetensors-folder.ts';
 import { quote } from './weights.ts';
@@ -15,7 +16,8 @@ export async function openCheckpoint(files: FileAccess, options: OpenOptions = {
   const weights = options.weights ?? chooseWeights(files.name, names);
   if (weights.endsWith('.safetensors') || weights === INDEX) return openFolder(files, { ...options, weights: options.weights });
   if (weights.endsWith('.gguf')) return openGguf(files, weights, options);
-  throw new UnsupportedError(`${quote(weights)} is not a weight file that is read: .safetensors or .gguf.`);
+  if (weights.endsWith('.onnx')) return openOnnx(files, weights, options);
+  throw new UnsupportedError(`${quote(weights)} is not a weight file that is read: .safetensors, .gguf or .onnx.`);
 }
 
 function chooseWeights(folder: string, names: readonly string[]): string {
@@ -27,6 +29,8 @@ function chooseWeights(folder: string, names: readonly string[]): string {
   if (ggufs.length > 1) throw new UsageError(`${folder} has ${ggufs.length} GGUF models: ${ggufs.slice(0, 5).join(', ')}. Name the one to open.`);
   const [gguf] = ggufs;
   if (gguf !== undefined) return gguf;
+  const onnx = ONNX_FILES.find((name) => names.includes(name)) ?? names.find((name) => name.endsWith('.onnx'));
+  if (onnx !== undefined) return onnx;
   const pickle = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
   if (pickle !== undefined) {
     throw new UnsupportedError(

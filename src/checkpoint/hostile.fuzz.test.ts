@@ -12,7 +12,7 @@ import { createTokenizer, loadTokenizer } from './tokenizer.ts';
 
 /** Damaged files to try per format; more for a longer search. Each run of the same number tries the same files. */
 const CASES = Number(process.env.ESPALIER_FUZZ_CASES ?? 300);
-const TIMEOUT_MS = 120_000 + 20 * CASES;
+const TIMEOUT_MS = 120_000 + 200 * CASES;
 const SLOWEST_MS = 5000;
 /** A Q4_K block of 144 bytes becomes 1,024 bytes of float32. */
 const LARGEST_GROWTH = 8;
@@ -131,6 +131,13 @@ const weights = writeSafetensors(
 const tokenizers = (JSON.parse(await readFile(join(fixtures, 'tokenizers.json'), 'utf8')) as { cases: { tokenizer: JsonRecord }[] }).cases.map(
   (each) => each.tokenizer,
 );
+const onnxFolder = async (name: string, files: readonly string[]) =>
+  Object.fromEntries(await Promise.all(files.map(async (file) => [file, new Uint8Array(await readFile(join(fixtures, 'onnx', name, file)))] as const)));
+const onnx: Record<string, Uint8Array>[] = await Promise.all([
+  onnxFolder('genai-llama', ['config.json', 'model.onnx', 'model.onnx.data']),
+  onnxFolder('genai-qwen2-int4', ['config.json', 'model.onnx', 'model.onnx.data']),
+  onnxFolder('traced-llama', ['config.json', 'model.onnx']),
+]);
 const ggufs = await Promise.all(['llama', 'llama3', 'gemma3', 'phi3', 'qwen2'].map((name) => readFile(join(fixtures, 'gguf', `${name}.gguf`))));
 
 describe('damaged files end in a sentence, never in a crash, a hang or a huge allocation', () => {
@@ -164,6 +171,19 @@ describe('damaged files end in a sentence, never in a crash, a hang or a huge al
           const tokenizer = await loadTokenizer(await openCheckpoint(memoryFiles('m', { 'm.gguf': bytes })));
           tokenizer.decode(tokenizer.encode(TEXT));
         });
+      }),
+    TIMEOUT_MS,
+  );
+
+  test(
+    'ONNX',
+    () =>
+      count(5, (random, index) => {
+        const folder = onnx[index % onnx.length] ?? {};
+        const victim = 'model.onnx';
+        let bytes: Uint8Array = folder[victim] ?? new Uint8Array();
+        for (let left = 1 + random(3); left > 0; left -= 1) bytes = damage(bytes, random, random(2) === 0 ? bytes.length : 2000);
+        return survives(`ONNX ${index}`, () => readAll({ ...folder, [victim]: bytes }));
       }),
     TIMEOUT_MS,
   );

@@ -66,6 +66,9 @@ function checkSteps(step: unknown, part: string, file: string, depth: number): v
   if (step === null || step === undefined) return;
   if (!isRecord(step) || typeof step.type !== 'string') throw new FileFormatError(`${file}: "${part}" has a step without a type.`);
   if (step.type === 'FixedLength') throw new UnsupportedError(`${file}: the ${part} step FixedLength is not supported.`);
+  if (step.pattern !== undefined && !(isRecord(step.pattern) && (typeof step.pattern.Regex === 'string' || typeof step.pattern.String === 'string'))) {
+    throw new FileFormatError(`${file}: the ${part} step ${step.type} has a pattern that is neither a Regex nor a String.`);
+  }
   for (const list of ['normalizers', 'pretokenizers', 'decoders', 'processors']) {
     const inner = step[list];
     if (Array.isArray(inner)) for (const each of inner as unknown[]) checkSteps(each, part, file, depth + 1);
