@@ -1,7 +1,10 @@
+import { createServer } from 'node:net';
 import { defineConfig } from '@playwright/test';
 import { CHROMIUM_ARGUMENTS, findBrowser } from './scripts/browser.mjs';
 
-const PORT = 5199;
+/** A free port, chosen once: Playwright's workers read this file again and inherit the environment. */
+process.env.E2E_PORT ??= String(await freePort());
+const PORT = Number(process.env.E2E_PORT);
 /** A server that already runs, such as `npm run dev`'s, instead of a fresh build. */
 const url = process.env.E2E_URL;
 
@@ -10,7 +13,7 @@ export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
   outputDir: 'node_modules/.cache/playwright',
-  timeout: 180_000,
+  timeout: 300_000,
   workers: 1,
   retries: 0,
   forbidOnly: true,
@@ -20,5 +23,15 @@ export default defineConfig({
     browserName: 'chromium',
     launchOptions: { executablePath: findBrowser(), args: CHROMIUM_ARGUMENTS },
   },
-  ...(url ? {} : { webServer: { command: `npm run --silent e2e:serve -- --port ${PORT} --strictPort`, port: PORT, timeout: 120_000 } }),
+  ...(url ? {} : { webServer: { command: `npm run --silent e2e:serve -- --port ${PORT} --strictPort`, port: PORT, timeout: 240_000 } }),
 });
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on('error', reject);
+    server.listen(0, 'localhost', () => {
+      const address = server.address();
+      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('No port is free.'))));
+    });
+  });
+}
