@@ -5,10 +5,12 @@ import { UnsupportedError, UsageError } from '../errors.ts';
 import { float, GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { cachedAttention, type RotaryTables } from './attention.ts';
-import { ResidualStream, Roles, WeightedOperators } from './decoder-weights.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
+import { ResidualStream } from './residual-stream.ts';
+import { Roles } from './roles.ts';
 import { type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
 import { WeightFile } from './weight-file.ts';
+import { WeightedOperators } from './weighted-operators.ts';
 
 export interface DecoderOptions {
   /** Default 'f32'. */

@@ -1,7 +1,4 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
-import { checkWeight } from '../architecture/weights.ts';
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { MissingError } from '../errors.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import { weightName } from '../onnx/weight-names.ts';
 import { type ExportFormat, QUANTISATION_BLOCK } from './dtypes.ts';
@@ -11,31 +8,6 @@ const MICROSOFT = { domain: 'com.microsoft' };
 
 /** MatMulNBits' accuracy_level: activations are rounded to 8 bits per block, so that the CPU's integer dot products do the work. */
 const INTEGER_ACTIVATIONS = 4;
-
-/** The weights of one program, by role ('attention.query'), with those that the checkpoint does not have told apart from those that must be there. */
-export class Roles {
-  readonly #bindings: ReadonlyMap<string, WeightBinding>;
-  readonly #checkpoint: Checkpoint;
-
-  constructor(checkpoint: Checkpoint, bindings: readonly WeightBinding[]) {
-    this.#checkpoint = checkpoint;
-    this.#bindings = new Map(bindings.map((binding) => [binding.input, binding]));
-  }
-
-  /** Throws MissingError and MismatchError when the checkpoint's tensor is not there or not of the config's shape. */
-  get(role: string): WeightBinding {
-    const binding = this.#bindings.get(role);
-    if (!binding) throw new MissingError(`The architecture binds no weight to ${role}, which the decoder needs.`);
-    checkWeight(this.#checkpoint, binding);
-    return binding;
-  }
-
-  /** A weight that most checkpoints do not have, such as a bias. */
-  optional(role: string): WeightBinding | undefined {
-    const binding = this.#bindings.get(role);
-    return binding && this.#checkpoint.tensors.has(binding.tensor) ? this.get(role) : undefined;
-  }
-}
 
 /** Adds weights to a graph in the number format of the export, and the operators that read them. */
 export class WeightedOperators {
@@ -127,55 +99,5 @@ export class WeightedOperators {
 
   #add({ name, initializer }: NamedInitializer): string {
     return this.#builder.initializer(name, initializer);
-  }
-}
-
-/**
- * The residual stream of a decoder: modules read it through a norm and add to it. An addition waits for the next norm, into which ONNX
- * Runtime fuses it together with the module's bias (SkipSimplifiedLayerNormalization).
- */
-export class ResidualStream {
-  readonly #builder: GraphBuilder;
-  readonly #operators: WeightedOperators;
-  #value: string;
-  #waiting: { readonly output: string; readonly bias: WeightBinding | undefined } | undefined;
-
-  /** `value` is the embedding [batch, sequence, hiddenSize]. */
-  constructor(builder: GraphBuilder, operators: WeightedOperators, value: string) {
-    this.#builder = builder;
-    this.#operators = operators;
-    this.#value = value;
-  }
-
-  /** Adds a module's output, and its bias if it has one. */
-  add(output: string, bias: WeightBinding | undefined): void {
-    this.#settle();
-    this.#waiting = { output, bias };
-  }
-
-  /** Adds the bias of a module of which nothing else is left. */
-  addBias(bias: WeightBinding | undefined): void {
-    if (!bias) return;
-    this.#settle();
-    this.#value = this.#builder.add('Add', [this.#value, this.#operators.tensor(bias)]);
-  }
-
-  /** The normalised stream that the next module reads. */
-  normalised(weight: WeightBinding): string {
-    if (!this.#waiting) return this.#operators.norm(this.#value, weight);
-    const { output, bias } = this.#waiting;
-    this.#waiting = undefined;
-    const { normed, sum } = this.#operators.addAndNorm(this.#value, output, bias, weight);
-    this.#value = sum;
-    return normed;
-  }
-
-  /** Does a waiting addition without a norm, which happens only where a module was removed and its bias stayed. */
-  #settle(): void {
-    if (!this.#waiting) return;
-    const { output, bias } = this.#waiting;
-    this.#waiting = undefined;
-    this.#value = this.#builder.add('Add', [this.#value, output]);
-    if (bias) this.#value = this.#builder.add('Add', [this.#value, this.#operators.tensor(bias)]);
   }
 }
