@@ -1,4 +1,5 @@
 import { MissingError, UsageError } from '../errors.ts';
+import { ONNX_FILES } from './onnx-files.ts';
 
 /** A file of a hub repository. */
 export interface HubFile {
@@ -23,7 +24,7 @@ const COMPANIONS = new Set([
 const LARGEST_TEXT = 1 << 20;
 
 /**
- * What has to be downloaded of a model: its small companion files and one form of its weights: safetensors (whole or in parts), else GGUF.
+ * What has to be downloaded of a model: its small companion files and one form of its weights: safetensors (whole or in parts), else GGUF, else ONNX.
  * `wanted` names a weight file. Throws UsageError when several GGUF files are there and none is wanted, MissingError when there are no weights.
  */
 export function chooseFiles(files: readonly HubFile[], model: string, wanted?: string): HubFile[] {
@@ -54,11 +55,15 @@ function chooseWeights(files: readonly HubFile[], model: string, wanted: string 
     const list = ggufs.slice(0, 12).map(({ name, size }) => `${name} (${megabytes(size)})`);
     throw new UsageError(`${model} has ${ggufs.length} GGUF files: ${list.join(', ')}. Paste the address of the one to take.`);
   }
-  throw new MissingError(`${model} has no safetensors and no GGUF weights, so it cannot be opened. Look for a version of it that has.`);
+  const onnx = ONNX_FILES.map((name) => files.find((file) => file.name === name)).find((file) => file !== undefined);
+  if (onnx) return withParts(onnx, files);
+  throw new MissingError(`${model} has no safetensors, GGUF or ONNX weights, so it cannot be opened. Look for a version of it that has.`);
 }
 
-/** A GGUF split by llama.cpp comes with all its parts. */
+/** A GGUF split by llama.cpp comes with all its parts, an ONNX graph with its external data (`model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`). */
 function withParts(file: HubFile, files: readonly HubFile[]): HubFile[] {
+  if (file.name.endsWith('.onnx'))
+    return files.filter(({ name }) => name === file.name || /^[._]data(_\d+)?$/.test(name.startsWith(file.name) ? name.slice(file.name.length) : ''));
   const split = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(file.name);
   if (!split) return [file];
   return files.filter(({ name }) => name.startsWith(`${split[1]}-`) && name.endsWith(`-of-${split[2]}.gguf`));

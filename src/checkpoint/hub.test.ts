@@ -82,6 +82,11 @@ describe('what is downloaded', () => {
     expect(() => names([file('a-Q4_0.gguf', 4e8), file('a-Q8_0.gguf', 8e9)])).toThrow(
       /2 GGUF files: a-Q4_0.gguf \(400 MB\), a-Q8_0.gguf \(8.00 GB\). Paste the address/,
     );
+    expect(names(['onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model_q4.onnx', 'config.json'].map((name) => file(name)))).toEqual([
+      'config.json',
+      'onnx/model.onnx',
+      'onnx/model.onnx_data',
+    ]);
     expect(() => names([file('pytorch_model.bin')])).toThrow(MissingError);
   });
 });

@@ -16,19 +16,6 @@ import { elementRange, missingTensor, quote, type RowRange, type Weights } from 
 /** Graphs without their weights are small; a larger skeleton is no decoder. */
 const LARGEST_SKELETON = 256 << 20;
 
-/** Decoders of a folder by transformers.js' names, most exact first. */
-export const ONNX_FILES = [
-  'onnx/model.onnx',
-  'model.onnx',
-  'onnx/decoder_model.onnx',
-  'decoder_model.onnx',
-  'onnx/model_fp16.onnx',
-  'onnx/model_q8.onnx',
-  'onnx/model_quantized.onnx',
-  'onnx/model_q4.onnx',
-  'onnx/model_q4f16.onnx',
-] as const;
-
 /**
  * A checkpoint recovered from an exported decoder: Optimum's, onnx-community's, ONNX Runtime GenAI's and our own, with weights inside or in external data,
  * in float32, half precision or blocks of 4 or 8 bits. Only the graph is read; weights are read by ranges.
