@@ -27,6 +27,8 @@ export interface ElementStage extends Disposable {
   add(batch: MemberActivations): Promise<ReadonlyMap<string, readonly Float32Array[]>>;
   /** The element metrics per channel after `windows` windows, by weight. */
   finish(windows: number): Promise<ReadonlyMap<string, ElementTotals>>;
+  /** The sums over windows of w g_j ('first') or (w g_j)^2 ('second') for every single weight, [rows * columns] by weight. */
+  sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>>;
 }
 
 export type ElementEngine = 'kernel' | 'onnx';
@@ -45,6 +47,17 @@ async function readAll(runtime: Runtime, outputs: Record<string, DeviceTensor>, 
     arrays.push((await runtime.read(tensor)).data as Float32Array);
   }
   return arrays;
+}
+
+async function readSums(
+  runtime: Runtime,
+  members: readonly LinearMember[],
+  sums: Record<string, DeviceTensor>,
+  order: 'first' | 'second',
+): Promise<ReadonlyMap<string, Float32Array>> {
+  const found = new Map<string, Float32Array>();
+  for (const { weight } of members) found.set(weight, (await runtime.read(only(sums, `${order}/${weight}`))).data as Float32Array);
+  return found;
 }
 
 /** Reduces the sums of every member to channels. */
@@ -125,6 +138,10 @@ class OnnxStage implements ElementStage {
     return reduceSums(this.#programs, this.#members, (name) => only(this.#current, name), windows);
   }
 
+  sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>> {
+    return readSums(this.#programs.runtime, this.#members, this.#current, order);
+  }
+
   [Symbol.dispose](): void {
     for (const tensor of new Set([...Object.values(this.#current), ...Object.values(this.#next)])) tensor.dispose();
   }
@@ -170,6 +187,10 @@ class KernelStage implements ElementStage {
 
   finish(windows: number): Promise<ReadonlyMap<string, ElementTotals>> {
     return reduceSums(this.#programs, this.#members, (name) => only(this.#sums, name), windows);
+  }
+
+  sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>> {
+    return readSums(this.#programs.runtime, this.#members, this.#sums, order);
   }
 
   [Symbol.dispose](): void {

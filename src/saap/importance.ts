@@ -9,6 +9,7 @@ import type { ElementEngine } from './element-stage.ts';
 import type { LayerScores } from './layer-sums.ts';
 import { cosineGraph } from './score-graph.ts';
 import { scoreLayer } from './score-layer.ts';
+import type { LayerPartial } from './shards.ts';
 import type { CoupledStructure } from './structures.ts';
 
 export interface ImportanceOptions extends LongRunning {
@@ -18,6 +19,8 @@ export interface ImportanceOptions extends LongRunning {
   readonly elements?: boolean;
   /** Default: the hand-written kernel on WebGPU, ordinary operators elsewhere. */
   readonly elementEngine?: ElementEngine;
+  /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
+  readonly partial?: { readonly kinds: ReadonlySet<string>; readonly take: (layer: number, partial: LayerPartial) => void | Promise<void> };
 }
 
 export interface ImportanceResult {
@@ -86,6 +89,7 @@ export async function importance(
       const before = inputs[layer];
       if (!before || isRemoved(store, layer)) {
         layers.unshift({ attention: {}, mlp: {} });
+        await options.partial?.take(layer, { windows: windows.length, rows: windows.length * tokens, sums: new Map(), constants: new Map() });
         continue;
       }
       const depth = 1 - (await meanCosine(programs, before, after));
@@ -93,6 +97,7 @@ export async function importance(
       const scored = await scoreLayer(programs, store, layer, before, gradients, {
         ...options,
         structures: options.structuresOf(layer),
+        partial: options.partial?.kinds,
         onWindows: (count) => {
           done += count;
           report(units + 2 * done);
@@ -103,6 +108,7 @@ export async function importance(
       free(after);
       gradients = own(scored.gradients);
       after = before;
+      if (options.partial && scored.partial) await options.partial.take(layer, withCosine(scored.partial, options.partial.kinds, 1 - depth));
     }
     report(3 * units);
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
@@ -118,6 +124,11 @@ function withDepth(scores: LayerScores, depth: number): LayerScores {
     return { ...module, depth: new Float32Array(groups).fill(depth) };
   };
   return { attention: spread(scores.attention), mlp: spread(scores.mlp) };
+}
+
+function withCosine(partial: LayerPartial, kinds: ReadonlySet<string>, meanCosine: number): LayerPartial {
+  if (!kinds.has('cosine')) return partial;
+  return { ...partial, sums: new Map([...partial.sums, ['cosine', Float64Array.of(meanCosine * partial.windows)]]) };
 }
 
 /** Mean loss of each window, and the gradient of it with respect to the states after the last block, batch by batch. */

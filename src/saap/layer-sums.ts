@@ -3,8 +3,9 @@ import { addWindow, emptySums, foldChannels, gradientMetrics, type StructureSums
 import type { ElementTotals } from './element-stage.ts';
 import type { LinearMember } from './score-graph.ts';
 import type { ModuleScores } from './scores.ts';
+import type { LayerPartial } from './shards.ts';
 import type { CoupledStructure } from './structures.ts';
-import { activationMetrics, magnitudeMetrics } from './weight-metrics.ts';
+import { activationMetrics, channelNorms, magnitudeMetrics } from './weight-metrics.ts';
 
 export interface LayerScores {
   readonly attention: ModuleScores;
@@ -17,6 +18,7 @@ const WITHOUT_ELEMENTS = ['vector', 'vector-second', 'fisher'] as const;
 /** Everything that is summed over windows for the structures of one layer, on the host in float64. */
 export class LayerSums {
   windows = 0;
+  rows = 0;
   readonly #structures: readonly { readonly structure: CoupledStructure; readonly sums: StructureSums }[];
   readonly #members: readonly LinearMember[];
   readonly #moments = new Map<string, { rows: number; sum: Float64Array; squares: Float64Array }>();
@@ -45,6 +47,7 @@ export class LayerSums {
     }
     for (const { weight } of this.#members) this.#addMoments(weight, windows * tokens, channels);
     this.windows += windows;
+    this.rows += windows * tokens;
   }
 
   /** All metrics of the layer; `elements` are the totals per channel, absent when element metrics were not asked for. */
@@ -60,6 +63,50 @@ export class LayerSums {
       };
     }
     return scores;
+  }
+
+  /**
+   * The sums themselves, as a shard keeps them (`shards.ts`): those whose kind is wanted. `elements` are the totals per channel, `raw` the sums for every single weight.
+   */
+  partial(
+    wanted: ReadonlySet<string>,
+    weightOf: (weight: string) => HostTensor | undefined,
+    elements: ReadonlyMap<string, ElementTotals> | undefined,
+    raw: { readonly first?: ReadonlyMap<string, Float32Array> | undefined; readonly second?: ReadonlyMap<string, Float32Array> | undefined },
+  ): LayerPartial {
+    const sums = new Map<string, Float32Array | Float64Array>();
+    const constants = new Map<string, Float32Array | Float64Array>();
+    const add = (into: Map<string, Float32Array | Float64Array>, kind: string, owner: string, values: () => Float32Array | Float64Array) => {
+      if (wanted.has(kind)) into.set(`${kind}/${owner}`, values());
+    };
+    for (const { structure, sums: own } of this.#structures) {
+      const { kind, members } = structure;
+      add(sums, 'joint-squares', kind, () => own.jointSquares);
+      add(sums, 'absolute', kind, () => own.absolute);
+      add(sums, 'absolute-squares', kind, () => own.absoluteSquares);
+      const magnitudes = magnitudeMetrics(structure, weightOf);
+      for (const metric of ['magnitude-l1', 'magnitude-l2'] as const) add(constants, metric, kind, () => magnitudes[metric] ?? new Float32Array(0));
+      for (const { weight, axis, groupOfChannel } of members) {
+        const nothing = () => new Float64Array(groupOfChannel.length);
+        const bias = this.#biases.get(weight);
+        add(sums, 'signed', weight, () => own.signed.get(weight) ?? nothing());
+        add(sums, 'signed-squares', weight, () => own.signedSquares.get(weight) ?? nothing());
+        const second = elements?.get(weight)?.elementSecond;
+        add(sums, 'second-channels', weight, () => (second ? Float64Array.from(second, (value) => value * this.windows) : (bias?.second ?? nothing())));
+        add(sums, 'first', weight, () => raw.first?.get(weight) ?? bias?.first ?? nothing());
+        add(sums, 'second', weight, () => raw.second?.get(weight) ?? bias?.second ?? nothing());
+        const moments = this.#moments.get(weight);
+        const tensor = weightOf(weight);
+        if (!moments || !tensor) continue;
+        add(sums, 'input-sum', weight, () => moments.sum);
+        add(sums, 'input-squares', weight, () => moments.squares);
+        const norms = channelNorms(tensor, axis);
+        add(constants, 'column-absolute', weight, () => norms.absolute);
+        add(constants, 'column-squares', weight, () => norms.squares);
+        add(constants, 'outputs', weight, () => Float64Array.of(tensor.shape[0] ?? 1));
+      }
+    }
+    return { windows: this.windows, rows: this.rows, sums, constants };
   }
 
   #foldElements(structure: CoupledStructure, sums: StructureSums, elements: ReadonlyMap<string, ElementTotals>): void {

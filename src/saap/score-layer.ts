@@ -8,6 +8,7 @@ import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
 import { type ElementEngine, elementStage } from './element-stage.ts';
 import { type LayerScores, LayerSums } from './layer-sums.ts';
 import { linearMembers, scoreGraph } from './score-graph.ts';
+import type { LayerPartial } from './shards.ts';
 import type { CoupledStructure } from './structures.ts';
 
 interface ScoreLayerOptions extends LongRunning {
@@ -16,11 +17,13 @@ interface ScoreLayerOptions extends LongRunning {
   readonly elementEngine?: ElementEngine | undefined;
   /** Told how many windows a batch had. */
   readonly onWindows: (windows: number) => void;
+  /** Kinds of sums to return as well: `sumsFor`. */
+  readonly partial?: ReadonlySet<string> | undefined;
 }
 
 /**
  * Scores one layer from batches of windows: the states [windows, tokens, hiddenSize] that enter it and the gradients that leave it.
- * Returns the scores and the gradients with respect to the entering states (owned by the caller).
+ * Returns the scores, the sums that they follow from where those are wanted, and the gradients with respect to the entering states (owned by the caller).
  */
 export async function scoreLayer(
   programs: Programs,
@@ -29,7 +32,7 @@ export async function scoreLayer(
   states: readonly DeviceTensor[],
   outputGradients: readonly DeviceTensor[],
   options: ScoreLayerOptions,
-): Promise<{ readonly scores: LayerScores; readonly gradients: DeviceTensor[] }> {
+): Promise<{ readonly scores: LayerScores; readonly partial: LayerPartial | undefined; readonly gradients: DeviceTensor[] }> {
   const { structures } = options;
   const elements = options.elements ?? true;
   const block = programs.architecture.block();
@@ -66,7 +69,11 @@ export async function scoreLayer(
       }
       options.onWindows(windows);
     }
-    return { scores: sums.scores((weight) => hostWeights[weight], await stage?.finish(sums.windows)), gradients };
+    const weightOf = (weight: string) => hostWeights[weight];
+    const totals = await stage?.finish(sums.windows);
+    const raw = async (order: 'first' | 'second') => (options.partial?.has(order) ? await stage?.sums(order) : undefined);
+    const partial = options.partial && sums.partial(options.partial, weightOf, totals, { first: await raw('first'), second: await raw('second') });
+    return { scores: sums.scores(weightOf, totals), partial, gradients };
   } catch (error) {
     for (const gradient of gradients) gradient.dispose();
     throw error;

@@ -30,6 +30,27 @@ export interface LayerPartial {
   readonly constants: ReadonlyMap<string, Float32Array | Float64Array>;
 }
 
+/** The kinds of sums and constants that each metric is made from. */
+const KINDS: Readonly<Record<Metric, readonly string[]>> = {
+  vector: ['signed', 'signed-squares'],
+  'vector-second': ['signed', 'signed-squares'],
+  'element-first': ['first'],
+  'element-second': ['second-channels'],
+  'element-mixed': ['first', 'second'],
+  fisher: ['joint-squares'],
+  stability: ['absolute', 'absolute-squares'],
+  'magnitude-l1': ['magnitude-l1'],
+  'magnitude-l2': ['magnitude-l2'],
+  wanda: ['input-sum', 'input-squares', 'column-absolute', 'column-squares', 'outputs'],
+  flap: ['input-sum', 'input-squares', 'column-absolute', 'column-squares', 'outputs'],
+  depth: ['cosine'],
+};
+
+/** The kinds of sums (the part of a name before '/') that a shard must keep for these metrics. */
+export function sumsFor(metrics: readonly Metric[]): ReadonlySet<string> {
+  return new Set(metrics.flatMap((metric) => KINDS[metric]));
+}
+
 /** Windows [start, end) of shard `index` of `count`: contiguous parts whose sizes differ by one at most. Throws UsageError for a shard that there is not, or that has no window. */
 export function shardRange(windows: number, index: number, count: number): { readonly start: number; readonly end: number } {
   if (!Number.isSafeInteger(count) || !Number.isSafeInteger(index) || index < 0 || index >= count) {

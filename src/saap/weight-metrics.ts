@@ -85,7 +85,7 @@ export function columnMetrics(
 }
 
 /** Sums of |w| and w^2 per index of `axis`. */
-function channelNorms(tensor: HostTensor, axis: MemberSlice['axis']): { readonly absolute: Float64Array; readonly squares: Float64Array } {
+export function channelNorms(tensor: HostTensor, axis: MemberSlice['axis']): { readonly absolute: Float64Array; readonly squares: Float64Array } {
   const data = tensor.data as Float32Array;
   const rows = tensor.shape[0] ?? 1;
   const columns = data.length / rows;
