@@ -11,6 +11,7 @@ import argparse
 import json
 import pathlib
 import re
+import sys
 import time
 
 import torch
@@ -38,7 +39,7 @@ def prompt(task, item):
         # The second field of a context begins a sentence that the choices end.
         head, tail = re.fullmatch(r"(?s)(?:(.*[.!?][\"')]*\s+))?(.*)", query).groups()
         if head and tail[:1].islower() and not re.search(r"[.!?]", tail):
-            query = head + tail[0].upper() + tail[1:]
+            query = head + tail.capitalize()
         return clean(query), [" " + clean(choice) for choice in choices]
     if task == "copa":
         return re.sub(r",(?= (because|therefore)$)", "", query), ["  " + choice[0].lower() + choice[1:] for choice in choices]
@@ -65,9 +66,12 @@ def log_likelihoods(model, requests, batch):
         rows = [(sum(requests[index], [])[-(longest + 1) :], len(requests[index][1])) for index in chunk]
         width = max(len(ids) for ids, _ in rows) - 1
         inputs = torch.tensor([ids[:-1] + [0] * (width - len(ids) + 1) for ids, _ in rows])
-        logits = model(inputs).logits
+        # Logits of the last positions only, as many as the longest continuation and the padding need.
+        kept = max(width - len(ids) + 1 + count for ids, count in rows)
+        logits = model(inputs, logits_to_keep=kept).logits
         for index, row, (ids, count) in zip(chunk, logits, rows):
-            scored = torch.log_softmax(row[len(ids) - 1 - count : len(ids) - 1].double(), -1)
+            end = len(ids) - 1 - (width - kept)
+            scored = torch.log_softmax(row[end - count : end].double(), -1)
             results[index] = scored.gather(1, torch.tensor(ids[-count:])[:, None]).sum().item()
     return results
 
@@ -128,6 +132,7 @@ def main():
         if options.against:
             result["differences"] = difference(result, json.loads(options.against.read_text()), path.stem)
         report[path.stem] = {key: value for key, value in result.items() if key != "logLikelihoods"}
+        print(path.stem, {key: report[path.stem].get(key) for key in ("accuracy", "seconds", "differences")}, file=sys.stderr)
     print(json.dumps(report))
 
 

@@ -18,7 +18,7 @@ export type PromptFormat = (item: TaskItem) => Prompt;
  * | arc_easy, arc_challenge | `Question: Q` | `Question: Q\nAnswer:` | ` choice` | acc, acc_norm |
  * | piqa | `Question: Q\n` | `Question: Q\nAnswer:` | ` choice` | acc, acc_norm |
  * | boolq | `Passage: P\nQuestion: Q?` | `P\nQuestion: Q?\nAnswer:` | ` no`, ` yes` | acc |
- * | hellaswag | `Activity: A. b` | the same, the unfinished last sentence capitalised | ` choice` | acc, acc_norm |
+ * | hellaswag | `Activity: A. b` | the same, the unfinished last sentence capitalised as Python does | ` choice` | acc, acc_norm |
  * | openbook_qa | `Q` | `Q` | ` choice` | acc, acc_norm |
  * | copa | `Premise, therefore` | `Premise therefore` | `  choice` in lower case, two spaces | acc |
  *
@@ -42,8 +42,7 @@ const FORMATS: Readonly<Record<string, PromptFormat>> = {
   piqa: answered,
   boolq: ({ query, ...rest }) => answered({ query: query.replace(/^Passage: /, ''), ...rest }),
   // The second part of a context, joined by a space, is lower-case in the data; the harness capitalises it. Then it cleans up WikiHow's brackets.
-  hellaswag: ({ query, choices }) =>
-    prompt(withoutBrackets(query.replace(/(?<=[.!?]["')]*\s+)[a-z](?=[^.!?]*$)/, (letter) => letter.toUpperCase())), choices.map(withoutBrackets)),
+  hellaswag: ({ query, choices }) => prompt(withoutBrackets(query.replace(/(?<=[.!?]["')]*\s+)[a-z][^.!?]*$/, capitalised)), choices.map(withoutBrackets)),
   // The harness puts a space into the choice and one before it.
   copa: ({ query, choices }) =>
     prompt(
@@ -51,6 +50,9 @@ const FORMATS: Readonly<Record<string, PromptFormat>> = {
       choices.map((choice) => ` ${choice.charAt(0).toLowerCase()}${choice.slice(1)}`),
     ),
 };
+
+/** Python's str.capitalize. */
+const capitalised = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1).toLowerCase()}`;
 
 function prompt(context: string, choices: readonly string[]): Prompt {
   return { context, choices, continuations: choices.map((choice) => ` ${choice}`) };

@@ -37,6 +37,7 @@ test.each([
   ['piqa', 'Question: dresser\n', ['paint it'], 'Question: dresser\nAnswer:', [' paint it']],
   ['boolq', 'Passage: A tax.\nQuestion: is it?', ['no', 'yes'], 'A tax.\nQuestion: is it?\nAnswer:', [' no', ' yes']],
   ['hellaswag', 'Roof: A man sits. he', ['jumps [x] off.'], 'Roof: A man sits. He', [' jumps off.']],
+  ['hellaswag', 'Roof: A man sits. he sees a BMW', ['pass.'], 'Roof: A man sits. He sees a bmw', [' pass.']],
   ['hellaswag', 'Roof: A man sits. He jumps.', ['He [title] falls.'], 'Roof: A man sits. He jumps.', [' He. falls.']],
   ['openbook_qa', 'Fog is near', ['a marsh'], 'Fog is near', [' a marsh']],
   ['copa', 'It rained, therefore', ['The floor got wet.'], 'It rained therefore', ['  the floor got wet.']],
