@@ -9,6 +9,11 @@ export interface ExportFormat {
   readonly bits: 4 | 8 | undefined;
   /** The same for embedding and output matrix: bytes, because half-bytes there cost more accuracy than they save space, and cannot be looked up by rows. */
   readonly embeddingBits: 8 | undefined;
+  /**
+   * Neurons of a layer are best kept in multiples of this. f32 and f16: WebGPU's MatMul moves four elements at a time only when both sizes are
+   * multiples of four (matmul.cc, `is_vec4`). q8 and q4: blocks without padding. On the CPU no multiple was faster than another (`npm run bench -- widths`).
+   */
+  readonly widthMultiple: number;
   /** File name as transformers.js expects it for this dtype. */
   readonly file: string;
   /** What transformers.js calls it. */
@@ -19,10 +24,10 @@ export interface ExportFormat {
 export const QUANTISATION_BLOCK = 32;
 
 export const EXPORT_FORMATS: Readonly<Record<ExportDataType, ExportFormat>> = {
-  f32: { activations: 'float32', bits: undefined, embeddingBits: undefined, file: 'model.onnx', transformersName: 'fp32' },
-  f16: { activations: 'float16', bits: undefined, embeddingBits: undefined, file: 'model_fp16.onnx', transformersName: 'fp16' },
-  q8: { activations: 'float32', bits: 8, embeddingBits: 8, file: 'model_quantized.onnx', transformersName: 'q8' },
-  q4: { activations: 'float32', bits: 4, embeddingBits: 8, file: 'model_q4.onnx', transformersName: 'q4' },
+  f32: { activations: 'float32', bits: undefined, embeddingBits: undefined, widthMultiple: 4, file: 'model.onnx', transformersName: 'fp32' },
+  f16: { activations: 'float16', bits: undefined, embeddingBits: undefined, widthMultiple: 4, file: 'model_fp16.onnx', transformersName: 'fp16' },
+  q8: { activations: 'float32', bits: 8, embeddingBits: 8, widthMultiple: QUANTISATION_BLOCK, file: 'model_quantized.onnx', transformersName: 'q8' },
+  q4: { activations: 'float32', bits: 4, embeddingBits: 8, widthMultiple: QUANTISATION_BLOCK, file: 'model_q4.onnx', transformersName: 'q4' },
 };
 
 /** Bytes that one element of a block's matrices takes on file: half-byte or byte, plus its share of the block's scale and packed zero point. */
@@ -30,9 +35,11 @@ export function bytesPerParameter(dataType: ExportDataType): number {
   return bytesPerElement(dataType, EXPORT_FORMATS[dataType].bits);
 }
 
-/** The same of embedding and output matrix, whose rows of `hiddenSize` are quantised only where they divide into whole blocks. */
+/** The same of embedding and output matrix, whose rows of `hiddenSize` are filled up to whole blocks. */
 export function embeddingBytesPerParameter(dataType: ExportDataType, hiddenSize: number): number {
-  return bytesPerElement(dataType, hiddenSize % QUANTISATION_BLOCK === 0 ? EXPORT_FORMATS[dataType].embeddingBits : undefined);
+  const { embeddingBits } = EXPORT_FORMATS[dataType];
+  const filled = Math.ceil(hiddenSize / QUANTISATION_BLOCK) * QUANTISATION_BLOCK;
+  return bytesPerElement(dataType, embeddingBits) * (embeddingBits === undefined ? 1 : filled / hiddenSize);
 }
 
 /** Of norms, biases, rotary tables and the key/value cache. */
