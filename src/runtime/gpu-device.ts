@@ -57,12 +57,19 @@ export async function requestGpuDevice(): Promise<{ readonly device: GPUDevice; 
     const offered = adapter.limits[limit];
     if (typeof offered === 'number') requiredLimits[limit] = offered;
   }
-  const requiredFeatures = FEATURES.map(({ feature }) => feature).filter((feature) => adapter.features.has(feature));
+  const requiredFeatures = FEATURES.map(({ feature }) => feature).filter((feature) => adapter.features.has(feature) && isUsable(feature, adapter));
   const description = describeAdapter(adapter);
   const device = await adapter.requestDevice({ label: 'espalier', requiredLimits, requiredFeatures }).catch((error: unknown) => {
     throw new DeviceError(`The adapter ${description} gave no device: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   });
   return { device, description };
+}
+
+/** ONNX Runtime 1.30's attention over 32 tokens or more is wrong with subgroups of fewer than 8, which software adapters have (SwiftShader: 4). */
+const SMALLEST_SUBGROUP = 8;
+
+function isUsable(feature: GPUFeatureName, { info }: GPUAdapter): boolean {
+  return feature !== 'subgroups' || !(info.subgroupMinSize < SMALLEST_SUBGROUP);
 }
 
 async function examine(): Promise<{ readonly checks: readonly WebGpuCheck[]; readonly adapter: GPUAdapter | undefined }> {
