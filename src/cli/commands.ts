@@ -3,6 +3,7 @@ import { addCompare } from './compare.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addGenerate } from './generate.ts';
 import { addInspect } from './inspect.ts';
+import { addMergeScores } from './merge-scores.ts';
 import { addPlan } from './plan.ts';
 import { addPrune } from './prune.ts';
 import { addScore } from './score.ts';
@@ -11,4 +12,4 @@ import { addStudio } from './studio.ts';
 /** Every command adds itself to the program; long ones watch the signal. */
 export type AddCommand = (program: Command, signal: AbortSignal) => void;
 
-export const COMMANDS: readonly AddCommand[] = [addInspect, addScore, addPlan, addPrune, addEvaluate, addGenerate, addCompare, addStudio];
+export const COMMANDS: readonly AddCommand[] = [addInspect, addScore, addMergeScores, addPlan, addPrune, addEvaluate, addGenerate, addCompare, addStudio];

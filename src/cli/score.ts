@@ -1,15 +1,20 @@
 import type { Command } from 'commander';
+import { throwIfCancelled, UsageError } from '../errors.ts';
+import type { OpenModel } from '../library/open-model.ts';
 import { parseMetrics, score } from '../library/score.ts';
+import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
 import { encodeScores } from '../saap/score-file.ts';
 import { METRICS } from '../saap/scores.ts';
 import { readCalibration } from './calibration.ts';
-import { createConsole } from './console.ts';
+import { type Console, createConsole } from './console.ts';
 import { withModel } from './models.ts';
 import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions } from './options.ts';
+import { PartialWriter } from './partial-writer.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
 interface ScoreOptions extends CommonOptions, CalibrationOptions {
   readonly metrics?: string;
+  readonly shard?: { readonly index: number; readonly count: number };
   readonly output: string;
 }
 
@@ -17,6 +22,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
   const command = program.command('score <model>').description('importance of every group, from gradients on calibration text');
   addCommonOptions(addCalibrationOptions(command))
     .option('--metrics <list>', `comma-separated metrics (default: all): ${METRICS.join(', ')}`)
+    .option('--shard <i/n>', 'score part i of n of the windows, i from 0; "merge-scores" adds the files of all parts', parseShard)
     .requiredOption('--output <file>', 'score file to write (safetensors)')
     .action(async (name: string, options: ScoreOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -24,15 +30,54 @@ export function addScore(program: Command, signal: AbortSignal): void {
       await checkWritable(options.output);
       await withModel(name, options, async (open) => {
         const calibration = await readCalibration(name, open, options);
-        const run = await score(open, { ...calibration, metrics, signal, onProgress: output.onProgress });
+        const scoring = { ...calibration, metrics, signal, onProgress: output.onProgress };
+        if (options.shard) return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
+        const run = await score(open, scoring);
         await writeWhole(options.output, encodeScores(run.scores), signal);
         const { loss, tokens } = run.scores.calibration;
         const document = { loss, tokens, seconds: run.seconds, forwardSeconds: run.forwardSeconds, peakBytes: run.peakBytes, metrics, output: options.output };
         output.result(document, () => [
           `Scored ${name} on ${calibration.windows.length} windows (${tokens} predictions) of ${calibration.calibration.source}: loss ${loss.toFixed(4)} nats.`,
-          `${run.seconds.toFixed(1)} s, of which the forward pass took ${run.forwardSeconds.toFixed(1)} s; peak ${(run.peakBytes / 2 ** 20).toFixed(0)} MiB of tensors.`,
+          ...costLines(run),
           `Wrote ${options.output}.`,
         ]);
       });
     });
+}
+
+async function scoreOneShard(name: string, open: OpenModel, options: ScoreShardOptions, path: string, output: Console): Promise<void> {
+  const writer = new PartialWriter(path);
+  try {
+    const run = await scoreShard(open, options, writer);
+    throwIfCancelled(options.signal);
+    const bytes = await writer.finish(run.info);
+    const { shard, metrics, windows, calibration } = run.info;
+    const { loss, tokens } = calibration;
+    const { seconds, forwardSeconds, peakBytes } = run;
+    output.result({ loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path }, () => [
+      `Scored shard ${shard.index} of ${shard.count} of ${name}: ${windows} of ${calibration.windows} windows (${tokens} predictions), loss ${loss.toFixed(4)} nats.`,
+      ...costLines(run),
+      `Wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB).`,
+    ]);
+  } finally {
+    await writer.discard();
+  }
+}
+
+function costLines({
+  seconds,
+  forwardSeconds,
+  peakBytes,
+}: {
+  readonly seconds: number;
+  readonly forwardSeconds: number;
+  readonly peakBytes: number;
+}): string[] {
+  return [`${seconds.toFixed(1)} s, of which the forward pass took ${forwardSeconds.toFixed(1)} s; peak ${(peakBytes / 2 ** 20).toFixed(0)} MiB of tensors.`];
+}
+
+function parseShard(text: string): { readonly index: number; readonly count: number } {
+  const [, index, count] = /^([0-9]+)\/([0-9]+)$/.exec(text) ?? [];
+  if (index !== undefined && Number(count) > Number(index)) return { index: Number(index), count: Number(count) };
+  throw new UsageError(`--shard is "${text}"; it must be i/n with i from 0 to n - 1, for example 0/4.`);
 }

@@ -1,7 +1,7 @@
 import { countParameters } from '../architecture/model.ts';
 import { UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
-import { importance } from '../saap/importance.ts';
+import { type ImportanceOptions, importance } from '../saap/importance.ts';
 import { METRICS, type Metric, type ModuleScores, type Scores } from '../saap/scores.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
@@ -28,19 +28,42 @@ export interface ScoreRun {
 
 /** Scores every group of a model on calibration windows (METHOD.md section 2). */
 export async function score(open: OpenModel, options: ScoreOptions): Promise<ScoreRun> {
-  const metrics = options.metrics ?? METRICS;
-  if (metrics.length === 0) throw new UsageError(`No metric is asked for; choose from ${METRICS.join(', ')}.`);
+  const metrics = wantedMetrics(options);
   open.runtime.resetPeak();
-  const result = await importance(open.programs, open.store, options.windows, {
+  const result = await importance(open.programs, open.store, options.windows, importanceOptions(open, options));
+  const scores: Scores = {
+    format: 'espalier-scores/1',
+    ...(await describeRun(open, options, result)),
+    layers: result.layers.map(({ attention, mlp }) => ({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) })),
+  };
+  return { scores, seconds: result.seconds, forwardSeconds: result.forwardSeconds, peakBytes: open.runtime.statistics().peakBytes };
+}
+
+/** The metrics that are asked for; all by default. Throws UsageError for none. */
+export function wantedMetrics({ metrics = METRICS }: Pick<ScoreOptions, 'metrics'>): readonly Metric[] {
+  if (metrics.length === 0) throw new UsageError(`No metric is asked for; choose from ${METRICS.join(', ')}.`);
+  return metrics;
+}
+
+/** What a run computes and whom it tells. */
+export function importanceOptions(open: OpenModel, options: ScoreOptions): ImportanceOptions {
+  return {
     signal: options.signal,
     onProgress: options.onProgress,
     structuresOf: open.structuresOf,
-    elements: metrics.some((metric) => !WITHOUT_ELEMENTS.includes(metric)),
-  });
+    elements: wantedMetrics(options).some((metric) => !WITHOUT_ELEMENTS.includes(metric)),
+  };
+}
+
+/** What score files record about a run. */
+export async function describeRun(
+  open: OpenModel,
+  { windows, calibration }: ScoreOptions,
+  { loss, tokens }: { readonly loss: number; readonly tokens: number },
+): Promise<Pick<Scores, 'model' | 'calibration' | 'engine' | 'groups'>> {
   const { checkpoint } = open.model;
   const { name, revision } = checkpoint.provenance;
-  const scores: Scores = {
-    format: 'espalier-scores/1',
+  return {
     model: {
       name,
       ...(revision === undefined ? {} : { revision }),
@@ -48,15 +71,14 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
       config: checkpoint.config,
       parameters: countParameters(open.model).parameters,
     },
-    calibration: { ...options.calibration, windows: options.windows.length, length: options.windows[0]?.length ?? 0, loss: result.loss, tokens: result.tokens },
+    calibration: { ...calibration, windows: windows.length, length: windows[0]?.length ?? 0, loss, tokens },
     engine: { version: VERSION, backend: open.runtime.backend },
     groups: open.layerGroups(),
-    layers: result.layers.map(({ attention, mlp }) => ({ attention: pick(attention, metrics), mlp: pick(mlp, metrics) })),
   };
-  return { scores, seconds: result.seconds, forwardSeconds: result.forwardSeconds, peakBytes: open.runtime.statistics().peakBytes };
 }
 
-function pick(module: ModuleScores, metrics: readonly Metric[]): ModuleScores {
+/** The metrics of a module that are asked for and there. */
+export function pickMetrics(module: ModuleScores, metrics: readonly Metric[]): ModuleScores {
   return Object.fromEntries(metrics.flatMap((metric) => (module[metric] ? [[metric, module[metric]]] : [])));
 }
 

@@ -64,12 +64,12 @@ export function shardRange(windows: number, index: number, count: number): { rea
  * The sums of one layer over the windows of all shards, in the order given (so give them in the order of their index: the result is then the same whatever
  * order they finished in). Throws MismatchError where shards hold different sums or belong to different weights, and UsageError for no shard.
  */
-export function mergeLayer(shards: readonly LayerPartial[]): LayerPartial {
+export function mergeLayer(shards: readonly LayerPartial[], numbers: readonly number[] = shards.map((_, index) => index)): LayerPartial {
   const [first, ...others] = shards;
   if (!first) throw new UsageError('There are no shards to merge.');
   const sums = new Map([...first.sums].map(([name, values]) => [name, values.slice()]));
   for (const [index, shard] of others.entries()) {
-    checkSame(first, shard, index + 1);
+    checkSame(first, shard, numbers[0] ?? 0, numbers[index + 1] ?? index + 1);
     for (const [name, total] of sums) {
       const values = shard.sums.get(name) ?? [];
       for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + (values[i] as number);
@@ -79,15 +79,16 @@ export function mergeLayer(shards: readonly LayerPartial[]): LayerPartial {
   return { windows: add(({ windows }) => windows), rows: add(({ rows }) => rows), sums, constants: first.constants };
 }
 
-function checkSame(first: LayerPartial, other: LayerPartial, index: number): void {
+function checkSame(first: LayerPartial, other: LayerPartial, zero: number, index: number): void {
   for (const kind of ['sums', 'constants'] as const) {
     for (const name of new Set([...first[kind].keys(), ...other[kind].keys()])) {
       const [a, b] = [first[kind].get(name), other[kind].get(name)];
-      if (!a || !b) throw new MismatchError(`Shard ${a ? index : 0} has no "${name}" and shard ${a ? 0 : index} has. Score all shards with the same metrics.`);
+      if (!a || !b)
+        throw new MismatchError(`Shard ${a ? index : zero} has no "${name}" and shard ${a ? zero : index} has. Score all shards with the same metrics.`);
       if (a.length !== b.length)
-        throw new MismatchError(`"${name}" has ${a.length} numbers in shard 0 and ${b.length} in shard ${index}. Score all shards with the same model.`);
+        throw new MismatchError(`"${name}" has ${a.length} numbers in shard ${zero} and ${b.length} in shard ${index}. Score all shards with the same model.`);
       if (kind === 'constants' && a.some((value, i) => value !== b[i]))
-        throw new MismatchError(`"${name}" differs between shards 0 and ${index}: they scored different weights.`);
+        throw new MismatchError(`"${name}" differs between shards ${zero} and ${index}: they scored different weights.`);
     }
   }
 }
