@@ -115,7 +115,7 @@ describe('commands', () => {
     const first = await resultOf([...args, '--methods', 'saap,magnitude-l2']);
     const again = await runInside([...args, '--methods', 'saap,magnitude-l2,flap+bias', '--compensation-windows', '6', '--json']);
     expect(again.code, again.stderr).toBe(1);
-    expect(again.stderr).toContain('another model, calibration, text or version');
+    expect(again.stderr).toContain('another model, calibration, text, tasks or version');
     const more = await resultOf([...args, '--methods', 'saap,magnitude-l2,random']);
     const rows = more.rows as { method: string; ratio: number; parameters: number; perplexity: number; seconds: number }[];
     expect(rows.map(({ method, ratio }) => [method, ratio])).toEqual([
