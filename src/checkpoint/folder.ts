@@ -2,6 +2,7 @@ import { MissingError, UnsupportedError, UsageError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { FileAccess } from './files.ts';
 import { openGguf } from './gguf.ts';
+import { joinPieces, wholeName } from './joined.ts';
 import { openOnnx } from './onnx.ts';
 import { ONNX_FILES } from './onnx-files.ts';
 import type { OpenOptions } from './open-options.ts';
@@ -12,10 +13,10 @@ import { quote } from './weights.ts';
  * Opens whatever model the folder has: safetensors, GGUF or ONNX, in this order of preference, or the weight file that `options.weights` names.
  * Throws MissingError when there are no weights, UsageError when there are several models to choose from, UnsupportedError for other formats.
  */
-export async function openCheckpoint(files: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
-  const names = await files.list();
-  const weights = options.weights ?? chooseWeights(files.name, names);
-  if (weights.endsWith('.safetensors') || weights === INDEX) return openFolder(files, { ...options, weights: options.weights });
+export async function openCheckpoint(folder: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
+  const files = await joinPieces(folder);
+  const weights = options.weights === undefined ? chooseWeights(files.name, await files.list()) : wholeName(options.weights);
+  if (weights.endsWith('.safetensors') || weights === INDEX) return openFolder(files, { ...options, weights: options.weights && weights });
   if (weights.endsWith('.gguf')) return openGguf(files, weights, options);
   if (weights.endsWith('.onnx')) return openOnnx(files, weights, options);
   throw new UnsupportedError(`${quote(weights)} is not a weight file that is read: .safetensors, .gguf or .onnx.`);
