@@ -17,9 +17,9 @@ type Tensors = Readonly<Record<string, DeviceTensor>>;
 /** Keys and values of one sequence between runs. */
 export interface KeyValueCache extends Disposable {
   /** What the next run reads. */
-  feeds(): Record<string, DeviceTensor>;
+  feeds(): Tensors;
   /** Where the next run writes; empty when it allocates. */
-  targets(): Record<string, DeviceTensor>;
+  targets(): Tensors;
   /** Takes what the run returned. */
   advance(outputs: Tensors): void;
   /** Keeps the present state, so that `rewind` can return to it. */
@@ -69,9 +69,10 @@ export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): Key
 export function fixedCache(runtime: Runtime, slots: readonly CacheSlot[], capacity: number): KeyValueCache {
   const tensors = slots.map(({ dataType, heads, headDimension }) => runtime.allocate(dataType, [1, heads, capacity, headDimension]));
   const under = (key: 'past' | 'present') => Object.fromEntries(slots.map((slot, index) => [slot[key], tensors[index] as DeviceTensor]));
+  const [pasts, presents] = [under('past'), under('present')];
   return {
-    feeds: () => under('past'),
-    targets: () => under('present'),
+    feeds: () => pasts,
+    targets: () => presents,
     advance: () => undefined,
     // The owner counts the tokens; those beyond are written over.
     mark: () => undefined,

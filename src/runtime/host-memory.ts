@@ -13,6 +13,7 @@ class HostMemoryTensor implements DeviceTensor {
   readonly byteLength: number;
   readonly #ledger: Ledger;
   #data: TensorArray | undefined;
+  #onnx: Tensor | undefined;
 
   constructor(dataType: DataType, shape: readonly number[], data: TensorArray, ledger: Ledger) {
     this.dataType = dataType;
@@ -38,9 +39,17 @@ class HostMemoryTensor implements DeviceTensor {
     return this.#data;
   }
 
+  /** The same memory as ONNX Runtime's tensor, made once: a cache stands in every run. */
+  asOnnx(TensorClass: TensorConstructor): Tensor {
+    const { data } = this;
+    this.#onnx ??= new TensorClass(this.dataType, data as Float32Array, this.shape);
+    return this.#onnx;
+  }
+
   dispose(): void {
     if (!this.#data) return;
     this.#data = undefined;
+    this.#onnx = undefined;
     this.#ledger.tensorDisposed(this.byteLength);
   }
 
@@ -55,7 +64,7 @@ class HostMemoryTensor implements DeviceTensor {
  * pre-allocated outputs itself: onnxruntime-node does; onnxruntime-web copies results out of its own heap, so there they are copied once more.
  */
 export function hostMemory(ledger: Ledger, TensorClass: TensorConstructor, writesInPlace: boolean): TensorMemory<HostMemoryTensor> {
-  const toOnnx = (tensor: HostMemoryTensor): Tensor => new TensorClass(tensor.dataType, tensor.data as Float32Array, tensor.shape);
+  const toOnnx = (tensor: HostMemoryTensor): Tensor => tensor.asOnnx(TensorClass);
   return {
     owns: (tensor): tensor is HostMemoryTensor => tensor instanceof HostMemoryTensor && tensor.belongsTo(ledger),
     upload(tensor: HostTensor) {
