@@ -1,17 +1,25 @@
-import { line, scaleLinear, scaleLog } from 'd3';
+import { line, format as numberFormat, scaleLinear, scaleLog } from 'd3';
 
-/** One measured value at one ratio; `error` is its half-width, in the same unit. */
+/** One measured value at one ratio; `error` is its half-width, in the same unit. `dense` is what the dense model gave in turn with it. */
 export interface RatioPoint {
   readonly ratio: number;
   readonly value: number;
   readonly error: number;
+  readonly dense?: number | undefined;
+}
+
+/** A thin line beside the measured points: another method at the same ratios. */
+export interface RatioSeries {
+  readonly name: string;
+  readonly points: readonly { readonly ratio: number; readonly value: number }[];
 }
 
 const MARGIN = { top: 30, right: 14, bottom: 22, left: 46 };
 
 /**
  * One quantity against the ratio: measured points with error bars, the curve of estimates between them (drawn as estimates), the dense model as a
- * reference line, and a rule at the ratio that is chosen now. Nothing is drawn for what was not measured.
+ * reference line or, where it was measured in turn, as a ring at every ratio, other methods as thin lines, and a rule at the ratio that is chosen now.
+ * Nothing is drawn for what was not measured.
  */
 export function RatioChart({
   title,
@@ -19,6 +27,7 @@ export function RatioChart({
   points,
   dense,
   estimate,
+  others = [],
   ratio,
   maximumRatio,
   logarithmic = false,
@@ -33,6 +42,7 @@ export function RatioChart({
   readonly dense: RatioPoint | undefined;
   /** Estimated values between measured ones, in order of ratio. */
   readonly estimate: readonly { readonly ratio: number; readonly value: number }[];
+  readonly others?: readonly RatioSeries[];
   readonly ratio: number;
   readonly maximumRatio: number;
   readonly logarithmic?: boolean;
@@ -45,7 +55,9 @@ export function RatioChart({
   const bottom = height - MARGIN.bottom;
   const x = scaleLinear([0, maximumRatio], [MARGIN.left, right]);
   const everything = [...points, ...(dense ? [dense] : [])];
-  const y = valueScale(everything, logarithmic, [bottom, MARGIN.top]);
+  const rings = points.flatMap(({ ratio: at, dense: value }) => (value === undefined ? [] : [{ ratio: at, value, error: 0 }]));
+  const lines = others.flatMap((series) => series.points.map((point) => ({ ...point, error: 0 })));
+  const y = valueScale([...everything, ...rings, ...lines], logarithmic, [bottom, MARGIN.top]);
   const path =
     y &&
     line<{ ratio: number; value: number }>(
@@ -80,7 +92,7 @@ export function RatioChart({
         <g key={tick} transform={`translate(0 ${round(y.scale(tick))})`}>
           <line className="grid-line" x1={MARGIN.left} x2={right} />
           <text className="axis-text" x={MARGIN.left - 6} dy="0.35em" textAnchor="end">
-            {format(tick)}
+            {formatTick(tick)}
           </text>
         </g>
       ))}
@@ -93,7 +105,23 @@ export function RatioChart({
           </text>
         </g>
       )}
+      {y && others.map((series) => <OtherMethod key={series.name} series={series} x={x} y={y.scale} format={format} />)}
       {path && <path className="estimate-line" d={path} />}
+      {y &&
+        rings.map((ring) => (
+          <g key={ring.ratio}>
+            <line
+              className="pair-line"
+              x1={round(x(ring.ratio))}
+              x2={round(x(ring.ratio))}
+              y1={round(y.scale(ring.value))}
+              y2={round(y.scale(valueAt(points, ring.ratio)))}
+            />
+            <circle className="dense-ring" cx={round(x(ring.ratio))} cy={round(y.scale(ring.value))} r={3.5}>
+              <title>{`dense, in turn: ${format(ring.value)}`}</title>
+            </circle>
+          </g>
+        ))}
       {y &&
         points.map((point) => (
           <Point
@@ -160,6 +188,45 @@ function Point({
     </g>
   );
 }
+
+function OtherMethod({
+  series,
+  x,
+  y,
+  format,
+}: {
+  readonly series: RatioSeries;
+  readonly x: (ratio: number) => number;
+  readonly y: (value: number) => number;
+  readonly format: (value: number) => string;
+}) {
+  const last = series.points.at(-1);
+  const path = line<{ ratio: number; value: number }>(
+    (point) => round(x(point.ratio)),
+    (point) => round(y(point.value)),
+  )(series.points);
+  if (!last || !path) return null;
+  return (
+    <g className="other-method">
+      <path d={path} />
+      {series.points.map((point) => (
+        <circle key={point.ratio} cx={round(x(point.ratio))} cy={round(y(point.value))} r={2}>
+          <title>{`${series.name} at ${Math.round(point.ratio * 100)}%: ${format(point.value)}`}</title>
+        </circle>
+      ))}
+      <text x={round(x(last.ratio)) + 5} y={round(y(last.value))} dy="0.35em">
+        {series.name}
+      </text>
+    </g>
+  );
+}
+
+function valueAt(points: readonly RatioPoint[], ratio: number): number {
+  return points.find((point) => point.ratio === ratio)?.value ?? 0;
+}
+
+/** 4, 0.5, 1,500. */
+const formatTick = numberFormat(',.3~r');
 
 /** The value axis over what there is, error bars included; undefined when there is nothing. */
 function valueScale(points: readonly RatioPoint[], logarithmic: boolean, range: readonly [number, number]) {

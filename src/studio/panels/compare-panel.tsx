@@ -35,7 +35,7 @@ export function ComparePanel() {
     <Panel
       id="compare"
       title="Compare"
-      hint="Measured on this machine with the block programs, on text that calibration has not seen."
+      hint="Measured on this machine, on text that calibration has not seen."
       aside={
         <label className="check">
           <input type="checkbox" checked={autoMeasure} onChange={(event) => setMeasure({ autoMeasure: event.target.checked })} />
@@ -135,16 +135,19 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
   const { ref, width } = useWidth<HTMLDivElement>();
   const charts = useMemo(() => {
     const perplexity = [...measured.perplexity].map(([at, value]) => ({ ratio: at, value: value.perplexity, error: value.standardError }));
-    const dense = denseSpeedOf(measured, ratio);
-    const speeds = [...(dense ? [[0, dense] as const] : []), ...[...measured.speed].map(([at, { pruned }]) => [at, pruned] as const)];
-    const decode = speeds.map(([at, value]) => ({ ratio: at, value: value.decodeTokensPerSecond, error: value.decodeSpread }));
-    const prefill = speeds.map(([at, value]) => ({ ratio: at, value: value.prefillTokensPerSecond, error: value.prefillSpread }));
+    const speeds = [...measured.speed];
+    const decode = speeds.map(([at, { dense, pruned }]) => ({
+      ...{ ratio: at, value: pruned.decodeTokensPerSecond, error: pruned.decodeSpread, dense: dense.decodeTokensPerSecond },
+    }));
+    const prefill = speeds.map(([at, { dense, pruned }]) => ({
+      ...{ ratio: at, value: pruned.prefillTokensPerSecond, error: pruned.prefillSpread, dense: dense.prefillTokensPerSecond },
+    }));
     return [
       { title: 'Perplexity', unit: 'lower is better', all: perplexity, logarithmic: true, format: formatPerplexity, estimated: true },
-      { title: 'Decode', unit: 'tokens per second', all: decode, logarithmic: false, format: formatSpeed, estimated: false },
-      { title: 'Prefill', unit: 'tokens per second', all: prefill, logarithmic: false, format: formatSpeed, estimated: false },
+      { title: 'Decode', unit: 'tokens per second, ○ dense in turn', all: decode, logarithmic: false, format: formatSpeed, estimated: false },
+      { title: 'Prefill', unit: 'tokens per second, ○ dense in turn', all: prefill, logarithmic: false, format: formatSpeed, estimated: false },
     ];
-  }, [measured, ratio]);
+  }, [measured]);
   const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
   const chartWidth = Math.max(220, Math.floor((width - (columns - 1) * 24) / columns));
   return (

@@ -24,8 +24,25 @@ const NORMALISATION_LABELS = { log: 'Log', linear: 'Linear', rank: 'Rank' } as c
 /** The heatmap with its controls, what the plan removes drawn on it, and the histogram. */
 export function ImportancePanel() {
   const { data: scores, isPending } = useScores();
+  const asTable = useStudio((state) => state.asTable);
+  const setView = useStudio((state) => state.setView);
   return (
-    <Panel id="importance" title="Importance" hint="What the loss would lose with each group. Hatched groups go.">
+    <Panel
+      id="importance"
+      title="Importance"
+      hint="What the loss would lose with each group. Hatched groups go."
+      aside={
+        <Segmented
+          label="View"
+          value={asTable ? 'table' : 'map'}
+          options={[
+            { value: 'map', label: 'Map' },
+            { value: 'table', label: 'Table' },
+          ]}
+          onChange={(value) => setView({ asTable: value === 'table' })}
+        />
+      }
+    >
       {scores ? <ImportanceView scores={scores} /> : <EmptyHeatmap pending={isPending} />}
     </Panel>
   );
@@ -95,15 +112,6 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
           <input type="checkbox" checked={perParameter} onChange={(event) => setView({ perParameter: event.target.checked })} />
           per parameter
         </label>
-        <Segmented
-          label="View"
-          value={asTable ? 'table' : 'map'}
-          options={[
-            { value: 'map', label: 'Map' },
-            { value: 'table', label: 'Table' },
-          ]}
-          onChange={(value) => setView({ asTable: value === 'table' })}
-        />
       </div>
       {asTable ? (
         <ImportanceTable rows={rows} plan={plan} />

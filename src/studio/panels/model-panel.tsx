@@ -21,8 +21,8 @@ export function ModelPanel() {
         <Fact name="Architecture" value={architecture} />
         <Fact name="Parameters" value={numberText(model?.parameters ?? scores?.model.parameters)} />
         <Fact name="Layers" value={numberText(layers?.length)} />
-        <Fact name="in each layer" value={first && `${first.attention.groups} groups`} />
-        <Fact name="and" value={first && `${formatCount(first.mlp.groups)} neurons`} />
+        <Fact name="Attention groups" value={first && `${first.attention.groups} per layer`} />
+        <Fact name="Neurons" value={first && `${formatCount(first.mlp.groups)} per layer`} />
         <Fact name="Vocabulary" value={numberText(vocabulary)} />
         <Fact name="Weights" value={model && formatBytes(model.bytes)} />
         <Fact name="Licence" value={model && (model.licence ?? 'not stated')} />
