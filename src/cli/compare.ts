@@ -64,7 +64,7 @@ export function addCompare(program: Command, signal: AbortSignal): void {
       const ratios = options.ratios.split(',').map(ratio('--ratios'));
       const seeds = options.seeds.split(',').map(wholeNumber('--seeds', 0));
       const taskFiles = options.tasks === undefined ? [] : await readTasks(options.tasks, options.tasksFolder, options.limit);
-      await withModel(name, options, async (open) => {
+      await withModel(name, options, signal, async (open) => {
         const texts = await readEvaluationTexts(open, options);
         const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 });
         const store = await openStore(open, options, first.calibration, texts, taskFiles);

@@ -50,7 +50,7 @@ export async function evaluateTasksCommand(name: string, options: EvaluateTasksO
   };
   const tasks =
     folder === undefined
-      ? await withModel(name, options, (open) => run(open, () => open.model.checkpoint.sha256()))
+      ? await withModel(name, options, signal, (open) => run(open, () => open.model.checkpoint.sha256()))
       : await withExported(folder, options, (model) => run(model, () => exportedHash(folder, model.file)));
   output.result({ model: name, tasks }, () => [`${name}:`, ...taskLines(tasks)]);
 }

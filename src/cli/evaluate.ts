@@ -39,7 +39,7 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
       const folder = await exportedFolder(name);
       const evaluated =
         folder === undefined
-          ? await withModel(name, options, async (open) => {
+          ? await withModel(name, options, signal, async (open) => {
               const { windows, source } = await readWindows(open.config.vocabulary, () => open.tokenizer(), options);
               return { source, ...(await perplexity(open.programs, open.store, windows, { signal, onProgress: output.onProgress })) };
             })

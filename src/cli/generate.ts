@@ -34,7 +34,7 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
     .action(async (name: string, options: GenerateOptions) => {
       const folder = await exportedFolder(name);
       if (folder === undefined) {
-        await withModel(name, options, async (open) => {
+        await withModel(name, options, signal, async (open) => {
           using decoder = await decoderForModel(open.runtime, open.model, { signal });
           await run(decoder, await open.tokenizer(), open.config.maximumPositions, options, signal);
         });

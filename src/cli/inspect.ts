@@ -4,11 +4,11 @@ import { createConsole } from './console.ts';
 import { withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions } from './options.ts';
 
-export function addInspect(program: Command): void {
+export function addInspect(program: Command, signal: AbortSignal): void {
   addCommonOptions(program.command('inspect <model>').description('what the model is and which groups discovery finds')).action(
     async (name: string, options: CommonOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-      const found = await withModel(name, options, async (open) => inspect(open));
+      const found = await withModel(name, options, signal, async (open) => inspect(open));
       output.result(found, () => describeModel(found));
     },
   );

@@ -2,15 +2,19 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { diskFolder, diskModel } from '../checkpoint/disk.ts';
+import { defaultStoreFolder, diskFolder, diskModel, diskStore } from '../checkpoint/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
+import { openHubModel } from '../checkpoint/hub.ts';
+import { parseHubModel } from '../checkpoint/hub-model.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { isExported } from '../library/exported-model.ts';
 import { OpenModel } from '../library/open-model.ts';
+import type { LongRunning } from '../progress.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { decodeScores } from '../saap/score-file.ts';
 import type { Scores } from '../saap/scores.ts';
+import { createConsole } from './console.ts';
 import type { CommonOptions } from './options.ts';
 import { packageRoot } from './package-root.ts';
 
@@ -26,13 +30,28 @@ export function embeddedFolder(name: string): string | undefined {
   return candidates.find((folder) => existsSync(folder)) ?? candidates[0];
 }
 
-/** Opens a MODEL of the command line: an embedded id, a folder, or a weight file. Throws MissingError saying what a model can be. */
-export async function openNamed(name: string): Promise<Checkpoint> {
+/**
+ * Opens a MODEL of the command line: an embedded id, a folder, a weight file, or a hub id, which is downloaded once (endpoint from HF_ENDPOINT, token
+ * from HF_TOKEN). Throws MissingError saying what a model can be.
+ */
+export async function openNamed(name: string, hub?: LongRunning & { readonly note: (message: string) => void }): Promise<Checkpoint> {
   const path = embeddedFolder(name) ?? name;
   if (!existsSync(path)) {
-    throw new MissingError(
-      `There is no model "${name}": it is no folder or file here and not the embedded model "stories". Give a Hugging Face folder or a weight file.`,
-    );
+    const onHub = hub && parseHubModel(name, process.env.HF_ENDPOINT || undefined);
+    if (!onHub) {
+      throw new MissingError(
+        `There is no model "${name}": it is no folder or file here, not the embedded model "stories", and no hub id such as org/name. Give a Hugging Face folder, a weight file or a hub id.`,
+      );
+    }
+    return openHubModel(onHub, diskStore(defaultStoreFolder(process.env)), {
+      token: process.env.HF_TOKEN,
+      signal: hub.signal,
+      onProgress: hub.onProgress,
+      onPlan: ({ model, bytes, present, licence }) =>
+        hub.note(
+          `Downloading ${model.id}: ${((bytes - present) / 1e6).toFixed(1)} MB${licence ? `, licence ${licence}` : ''}; kept in ${defaultStoreFolder(process.env)}.`,
+        ),
+    });
   }
   const { files, weights, name: shown } = await diskModel(path);
   return openCheckpoint(files, { ...(weights === undefined ? {} : { weights }), name: embeddedFolder(name) ? name : shown });
@@ -57,8 +76,9 @@ export async function openRuntime(options: CommonOptions): Promise<Runtime> {
 }
 
 /** Opens runtime and model for one command and frees both after `use`. */
-export async function withModel<Result>(name: string, options: CommonOptions, use: (open: OpenModel) => Promise<Result>): Promise<Result> {
-  const checkpoint = await openNamed(name);
+export async function withModel<Result>(name: string, options: CommonOptions, signal: AbortSignal, use: (open: OpenModel) => Promise<Result>): Promise<Result> {
+  const { note, onProgress } = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+  const checkpoint = await openNamed(name, { signal, onProgress, note });
   using runtime = await openRuntime(options);
   using open = new OpenModel(runtime, checkpoint);
   return await use(open);

@@ -38,7 +38,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const folder = await diskOutput(options.output);
       try {
-        await withModel(name, options, async (open) => {
+        await withModel(name, options, signal, async (open) => {
           const plan = await choosePlan(name, open, options, output, signal);
           checkPlanFits(plan, open.layerGroups());
           const dtype = options.dtype ?? plan.recipe.dtype ?? 'f32';
