@@ -1,6 +1,6 @@
 import { UnsupportedError } from '../errors.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
-import { parseWeightName, type WeightLayout } from '../onnx/weight-names.ts';
+import { parseWeightNames, type WeightLayout } from '../onnx/weight-names.ts';
 import type { JsonRecord } from './json.ts';
 import { initializerOf, type OnnxStorage, type OnnxTensor } from './onnx-matrix.ts';
 import { moduleOf, tensorOf } from './onnx-names.ts';
@@ -11,7 +11,7 @@ import { moduleOf, tensorOf } from './onnx-names.ts';
  * Throws UnsupportedError when the graph's names say too little.
  */
 export function recoverTensors(graph: Graph, config: JsonRecord, file: string): Map<string, OnnxTensor> {
-  const isOurs = [...graph.initializers.keys()].some((name) => /\.(transposed|quantised)$/.test(name) && parseWeightName(name) !== undefined);
+  const isOurs = [...graph.initializers.keys()].some((name) => /\.(transposed|quantised)$/.test(name) && parseWeightNames(name) !== undefined);
   const found = isOurs ? recoverOwn(graph, config) : recoverForeign(graph, config, file);
   if (![...found.keys()].some((name) => /^model\.layers\.\d+\..*proj\.weight$/.test(name))) {
     throw new UnsupportedError(
@@ -58,22 +58,37 @@ function constantsOf(graph: Graph): Map<string, string> {
   return constants;
 }
 
-/** Our own exports: the name says everything. A fused tensor lies in several pieces of rows. */
+/** Rows of a tensor, from `start` on, and where they lie: from `firstRow` on in what is stored. */
+interface Piece {
+  readonly start: number;
+  readonly offset: number;
+  readonly found: Found;
+  readonly firstRow: number;
+  readonly rows: number;
+}
+
+/** Our own exports: the name says everything. A fused tensor lies in several pieces of rows; query, key and value may be stacked into one. */
 function recoverOwn(graph: Graph, config: JsonRecord): Map<string, OnnxTensor> {
   const quantised = new Map(graph.nodes.filter(({ operator }) => operator === 'MatMulNBits').map((node) => [node.inputs[1], nBits(node)]));
-  const pieces = new Map<string, { readonly start: number; readonly offset: number; readonly found: Found }[]>();
+  const pieces = new Map<string, Piece[]>();
   for (const [name, { shape }] of graph.initializers) {
-    const parsed = parseWeightName(name);
-    if (!parsed || parsed.layout === 'scales' || parsed.layout === 'zero_points') continue;
-    const found = ownPiece(name, parsed.layout, shape, quantised.get(name), config);
-    const list = pieces.get(parsed.tensor) ?? [];
-    list.push({ start: parsed.rows?.start ?? 0, offset: parsed.offset ?? 0, found });
-    pieces.set(parsed.tensor, list);
+    const stacked = parseWeightNames(name);
+    const layout = stacked?.[0]?.layout;
+    if (!stacked || layout === undefined || layout === 'scales' || layout === 'zero_points') continue;
+    const found = ownPiece(name, layout, shape, quantised.get(name), config);
+    let firstRow = 0;
+    for (const { tensor, rows, offset = 0 } of stacked) {
+      const count = stacked.length > 1 && rows ? rows.end - rows.start : (found.shape[0] ?? 1);
+      const list = pieces.get(tensor) ?? [];
+      list.push({ start: rows?.start ?? 0, offset, found, firstRow, rows: count });
+      pieces.set(tensor, list);
+      firstRow += count;
+    }
   }
   const tensors = new Map<string, OnnxTensor>();
   for (const [name, list] of pieces) {
     list.sort((a, b) => a.start - b.start);
-    const parts = list.map(({ found }) => ({ storage: found.storage, firstRow: 0, rows: found.shape[0] ?? 1, storedRows: found.shape[0] ?? 1 }));
+    const parts = list.map(({ found, firstRow, rows }) => ({ storage: found.storage, firstRow, rows, storedRows: found.shape[0] ?? 1 }));
     const rows = parts.reduce((sum, part) => sum + part.rows, 0);
     tensors.set(name, { name, shape: [rows, ...(list[0]?.found.shape.slice(1) ?? [])], parts, offset: list[0]?.offset ?? 0 });
   }

@@ -183,6 +183,16 @@ describe('decoderGraph', () => {
     expect(() => decoderGraph({ checkpoint, architecture: architectureFor(checkpoint) }, { positions: 129 })).toThrow('129 positions');
   });
 
+  test('projects query, key and value at once where attention rotates by itself', () => {
+    const products = (headDimension: number) => {
+      const checkpoint = randomLlama({ layers: 1, headDimension });
+      const { graph } = decoderGraph({ checkpoint, architecture: architectureFor(checkpoint) });
+      return graph.nodes.filter(({ operator }) => operator === 'MatMul').length;
+    };
+    expect(products(16)).toBe(5);
+    expect(products(8)).toBe(7);
+  });
+
   test('stores a tied embedding once', () => {
     const bytes = (tied: boolean) => {
       const checkpoint = randomLlama({ tied });

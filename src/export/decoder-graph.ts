@@ -1,10 +1,10 @@
-import type { LayerPositions, LayerWidths, ModelConfig, WeightBinding } from '../architecture/architecture.ts';
+import type { LayerPositions, LayerWidths, ModelConfig } from '../architecture/architecture.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { float, GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { cachedAttention, type RotaryTables } from './attention.ts';
+import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside } from './attention.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { ResidualStream } from './residual-stream.ts';
 import { Roles } from './roles.ts';
@@ -131,20 +131,13 @@ function addLayer(scope: Scope, layer: number, widths: LayerWidths): { readonly 
   return present;
 }
 
-function addAttention({ model, builder, operators, stream, lengths, rotaryTables: tables }: Scope, layer: number, keyValueHeads: number, roles: Roles) {
+function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles: Roles) {
+  const { model, builder, operators, stream, lengths } = scope;
   const { config, design } = model.architecture;
   const positions = model.architecture.positions(layer);
-  const input = stream.normalised(roles.get('attention.norm'));
-  const project = (role: string) => operators.linear(input, roles.get(role), roles.optional(`${role}.bias`));
-  const normedHeads = (value: string, weight: WeightBinding | undefined) => {
-    if (!weight) return value;
-    const heads = builder.add('Reshape', [value, builder.integers([0, 0, -1, config.headDimension])]);
-    return builder.add('Reshape', [operators.norm(heads, weight), builder.integers([0, 0, -1])]);
-  };
+  const rotary = scope.rotaryTables(positions);
   const { context, presentKey, presentValue } = cachedAttention(builder, {
-    query: normedHeads(project('attention.query'), roles.optional('attention.query.norm')),
-    key: normedHeads(project('attention.key'), roles.optional('attention.key.norm')),
-    value: project('attention.value'),
+    projections: addProjections(scope, stream.normalised(roles.get('attention.norm')), roles, rotatesInside(config.headDimension, rotary.half)),
     pastKey: `past_key_values.${layer}.key`,
     pastValue: `past_key_values.${layer}.value`,
     queryHeads: keyValueHeads * (config.queryHeads / config.keyValueHeads),
@@ -153,10 +146,35 @@ function addAttention({ model, builder, operators, stream, lengths, rotaryTables
     scale: design.attentionScale,
     window: positions.window,
     lengths,
-    rotary: tables(positions),
+    rotary,
   });
   addModule(operators, stream, context, roles, 'attention.output');
   return { key: presentKey, value: presentValue };
+}
+
+const PROJECTIONS = ['attention.query', 'attention.key', 'attention.value'] as const;
+
+/** Packed where attention takes them so, they need no norms of their own, and biases are on all or none. */
+function addProjections({ model, builder, operators }: Scope, input: string, roles: Roles, mayPack: boolean): CachedAttention['projections'] {
+  const norms = PROJECTIONS.map((role) => roles.optional(`${role}.norm`));
+  const biases = PROJECTIONS.map((role) => roles.optional(`${role}.bias`)).filter((bias) => bias !== undefined);
+  if (mayPack && norms.every((norm) => norm === undefined) && (biases.length === 0 || biases.length === PROJECTIONS.length)) {
+    return {
+      packed: operators.stackedLinear(
+        input,
+        PROJECTIONS.map((role) => roles.get(role)),
+        biases,
+      ),
+    };
+  }
+  const [query = '', key = '', value = ''] = PROJECTIONS.map((role, index) => {
+    const projected = operators.linear(input, roles.get(role), roles.optional(`${role}.bias`));
+    const norm = norms[index];
+    if (!norm) return projected;
+    const heads = builder.add('Reshape', [projected, builder.integers([0, 0, -1, model.architecture.config.headDimension])]);
+    return builder.add('Reshape', [operators.norm(heads, norm), builder.integers([0, 0, -1])]);
+  });
+  return { query, key, value };
 }
 
 /** The gated MLP: (activation(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. */

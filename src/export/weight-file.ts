@@ -4,7 +4,7 @@ import { floatToHalf } from '../checkpoint/half.ts';
 import { MismatchError } from '../errors.ts';
 import { ExternalDataLayout, type PlacedTensor } from '../onnx/external-layout.ts';
 import type { Initializer } from '../onnx/graph.ts';
-import { weightName } from '../onnx/weight-names.ts';
+import { stackedWeightName, type WeightLayout, weightName } from '../onnx/weight-names.ts';
 import { QUANTISATION_BLOCK } from './dtypes.ts';
 import { blockCount, quantiseBlocks } from './quantise.ts';
 
@@ -54,28 +54,35 @@ export class WeightFile {
     return this.#one(weightName({ ...source, layout: 'plain' }), dataType, source.shape, (checkpoint) => rowChunks(checkpoint, source, dataType));
   }
 
-  /** A matrix for MatMul: [in, out], the checkpoint's [out, in] transposed. */
-  transposed(source: WeightBinding, dataType: FloatType): NamedInitializer {
-    const [outputs = 0, inputs = 0] = source.shape;
-    return this.#one(weightName({ ...source, layout: 'transposed' }), dataType, [inputs, outputs], async function* (checkpoint) {
-      yield encodeFloats(transpose(await checkpoint.read(source.tensor, source.rows), outputs, inputs), dataType);
+  /** A matrix for MatMul: [in, out], the checkpoint's [out, in] transposed; several are stacked by their outputs. */
+  transposed(sources: readonly WeightBinding[], dataType: FloatType): NamedInitializer {
+    const { outputs, inputs } = stackedShape(sources);
+    return this.#one(nameOf(sources, 'transposed'), dataType, [inputs, outputs], async function* (checkpoint) {
+      yield encodeFloats(transpose(await readStacked(checkpoint, sources), outputs, inputs), dataType);
     });
   }
 
-  /** A matrix for MatMulNBits, quantised from float32 in blocks along its inputs: elements, scales and zero points. */
-  quantised(source: WeightBinding, bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
-    const [outputs = 0, inputs = 0] = source.shape;
+  /** A matrix for MatMulNBits, quantised from float32 in blocks along its inputs: elements, scales and zero points; several are stacked by their outputs. */
+  quantised(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
+    const { outputs, inputs } = stackedShape(sources);
     const blocks = blockCount(inputs, QUANTISATION_BLOCK);
     const tensors = [
-      [weightName({ ...source, layout: 'quantised' }), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
-      [weightName({ ...source, layout: 'scales' }), scaleType, [outputs, blocks]],
-      [weightName({ ...source, layout: 'zero_points' }), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
+      [nameOf(sources, 'quantised'), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
+      [nameOf(sources, 'scales'), scaleType, [outputs, blocks]],
+      [nameOf(sources, 'zero_points'), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
     ] as const;
     return this.#store(tensors, async function* (checkpoint) {
-      const matrix = quantiseBlocks(await checkpoint.read(source.tensor, source.rows), inputs, bits, QUANTISATION_BLOCK);
+      const matrix = quantiseBlocks(await readStacked(checkpoint, sources), inputs, bits, QUANTISATION_BLOCK);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
       yield matrix.zeroPoints;
+    });
+  }
+
+  /** Biases [out], one after the other. */
+  joined(sources: readonly WeightBinding[], dataType: FloatType): NamedInitializer {
+    return this.#one(nameOf(sources, 'plain'), dataType, [stackedShape(sources).outputs], async function* (checkpoint) {
+      yield encodeFloats(await readStacked(checkpoint, sources), dataType);
     });
   }
 
@@ -136,6 +143,33 @@ async function* rowChunks(checkpoint: Checkpoint, source: WeightBinding, dataTyp
     for (let start = 0; start < rows; start += step) {
       yield encode(await checkpoint.read(source.tensor, { start: first + start, end: first + Math.min(rows, start + step) }));
     }
+}
+
+/** One weight under its name; several with the rows that each brings. */
+export function nameOf(sources: readonly WeightBinding[], layout: WeightLayout): string {
+  const [only] = sources;
+  if (only && sources.length === 1) return weightName({ ...only, layout });
+  const parts = sources.map(({ tensor, rows, shape }) => ({ tensor, rows: rows ?? { start: 0, end: shape[0] ?? 0 } }));
+  return stackedWeightName(parts, layout);
+}
+
+/** Sizes of matrices [out, in] stacked by their outputs. */
+export function stackedShape(sources: readonly WeightBinding[]): { readonly outputs: number; readonly inputs: number } {
+  return { outputs: sources.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0), inputs: sources[0]?.shape[1] ?? 1 };
+}
+
+async function readStacked(checkpoint: Checkpoint, sources: readonly WeightBinding[]): Promise<Float32Array> {
+  const [only] = sources;
+  if (only && sources.length === 1) return checkpoint.read(only.tensor, only.rows);
+  const { outputs, inputs } = stackedShape(sources);
+  const stacked = new Float32Array(outputs * inputs);
+  let offset = 0;
+  for (const { tensor, rows } of sources) {
+    const values = await checkpoint.read(tensor, rows);
+    stacked.set(values, offset);
+    offset += values.length;
+  }
+  return stacked;
 }
 
 /** [rows, columns] -> [columns, rows], by tiles that stay in the cache. */

@@ -2,7 +2,7 @@ import type { WeightBinding } from '../architecture/architecture.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import { weightName } from '../onnx/weight-names.ts';
 import { type ExportFormat, QUANTISATION_BLOCK } from './dtypes.ts';
-import type { NamedInitializer, WeightFile } from './weight-file.ts';
+import { type NamedInitializer, nameOf, stackedShape, type WeightFile } from './weight-file.ts';
 
 const MICROSOFT = { domain: 'com.microsoft' };
 
@@ -36,7 +36,7 @@ export class WeightedOperators {
     const bits = this.#format.embeddingBits;
     if (bits === undefined) return lookUp(this.tensor(embedding));
     // The blocks that MatMulNBits reads, so that a tied matrix is stored once. GatherBlockQuantized would do this at once, but the WebAssembly build lacks it.
-    const [values = '', scales = '', zeroPoints = ''] = this.#blocks(embedding, bits);
+    const [values = '', scales = '', zeroPoints = ''] = this.#blocks([embedding], bits);
     const elements = this.#builder.add('CastLike', [lookUp(values), scales]);
     const perBlock = (value: string) => this.#builder.add('Unsqueeze', [value, this.#builder.integers([-1])]);
     const centred = this.#builder.add('Sub', [elements, perBlock(this.#builder.add('CastLike', [lookUp(zeroPoints), scales]))]);
@@ -50,13 +50,21 @@ export class WeightedOperators {
   /** rows [n, hiddenSize] times the output matrix [vocabulary, hiddenSize], which is the embedding itself where the two are tied: [n, vocabulary]. */
   project(rows: string, projection: WeightBinding): string {
     const bits = this.#format.embeddingBits;
-    return bits === undefined ? this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }) : this.#blockwiseMatMul(rows, projection, bits);
+    return bits === undefined ? this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }) : this.#blockwiseMatMul(rows, [projection], bits);
   }
 
   /** x [..., in] -> x W^T (+ bias) [..., out]. */
   linear(input: string, weight: WeightBinding, bias?: WeightBinding): string {
-    const product = this.#format.bits === undefined ? this.#matMul(input, weight) : this.#blockwiseMatMul(input, weight, this.#format.bits);
-    return bias ? this.#builder.add('Add', [product, this.tensor(bias)]) : product;
+    return this.stackedLinear(input, [weight], bias ? [bias] : []);
+  }
+
+  /** Several projections of one input as one product, their outputs side by side; biases of all or of none. */
+  stackedLinear(input: string, weights: readonly WeightBinding[], biases: readonly WeightBinding[]): string {
+    const product = this.#format.bits === undefined ? this.#matMul(input, weights) : this.#blockwiseMatMul(input, weights, this.#format.bits);
+    const [bias] = biases;
+    if (!bias) return product;
+    const added = biases.length === 1 ? this.tensor(bias) : this.#add(this.#file.joined(biases, this.#format.activations));
+    return this.#builder.add('Add', [product, added]);
   }
 
   /** Root mean square normalisation over the last axis, computed in float32 whatever the activations are. */
@@ -80,21 +88,21 @@ export class WeightedOperators {
   }
 
   /** MatMul with a constant right side is what every backend prepares for: its weight is [in, out], the checkpoint's transposed. */
-  #matMul(input: string, weight: WeightBinding): string {
-    return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weight, this.#format.activations))]);
+  #matMul(input: string, weights: readonly WeightBinding[]): string {
+    return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weights, this.#format.activations))]);
   }
 
-  #blockwiseMatMul(input: string, weight: WeightBinding, bits: 4 | 8): string {
-    const [N = 0, K = 0] = weight.shape;
+  #blockwiseMatMul(input: string, weights: readonly WeightBinding[], bits: 4 | 8): string {
+    const { outputs: N, inputs: K } = stackedShape(weights);
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
-    return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weight, bits)], attributes, MICROSOFT);
+    return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, MICROSOFT);
   }
 
   /** Elements, scales and zero points of a matrix; stored once however often they are asked for. */
-  #blocks(weight: WeightBinding, bits: 4 | 8): readonly string[] {
-    const names = (['quantised', 'scales', 'zero_points'] as const).map((layout) => weightName({ ...weight, layout }));
+  #blocks(weights: readonly WeightBinding[], bits: 4 | 8): readonly string[] {
+    const names = (['quantised', 'scales', 'zero_points'] as const).map((layout) => nameOf(weights, layout));
     if (names.every((name) => this.#builder.has(name))) return names;
-    return this.#file.quantised(weight, bits, this.#format.activations).map((part) => this.#add(part));
+    return this.#file.quantised(weights, bits, this.#format.activations).map((part) => this.#add(part));
   }
 
   #add({ name, initializer }: NamedInitializer): string {

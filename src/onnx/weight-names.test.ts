@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseWeightName, type WeightName, weightName } from './weight-names.ts';
+import { parseWeightName, parseWeightNames, stackedWeightName, type WeightName, weightName } from './weight-names.ts';
 
 const NAMES: readonly (readonly [string, WeightName])[] = [
   ['model.embed_tokens.weight', { tensor: 'model.embed_tokens.weight', layout: 'plain' }],
@@ -17,6 +17,20 @@ test('names and their parts are one to one', () => {
     expect(weightName(parts)).toBe(name);
     expect(parseWeightName(name)).toEqual(parts);
   }
+});
+
+test('stacked weights are told with their rows', () => {
+  const parts = [
+    { tensor: 'model.layers.0.self_attn.q_proj.weight', rows: { start: 0, end: 8 } },
+    { tensor: 'model.layers.0.self_attn.k_proj.weight', rows: { start: 4, end: 6 } },
+  ];
+  for (const layout of ['plain', 'transposed', 'scales'] as const) {
+    const name = stackedWeightName(parts, layout);
+    expect(parseWeightNames(name)).toEqual(parts.map((part) => ({ ...part, layout })));
+    expect(parseWeightName(name)).toBeUndefined();
+  }
+  for (const [name, whole] of NAMES) expect(parseWeightNames(name)).toEqual([whole]);
+  for (const name of ['a.weight|b.weight', 'a.weight#0:1|rotary.cosine', 'a.weight#0:1|']) expect(parseWeightNames(name)).toBeUndefined();
 });
 
 test('other names are not taken for weights', () => {
