@@ -3,6 +3,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { queryClient } from './data/query-client.ts';
+import { keepMeasured, restoreSession } from './data/session.ts';
 import { recipeFromFragment } from './state/share.ts';
 import { useStudio } from './state/store.ts';
 import './styles/tokens.css';
@@ -14,6 +15,8 @@ import './styles/panels.css';
 
 const shared = recipeFromFragment(globalThis.location.hash);
 if (shared) useStudio.getState().changeRecipe(shared);
+
+void restoreSession(queryClient).then(() => keepMeasured(queryClient));
 
 const root = document.getElementById('root');
 if (root) {

@@ -6,7 +6,7 @@ import { histogramBins } from './histogram-bins.ts';
 import { LayerShares } from './layer-shares.tsx';
 import { HeatLegend } from './legend.tsx';
 import { normalisedScale } from './normalise.ts';
-import { RatioChart } from './ratio-chart.tsx';
+import { dodge, RatioChart } from './ratio-chart.tsx';
 
 const values = Float32Array.from({ length: 200 }, (_, index) => 10 ** (index / 50 - 3));
 const removed = Uint8Array.from(values, (value) => (value < 0.01 ? 1 : 0));
@@ -47,7 +47,7 @@ describe('charts draw plain SVG', () => {
           title="Perplexity"
           unit="lower is better"
           points={[
-            { ratio: 0.2, value: 12, error: 0.5 },
+            { ratio: 0.2, value: 12, error: 0.5, dense: 9.2 },
             { ratio: 0.5, value: 30, error: 2 },
           ]}
           dense={{ ratio: 0, value: 9, error: 0.4 }}
@@ -55,6 +55,15 @@ describe('charts draw plain SVG', () => {
             { ratio: 0.2, value: 12 },
             { ratio: 0.35, value: 18 },
             { ratio: 0.5, value: 30 },
+          ]}
+          others={[
+            {
+              name: 'random',
+              points: [
+                { ratio: 0.1, value: 20 },
+                { ratio: 0.2, value: 60 },
+              ],
+            },
           ]}
           ratio={0.2}
           maximumRatio={0.8}
@@ -85,5 +94,10 @@ describe('charts draw plain SVG', () => {
     );
     expect(empty).toContain('not measured yet');
     expect(empty).not.toContain('measured-point');
+  });
+
+  it('keeps labels apart', () => {
+    expect(dodge([10, 12, 40], 12)).toEqual([10, 22, 40]);
+    expect(dodge([30, 10, 11], 12)).toEqual([34, 10, 22]);
   });
 });

@@ -64,6 +64,12 @@ export function RatioChart({
       (point) => round(x(point.ratio)),
       (point) => round(y.scale(point.value)),
     )(estimate);
+  const labels = y
+    ? dodge(
+        others.map(({ points: line }) => y.scale(line.at(-1)?.value ?? 1)),
+        12,
+      )
+    : [];
   const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${format(point.value)}`).join(', ');
   return (
     // biome-ignore lint/a11y/useSemanticElements: an SVG that holds buttons is a figure by role only.
@@ -105,7 +111,7 @@ export function RatioChart({
           </text>
         </g>
       )}
-      {y && others.map((series) => <OtherMethod key={series.name} series={series} x={x} y={y.scale} format={format} />)}
+      {y && others.map((series, index) => <OtherMethod key={series.name} series={series} x={x} y={y.scale} format={format} labelY={labels[index] ?? 0} />)}
       {path && <path className="estimate-line" d={path} />}
       {y &&
         rings.map((ring) => (
@@ -194,11 +200,13 @@ function OtherMethod({
   x,
   y,
   format,
+  labelY,
 }: {
   readonly series: RatioSeries;
   readonly x: (ratio: number) => number;
   readonly y: (value: number) => number;
   readonly format: (value: number) => string;
+  readonly labelY: number;
 }) {
   const last = series.points.at(-1);
   const path = line<{ ratio: number; value: number }>(
@@ -214,11 +222,23 @@ function OtherMethod({
           <title>{`${series.name} at ${Math.round(point.ratio * 100)}%: ${format(point.value)}`}</title>
         </circle>
       ))}
-      <text x={round(x(last.ratio)) + 5} y={round(y(last.value))} dy="0.35em">
+      <text x={round(x(last.ratio)) + 5} y={round(labelY)} dy="0.35em">
         {series.name}
       </text>
     </g>
   );
+}
+
+/** Moves positions apart until neighbours are at least `gap` from each other, from the top down. */
+export function dodge(positions: readonly number[], gap: number): number[] {
+  const moved = [...positions];
+  const order = positions.map((_, index) => index).sort((a, b) => (positions[a] ?? 0) - (positions[b] ?? 0));
+  let last = Number.NEGATIVE_INFINITY;
+  for (const index of order) {
+    last = Math.max(positions[index] ?? 0, last + gap);
+    moved[index] = last;
+  }
+  return moved;
 }
 
 function valueAt(points: readonly RatioPoint[], ratio: number): number {

@@ -1,10 +1,14 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { parseMethod } from '../../saap/methods.ts';
 import type { Scores } from '../../saap/scores.ts';
 import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine.ts';
 import { ratioKey, type SweepStep } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
+import { useStudio } from '../state/store.ts';
+import { useScores } from './use-engine.ts';
 
 /** How is measured: part of every key, so that numbers made differently never share a curve. */
 export interface MeasureSettings {
@@ -21,34 +25,50 @@ export function recipeFamily(scores: Scores, recipe: RecipeChoices): string {
   return JSON.stringify([scores.model.sha256, scores.engine.backend, sha256, windows, length, seed, fixed]);
 }
 
+/** The recipe that a step measures: the reader's, or another method's under the same protection. */
+export function recipeOf({ method }: SweepStep, recipe: RecipeChoices): RecipeChoices {
+  if (method === undefined) return recipe;
+  const { target, protect, dtype, seed } = recipe;
+  return { target, ...(protect && { protect }), ...(dtype && { dtype }), ...(seed !== undefined && { seed }), ...parseMethod(method).recipe };
+}
+
 /** Cache key of one measured value. The dense model (ratio 0) belongs to every family. */
-export function measurementKey({ ratio, what }: SweepStep, scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): QueryKey {
+export function measurementKey(step: SweepStep, scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): QueryKey {
+  const { ratio, what } = step;
   const how = what === 'perplexity' ? [settings.measureWindows, settings.measureLength] : [settings.speedTokens, settings.speedRepeats];
-  const family = ratio === 0 ? ['dense', scores.model.sha256] : recipeFamily(scores, recipe);
+  const family = ratio === 0 ? ['dense', scores.model.sha256] : recipeFamily(scores, recipeOf(step, recipe));
   return ['measured', what, how.join(), family, ratioKey(ratio)];
 }
 
 export interface Measurements {
   readonly perplexity: ReadonlyMap<number, PerplexityMeasurement>;
+  /** Perplexity of other methods, by name. */
+  readonly methods: ReadonlyMap<string, ReadonlyMap<number, PerplexityMeasurement>>;
   readonly speed: ReadonlyMap<number, SpeedComparison>;
 }
 
-function collect<Value>(client: QueryClient, what: SweepStep['what'], scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): Map<number, Value> {
+function collect<Value>(
+  client: QueryClient,
+  step: Omit<SweepStep, 'ratio'>,
+  scores: Scores,
+  recipe: RecipeChoices,
+  settings: MeasureSettings,
+): Map<number, Value> {
   const found = new Map<number, Value>();
-  for (const example of [0, 1]) {
-    const prefix = measurementKey({ ratio: example, what }, scores, recipe, settings).slice(0, -1);
+  for (const ratio of step.method ? [1] : [0, 1]) {
+    const prefix = measurementKey({ ...step, ratio }, scores, recipe, settings).slice(0, -1);
     for (const [key, value] of client.getQueriesData<Value>({ queryKey: prefix })) {
-      const ratio = key.at(-1);
-      if (typeof ratio === 'number' && value !== undefined) found.set(ratio, value);
+      const at = key.at(-1);
+      if (typeof at === 'number' && value !== undefined) found.set(at, value);
     }
   }
   return new Map([...found].sort(([a], [b]) => a - b));
 }
 
-const NOTHING: Measurements = { perplexity: new Map(), speed: new Map() };
+const NOTHING: Measurements = { perplexity: new Map(), methods: new Map(), speed: new Map() };
 
-/** What has been measured for the present recipe, by ratio; 0 is the dense model. Follows the cache. */
-export function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, settings: MeasureSettings): Measurements {
+/** What has been measured for a recipe, by ratio; 0 is the dense model. Follows the cache. */
+function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, settings: MeasureSettings): Measurements {
   const client = useQueryClient();
   const version = useRef(0);
   const subscribe = useCallback(
@@ -62,11 +82,27 @@ export function useMeasurements(scores: Scores | undefined, recipe: RecipeChoice
   );
   const present = useSyncExternalStore(subscribe, () => version.current);
   const { measureWindows, measureLength, speedTokens, speedRepeats } = settings;
+  const comparedMethods = useStudio((state) => state.comparedMethods);
   // `present` stands for the cache's content.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the cache is read again when its version changes.
   return useMemo(() => {
     if (!scores) return NOTHING;
     const how = { measureWindows, measureLength, speedTokens, speedRepeats };
-    return { perplexity: collect(client, 'perplexity', scores, recipe, how), speed: collect(client, 'speed', scores, recipe, how) };
-  }, [client, scores, recipe, measureWindows, measureLength, speedTokens, speedRepeats, present]);
+    const of = <Value>(step: Omit<SweepStep, 'ratio'>) => collect<Value>(client, step, scores, recipe, how);
+    return {
+      perplexity: of<PerplexityMeasurement>({ what: 'perplexity' }),
+      methods: new Map(comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })])),
+      speed: of<SpeedComparison>({ what: 'speed' }),
+    };
+  }, [client, scores, recipe, comparedMethods, measureWindows, measureLength, speedTokens, speedRepeats, present]);
+}
+
+/** What has been measured for what the page shows now. */
+export function useCurrentMeasurements(): Measurements {
+  const { data: scores } = useScores();
+  const recipe = useStudio((state) => state.recipe);
+  const settings = useStudio(
+    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
+  );
+  return useMeasurements(scores, recipe, settings);
 }

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
+import { keepScores } from './session.ts';
 import { embeddedTextQuery } from './use-engine.ts';
 
 /** Scores the model on the chosen calibration text; the result replaces what the page works from. `cancel` stops it and keeps the scores as they were. */
@@ -24,6 +25,7 @@ export function useScoreRun() {
         const run = Date.now();
         client.setQueryData(['scores', 'run', run], scores);
         setCalibration({ scoresChoice: { kind: 'run', run } });
+        void keepScores(run, scores);
         return scores;
       } finally {
         endTask('score');

@@ -9,7 +9,7 @@ import { ratioKey, type SweepStep, sweepSteps } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
-import { type MeasureSettings, measurementKey } from './measurements.ts';
+import { type MeasureSettings, measurementKey, recipeOf } from './measurements.ts';
 import { embeddedTextQuery, useModel, useScores } from './use-engine.ts';
 import { usePlan } from './use-plan.ts';
 
@@ -29,6 +29,7 @@ export function useSweep(): string | undefined {
   const outcome = usePlan();
   const recipe = useStudio((state) => state.recipe);
   const autoMeasure = useStudio((state) => state.autoMeasure);
+  const comparedMethods = useStudio((state) => state.comparedMethods);
   const busy = useStudio((state) => Boolean(state.tasks.score ?? state.tasks.generate ?? state.tasks.export));
   const settings = useStudio(
     useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
@@ -43,9 +44,9 @@ export function useSweep(): string | undefined {
       const isMeasured = (step: SweepStep) => client.getQueryData(measurementKey(step, scores, recipe, settings)) !== undefined;
       const measure = async () => {
         const text = await client.fetchQuery(embeddedTextQuery('evaluation'));
-        for (const step of sweepSteps(plan.ratio, isMeasured)) {
+        for (const step of sweepSteps(plan.ratio, comparedMethods, isMeasured)) {
           if (controller.signal.aborted) return;
-          const stepPlan = planAt(step.ratio, plan, scores, recipe);
+          const stepPlan = planAt(step, plan, scores, recipe);
           if (stepPlan === undefined) continue;
           const value = await measureStep(step, stepPlan, text, settings, controller.signal);
           client.setQueryData(measurementKey(step, scores, recipe, settings), value);
@@ -60,17 +61,17 @@ export function useSweep(): string | undefined {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [client, scores, model, plan, recipe, settings, autoMeasure, busy]);
+  }, [client, scores, model, plan, recipe, settings, comparedMethods, autoMeasure, busy]);
 
   return failure;
 }
 
-/** The plan to measure at a ratio: null is dense; undefined where the recipe cannot reach it (its layers are protected). */
-function planAt(ratio: number, chosen: Plan, scores: Scores, recipe: RecipeChoices): Plan | null | undefined {
-  if (ratio === 0) return null;
-  if (ratio === ratioKey(chosen.ratio)) return chosen;
+/** The plan to measure: null is dense; undefined where the recipe cannot reach the ratio (its layers are protected). */
+function planAt(step: SweepStep, chosen: Plan, scores: Scores, recipe: RecipeChoices): Plan | null | undefined {
+  if (step.ratio === 0) return null;
+  if (step.method === undefined && step.ratio === ratioKey(chosen.ratio)) return chosen;
   try {
-    return makePlan(scores, { ...recipe, target: { kind: 'ratio', value: ratio } });
+    return makePlan(scores, { ...recipeOf(step, recipe), target: { kind: 'ratio', value: step.ratio } });
   } catch {
     return undefined;
   }

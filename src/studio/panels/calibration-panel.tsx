@@ -1,5 +1,6 @@
 import { useId } from 'react';
 import type { Scores } from '../../saap/scores.ts';
+import { keepScores } from '../data/session.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
 import { useScoreRun } from '../data/use-score-run.ts';
 import { formatCount } from '../parts/format.ts';
@@ -16,6 +17,10 @@ export function CalibrationPanel() {
   const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, setCalibration, tasks } = useStudio();
   const run = useScoreRun();
   const fileId = useId();
+  const backToPrecomputed = () => {
+    setCalibration({ scoresChoice: { kind: 'precomputed' } });
+    void keepScores(0, undefined);
+  };
   const pick = async (file: File | undefined) => {
     if (file) setCalibration({ calibrationText: { kind: 'own', name: file.name, text: await file.text() } });
   };
@@ -77,7 +82,7 @@ export function CalibrationPanel() {
       <p className="provenance" data-scores={scoresChoice.kind}>
         {scores ? <ScoresProvenance scores={scores} own={scoresChoice.kind === 'run'} /> : <span className="pending">Loading scores…</span>}
         {scoresChoice.kind === 'run' && (
-          <button type="button" className="link" onClick={() => setCalibration({ scoresChoice: { kind: 'precomputed' } })}>
+          <button type="button" className="link" onClick={backToPrecomputed}>
             Back to the precomputed scores
           </button>
         )}

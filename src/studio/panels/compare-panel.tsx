@@ -1,9 +1,9 @@
 import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { RatioChart, type RatioPoint } from '../charts/ratio-chart.tsx';
+import { RatioChart, type RatioPoint, type RatioSeries } from '../charts/ratio-chart.tsx';
 import { useWidth } from '../charts/use-width.ts';
-import { type Measurements, useMeasurements } from '../data/measurements.ts';
-import { useModel, useScores } from '../data/use-engine.ts';
+import { type Measurements, useCurrentMeasurements } from '../data/measurements.ts';
+import { useModel } from '../data/use-engine.ts';
 import { usePlan } from '../data/use-plan.ts';
 import { useSweep } from '../data/use-sweep.ts';
 import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
@@ -14,22 +14,21 @@ import { TaskProgress } from '../parts/task-progress.tsx';
 import { estimateAt, estimateCurve } from '../planning/estimate.ts';
 import { ratioKey } from '../planning/sweep.ts';
 import { useStudio } from '../state/store.ts';
+import { MethodChoice } from './method-choice.tsx';
 
 const MAXIMUM_RATIO = 0.8;
 const CHART_HEIGHT = 210;
 
 /** Dense against pruned: measured numbers at the chosen ratio, and the curves that fill in behind. */
 export function ComparePanel() {
-  const { data: scores } = useScores();
   const { data: model } = useModel();
   const outcome = usePlan();
-  const recipe = useStudio((state) => state.recipe);
   const settings = useStudio(
     useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
   );
   const { autoMeasure, setMeasure, setRatio } = useStudio(useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })));
   const failure = useSweep();
-  const measured = useMeasurements(scores, recipe, settings);
+  const measured = useCurrentMeasurements();
   const ratio = outcome?.ok ? outcome.plan.ratio : 0;
   return (
     <Panel
@@ -72,6 +71,7 @@ export function ComparePanel() {
             />
             <NumberField label="Repeats" value={settings.speedRepeats} min={1} max={9} onChange={(value) => setMeasure({ speedRepeats: Math.round(value) })} />
           </div>
+          <MethodChoice />
           <div className="task-slot">
             {failure && <Notice kind="error">{failure}</Notice>}
             <TaskProgress name="perplexity" label="Measuring perplexity" />
@@ -143,22 +143,31 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
       ...{ ratio: at, value: pruned.prefillTokensPerSecond, error: pruned.prefillSpread, dense: dense.prefillTokensPerSecond },
     }));
     return [
-      { title: 'Perplexity', unit: 'lower is better', all: perplexity, logarithmic: true, format: formatPerplexity, estimated: true },
-      { title: 'Decode', unit: 'tokens per second, ○ dense in turn', all: decode, logarithmic: false, format: formatSpeed, estimated: false },
-      { title: 'Prefill', unit: 'tokens per second, ○ dense in turn', all: prefill, logarithmic: false, format: formatSpeed, estimated: false },
+      {
+        title: 'Perplexity',
+        unit: 'lower is better',
+        all: perplexity,
+        others: methodSeries(measured),
+        logarithmic: true,
+        format: formatPerplexity,
+        estimated: true,
+      },
+      { title: 'Decode', unit: 'tokens per second, ○ dense in turn', all: decode, others: [], logarithmic: false, format: formatSpeed, estimated: false },
+      { title: 'Prefill', unit: 'tokens per second, ○ dense in turn', all: prefill, others: [], logarithmic: false, format: formatSpeed, estimated: false },
     ];
   }, [measured]);
   const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
   const chartWidth = Math.max(220, Math.floor((width - (columns - 1) * 24) / columns));
   return (
     <div className="curves" ref={ref} data-columns={columns}>
-      {charts.map(({ title, unit, all, logarithmic, format, estimated }) => (
+      {charts.map(({ title, unit, all, others, logarithmic, format, estimated }) => (
         <RatioChart
           key={title}
           title={title}
           unit={unit}
           points={all.filter((point) => point.ratio > 0)}
           dense={all.find((point) => point.ratio === 0)}
+          others={others}
           estimate={estimated ? estimateCurve(all) : []}
           ratio={ratio}
           maximumRatio={MAXIMUM_RATIO}
@@ -177,6 +186,10 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
 function denseSpeedOf(measured: Measurements, ratio: number) {
   const nearest = [...measured.speed].sort(([a], [b]) => Math.abs(a - ratio) - Math.abs(b - ratio))[0];
   return nearest?.[1].dense;
+}
+
+function methodSeries(measured: Measurements): RatioSeries[] {
+  return [...measured.methods].map(([name, values]) => ({ name, points: [...values].map(([ratio, { perplexity }]) => ({ ratio, value: perplexity })) }));
 }
 
 function perplexityValues(measured: Measurements): RatioPoint[] {

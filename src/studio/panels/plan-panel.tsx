@@ -8,6 +8,7 @@ import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { SelectField } from '../parts/select-field.tsx';
 import { useStudio } from '../state/store.ts';
+import { MethodField } from './method-field.tsx';
 import { LARGEST_RATIO, RatioSlider } from './ratio-slider.tsx';
 
 const PRESETS = [0.1, 0.2, 0.3, 0.5] as const;
@@ -107,6 +108,7 @@ export function PlanPanel() {
         />
       </dl>
       <div className="fields plan-rules">
+        <MethodField />
         <SelectField
           label="Rank by"
           value={recipe.metric ?? ''}

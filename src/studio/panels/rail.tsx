@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { useMeasurements } from '../data/measurements.ts';
+import { useCurrentMeasurements } from '../data/measurements.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
 import { usePlan } from '../data/use-plan.ts';
 import { formatCount, formatPercent, formatPerplexity } from '../parts/format.ts';
@@ -39,12 +39,8 @@ function useSteps(): Step[] {
   const { data: model } = useModel();
   const { data: scores } = useScores();
   const outcome = usePlan();
-  const recipe = useStudio((state) => state.recipe);
   const { tasks, panes, scoresChoice } = useStudio(useShallow(({ tasks, panes, scoresChoice }) => ({ tasks, panes, scoresChoice })));
-  const settings = useStudio(
-    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
-  );
-  const measured = useMeasurements(scores, recipe, settings);
+  const measured = useCurrentMeasurements();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const dense = measured.perplexity.get(0);
   const pruned = plan && measured.perplexity.get(ratioKey(plan.ratio));

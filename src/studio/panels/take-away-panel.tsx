@@ -1,5 +1,7 @@
 import { encodeScores } from '../../saap/score-file.ts';
 import type { ExportedModel, Verification } from '../../worker/engine.ts';
+import { svgFile } from '../charts/svg-file.ts';
+import { useCurrentMeasurements } from '../data/measurements.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
 import { download, useExport } from '../data/use-export.ts';
 import { usePlan, usePlanSummary } from '../data/use-plan.ts';
@@ -8,10 +10,17 @@ import { Notice } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
+import { type ResultRows, resultsCsv } from '../planning/results-csv.ts';
+import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { ShareLink } from './share-link.tsx';
 
-const DTYPES = [{ value: 'f32', label: 'f32' }] as const;
+const DTYPES = [
+  { value: 'f32', label: 'f32' },
+  { value: 'f16', label: 'f16' },
+  { value: 'q8', label: 'q8' },
+  { value: 'q4', label: 'q4' },
+] as const;
 
 /** The pruned model as files: built, re-opened, compared with the model on the bench, and only then offered. */
 export function TakeAwayPanel() {
@@ -23,6 +32,7 @@ export function TakeAwayPanel() {
   const changeRecipe = useStudio((state) => state.changeRecipe);
   const exporting = useStudio((state) => state.tasks.export !== undefined);
   const run = useExport();
+  const measured = useCurrentMeasurements();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const ready = run.data && run.data.plan === plan ? run.data.exported : undefined;
   const name = scores ? `${scores.model.name}-${Math.round((plan?.ratio ?? 0) * 100)}` : '';
@@ -33,7 +43,7 @@ export function TakeAwayPanel() {
           <div className="fields">
             <div className="field">
               <span className="field-label">Numbers as</span>
-              <Segmented label="Numbers as" options={DTYPES} value="f32" onChange={(dtype) => changeRecipe({ dtype })} />
+              <Segmented label="Numbers as" options={DTYPES} value={recipe.dtype ?? 'f32'} onChange={(dtype) => changeRecipe({ dtype })} />
             </div>
             <div className="field">
               <span className="field-label">Expected size</span>
@@ -80,6 +90,18 @@ export function TakeAwayPanel() {
             <span className="soft small">all metrics, safetensors</span>
           </li>
           <li>
+            <button type="button" className="link" disabled={!scores} onClick={() => download(`${name}.results.csv`, csvBlob(measured, recipe))}>
+              Results
+            </button>
+            <span className="soft small">what was measured, CSV</span>
+          </li>
+          <li>
+            <button type="button" className="link" disabled={!scores} onClick={() => download(`${name}.curves.svg`, svgFile(chartsOnPage()))}>
+              Curves
+            </button>
+            <span className="soft small">the charts above, SVG</span>
+          </li>
+          <li>
             <ShareLink />
             <span className="soft small">this recipe as an address</span>
           </li>
@@ -115,6 +137,14 @@ function Verified({ exported }: { readonly exported: ExportedModel }) {
 
 function verificationSentence({ positions, top1Agreement, maxAbsoluteDifference }: Verification): string {
   return `Re-opened and compared at ${positions} positions: the same next token at ${formatPercent(top1Agreement)}, largest difference of a logit ${maxAbsoluteDifference.toExponential(1)}.`;
+}
+
+function csvBlob(measured: ResultRows, { metric, search }: RecipeChoices): Blob {
+  return new Blob([resultsCsv(measured, `${metric}, ${search}`)], { type: 'text/csv' });
+}
+
+function chartsOnPage(): SVGSVGElement[] {
+  return [...document.querySelectorAll<SVGSVGElement>('svg.ratio-chart')];
 }
 
 function jsonBlob(value: unknown): Blob {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { estimateAt, estimateCurve } from './estimate.ts';
-import { ratioKey, SWEEP_RATIOS, sweepSteps } from './sweep.ts';
+import { METHOD_RATIOS, ratioKey, SWEEP_RATIOS, sweepSteps } from './sweep.ts';
 
 describe('estimateAt', () => {
   const measured = [
@@ -39,7 +39,7 @@ describe('estimateAt', () => {
 
 describe('sweepSteps', () => {
   it('begins with what the reader looks at and the dense model', () => {
-    const steps = sweepSteps(0.23, () => false);
+    const steps = sweepSteps(0.23, [], () => false);
     expect(steps.slice(0, 3)).toEqual([
       { ratio: 0.23, what: 'perplexity' },
       { ratio: 0, what: 'perplexity' },
@@ -49,8 +49,19 @@ describe('sweepSteps', () => {
   });
 
   it('leaves out what is measured, and never asks twice for one ratio', () => {
-    const steps = sweepSteps(0.2, ({ what }) => what === 'speed');
+    const steps = sweepSteps(0.2, [], ({ what }) => what === 'speed');
     expect(steps.map(({ ratio }) => ratio)).toEqual([0.2, 0, ...SWEEP_RATIOS.filter((ratio) => ratio !== 0.2)]);
+  });
+
+  it('measures other methods last, all at one ratio before the next', () => {
+    const steps = sweepSteps(0.2, ['random', 'wanda'], () => false);
+    const others = steps.filter(({ method }) => method !== undefined);
+    expect(others).toHaveLength(2 * METHOD_RATIOS.length);
+    expect(steps.slice(-others.length)).toEqual(others);
+    expect(others.slice(0, 2)).toEqual([
+      { ratio: 0.1, what: 'perplexity', method: 'random' },
+      { ratio: 0.1, what: 'perplexity', method: 'wanda' },
+    ]);
   });
 
   it('names ratios by tenths of a percent', () => {

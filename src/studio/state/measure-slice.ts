@@ -9,6 +9,8 @@ export interface MeasureSlice {
   /** Tokens decoded per repeat of a speed measurement. */
   readonly speedTokens: number;
   readonly speedRepeats: number;
+  /** Names of the methods that are measured beside the reader's recipe. */
+  readonly comparedMethods: readonly string[];
   setMeasure(patch: Partial<Omit<MeasureSlice, 'setMeasure'>>): void;
 }
 
@@ -18,5 +20,6 @@ export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
   measureLength: 128,
   speedTokens: 32,
   speedRepeats: 3,
+  comparedMethods: ['llm-pruner-element-first', 'magnitude-l2', 'random'],
   setMeasure: (patch) => set(patch),
 });

@@ -13,11 +13,11 @@ export type StudioState = RecipeSlice & ViewSlice & CalibrationSlice & MeasureSl
 function persisted(state: StudioState) {
   const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
-  const { speedTokens, speedRepeats, prompt, maxNewTokens, temperature, generateSeed } = state;
+  const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
   return {
     ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
-    ...{ speedTokens, speedRepeats, prompt, maxNewTokens, temperature, generateSeed },
+    ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
   };
 }
 

@@ -1,0 +1,63 @@
+import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { decodeScores, encodeScores } from '../../saap/score-file.ts';
+import type { Scores } from '../../saap/scores.ts';
+import { useStudio } from '../state/store.ts';
+import { keep, kept } from './kept.ts';
+
+const MEASURED = 'measured';
+const SCORES = 'scores-run';
+/** Most measured values that are kept; the oldest go first. */
+const LARGEST = 2000;
+const PAUSE_MILLISECONDS = 1000;
+
+type Entry = readonly [key: QueryKey, value: unknown];
+
+/** Brings back what was measured and the reader's last own scores. Damaged leftovers are forgotten. */
+export async function restoreSession(client: QueryClient): Promise<void> {
+  const entries = await kept(MEASURED);
+  if (Array.isArray(entries)) for (const [key, value] of entries.filter(isEntry)) if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
+  const run = await kept(SCORES);
+  if (!isRun(run)) return;
+  try {
+    const scores = await decodeScores(run.bytes);
+    client.setQueryData(['scores', 'run', run.run], scores);
+    useStudio.getState().setCalibration({ scoresChoice: { kind: 'run', run: run.run } });
+  } catch {
+    await keep(SCORES, undefined);
+  }
+}
+
+/** Keeps the scores of a run, or forgets them when the reader goes back to the shipped ones. */
+export function keepScores(run: number, scores: Scores | undefined): Promise<void> {
+  return keep(SCORES, scores && { run, bytes: encodeScores(scores) });
+}
+
+/** Keeps measured values as they come. Returns the function that ends it. */
+export function keepMeasured(client: QueryClient): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const write = () => {
+    const entries: Entry[] = client.getQueriesData({ queryKey: [MEASURED] }).filter(([, value]) => value !== undefined);
+    void keep(MEASURED, entries.slice(-LARGEST));
+  };
+  const unsubscribe = client.getQueryCache().subscribe(({ type, query }) => {
+    if (type !== 'updated' || query.queryKey[0] !== MEASURED) return;
+    clearTimeout(timer);
+    timer = setTimeout(write, PAUSE_MILLISECONDS);
+  });
+  return () => {
+    clearTimeout(timer);
+    unsubscribe();
+  };
+}
+
+function isEntry(value: unknown): value is [QueryKey, unknown] {
+  if (!Array.isArray(value) || !Array.isArray(value[0]) || value[0][0] !== MEASURED) return false;
+  const [, measured] = value;
+  return typeof measured === 'object' && measured !== null && ('perplexity' in measured || 'pruned' in measured);
+}
+
+function isRun(value: unknown): value is { readonly run: number; readonly bytes: Uint8Array } {
+  return (
+    typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'number' && 'bytes' in value && value.bytes instanceof Uint8Array
+  );
+}
