@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { AutoModelForCausalLM, env, Tensor } from '@huggingface/transformers';
-import { openNamed } from '../src/cli/models.ts';
+import { openNamed } from '../src/checkpoint/local.ts';
 import { allowsFixedCache } from '../src/export/attention.ts';
 import { diskOutput } from '../src/export/disk.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../src/export/dtypes.ts';

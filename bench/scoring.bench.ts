@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
+import { openNamed } from '../src/checkpoint/local.ts';
 import { readText } from '../src/cli/calibration.ts';
-import { openNamed } from '../src/cli/models.ts';
 import { perplexity } from '../src/evaluate/perplexity.ts';
 import { tokenWindows } from '../src/evaluate/windows.ts';
 import { OpenModel } from '../src/library/open-model.ts';

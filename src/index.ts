@@ -24,6 +24,17 @@ export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './library
 export { type PartialSink, type ScoreShardOptions, scoreShard } from './library/score-shard.ts';
 export { exactStorage, exportedBytes } from './library/storage.ts';
 export { type EvaluateTasksOptions, evaluateTasks, type TaskItemResult } from './library/tasks.ts';
+export {
+  type EvaluateOptions,
+  evaluate,
+  type GenerateOptions,
+  generate,
+  type OpenModelOptions,
+  openModel,
+  type PruneOptions,
+  plan,
+  prune,
+} from './library/verbs.ts';
 export { VERSION } from './library/version.ts';
 export type { LongRunning, OnProgress, Progress } from './progress.ts';
 export type { Backend, Runtime, RuntimeStatistics } from './runtime/runtime.ts';

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { embeddedFolder } from '../checkpoint/local.ts';
 import { sha256OfBytes, sha256OfText } from '../checkpoint/sha256.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { joinTexts, readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { embeddedFolder } from './models.ts';
 import { type CalibrationOptions, DEFAULT_COMPENSATION_WINDOWS, DEFAULT_MEASURE_WINDOWS, DEFAULT_WINDOWS } from './options.ts';
 
 /** Windows of token ids with what a score file records about them. */

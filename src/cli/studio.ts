@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
+import { packageRoot } from '../checkpoint/package-root.ts';
 import { CancelledError, MissingError } from '../errors.ts';
 import { createConsole } from './console.ts';
 import { wholeNumber } from './options.ts';
-import { packageRoot } from './package-root.ts';
 import { serveFolder } from './static-server.ts';
 
 interface StudioOptions {

@@ -15,9 +15,11 @@ const RESIDENT_BYTES = 256 << 20;
 export interface OpenOptions {
   /** Default 256 MiB. */
   readonly residentBytes?: number;
+  /** The runtime is disposed with the model. Default false. */
+  readonly ownsRuntime?: boolean;
 }
 
-/** A model on a runtime: the thing that every verb of the library works on. Dispose it to free the device; the runtime stays the caller's. */
+/** A model on a runtime: the thing that every verb of the library works on. Dispose it to free the device; the runtime stays the caller's unless `ownsRuntime`. */
 export class OpenModel implements Disposable {
   readonly runtime: Runtime;
   readonly model: Model;
@@ -85,12 +87,13 @@ export class OpenModel implements Disposable {
 
   /** Another checkpoint of the same dense architecture on the same compiled programs. Owned by the caller. */
   withCheckpoint(checkpoint: Checkpoint): OpenModel {
-    return new OpenModel(this.runtime, checkpoint, this.#options, this.programs);
+    return new OpenModel(this.runtime, checkpoint, { ...this.#options, ownsRuntime: false }, this.programs);
   }
 
   dispose(): void {
     this.store.dispose();
     if (this.#ownsPrograms) this.programs.dispose();
+    if (this.#options.ownsRuntime) this.runtime.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();

@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MissingError } from '../errors.ts';
+import type { LongRunning } from '../progress.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import { defaultStoreFolder, diskModel, diskStore } from './disk.ts';
+import { openCheckpoint } from './folder.ts';
+import { type DownloadPlan, openHubModel } from './hub.ts';
+import { parseHubModel } from './hub-model.ts';
+import { packageRoot } from './package-root.ts';
+
+/** Models that ship with the package, with their calibration text and scores. */
+export const EMBEDDED_MODELS = ['stories'] as const;
+
+/** Folder of an embedded model, or undefined for any other name. A path that exists wins over an embedded id. */
+export function embeddedFolder(name: string): string | undefined {
+  const id = existsSync(name) ? undefined : EMBEDDED_MODELS.find((known) => known === name);
+  if (!id) return undefined;
+  const root = packageRoot();
+  const candidates = [join(root, 'public/models', id), join(root, 'dist/studio/models', id)];
+  return candidates.find((folder) => existsSync(folder)) ?? candidates[0];
+}
+
+/**
+ * Opens a model by its name on this machine: an embedded id, a folder, a weight file, or a hub id, which is downloaded once (endpoint from HF_ENDPOINT,
+ * token from HF_TOKEN) and kept in `defaultStoreFolder`. `onPlan` is told before a download. Throws MissingError saying what a model can be.
+ */
+export async function openNamed(name: string, options: LongRunning & { readonly onPlan?: (plan: DownloadPlan) => void } = {}): Promise<Checkpoint> {
+  const embedded = embeddedFolder(name);
+  const path = embedded ?? name;
+  if (existsSync(path)) {
+    const { files, weights, name: shown } = await diskModel(path);
+    return openCheckpoint(files, { ...(weights === undefined ? {} : { weights }), name: embedded ? name : shown });
+  }
+  const model = parseHubModel(name, process.env.HF_ENDPOINT || undefined);
+  if (model) return openHubModel(model, diskStore(defaultStoreFolder(process.env)), { ...options, token: process.env.HF_TOKEN });
+  throw new MissingError(
+    `There is no model "${name}": it is no folder or file here, not the embedded model "stories", and no hub id such as org/name. Give a Hugging Face folder, a weight file or a hub id.`,
+  );
+}
