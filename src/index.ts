@@ -1,4 +1,4 @@
-/** The public library: the same verbs as the command line (DESIGN.md section 7.3). Nothing of the studio, nothing of a particular platform. */
+/** The public library: the same verbs as the command line (docs/architecture.md section 7.3). Nothing of the studio, nothing of a particular platform. */
 export type { Architecture, LayerWidths, ModelConfig } from './architecture/architecture.ts';
 export type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoint/checkpoint.ts';
 export { blobFolder } from './checkpoint/file.ts';

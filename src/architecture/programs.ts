@@ -24,7 +24,7 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
 
 /**
  * The compiled programs of one architecture on one runtime. Each is compiled at first use, once: the same session serves every layer
- * and every pruned width (DESIGN.md section 1.3).
+ * and every pruned width (docs/architecture.md section 1.3).
  */
 export class Programs implements Disposable {
   readonly runtime: Runtime;

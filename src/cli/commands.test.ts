@@ -8,7 +8,7 @@ import { parsePlan } from '../surgery/plan-file.ts';
 import { espalier, oneDocument, resultOf, runInside } from './testing/run.ts';
 import { TINY, tinyText, writeTinyModel } from './testing/tiny-model.ts';
 
-/** DESIGN.md section 7.1, command by command on a small model, some of them as processes of their own: what a script that calls Espalier relies on. */
+/** docs/architecture.md section 7.1, command by command on a small model, some of them as processes of their own: what a script that calls Espalier relies on. */
 let folder: string;
 let model: string;
 let text: string;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { espalier, runInside } from './testing/run.ts';
 import { tinyText, writeTinyModel } from './testing/tiny-model.ts';
 
-/** Ctrl-C at any point leaves nothing half-written (DESIGN.md section 7.1). */
+/** Ctrl-C at any point leaves nothing half-written (docs/architecture.md section 7.1). */
 let folder: string;
 let model: string;
 let before: string[];

@@ -3,7 +3,7 @@ import { CancelledError, EspalierError, UsageError } from '../errors.ts';
 import { VERSION } from '../library/version.ts';
 import { COMMANDS } from './commands.ts';
 
-/** Exit codes of DESIGN.md section 7.1. */
+/** Exit codes of docs/architecture.md section 7.1. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /**

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 
-/** Options that every command takes (DESIGN.md section 7.1). */
+/** Options that every command takes (docs/architecture.md section 7.1). */
 export interface CommonOptions {
   readonly backend: string;
   readonly threads?: number;
@@ -9,7 +9,7 @@ export interface CommonOptions {
   readonly quiet?: boolean;
 }
 
-/** Windows to score on, and windows that compensation learns from (METHOD.md section 5), where the text has so many. */
+/** Windows to score on, and windows that compensation learns from (docs/method.md section 5), where the text has so many. */
 export const DEFAULT_WINDOWS = 64;
 export const DEFAULT_COMPENSATION_WINDOWS = 192;
 /** Windows that the search "measured" compares plans on: a few thousand tokens. */

@@ -23,7 +23,7 @@ const BATCH_TOKENS = 1024;
 const PASS_TOKENS = 16_384;
 
 /**
- * Perplexity over equally long windows of token ids (METHOD.md section 8): exp of the mean cross-entropy over window - 1 predictions each.
+ * Perplexity over equally long windows of token ids (docs/method.md section 8): exp of the mean cross-entropy over window - 1 predictions each.
  * Throws UsageError for windows shorter than 2 tokens and MismatchError for ids outside the vocabulary.
  */
 export async function perplexity(

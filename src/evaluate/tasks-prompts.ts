@@ -22,7 +22,7 @@ export type PromptFormat = (item: TaskItem) => Prompt;
  * | openbook_qa | `Q` | `Q` | ` choice` | acc, acc_norm |
  * | copa | `Premise, therefore` | `Premise therefore` | `  choice` in lower case, two spaces | acc |
  *
- * The harness normalises acc_norm by the choice's characters and acc_bytes by its UTF-8 bytes; here it is bytes (METHOD.md section 8),
+ * The harness normalises acc_norm by the choice's characters and acc_bytes by its UTF-8 bytes; here it is bytes (docs/method.md section 8),
  * which differs only where a choice is not ASCII.
  */
 export function promptFormat(task: string): PromptFormat {

@@ -18,7 +18,7 @@ export interface TaskResult {
   readonly predictionsNormalized: readonly number[];
 }
 
-/** Judges the log-likelihoods [items][choices] of a task (METHOD.md section 8). */
+/** Judges the log-likelihoods [items][choices] of a task (docs/method.md section 8). */
 export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[])[]): TaskResult {
   const format = promptFormat(task.name);
   const encoder = new TextEncoder();

@@ -63,7 +63,7 @@ export interface CompareOptions extends LongRunning {
 export const cellKey = (method: string, ratio: number, seed: number): string => `${method}@${ratio}#${seed}`;
 
 /**
- * Methods side by side at the same share of removed parameters (METHOD.md section 8): every method prunes the same dense model by its own
+ * Methods side by side at the same share of removed parameters (docs/method.md section 8): every method prunes the same dense model by its own
  * score and selection, calibrated on the same windows; all are measured on the same texts. A plan that several seeds share is measured once.
  */
 export async function compare(open: OpenModel, options: CompareOptions): Promise<ComparisonRow[]> {
@@ -123,7 +123,7 @@ async function measureCell(
   return row;
 }
 
-/** Removed at most in one pass of `saap-passes` (METHOD.md section 6). */
+/** Removed at most in one pass of `saap-passes` (docs/method.md section 6). */
 const PASS_RATIO = 0.1;
 
 async function planCell(

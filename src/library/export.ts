@@ -19,7 +19,7 @@ export interface ExportPrunedOptions extends LongRunning {
 /** Windows of text that an export is verified on: 256 positions are enough to see a wrong weight, and quick. */
 const VERIFICATION_POSITIONS = 256;
 
-/** Writes a (pruned) model as an ONNX folder and verifies it against the block programs before it gets its name (DESIGN.md section 1.6). */
+/** Writes a (pruned) model as an ONNX folder and verifies it against the block programs before it gets its name (docs/architecture.md section 1.6). */
 export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptions): Promise<ExportResult> {
   const { output, dtype, plan, figures, signal, onProgress } = options;
   const windows = options.windows && chooseWindows(options.windows);

@@ -2,7 +2,7 @@ import { countParameters } from '../architecture/model.ts';
 import type { LayerGroups } from '../surgery/plan.ts';
 import type { OpenModel } from './open-model.ts';
 
-/** What `inspect` tells about a model (DESIGN.md section 7.1). */
+/** What `inspect` tells about a model (docs/architecture.md section 7.1). */
 export interface Inspection {
   readonly name: string;
   readonly architecture: string;

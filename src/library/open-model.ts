@@ -44,7 +44,7 @@ export class OpenModel implements Disposable {
     return this.model.architecture.config;
   }
 
-  /** Coupled structures of a layer at its own widths, traced from the block graph (METHOD.md section 1). */
+  /** Coupled structures of a layer at its own widths, traced from the block graph (docs/method.md section 1). */
   structuresOf = (layer: number): readonly CoupledStructure[] => {
     const { config } = this;
     const { keyValueHeads, neurons } = config.layerWidths[layer] ?? config;

@@ -7,7 +7,7 @@ import type { OpenModel } from './open-model.ts';
 
 export interface ApplyPlanOptions extends LongRunning {
   readonly compensate?: 'none' | 'bias' | 'least-squares';
-  /** Windows for compensation; more than scoring needs are good (METHOD.md section 5). */
+  /** Windows for compensation; more than scoring needs are good (docs/method.md section 5). */
   readonly windows?: readonly ArrayLike<number>[];
   readonly lambda?: number;
 }

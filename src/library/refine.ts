@@ -16,7 +16,7 @@ export interface RefineOptions extends LongRunning {
 }
 
 /**
- * Searches the plan whose pruned model has the lowest loss on calibration windows (METHOD.md section 4, `measured`): forward passes of the block programs
+ * Searches the plan whose pruned model has the lowest loss on calibration windows (docs/method.md section 4, `measured`): forward passes of the block programs
  * only, nothing is compiled. Throws what `makePlan` throws, MismatchError for scores of another model and CancelledError.
  */
 export async function refine(open: OpenModel, scores: Scores, options: RefineOptions): Promise<MeasuredPlan> {

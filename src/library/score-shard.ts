@@ -26,7 +26,7 @@ export interface ShardRun {
 }
 
 /**
- * Scores one shard of the calibration windows and gives out the sums that its scores follow from; `mergeScores` adds those of all shards (DESIGN.md section 9).
+ * Scores one shard of the calibration windows and gives out the sums that its scores follow from; `mergeScores` adds those of all shards (docs/architecture.md section 9).
  * Throws UsageError for a shard that there is not, or that has no window.
  */
 export async function scoreShard(open: OpenModel, options: ScoreShardOptions, sink: PartialSink): Promise<ShardRun> {

@@ -26,7 +26,7 @@ export interface ScoreRun {
   readonly peakBytes: number;
 }
 
-/** Scores every group of a model on calibration windows (METHOD.md section 2). */
+/** Scores every group of a model on calibration windows (docs/method.md section 2). */
 export async function score(open: OpenModel, options: ScoreOptions): Promise<ScoreRun> {
   const metrics = wantedMetrics(options);
   open.runtime.resetPeak();

@@ -26,7 +26,7 @@ export interface EvaluateTasksOptions extends LongRunning {
 }
 
 /**
- * Zero-shot accuracy by the log-likelihood of each choice (METHOD.md section 8), prompts as `promptFormat` says, on block programs or on
+ * Zero-shot accuracy by the log-likelihood of each choice (docs/method.md section 8), prompts as `promptFormat` says, on block programs or on
  * an exported model. Items go longest first; results do not depend on the order. Progress counts the items of all tasks.
  * Throws CancelledError between batches when the signal fires, and what `TaskEncoder` throws for an item that cannot be encoded.
  */

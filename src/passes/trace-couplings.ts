@@ -25,7 +25,7 @@ export interface Couplings {
 
 /**
  * Follows every axis through a graph, operator by operator, and tells which coordinates of which weights belong together
- * (METHOD.md section 1). `weights` names graph inputs or initializers. Names of values and nodes play no part.
+ * (docs/method.md section 1). `weights` names graph inputs or initializers. Names of values and nodes play no part.
  * Throws UnsupportedError naming an operator that has no coupling rule, UsageError for a weight that the graph does not have.
  */
 export function traceCouplings(graph: Graph, bindings: Bindings, weights: readonly string[]): Couplings {

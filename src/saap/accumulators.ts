@@ -1,7 +1,7 @@
 import type { ModuleScores } from './scores.ts';
 import type { CoupledStructure } from './structures.ts';
 
-/** Sums over calibration windows of one structure of one layer, in float64, from which every metric of METHOD.md section 2 follows. */
+/** Sums over calibration windows of one structure of one layer, in float64, from which every metric of docs/method.md section 2 follows. */
 export interface StructureSums {
   windows: number;
   /** Per member weight: sum over windows of v_jm and of v_jm^2, [groups]. */
@@ -73,7 +73,7 @@ function accumulate(target: Float64Array | undefined, values: Float64Array, powe
   if (target) for (let index = 0; index < target.length; index++) target[index] = (target[index] ?? 0) + (values[index] ?? 0) ** power;
 }
 
-/** The gradient metrics of METHOD.md section 2 from the sums; [groups] each, float32. */
+/** The gradient metrics of docs/method.md section 2 from the sums; [groups] each, float32. */
 export function gradientMetrics(sums: StructureSums): ModuleScores {
   const { windows } = sums;
   const groups = sums.jointSquares.length;

@@ -32,7 +32,7 @@ export interface Discovery {
 }
 
 /**
- * Coupled structures of one block (METHOD.md section 1), found by tracing its graph operator by operator at the sizes of `bindings`,
+ * Coupled structures of one block (docs/method.md section 1), found by tracing its graph operator by operator at the sizes of `bindings`,
  * never from names. Offered is every class of coordinates that lives on weights alone, that no operator mixes or measures as a whole,
  * and that is the outermost division of each weight axis it is on: key/value heads, neurons. Finer divisions (query heads within a group,
  * channels within a head) go with the group that holds them.

@@ -3,7 +3,7 @@ import type { Graph } from '../onnx/graph.ts';
 import type { LinearMember } from './score-graph.ts';
 
 /**
- * Element scores of one window by ordinary operators (METHOD.md section 2). Inputs: rows `start` to `end` (int64 [1]) of `input/<weight>` [rows, in] and
+ * Element scores of one window by ordinary operators (docs/method.md section 2). Inputs: rows `start` to `end` (int64 [1]) of `input/<weight>` [rows, in] and
  * `outputGradient/<weight>` [rows, out] are the window; `<weight>` [out, in]; the sums so far `first/<weight>` (w g) and `second/<weight>` (w^2 g^2).
  * Outputs: `absolute/<weight>` [channels], the sum of |w g_j| along the ungrouped axis, and the sums `first/<weight>/next`, `second/<weight>/next`.
  */

@@ -14,7 +14,7 @@ export interface MemberActivations {
   readonly outputGradient: (weight: string) => DeviceTensor;
 }
 
-/** Sums per channel of one weight over all windows: METHOD.md section 2. */
+/** Sums per channel of one weight over all windows: docs/method.md section 2. */
 export interface ElementTotals {
   readonly elementFirst: ArrayLike<number>;
   readonly elementSecond: ArrayLike<number>;

@@ -10,7 +10,7 @@ export interface Observation {
 }
 
 /**
- * Adaptive importance fusion with one noise scale per metric and scope, in closed form (METHOD.md section 3, our reading of the paper):
+ * Adaptive importance fusion with one noise scale per metric and scope, in closed form (docs/method.md section 3, our reading of the paper):
  * the minimum of sum_m I_m / (2 sigma_m^2) + log sigma_m has sigma_m^2 = mean of I_m over the scope, and the fused score is
  * sum_m weight_m I_m / sigma_m^2. A metric that is zero all over a scope adds nothing there. Returns [groups].
  */
@@ -30,7 +30,7 @@ export function fuseShared(observations: readonly Observation[], table: GroupTab
 }
 
 /**
- * Fusion with one noise scale per structure, which becomes the weighted geometric mean of the metrics (METHOD.md section 3):
+ * Fusion with one noise scale per structure, which becomes the weighted geometric mean of the metrics (docs/method.md section 3):
  * prod_m I_m^(weight_m / sum of weights). It knows no scope. Returns [groups].
  */
 export function fuseGeometric(observations: readonly Observation[]): Float64Array {

@@ -38,7 +38,7 @@ export interface ImportanceResult {
 const BATCH_TOKENS = 1024;
 
 /**
- * Importance of every group of a model (METHOD.md section 2), layer-streamed (DESIGN.md section 1.4): a forward pass keeps the input of
+ * Importance of every group of a model (docs/method.md section 2), layer-streamed (docs/architecture.md section 1.4): a forward pass keeps the input of
  * every block for all windows; then, from the last layer to the first, each block is recomputed and differentiated batch by batch while
  * its weights, and its accumulators, are the only ones on the device.
  */

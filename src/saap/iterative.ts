@@ -19,7 +19,7 @@ export interface IterativeOptions {
 }
 
 /**
- * Iterative pruning (METHOD.md section 6, "several passes"): scores the model, removes a part, scores what is left, and so on, each part of the same size, until the
+ * Iterative pruning (docs/method.md section 6, "several passes"): scores the model, removes a part, scores what is left, and so on, each part of the same size, until the
  * target is met. From a ratio of 0.3 on it is worth its cost. Unless gamma is given, `tempered` runs with gamma 0: scoring anew already prevents what tempering is for.
  * The plan's indices are the dense model's groups. Throws what `makePlan` throws, and CancelledError between passes.
  */

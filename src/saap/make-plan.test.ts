@@ -24,7 +24,7 @@ const ratio = fc.double({ min: 0, max: 0.35, noNaN: true });
 const prunable = (scores: Scores) => groupTable(scores.groups).parameters;
 const removedBy = (plan: Plan, scores: Scores) => prunable(scores) - keptParameters(plan.layers, scores.groups);
 
-/** What the rule of METHOD.md section 4 gives, by a slow and simple route: one sorted list of records. */
+/** What the rule of docs/method.md section 4 gives, by a slow and simple route: one sorted list of records. */
 function slowGlobalPlan(scores: Scores, target: number, minimumNeurons: number): { attention: number[]; mlp: number[] }[] {
   const means = { 'element-second': 0, fisher: 0 };
   const all = scores.groups.flatMap((layerGroups, layer) =>

@@ -17,7 +17,7 @@ export function defaultMinimumNeurons(neurons: number): number {
 }
 
 /**
- * Which groups stay: fuses the scores, ranks the groups and removes them until the target is met (METHOD.md sections 3 and 4). Pure and deterministic.
+ * Which groups stay: fuses the scores, ranks the groups and removes them until the target is met (docs/method.md sections 3 and 4). Pure and deterministic.
  * The reached target differs from the asked one by less than one group (by less than `roundTo` neurons where widths are rounded, by half a block where blocks go).
  * Throws UsageError for options outside their domain and for a target out of reach, MissingError for a metric that the scores lack, MismatchError for damaged scores.
  */

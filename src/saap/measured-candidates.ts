@@ -19,7 +19,7 @@ export interface Candidate {
 const OWN = ['metric', 'fusion', 'fusionScope', 'search', 'gamma', 'stability', 'balance'] as const;
 
 /**
- * Every closed-form variant of METHOD.md section 4 on the recipe's score, and every baseline's ranking, as different plans of the same size: what needs a
+ * Every closed-form variant of docs/method.md section 4 on the recipe's score, and every baseline's ranking, as different plans of the same size: what needs a
  * metric that was not scored, cannot reach the target, or removes less than the others (whole blocks) is left out. The recipe itself comes first.
  * Throws what `makePlan` throws where the recipe itself cannot be planned.
  */

@@ -2,7 +2,7 @@ import { parseMetric } from './metric.ts';
 import { DEFAULT_RECIPE, type PlanOptions } from './plan-options.ts';
 import type { Scores } from './scores.ts';
 
-/** A place in the space that the measured search walks: a few numbers on top of `tempered` (METHOD.md section 4). All 0 but gamma is the recipe as it was given. */
+/** A place in the space that the measured search walks: a few numbers on top of `tempered` (docs/method.md section 4). All 0 but gamma is the recipe as it was given. */
 export interface Point {
   /** The attention priorities are multiplied by 2 to this power. */
   readonly attention: number;
@@ -23,7 +23,7 @@ export interface Coordinate {
   readonly most: number;
 }
 
-/** In the order of how much they decide (METHOD.md section 6, point 5). */
+/** In the order of how much they decide (docs/method.md section 6, point 5). */
 const COORDINATES: readonly Coordinate[] = [
   { name: 'attention', step: 1, least: -4, most: 4 },
   { name: 'gamma', step: 0.25, least: 0, most: 1.5 },

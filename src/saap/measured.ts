@@ -36,7 +36,7 @@ export interface MeasuredPlan {
 }
 
 /**
- * The search `measured` (METHOD.md section 4, ours): coordinate descent on the measured loss of the pruned model over a few numbers, from the best of the
+ * The search `measured` (docs/method.md section 4, ours): coordinate descent on the measured loss of the pruned model over a few numbers, from the best of the
  * closed-form variants. All of these and every baseline's ranking are measured too, so that the result is never worse on these windows than the best of them.
  * Deterministic; equal plans are measured once; of equal losses the earliest wins.
  */

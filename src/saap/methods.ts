@@ -9,13 +9,13 @@ import type { Recipe } from '../surgery/plan.ts';
 import type { MethodRecipe } from './method.ts';
 import { DEFAULT_RECIPE } from './plan-options.ts';
 
-/** Structurally-aware adaptive pruning, our reading of arXiv 2412.15127 (METHOD.md): fused importance, tempered global ranking. */
+/** Structurally-aware adaptive pruning, our reading of arXiv 2412.15127 (docs/method.md): fused importance, tempered global ranking. */
 export const SAAP: MethodRecipe = { name: 'saap', ...DEFAULT_RECIPE, source: 'SAAP (our reading): fused element-second and fisher, tempered' };
 
-/** Every method that plans from scores alone (DESIGN.md section 7.1). */
+/** Every method that plans from scores alone (docs/architecture.md section 7.1). */
 export const METHODS: readonly MethodRecipe[] = [SAAP, ...LLM_PRUNER, WANDA, FLAP, DEPTH, ...MAGNITUDE, RANDOM];
 
-/** Methods that need the model to plan (METHOD.md sections 4 and 6). They are compared like the others. */
+/** Methods that need the model to plan (docs/method.md sections 4 and 6). They are compared like the others. */
 export const MODEL_METHODS: readonly MethodRecipe[] = [
   { ...SAAP, name: 'saap-measured', planning: 'measured', source: 'SAAP, searched on the measured calibration loss (ours)' },
   { ...SAAP, name: 'saap-passes', planning: 'passes', source: 'SAAP, scored anew after each tenth that is removed (ours)' },

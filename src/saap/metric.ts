@@ -67,7 +67,7 @@ function notFinite(flat: Float64Array, table: GroupTable, metric: MetricName): M
 }
 
 /**
- * The importance of every group [groups] by a metric expression: its terms fused as METHOD.md section 3 says.
+ * The importance of every group [groups] by a metric expression: its terms fused as docs/method.md section 3 says.
  * Throws UsageError, MissingError or MismatchError as `parseMetric` and `metricScores` do.
  */
 export function fusedImportance(

@@ -13,7 +13,7 @@ export interface PlanOptions extends Partial<Omit<Recipe, 'model' | 'calibration
   readonly storage?: StorageCost;
 }
 
-/** The default recipe: what METHOD.md section 6 found best. */
+/** The default recipe: what docs/method.md section 6 found best. */
 export const DEFAULT_RECIPE = { metric: 'element-second+fisher', fusion: 'shared', fusionScope: 'model', search: 'tempered' } as const;
 
 /** The recipe with its defaults filled in, its search, and the groups that it is about. Throws UsageError naming the option and its domain. */

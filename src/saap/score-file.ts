@@ -11,7 +11,7 @@ const FORMAT = 'espalier-scores/1';
 const REMEDY = 'Score the model again.';
 
 /**
- * A score file (DESIGN.md section 7.2): safetensors with the tensors `layers.{i}.{module}.{metric}` [groups], F32, and the metadata `format`, `model`,
+ * A score file (docs/architecture.md section 7.2): safetensors with the tensors `layers.{i}.{module}.{metric}` [groups], F32, and the metadata `format`, `model`,
  * `calibration`, `groups` and `engine`. The same scores give the same bytes. Throws MismatchError where values and groups disagree or a score is not finite.
  */
 export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {

@@ -51,7 +51,7 @@ function consumer(block: Graph, weight: string): Node {
 }
 
 /**
- * The program that scores one layer: recomputes the block, differentiates it and reduces at once (METHOD.md section 2).
+ * The program that scores one layer: recomputes the block, differentiates it and reduces at once (docs/method.md section 2).
  * Inputs beside the block's: `outputGradient`. Outputs: `gradient/hidden`; per member `signed/<weight>` [batch, channels] and `signed/<bias>` of a
  * grouped bias (the v_jm per channel, from activations and their gradients only); for column members `sum/<weight>` and `squares/<weight>`
  * [channels] of their input; with `elements`, what element metrics are made from, under its own names: the input X [rows, in] of every member and the gradient dY [rows, out] of its output.

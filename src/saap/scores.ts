@@ -1,6 +1,6 @@
 import type { LayerGroups } from '../surgery/plan.ts';
 
-/** Group metrics of METHOD.md section 2, and the score-based baselines that are computed in the same run. */
+/** Group metrics of docs/method.md section 2, and the score-based baselines that are computed in the same run. */
 export const METRICS = [
   'vector',
   'vector-second',
@@ -19,7 +19,7 @@ export type Metric = (typeof METRICS)[number];
 
 export type ModuleScores = Readonly<Partial<Record<Metric, Float32Array>>>;
 
-/** Scores of every group of a model: the asset that planning works from (DESIGN.md section 1.5, file format 7.2). */
+/** Scores of every group of a model: the asset that planning works from (docs/architecture.md section 1.5, file format 7.2). */
 export interface Scores {
   readonly format: 'espalier-scores/1';
   readonly model: {

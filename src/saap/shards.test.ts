@@ -96,7 +96,7 @@ function partial(start: number, end: number): LayerPartial {
   return { windows: end - start, rows: (end - start) * ROWS, sums, constants };
 }
 
-/** METHOD.md section 2 over all windows at once, one group. */
+/** docs/method.md section 2 over all windows at once, one group. */
 function expected(group: number): Record<string, number> {
   const all = Array.from({ length: WINDOWS }, (_, j) => j);
   const mean = (value: (j: number) => number) => total(all, value) / WINDOWS;

@@ -5,8 +5,8 @@ import type { CoupledStructure, MemberSlice } from './structures.ts';
 import { columnMetrics } from './weight-metrics.ts';
 
 /**
- * Exact sharding (DESIGN.md section 9): every shard scores a part of the calibration windows and writes sums, one layer at a time; the sums of all shards add up to those of
- * one run, and the scores follow from them. The names, w a member weight of a coupled structure and s its kind, v_jm and e_j as in METHOD.md section 2:
+ * Exact sharding (docs/architecture.md section 9): every shard scores a part of the calibration windows and writes sums, one layer at a time; the sums of all shards add up to those of
+ * one run, and the scores follow from them. The names, w a member weight of a coupled structure and s its kind, v_jm and e_j as in docs/method.md section 2:
  *
  * | sum | shape | for |
  * |---|---|---|

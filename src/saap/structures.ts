@@ -1,4 +1,4 @@
-/** What discovery finds in a block (METHOD.md section 1): plain data that importance, planning and surgery share. */
+/** What discovery finds in a block (docs/method.md section 1): plain data that importance, planning and surgery share. */
 
 /** One weight's part in a coupled structure: which group each index along `axis` belongs to. */
 export interface MemberSlice {

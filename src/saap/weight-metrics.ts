@@ -32,7 +32,7 @@ export interface ColumnNorms {
 }
 
 /**
- * Metrics of the output projections' columns (METHOD.md section 2): `wanda` = mean over rows of |W| times the root mean square of the input
+ * Metrics of the output projections' columns (docs/method.md section 2): `wanda` = mean over rows of |W| times the root mean square of the input
  * channel, summed over a group's columns (Wanda-sp); `flap` = population variance of the input channel times the squared column norm,
  * averaged over a group's columns (FLAP, before standardisation).
  */

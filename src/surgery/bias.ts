@@ -1,7 +1,7 @@
 import { MismatchError } from '../errors.ts';
 
 /**
- * FLAP's bias compensation (METHOD.md section 5; An et al. 2024, arXiv 2312.11983): what the removed input channels add on average, W[:, removed] mean(X[removed]), to be added as a bias.
+ * FLAP's bias compensation (docs/method.md section 5; An et al. 2024, arXiv 2312.11983): what the removed input channels add on average, W[:, removed] mean(X[removed]), to be added as a bias.
  * `weight` W [outputs, inputs], `mean` of every input channel [inputs], `kept` channel indices. Returns [outputs], summed in float64.
  * Throws MismatchError for sizes that disagree.
  */

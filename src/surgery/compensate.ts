@@ -20,7 +20,7 @@ export type Compensation = 'bias' | 'least-squares';
 
 export interface CompensateOptions extends LongRunning {
   readonly compensation: Compensation;
-  /** Ridge of the least-squares reconstruction relative to the mean diagonal. Default 1e-3 (METHOD.md section 5). */
+  /** Ridge of the least-squares reconstruction relative to the mean diagonal. Default 1e-3 (docs/method.md section 5). */
   readonly lambda?: number;
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
 }
@@ -29,7 +29,7 @@ export interface CompensateOptions extends LongRunning {
 const BATCH_TOKENS = 1024;
 
 /**
- * Slices a model by plan and repairs its output projections without training (METHOD.md section 5), layer by layer: the statistics of a
+ * Slices a model by plan and repairs its output projections without training (docs/method.md section 5), layer by layer: the statistics of a
  * projection's inputs are those of the already pruned and compensated model, and the target is what the unpruned projection gives on them.
  * Returns the pruned checkpoint with the repaired tensors in place.
  */

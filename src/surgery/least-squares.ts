@@ -2,7 +2,7 @@ import { DeviceError, MismatchError, UsageError } from '../errors.ts';
 import { cholesky, solveInPlace } from './cholesky.ts';
 import { subtractProducts } from './products.ts';
 
-/** METHOD.md section 5: a small ridge; a large one hurts. */
+/** docs/method.md section 5: a small ridge; a large one hurts. */
 export const DEFAULT_LAMBDA = 1e-3;
 /** Each retry of a matrix that is not positive definite raises lambda by this factor. */
 const LAMBDA_GROWTH = 10;
@@ -22,7 +22,7 @@ export interface Reconstruction extends Solution {
 }
 
 /**
- * Least-squares reconstruction of a projection on its kept input channels (METHOD.md section 5), [outputs, kept]:
+ * Least-squares reconstruction of a projection on its kept input channels (docs/method.md section 5), [outputs, kept]:
  * W_S = argmin |W_S X_S - W X|^2 + r |W_S - W[:, S]|^2, r = lambda times the mean diagonal of X_S X_S^T.
  * With R the removed channels and C = X X^T this is W_S = W[:, S] + W[:, R] C_RS (C_SS + r I)^-1, solved in float64.
  *

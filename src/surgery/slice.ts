@@ -14,7 +14,7 @@ interface TensorCut {
 }
 
 /**
- * A view of a checkpoint with only the planned groups (METHOD.md section 1): q rows, k and v rows and o columns of the kept key/value heads,
+ * A view of a checkpoint with only the planned groups (docs/method.md section 1): q rows, k and v rows and o columns of the kept key/value heads,
  * gate and up rows and down columns of the kept neurons. Nothing is copied until a tensor is read. `structuresOf(layer)` is discovery's result.
  * The config carries the widths under `espalier.layers`; a layer that keeps nothing is removed as a whole.
  * Throws MismatchError when the plan does not fit the model.

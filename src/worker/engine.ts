@@ -61,7 +61,7 @@ export interface EvaluateRequest {
   readonly length: number;
 }
 
-/** Perplexity over non-overlapping windows (METHOD.md section 8). */
+/** Perplexity over non-overlapping windows (docs/method.md section 8). */
 export interface PerplexityMeasurement {
   readonly perplexity: number;
   /** Standard error of the perplexity over windows. */

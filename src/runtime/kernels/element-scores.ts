@@ -44,7 +44,7 @@ export function tileCount({ sizes, axis }: ElementScoreOptions): number {
 }
 
 /**
- * Element scores of a weight W [outputs, inputs] without its gradient in memory (METHOD.md section 2).
+ * Element scores of a weight W [outputs, inputs] without its gradient in memory (docs/method.md section 2).
  *
  * Reads X [windows, tokens, inputs], dY [windows, tokens, outputs] and W. Per window j: the tile of dW_j = dY_j^T X_j grows in registers while tokens
  * pass through workgroup memory; m_j = W * dW_j elementwise; A += m_j, S += m_j^2; and |m_j| is summed over the tile into `partial`

@@ -45,7 +45,7 @@ export interface AdapterValues {
   readonly strength: number;
 }
 
-/** y [rows, outputs] = x W~^T (+ bias) + s * pool(x) A^T B^T, pool = the mean over each group of inputs (METHOD.md section 7). */
+/** y [rows, outputs] = x W~^T (+ bias) + s * pool(x) A^T B^T, pool = the mean over each group of inputs (docs/method.md section 7). */
 export function adaptedLinear(builder: GraphBuilder, input: string, weight: string, adapter: AdapterValues, bias?: string): string {
   return builder.add('Add', [linear(builder, input, weight, bias), adapterTerm(builder, input, adapter)]);
 }

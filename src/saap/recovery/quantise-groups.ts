@@ -1,6 +1,6 @@
 import { MismatchError, UsageError } from '../../errors.ts';
 
-/** A weight [outputs, inputs] in N-bit codes with its own minimum and step for every group of inputs of a row (METHOD.md section 7). */
+/** A weight [outputs, inputs] in N-bit codes with its own minimum and step for every group of inputs of a row (docs/method.md section 7). */
 export interface GroupQuantised {
   readonly outputs: number;
   readonly inputs: number;

@@ -16,7 +16,7 @@ export interface SearchContext {
 }
 
 /**
- * One variant of adaptive structure search (METHOD.md section 4): a pure function that says in which order structures are given up. One shared routine removes
+ * One variant of adaptive structure search (docs/method.md section 4): a pure function that says in which order structures are given up. One shared routine removes
  * them until the target is met (`remove.ts`), so each layer's share is an outcome of the priorities.
  */
 export interface Search {

@@ -19,7 +19,7 @@ export const TEMPERED: Search = {
 export const STABILITY: Search = { ...TEMPERED, name: 'stability', stability: -1 };
 
 /**
- * Priorities of METHOD.md section 4, `tempered`: the score per parameter, divided by the mean of its layer and module to the power gamma.
+ * Priorities of docs/method.md section 4, `tempered`: the score per parameter, divided by the mean of its layer and module to the power gamma.
  * `balance.attention` multiplies the attention groups; `balance.depth` multiplies a layer by exp(depth * x), x from -1 (first layer) to 1 (last).
  */
 function temper({ table, importance, balance }: SearchContext, gamma: number): Float64Array {
