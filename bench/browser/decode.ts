@@ -1,0 +1,65 @@
+import { env } from '@huggingface/transformers';
+import { openDecoder } from '../../src/generate/decoder.ts';
+import { createWebRuntime } from '../../src/runtime/web.ts';
+import type { Lap, Timed } from '../decode-lap.ts';
+import { ownLap, transformersLoop } from '../decode-loops.ts';
+import type { BenchModel } from '../decode-models.ts';
+
+export interface BrowserBench {
+  run(options: {
+    readonly backend: 'webgpu' | 'wasm';
+    readonly models: readonly BenchModel[];
+    readonly file: string;
+    readonly prompt: readonly number[];
+    readonly newTokens: number;
+    readonly rounds: number;
+  }): Promise<{ readonly description: string; readonly timed: readonly Timed[] }>;
+}
+
+let dispatches = 0;
+for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect'] as const) {
+  const original = globalThis.GPUComputePassEncoder?.prototype[name] as ((...sizes: never[]) => undefined) | undefined;
+  if (original)
+    Object.assign(GPUComputePassEncoder.prototype, {
+      [name](this: GPUComputePassEncoder, ...sizes: never[]) {
+        dispatches += 1;
+        return original.apply(this, sizes);
+      },
+    });
+}
+
+const bytesOf = async (url: string) => new Uint8Array(await (await fetch(url)).arrayBuffer());
+
+const bench: BrowserBench = {
+  async run({ backend, models, file, prompt, newTokens, rounds }) {
+    using runtime = await createWebRuntime({ backend });
+    Object.assign(env.backends.onnx.wasm ?? {}, { wasmPaths: new URL('/ort-transformers/', location.href).href, numThreads: navigator.hardwareConcurrency });
+    const contestants: { name: string; bytes: number; lap: (tokens: number) => Promise<Lap>; laps: Lap[]; dispatches?: number }[] = [];
+    for (const model of models) {
+      const url = `/models/${model.folder}/onnx/${file}`;
+      const decoder = await openDecoder(runtime, await bytesOf(url), { externalData: { [`${file}_data`]: await bytesOf(`${url}_data`) }, fixedCache: true });
+      contestants.push({ ...model, lap: (tokens) => ownLap(decoder, prompt, tokens), laps: [] });
+      if (model.name !== 'dense') continue;
+      const theirs = await transformersLoop('/models/', model.folder, { device: backend });
+      contestants.push({ ...model, name: 'dense, transformers.js', lap: (tokens) => theirs(prompt, tokens), laps: [] });
+    }
+    for (const contestant of contestants) {
+      await contestant.lap(2);
+      if (backend === 'webgpu') {
+        const count = async (tokens: number) => {
+          dispatches = 0;
+          await contestant.lap(tokens);
+          return dispatches;
+        };
+        contestant.dispatches = (await count(3)) - (await count(2));
+      }
+    }
+    for (let round = 0; round < rounds; round++) for (const { lap, laps } of contestants) laps.push(await lap(newTokens));
+    return {
+      description: runtime.description,
+      timed: contestants.map(({ name, bytes, laps, dispatches: counted }) => ({ name, bytes, laps, dispatches: counted })),
+    };
+  },
+};
+
+Object.assign(window, { browserBench: bench });
