@@ -24,7 +24,7 @@ export function formatImportance(value: number): string {
 }
 
 /**
- * Scale over all values of a model. `log` and `linear` end at the 1st and 99.5th percentile, so that single outliers do not flatten the rest;
+ * Scale over all values of a model. `log` and `linear` end at the 3rd and 99.5th percentile, so that single outliers do not flatten the rest;
  * `rank` is the share of groups with a smaller value.
  */
 export function normalisedScale(kind: Normalisation, arrays: readonly Float32Array[]): NormalisedScale {
@@ -47,7 +47,7 @@ export function normalisedScale(kind: Normalisation, arrays: readonly Float32Arr
     const ticks = evenly.map((position) => ({ position, label: formatImportance(high * position) }));
     return { position: (value) => clamp(high > 0 ? value / high : 0), ticks, domain: [0, high] };
   }
-  const low = Math.max(at(0.01), high * 1e-6, Number.MIN_VALUE);
+  const low = Math.max(at(0.03), high * 1e-6, Number.MIN_VALUE);
   const span = Math.log(high / low);
   const ticks = evenly.map((position) => ({ position, label: formatImportance(low * Math.exp(span * position)) }));
   return { position: (value) => clamp(value > 0 && span > 0 ? Math.log(value / low) / span : 0), ticks, domain: [low, high] };
