@@ -7,7 +7,17 @@ import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
 
 /** Metrics that need no weight gradient. */
-const WITHOUT_ELEMENTS: readonly Metric[] = ['vector', 'vector-second', 'fisher', 'magnitude-l1', 'magnitude-l2', 'wanda', 'flap', 'depth'];
+const WITHOUT_ELEMENTS: readonly Metric[] = [
+  'vector',
+  'vector-second',
+  'fisher',
+  'magnitude-l1',
+  'magnitude-l2',
+  'wanda',
+  'flap',
+  'flap-standardised',
+  'depth',
+];
 
 export interface ScoreOptions extends LongRunning {
   /** Equally long windows of token ids. */

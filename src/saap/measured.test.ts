@@ -101,8 +101,8 @@ describe('the measured search', () => {
     const fewer = {
       ...scores,
       layers: scores.layers.map(({ attention, mlp }) => {
-        const { stability: _, flap: __, ...rest } = attention;
-        const { stability: ___, flap: ____, ...others } = mlp;
+        const { stability: _, 'flap-standardised': __, ...rest } = attention;
+        const { stability: ___, 'flap-standardised': ____, ...others } = mlp;
         return { attention: rest, mlp: others };
       }),
     };

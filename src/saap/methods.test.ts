@@ -26,7 +26,7 @@ describe('methods', () => {
     expect(parseMethod('flap+bias')).toEqual({
       name: 'flap+bias',
       source: expect.stringContaining('FLAP'),
-      recipe: { metric: 'flap', search: 'standardised', compensate: 'bias' },
+      recipe: { metric: 'flap-standardised', search: 'by-score', compensate: 'bias' },
     });
     expect(parseMethod('saap').recipe).toEqual({
       metric: 'element-second+fisher',

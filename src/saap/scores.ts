@@ -14,6 +14,7 @@ export const METRICS = [
   'wanda',
   'flap',
   'depth',
+  'flap-standardised',
 ] as const;
 export type Metric = (typeof METRICS)[number];
 

@@ -103,8 +103,16 @@ function expected(group: number): Record<string, number> {
   const v = (name: Name) => (j: number) => total(slice(name, group), (k) => product(j, name, k));
   const e = (j: number) => total(names, (name) => total(slice(name, group), (k) => Math.abs(product(j, name, k))));
   const elements = (value: (name: Name, k: number) => number) => total(names, (name) => total(slice(name, group), (k) => value(name, k)));
-  const inputs = windows.flatMap(({ inputs: x }) => Array.from({ length: ROWS }, (_, row) => x[row * GROUPS + group] ?? 0));
-  const inputMean = total(inputs, (x) => x) / inputs.length;
+  const inputsOf = (channel: number) => windows.flatMap(({ inputs: x }) => Array.from({ length: ROWS }, (_, row) => x[row * GROUPS + channel] ?? 0));
+  const inputs = inputsOf(group);
+  const fluctuation = (channel: number) => {
+    const values = inputsOf(channel);
+    const centre = total(values, (x) => x) / values.length;
+    return (total(values, (x) => (x - centre) ** 2) / values.length) * total(slice('down', channel), (k) => (weights.down[k] ?? 0) ** 2);
+  };
+  const channels = Array.from({ length: GROUPS }, (_, channel) => fluctuation(channel));
+  const centre = total(channels, (x) => x) / GROUPS;
+  const z = (fluctuation(group) - centre) / Math.sqrt(total(channels, (x) => (x - centre) ** 2) / GROUPS);
   return {
     vector: total(names, (name) => Math.abs(mean(v(name)))),
     'vector-second': total(names, (name) => Math.abs(mean(v(name)) - mean((j) => v(name)(j) ** 2) / 2)),
@@ -115,7 +123,8 @@ function expected(group: number): Record<string, number> {
     'element-mixed': elements((name, k) => Math.abs(mean((j) => product(j, name, k)) - mean((j) => product(j, name, k) ** 2) / 2)),
     'magnitude-l1': elements((name, k) => Math.abs(weights[name][k] ?? 0)),
     wanda: (total(slice('down', group), (k) => Math.abs(weights.down[k] ?? 0)) / HIDDEN) * Math.sqrt(total(inputs, (x) => x * x) / inputs.length),
-    flap: (total(inputs, (x) => (x - inputMean) ** 2) / inputs.length) * total(slice('down', group), (k) => (weights.down[k] ?? 0) ** 2),
+    flap: fluctuation(group),
+    'flap-standardised': z + Math.sqrt(z * z + 1),
     depth: 1 - mean((j) => windows[j]?.cosine ?? 0),
   };
 }

@@ -43,6 +43,7 @@ const KINDS: Readonly<Record<Metric, readonly string[]>> = {
   'magnitude-l2': ['magnitude-l2'],
   wanda: ['input-sum', 'input-squares', 'column-absolute', 'column-squares', 'outputs'],
   flap: ['input-sum', 'input-squares', 'column-absolute', 'column-squares', 'outputs'],
+  'flap-standardised': ['input-sum', 'input-squares', 'column-absolute', 'column-squares', 'outputs'],
   depth: ['cosine'],
 };
 
@@ -118,7 +119,7 @@ function structureScores(partial: LayerPartial, structure: CoupledStructure): Mo
   if (everyMember('first') && everyMember('second')) keep(gradient, 'element-mixed');
 
   const inputs = members.filter(({ weight }) => sums.has(`input-squares/${weight}`));
-  if (inputs.length > 0) keep(inputMetrics(partial, { ...structure, members: inputs }), 'wanda', 'flap');
+  if (inputs.length > 0) keep(inputMetrics(partial, { ...structure, members: inputs }), 'wanda', 'flap', 'flap-standardised');
   for (const metric of ['magnitude-l1', 'magnitude-l2'] as const) {
     const values = constants.get(`${metric}/${kind}`);
     if (values) found[metric] = Float32Array.from(values);

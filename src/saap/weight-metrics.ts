@@ -34,7 +34,8 @@ export interface ColumnNorms {
 /**
  * Metrics of the output projections' columns (docs/method.md section 2): `wanda` = mean over rows of |W| times the root mean square of the input
  * channel, summed over a group's columns (Wanda-sp); `flap` = population variance of the input channel times the squared column norm,
- * averaged over a group's columns (FLAP, before standardisation).
+ * averaged over a group's columns (FLAP, before standardisation); `flap-standardised` = z + sqrt(z^2 + 1) of the mean
+ * z-score of a group's columns among all columns of the structure: in the order of FLAP's own metric, and positive as every score is.
  */
 export function activationMetrics(
   structure: CoupledStructure,
@@ -56,6 +57,7 @@ export function columnMetrics(
 ): ModuleScores {
   const wanda = new Float64Array(structure.groups);
   const flap = new Float64Array(structure.groups);
+  const standardised = new Float64Array(structure.groups);
   const channels = new Float64Array(structure.groups);
   for (const member of structure.members) {
     const moments = momentsOf(member.weight);
@@ -70,18 +72,28 @@ export function columnMetrics(
       member.groupOfChannel,
       wanda,
     );
-    foldChannels(
-      scaled((channel) => Math.max(0, meanSquare(channel) - mean(channel) ** 2) * (squares[channel] ?? 0)),
-      member.groupOfChannel,
-      flap,
-    );
+    const fluctuation = scaled((channel) => Math.max(0, meanSquare(channel) - mean(channel) ** 2) * (squares[channel] ?? 0));
+    foldChannels(fluctuation, member.groupOfChannel, flap);
+    foldChannels(zScores(fluctuation), member.groupOfChannel, standardised);
     foldChannels(
       scaled(() => 1),
       member.groupOfChannel,
       channels,
     );
   }
-  return { wanda: Float32Array.from(wanda), flap: Float32Array.from(flap, (value, group) => value / Math.max(1, channels[group] ?? 1)) };
+  const average = (values: Float64Array) => values.map((value, group) => value / Math.max(1, channels[group] ?? 1));
+  return {
+    wanda: Float32Array.from(wanda),
+    flap: Float32Array.from(average(flap)),
+    'flap-standardised': Float32Array.from(average(standardised), (z) => z + Math.sqrt(z * z + 1)),
+  };
+}
+
+/** (x - mean) / standard deviation, population; zeros where all values are equal. */
+function zScores(values: Float64Array): Float64Array {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  return values.map((value) => (deviation > 0 ? (value - mean) / deviation : 0));
 }
 
 /** Sums of |w| and w^2 per index of `axis`. */

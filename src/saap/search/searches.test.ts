@@ -68,7 +68,9 @@ describe('priorities by hand', () => {
   });
 
   it('a search that does not exist is refused with the names', () => {
-    expect(() => findSearch('flap')).toThrow('"flap" is no search. Searches are tempered, global, relative, relative-module, standardised, stability,');
+    expect(() => findSearch('flap')).toThrow(
+      '"flap" is no search. Searches are tempered, global, relative, relative-module, standardised, by-score, stability,',
+    );
   });
 });
 

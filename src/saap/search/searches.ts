@@ -2,7 +2,7 @@ import { DEPTH_SEARCH } from '../../baselines/depth.ts';
 import { UsageError } from '../../errors.ts';
 import { BUDGET } from './budget.ts';
 import type { Search } from './search.ts';
-import { RELATIVE_MODULE, STANDARDISED } from './standardised.ts';
+import { BY_SCORE, RELATIVE_MODULE, STANDARDISED } from './standardised.ts';
 import { GLOBAL, RELATIVE, STABILITY, TEMPERED } from './tempered.ts';
 import { UNIFORM, UNIFORM_ALL, UNIFORM_BY_LAYER } from './uniform.ts';
 
@@ -13,6 +13,7 @@ export const SEARCHES: readonly Search[] = [
   RELATIVE,
   RELATIVE_MODULE,
   STANDARDISED,
+  BY_SCORE,
   STABILITY,
   BUDGET,
   UNIFORM,

@@ -3,7 +3,7 @@ import { MODULES } from './group-table.ts';
 import type { Search } from './search.ts';
 
 /**
- * The z-score within layer and module (population standard deviation), one ranking over the model. FLAP's own selection (baselines/flap.ts).
+ * The z-score within layer and module (population standard deviation), one ranking over the model.
  * With few key/value heads an attention group's z-score can hardly leave [-1.5, 1.5], so a share of them goes whatever they are worth.
  */
 export const STANDARDISED: Search = {
@@ -22,6 +22,9 @@ export const STANDARDISED: Search = {
     return priorities;
   },
 };
+
+/** The score as it is, for metrics that are comparable already: FLAP's own selection (baselines/flap.ts). */
+export const BY_SCORE: Search = { name: 'by-score', unit: 'group', rank: ({ importance }) => Float64Array.from(importance) };
 
 /** The score divided by the mean of its module type over the model, both per parameter. */
 export const RELATIVE_MODULE: Search = {
