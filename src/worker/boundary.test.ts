@@ -16,6 +16,9 @@ function connect(answers: Partial<Engine>): Engine {
   const engine: Engine = {
     backend: refuse,
     openModel: refuse,
+    offer: refuse,
+    stored: refuse,
+    forget: refuse,
     score: refuse,
     evaluate: refuse,
     speed: refuse,
@@ -61,7 +64,7 @@ describe('the boundary between page and engine', () => {
     const progress: Progress[] = [];
     await engine.generate(
       null,
-      { prompt: 'p', maxNewTokens: 3, temperature: 0, seed: 0 },
+      { prompt: 'p', maxNewTokens: 3, temperature: 0, seed: 0, chat: false },
       { onToken: ({ text }) => tokens.push(text), onProgress: (event) => progress.push(event) },
     );
     expect(tokens).toEqual(['p1', 'p2', 'p3']);
@@ -77,7 +80,7 @@ describe('the boundary between page and engine', () => {
       },
     });
     let heard = 0;
-    await engine.generate(null, { prompt: '', maxNewTokens: count, temperature: 0, seed: 0 }, { onToken: () => (heard += 1) });
+    await engine.generate(null, { prompt: '', maxNewTokens: count, temperature: 0, seed: 0, chat: false }, { onToken: () => (heard += 1) });
     expect(heard).toBe(count);
   });
 

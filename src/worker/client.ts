@@ -17,6 +17,9 @@ export function connectEngine(endpoint: Endpoint): Engine {
   return {
     backend: (choice) => call('backend', [choice]),
     openModel: (source, options) => call('openModel', [source], options),
+    offer: (name, options) => call('offer', [name], options),
+    stored: () => call('stored', []),
+    forget: (stored) => call('forget', [stored]),
     score: (request, options) => call('score', [request], options),
     evaluate: (plan, request, options) => call('evaluate', [plan, request], options),
     speed: (plan, request, options) => call('speed', [plan, request], options),

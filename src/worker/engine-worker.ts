@@ -1,13 +1,18 @@
-import { httpFolder } from '../checkpoint/http.ts';
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
+import { forgetModel, offerFromHub, openInBrowser, storedModels } from './browser-models.ts';
 import { probed } from './probe.ts';
 import { serveEngine } from './serve.ts';
 import { createStudioEngine } from './studio-engine.ts';
+
+const base = new URL(import.meta.env.BASE_URL, globalThis.location.origin);
 
 serveEngine(
   createStudioEngine({
     support: webgpuSupport,
     createRuntime: async (backend) => probed(await createWebRuntime({ backend })),
-    files: ({ id }) => httpFolder(new URL(`${import.meta.env.BASE_URL}models/${id}/`, globalThis.location.origin).href, id),
+    open: (source, options) => openInBrowser(source, options, base),
+    offer: offerFromHub,
+    stored: storedModels,
+    forget: forgetModel,
   }),
 );

@@ -2,8 +2,35 @@ import type { LongRunning } from '../progress.ts';
 import type { Scores } from '../saap/scores.ts';
 import type { LayerGroups, Plan } from '../surgery/plan.ts';
 
-/** A model that the page can ask for. Embedded ones are served from `public/models/{id}/`. */
-export type ModelSource = { readonly kind: 'embedded'; readonly id: string };
+/** A model that the page can ask for: served with the page (`public/models/{id}/`), picked or dropped files, or one of a model hub. */
+export type ModelSource =
+  | { readonly kind: 'embedded'; readonly id: string }
+  | { readonly kind: 'files'; readonly files: readonly PickedFile[] }
+  | { readonly kind: 'hub' /** 'org/name', 'org/name@revision' or an address. */; readonly name: string };
+
+/** A file that the reader picked or dropped. `path` is relative to what was picked. */
+export interface PickedFile {
+  readonly path: string;
+  readonly blob: Blob;
+}
+
+/** What a download from a hub would bring. */
+export interface DownloadOffer {
+  readonly name: string;
+  readonly licence: string | undefined;
+  readonly bytes: number;
+  /** Of these, bytes that are stored already. */
+  readonly present: number;
+}
+
+/** A model of a hub that is stored in this browser. */
+export interface StoredModel {
+  readonly id: string;
+  readonly commit: string;
+  readonly revision: string;
+  readonly licence: string | undefined;
+  readonly bytes: number;
+}
 
 /** What the page shows about an opened model. */
 export interface ModelSummary {
@@ -18,6 +45,8 @@ export interface ModelSummary {
   readonly vocabulary: number;
   readonly hiddenSize: number;
   readonly maximumPositions: number;
+  /** Whether prompts can be put into the model's chat template. */
+  readonly chat: boolean;
   readonly layers: readonly LayerGroups[];
 }
 
@@ -102,6 +131,8 @@ export interface GenerateRequest {
   /** 0 is greedy. */
   readonly temperature: number;
   readonly seed: number;
+  /** Put the prompt into the model's chat template. */
+  readonly chat: boolean;
 }
 
 /** One generated token, as it arrives. */
@@ -156,7 +187,13 @@ export interface Generating extends LongRunning {
 export interface Engine {
   /** Chooses and starts a backend. The first call decides; later calls return the same. */
   backend(choice: BackendChoice): Promise<BackendInfo>;
+  /** Opens a model in place of the one before; a hub's is downloaded into this browser first. */
   openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
+  /** What opening a hub's model would download; asks the hub. */
+  offer(name: string, options?: LongRunning): Promise<DownloadOffer>;
+  /** Models of hubs that are stored in this browser. */
+  stored(): Promise<readonly StoredModel[]>;
+  forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;

@@ -9,6 +9,9 @@ export type CallResult<Name extends CallName> = Awaited<ReturnType<Engine[Name]>
 export interface CallArguments {
   readonly backend: readonly [choice: Parameters<Engine['backend']>[0]];
   readonly openModel: readonly [source: Parameters<Engine['openModel']>[0]];
+  readonly offer: readonly [name: string];
+  readonly stored: readonly [];
+  readonly forget: readonly [model: Parameters<Engine['forget']>[0]];
   readonly score: readonly [request: Parameters<Engine['score']>[0]];
   readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
   readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];

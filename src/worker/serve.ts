@@ -11,6 +11,9 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
   const dispatch: Dispatch = {
     backend: ([choice]) => engine.backend(choice),
     openModel: ([source], options) => engine.openModel(source, options),
+    offer: ([name], options) => engine.offer(name, options),
+    stored: () => engine.stored(),
+    forget: ([stored]) => engine.forget(stored),
     score: ([request], options) => engine.score(request, options),
     evaluate: ([plan, request], options) => engine.evaluate(plan, request, options),
     speed: ([plan, request], options) => engine.speed(plan, request, options),

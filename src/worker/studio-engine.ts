@@ -1,20 +1,18 @@
 import { countParameters } from '../architecture/model.ts';
-import type { FileAccess } from '../checkpoint/files.ts';
-import { openCheckpoint } from '../checkpoint/folder.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { sha256OfText } from '../checkpoint/sha256.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer.ts';
 import { UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
-import { blockProgramLogits } from '../export/block-logits.ts';
-import { exportModel } from '../export/export-model.ts';
 import { memoryFolder } from '../export/memory-folder.ts';
 import { zipBlob } from '../export/zip.ts';
 import { generate } from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
+import { exportPruned } from '../library/export.ts';
 import { inspect } from '../library/inspect.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
-import { VERSION } from '../library/version.ts';
 import type { LongRunning } from '../progress.ts';
 import { SerialQueue } from '../runtime/queue.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -22,16 +20,16 @@ import type { Plan } from '../surgery/plan.ts';
 import { type Platform, startBackend } from './backend.ts';
 import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
-import type { BackendInfo, Engine, ModelSummary } from './engine.ts';
+import type { BackendInfo, Engine, ModelSource, ModelSummary } from './engine.ts';
 import { measureSpeeds } from './speed.ts';
 
-/** What the engine needs of where it runs: runtimes, and the files of models. */
-export interface StudioPlatform extends Platform {
-  files(source: Parameters<Engine['openModel']>[0]): FileAccess;
+/** What the engine needs of where it runs: runtimes, and models. */
+export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored' | 'forget'> {
+  open(source: ModelSource, options: LongRunning): Promise<Checkpoint>;
 }
 
-/** Positions that an export is verified at. */
-const VERIFIED_TOKENS = 96;
+/** Windows that an export is verified on: rounded numbers are judged by a share of positions, which takes more of them. */
+const VERIFIED = { exact: { length: 96, windows: 1 }, rounded: { length: 128, windows: 2 } } as const;
 
 /** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
 export function createStudioEngine(platform: StudioPlatform): Engine {
@@ -63,16 +61,19 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
       return (await started).info;
     },
 
-    openModel: (source) =>
+    offer: platform.offer,
+    stored: platform.stored,
+    forget: platform.forget,
+
+    openModel: (source, options = {}) =>
       queue.run(async () => {
         if (!started) throw new UsageError('No backend is started. Choose one first.');
         const { runtime } = await started;
-        const checkpoint = await openCheckpoint(platform.files(source), { name: source.id });
-        const next = new OpenModel(runtime, checkpoint);
+        const next = new OpenModel(runtime, await platform.open(source, options));
         decoders[Symbol.dispose]();
         opened?.dispose();
         opened = next;
-        return summary(next);
+        return summary(next, (await next.tokenizer()).chatTemplate !== undefined);
       }),
 
     score: ({ text, source, windows, length, seed }, options = {}) =>
@@ -103,11 +104,11 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
         return { dense: first, pruned: second };
       }),
 
-    generate: (plan, { prompt, maxNewTokens, temperature, seed }, options = {}) =>
+    generate: (plan, { prompt, maxNewTokens, temperature, seed, chat }, options = {}) =>
       queue.run(async () => {
         const tokenizer = await model().tokenizer();
         const decoder = await decoderOf(plan, options);
-        const { finish: _finish, ...generation } = await generate(decoder, tokenizer, tokenizer.encode(prompt), {
+        const { finish: _finish, ...generation } = await generate(decoder, tokenizer, promptIds(tokenizer, prompt, chat), {
           ...{ maxNewTokens, temperature, seed, signal: options.signal },
           maximumPositions: model().config.maximumPositions,
           onToken: ({ tokenId, text, probability }) => options.onToken?.({ id: tokenId, text, probability }),
@@ -119,12 +120,10 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
       queue.run(() =>
         withPlan(plan, async (open) => {
           const output = memoryFolder();
-          const [window] = await windowsOf(text, VERIFIED_TOKENS);
-          const { files, verification } = await exportModel({
-            ...{ model: open.model, output, runtime: open.runtime, dataType: dtype, plan, version: VERSION },
-            reference: blockProgramLogits(open.programs, open.store),
-            programs: open.programs,
-            windows: window && [[...window]],
+          const { length, windows } = dtype === 'f32' ? VERIFIED.exact : VERIFIED.rounded;
+          const { files, verification } = await exportPruned(open, {
+            ...{ output, dtype, plan: { ...plan, recipe: { ...plan.recipe, dtype } } },
+            windows: (await windowsOf(text, length)).slice(0, windows),
             ...options,
           });
           const name = `${model().model.checkpoint.provenance.name}-pruned-${Math.round(plan.ratio * 100)}`;
@@ -139,9 +138,15 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
   };
 }
 
-function summary(open: OpenModel): ModelSummary {
+function summary(open: OpenModel, chat: boolean): ModelSummary {
   const { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, layers } = inspect(open);
-  return { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, maximumPositions: open.config.maximumPositions, layers };
+  return { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, maximumPositions: open.config.maximumPositions, chat, layers };
+}
+
+/** A prompt as it is, or as the one message of a conversation. */
+function promptIds(tokenizer: Tokenizer, prompt: string, chat: boolean): number[] {
+  if (!chat) return tokenizer.encode(prompt);
+  return tokenizer.encode(tokenizer.applyChatTemplate([{ role: 'user', content: prompt }]), { addSpecialTokens: false });
 }
 
 /** Remembers the token ids of the last texts: calibration and evaluation use the same ones again and again. */

@@ -1,0 +1,60 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { blobFolder } from '../checkpoint/file.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
+import { httpFolder } from '../checkpoint/http.ts';
+import { findStored, openHubModel, planDownload } from '../checkpoint/hub.ts';
+import { type HubModel, parseHubModel } from '../checkpoint/hub-model.ts';
+import { opfsStore } from '../checkpoint/opfs.ts';
+import { UsageError } from '../errors.ts';
+import type { LongRunning } from '../progress.ts';
+import type { DownloadOffer, ModelSource, StoredModel } from './engine.ts';
+
+const store = opfsStore();
+
+/** Opens a model in a browser's worker: from this site, from picked files, or from a hub through the private file system. `base` is the site's. */
+export async function openInBrowser(source: ModelSource, options: LongRunning, base: URL): Promise<Checkpoint> {
+  switch (source.kind) {
+    case 'embedded':
+      return openCheckpoint(httpFolder(new URL(`models/${source.id}/`, base).href, source.id), { name: source.id });
+    case 'files': {
+      const folder = blobFolder(source.files);
+      return openCheckpoint(folder, { name: folder.name });
+    }
+    case 'hub':
+      return openHubModel(hubModel(source.name), store, options);
+  }
+}
+
+/** What opening a hub's model would download: nothing when it is stored. */
+export async function offerFromHub(name: string, { signal }: LongRunning = {}): Promise<DownloadOffer> {
+  const model = hubModel(name);
+  const stored = await findStored(model, store);
+  if (stored) {
+    const bytes = stored.files.reduce((sum, { size }) => sum + size, 0);
+    return { name: model.id, licence: stored.licence, bytes, present: bytes };
+  }
+  const { licence, bytes, present } = await planDownload(model, store, { signal });
+  return { name: model.id, licence, bytes, present };
+}
+
+/** Models of hubs that are stored in this browser. */
+export async function storedModels(): Promise<StoredModel[]> {
+  const manifests = await store.list();
+  return manifests.map(({ id, commit, revision, licence, files }) => ({
+    id,
+    commit,
+    revision,
+    licence,
+    bytes: files.reduce((sum, { size }) => sum + size, 0),
+  }));
+}
+
+export async function forgetModel(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void> {
+  await store.delete(model);
+}
+
+function hubModel(name: string): HubModel {
+  const model = parseHubModel(name);
+  if (!model) throw new UsageError(`"${name}" is no model of a hub. Give org/name, org/name@revision, or the address of a model's page.`);
+  return model;
+}

@@ -1,0 +1,93 @@
+import { unzipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { diskFolder } from '../checkpoint/disk.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
+import { CancelledError, UsageError } from '../errors.ts';
+import { createNodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { makePlan } from '../saap/make-plan.ts';
+import type { Scores } from '../saap/scores.ts';
+import type { Engine } from './engine.ts';
+import { createStudioEngine } from './studio-engine.ts';
+
+const FOLDER = 'public/models/stories';
+const text = 'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came with his knife. '.repeat(12);
+const none = async () => {
+  throw new UsageError('There is no hub in this test.');
+};
+
+describe('the engine behind the page, on the embedded model', () => {
+  let runtime: Runtime;
+  let engine: Engine;
+  let scores: Scores;
+
+  beforeAll(async () => {
+    runtime = await createNodeRuntime({ threads: 2 });
+    engine = createStudioEngine({
+      support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
+      createRuntime: async () => runtime,
+      open: async () => openCheckpoint(await diskFolder(FOLDER), { name: 'stories' }),
+      ...{ offer: none, stored: async () => [], forget: none },
+    });
+    await engine.backend('auto');
+    await engine.openModel({ kind: 'embedded', id: 'stories' });
+    scores = await engine.score({ text, source: 'test', windows: 2, length: 16, seed: 0 });
+  });
+  afterAll(() => runtime.dispose());
+
+  const plan = () => makePlan(scores, { target: { kind: 'ratio', value: 0.3 } });
+
+  it('measures the pruned model, and dense as a plan that removes nothing', async () => {
+    const request = { text, windows: 2, length: 32 };
+    const dense = await engine.evaluate(null, request);
+    const whole = await engine.evaluate(makePlan(scores, { target: { kind: 'ratio', value: 0 } }), request);
+    const pruned = await engine.evaluate(plan(), request);
+    expect(dense.tokens).toBe(2 * 31);
+    expect(whole.perplexity).toBeCloseTo(dense.perplexity, 4);
+    expect(pruned.perplexity).not.toBeCloseTo(dense.perplexity, 2);
+  });
+
+  it('writes the same text twice for one seed, dense and pruned from the same prompt', async () => {
+    const request = { prompt: 'Once upon a time', maxNewTokens: 8, temperature: 0.8, seed: 3, chat: false };
+    const heard: number[] = [];
+    const first = await engine.generate(plan(), request, { onToken: ({ id }) => heard.push(id) });
+    const second = await engine.generate(plan(), request);
+    expect(heard).toEqual(first.tokenIds);
+    expect(second.tokenIds).toEqual(first.tokenIds);
+  });
+
+  it('times dense and pruned in turn', async () => {
+    const { dense, pruned } = await engine.speed(plan(), { promptTokens: 8, newTokens: 2, repeats: 2 });
+    expect(dense.decodeTokensPerSecond).toBeGreaterThan(0);
+    expect(pruned.bytes).toBeLessThan(dense.bytes);
+  });
+
+  it('hands out a verified archive', async () => {
+    const { archive, fileName, verification } = await engine.export(plan(), { dtype: 'f32', text });
+    expect(fileName).toBe('stories-pruned-30.zip');
+    expect(verification.positions).toBe(96);
+    const files = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+    expect(Object.keys(files)).toContain('stories-pruned-30/onnx/model.onnx');
+  });
+
+  it('stops when it is told to, and works on afterwards', async () => {
+    const controller = new AbortController();
+    const scoring = engine.score(
+      { text, source: 'test', windows: 4, length: 32, seed: 0 },
+      { signal: controller.signal, onProgress: () => controller.abort() },
+    );
+    await expect(scoring).rejects.toBeInstanceOf(CancelledError);
+    expect((await engine.evaluate(null, { text, windows: 1, length: 8 })).tokens).toBe(7);
+  });
+
+  it('keeps no more than two decoders, and no tensors of runs that are over', async () => {
+    const before = runtime.statistics();
+    for (const value of [0.1, 0.2, 0.4]) {
+      const other = makePlan(scores, { target: { kind: 'ratio', value } });
+      await engine.generate(other, { prompt: 'One day', maxNewTokens: 1, temperature: 0, seed: 0, chat: false });
+    }
+    const after = runtime.statistics();
+    expect(after.liveSessions).toBeLessThanOrEqual(before.liveSessions + 2);
+    expect(after.liveTensors).toBe(before.liveTensors);
+  });
+});
