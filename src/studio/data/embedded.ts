@@ -2,9 +2,6 @@ import { MissingError } from '../../errors.ts';
 import { decodeScores } from '../../saap/score-file.ts';
 import type { Scores } from '../../saap/scores.ts';
 
-/** The model that the page opens with. */
-export const EMBEDDED_MODEL = 'stories';
-
 /** Where the site serves a file of an embedded model. */
 export function embeddedUrl(model: string, file: string): string {
   return new URL(`${import.meta.env.BASE_URL}models/${model}/${file}`, globalThis.location.href).href;

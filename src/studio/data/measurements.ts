@@ -8,10 +8,22 @@ import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine
 import { ratioKey, type SweepStep } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
+import { textKey } from '../state/text.ts';
 import { useScores } from './use-engine.ts';
+
+/** The settings that measuring depends on, from the state. */
+export function useMeasureSettings(): MeasureSettings {
+  return useStudio(
+    useShallow(({ measureText, measureWindows, measureLength, speedTokens, speedRepeats }) => ({
+      ...{ textKey: textKey(measureText), measureWindows, measureLength, speedTokens, speedRepeats },
+    })),
+  );
+}
 
 /** How is measured: part of every key, so that numbers made differently never share a curve. */
 export interface MeasureSettings {
+  /** Which text: `textKey`. */
+  readonly textKey: string;
   readonly measureWindows: number;
   readonly measureLength: number;
   readonly speedTokens: number;
@@ -35,7 +47,7 @@ export function recipeOf({ method }: SweepStep, recipe: RecipeChoices): RecipeCh
 /** Cache key of one measured value. The dense model (ratio 0) belongs to every family. */
 export function measurementKey(step: SweepStep, scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): QueryKey {
   const { ratio, what } = step;
-  const how = what === 'perplexity' ? [settings.measureWindows, settings.measureLength] : [settings.speedTokens, settings.speedRepeats];
+  const how = what === 'perplexity' ? [settings.textKey, settings.measureWindows, settings.measureLength] : [settings.speedTokens, settings.speedRepeats];
   const family = ratio === 0 ? ['dense', scores.model.sha256] : recipeFamily(scores, recipeOf(step, recipe));
   return ['measured', what, how.join(), family, ratioKey(ratio)];
 }
@@ -81,28 +93,26 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
     [client],
   );
   const present = useSyncExternalStore(subscribe, () => version.current);
-  const { measureWindows, measureLength, speedTokens, speedRepeats } = settings;
+  const { textKey: text, measureWindows, measureLength, speedTokens, speedRepeats } = settings;
   const comparedMethods = useStudio((state) => state.comparedMethods);
   // `present` stands for the cache's content.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the cache is read again when its version changes.
   return useMemo(() => {
     if (!scores) return NOTHING;
-    const how = { measureWindows, measureLength, speedTokens, speedRepeats };
+    const how = { textKey: text, measureWindows, measureLength, speedTokens, speedRepeats };
     const of = <Value>(step: Omit<SweepStep, 'ratio'>) => collect<Value>(client, step, scores, recipe, how);
     return {
       perplexity: of<PerplexityMeasurement>({ what: 'perplexity' }),
       methods: new Map(comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })])),
       speed: of<SpeedComparison>({ what: 'speed' }),
     };
-  }, [client, scores, recipe, comparedMethods, measureWindows, measureLength, speedTokens, speedRepeats, present]);
+  }, [client, scores, recipe, comparedMethods, text, measureWindows, measureLength, speedTokens, speedRepeats, present]);
 }
 
 /** What has been measured for what the page shows now. */
 export function useCurrentMeasurements(): Measurements {
   const { data: scores } = useScores();
   const recipe = useStudio((state) => state.recipe);
-  const settings = useStudio(
-    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
-  );
+  const settings = useMeasureSettings();
   return useMeasurements(scores, recipe, settings);
 }

@@ -1,6 +1,7 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { decodeScores, encodeScores } from '../../saap/score-file.ts';
 import type { Scores } from '../../saap/scores.ts';
+import { modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { keep, kept } from './kept.ts';
 
@@ -17,7 +18,7 @@ export async function restoreSession(client: QueryClient): Promise<void> {
   const entries = await kept(MEASURED);
   if (Array.isArray(entries)) for (const [key, value] of entries.filter(isEntry)) if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
   const run = await kept(SCORES);
-  if (!isRun(run)) return;
+  if (!isRun(run) || run.model !== modelKey(useStudio.getState().chosenModel)) return;
   try {
     const scores = await decodeScores(run.bytes);
     client.setQueryData(['scores', 'run', run.run], scores);
@@ -27,9 +28,14 @@ export async function restoreSession(client: QueryClient): Promise<void> {
   }
 }
 
-/** Keeps the scores of a run, or forgets them when the reader goes back to the shipped ones. */
-export function keepScores(run: number, scores: Scores | undefined): Promise<void> {
-  return keep(SCORES, scores && { run, bytes: encodeScores(scores) });
+/** Keeps the scores of a run of a model. */
+export function keepScores(model: string, run: number, scores: Scores): Promise<void> {
+  return keep(SCORES, { model, run, bytes: encodeScores(scores) });
+}
+
+/** Forgets the scores of the last run: the reader went back to the shipped ones. */
+export function forgetScores(): Promise<void> {
+  return keep(SCORES, undefined);
 }
 
 /** Keeps measured values as they come. Returns the function that ends it. */
@@ -56,8 +62,7 @@ function isEntry(value: unknown): value is [QueryKey, unknown] {
   return typeof measured === 'object' && measured !== null && ('perplexity' in measured || 'pruned' in measured);
 }
 
-function isRun(value: unknown): value is { readonly run: number; readonly bytes: Uint8Array } {
-  return (
-    typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'number' && 'bytes' in value && value.bytes instanceof Uint8Array
-  );
+function isRun(value: unknown): value is { readonly model: string; readonly run: number; readonly bytes: Uint8Array } {
+  if (typeof value !== 'object' || value === null || !('model' in value) || !('run' in value) || !('bytes' in value)) return false;
+  return typeof value.model === 'string' && typeof value.run === 'number' && value.bytes instanceof Uint8Array;
 }

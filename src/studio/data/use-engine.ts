@@ -1,8 +1,12 @@
-import { skipToken, useQuery } from '@tanstack/react-query';
+import { type QueryClient, skipToken, useQuery } from '@tanstack/react-query';
+import type { Scores } from '../../saap/scores.ts';
 import type { ModelSummary } from '../../worker/engine.ts';
+import { type ChosenModel, EMBEDDED_MODEL, modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
-import { EMBEDDED_MODEL, fetchEmbedded, fetchPrecomputedScores } from './embedded.ts';
+import type { ChosenText } from '../state/text.ts';
+import { fetchEmbedded, fetchPrecomputedScores } from './embedded.ts';
 import { backendChoice, studioEngine } from './engine.ts';
+import { rememberedFiles } from './picked-files.ts';
 
 /** The backend that the engine computes on; starts the engine. */
 export function useBackend() {
@@ -15,38 +19,44 @@ export function useBackend() {
 /** The opened model, once a backend is there. */
 export function useModel() {
   const { isSuccess } = useBackend();
+  const chosen = useStudio((state) => state.chosenModel);
+  const opening = useStudio((state) => state.opening);
   return useQuery<ModelSummary>({
-    queryKey: ['model', EMBEDDED_MODEL],
-    queryFn: isSuccess
-      ? async ({ signal }) => {
-          const { beginTask, reportTask, endTask } = useStudio.getState();
-          beginTask('model');
-          try {
-            const engine = await studioEngine();
-            return await engine.openModel({ kind: 'embedded', id: EMBEDDED_MODEL }, { signal, onProgress: (progress) => reportTask('model', progress) });
-          } finally {
-            endTask('model');
-          }
-        }
-      : skipToken,
+    queryKey: ['model', modelKey(chosen), opening],
+    queryFn: isSuccess ? ({ signal }) => openModel(chosen, signal) : skipToken,
   });
 }
 
-/** The scores that the page works from: shipped ones until the reader's own run replaces them. */
+async function openModel(chosen: ChosenModel, signal: AbortSignal): Promise<ModelSummary> {
+  const { beginTask, reportTask, endTask } = useStudio.getState();
+  beginTask('model');
+  try {
+    const source = chosen.kind === 'files' ? { kind: 'files' as const, files: rememberedFiles(chosen.key) } : chosen;
+    const engine = await studioEngine();
+    return await engine.openModel(source, { signal, onProgress: (progress) => reportTask('model', progress) });
+  } finally {
+    endTask('model');
+  }
+}
+
+/** The scores that the page works from: shipped ones until the reader's own run replaces them; none for another model that is not scored yet. */
 export function useScores() {
   const choice = useStudio((state) => state.scoresChoice);
-  return useQuery({
-    queryKey: choice.kind === 'precomputed' ? ['scores', 'precomputed', EMBEDDED_MODEL] : ['scores', 'run', choice.run],
+  return useQuery<Scores>({
+    queryKey: choice.kind === 'run' ? ['scores', 'run', choice.run] : ['scores', choice.kind, EMBEDDED_MODEL],
     queryFn: choice.kind === 'precomputed' ? ({ signal }) => fetchPrecomputedScores(EMBEDDED_MODEL, signal) : skipToken,
   });
 }
 
-export type EmbeddedText = 'calibration' | 'evaluation';
-
 /** The texts that are shipped with the embedded model: one to score on, another to measure on. */
-export function embeddedTextQuery(text: EmbeddedText) {
+export function embeddedTextQuery(text: 'calibration' | 'evaluation') {
   return {
     queryKey: ['text', EMBEDDED_MODEL, text],
     queryFn: async ({ signal }: { readonly signal: AbortSignal }) => (await fetchEmbedded(EMBEDDED_MODEL, `${text}.txt`, signal)).text(),
   } as const;
+}
+
+/** A chosen text: the reader's own, or the shipped one for that purpose. */
+export async function readText(client: QueryClient, chosen: ChosenText, shipped: 'calibration' | 'evaluation'): Promise<string> {
+  return chosen.kind === 'own' ? chosen.text : client.fetchQuery(embeddedTextQuery(shipped));
 }

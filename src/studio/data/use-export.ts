@@ -4,7 +4,7 @@ import type { Plan } from '../../surgery/plan.ts';
 import type { ExportRequest } from '../../worker/engine.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
-import { embeddedTextQuery } from './use-engine.ts';
+import { readText } from './use-engine.ts';
 
 /** Builds, verifies and packs the pruned model. Nothing is handed out before it is verified. */
 export function useExport() {
@@ -18,7 +18,7 @@ export function useExport() {
       try {
         const { signal } = controller.current;
         const engine = await studioEngine();
-        const text = await client.fetchQuery(embeddedTextQuery('evaluation'));
+        const text = await readText(client, useStudio.getState().measureText, 'evaluation');
         return { plan, dtype, exported: await engine.export(plan, { dtype, text }, { signal, onProgress: (progress) => reportTask('export', progress) }) };
       } finally {
         endTask('export');

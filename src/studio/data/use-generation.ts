@@ -7,7 +7,7 @@ import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 
 /** Generates from one prompt with the dense model, then with the pruned one: one after the other, so that each speed is its own. */
-export function useGeneration(plan: Plan | undefined) {
+export function useGeneration(plan: Plan | undefined, chat: boolean) {
   const controller = useRef<AbortController>(undefined);
   const run = async () => {
     if (!plan) return;
@@ -19,8 +19,8 @@ export function useGeneration(plan: Plan | undefined) {
     setPane('dense', { status: 'waiting' });
     setPane('pruned', { status: 'waiting' });
     try {
-      await generateInto('dense', null, 'dense', signal);
-      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed`, signal);
+      await generateInto('dense', null, 'dense', chat, signal);
+      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed`, chat, signal);
     } finally {
       if (!signal.aborted || controller.current?.signal === signal) endTask('generate');
     }
@@ -28,7 +28,7 @@ export function useGeneration(plan: Plan | undefined) {
   return { run, stop: () => controller.current?.abort() };
 }
 
-async function generateInto(side: Side, plan: Plan | null, ran: string, signal: AbortSignal): Promise<void> {
+async function generateInto(side: Side, plan: Plan | null, ran: string, chat: boolean, signal: AbortSignal): Promise<void> {
   const { prompt, maxNewTokens, temperature, generateSeed, setPane, addToken } = useStudio.getState();
   const tokens = () => {
     const pane = useStudio.getState().panes[side];
@@ -39,7 +39,7 @@ async function generateInto(side: Side, plan: Plan | null, ran: string, signal: 
     const engine = await studioEngine();
     const result = await engine.generate(
       plan,
-      { prompt, maxNewTokens, temperature, seed: generateSeed },
+      { prompt, maxNewTokens, temperature, seed: generateSeed, chat },
       { signal, onToken: (token) => addToken(side, token) },
     );
     setPane(side, { status: 'done', tokens: tokens(), result, ran });

@@ -1,9 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
+import { modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 import { keepScores } from './session.ts';
-import { embeddedTextQuery } from './use-engine.ts';
+import { readText } from './use-engine.ts';
 
 /** Scores the model on the chosen calibration text; the result replaces what the page works from. `cancel` stops it and keeps the scores as they were. */
 export function useScoreRun() {
@@ -17,7 +18,7 @@ export function useScoreRun() {
       beginTask('score');
       try {
         const { calibrationText } = state;
-        const text = calibrationText.kind === 'own' ? calibrationText.text : await client.fetchQuery(embeddedTextQuery('calibration'));
+        const text = await readText(client, calibrationText, 'calibration');
         const source = calibrationText.kind === 'own' ? calibrationText.name : 'calibration.txt';
         const { calibrationWindows: windows, calibrationLength: length, calibrationSeed: seed } = state;
         const engine = await studioEngine();
@@ -25,7 +26,7 @@ export function useScoreRun() {
         const run = Date.now();
         client.setQueryData(['scores', 'run', run], scores);
         setCalibration({ scoresChoice: { kind: 'run', run } });
-        void keepScores(run, scores);
+        void keepScores(modelKey(state.chosenModel), run, scores);
         return scores;
       } finally {
         endTask('score');

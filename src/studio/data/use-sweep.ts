@@ -1,6 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { useShallow } from 'zustand/react/shallow';
 import { CancelledError } from '../../errors.ts';
 import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
@@ -9,8 +8,8 @@ import { ratioKey, type SweepStep, sweepSteps } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
-import { type MeasureSettings, measurementKey, recipeOf } from './measurements.ts';
-import { embeddedTextQuery, useModel, useScores } from './use-engine.ts';
+import { type MeasureSettings, measurementKey, recipeOf, useMeasureSettings } from './measurements.ts';
+import { readText, useModel, useScores } from './use-engine.ts';
 import { usePlan } from './use-plan.ts';
 
 /** Measuring starts when the reader has been still for this long. */
@@ -30,10 +29,9 @@ export function useSweep(): string | undefined {
   const recipe = useStudio((state) => state.recipe);
   const autoMeasure = useStudio((state) => state.autoMeasure);
   const comparedMethods = useStudio((state) => state.comparedMethods);
-  const busy = useStudio((state) => Boolean(state.tasks.score ?? state.tasks.generate ?? state.tasks.export));
-  const settings = useStudio(
-    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
-  );
+  const busy = useStudio((state) => Boolean(state.tasks.model ?? state.tasks.score ?? state.tasks.generate ?? state.tasks.export));
+  const settings = useMeasureSettings();
+  const measureText = useStudio((state) => state.measureText);
   const plan = outcome?.ok ? outcome.plan : undefined;
   const [failure, setFailure] = useState<string>();
 
@@ -43,7 +41,7 @@ export function useSweep(): string | undefined {
     const timer = setTimeout(() => {
       const isMeasured = (step: SweepStep) => client.getQueryData(measurementKey(step, scores, recipe, settings)) !== undefined;
       const measure = async () => {
-        const text = await client.fetchQuery(embeddedTextQuery('evaluation'));
+        const text = await readText(client, measureText, 'evaluation');
         for (const step of sweepSteps(plan.ratio, comparedMethods, isMeasured)) {
           if (controller.signal.aborted) return;
           const stepPlan = planAt(step, plan, scores, recipe);
@@ -61,7 +59,7 @@ export function useSweep(): string | undefined {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [client, scores, model, plan, recipe, settings, comparedMethods, autoMeasure, busy]);
+  }, [client, scores, model, plan, recipe, settings, measureText, comparedMethods, autoMeasure, busy]);
 
   return failure;
 }

@@ -1,6 +1,5 @@
-import { useId } from 'react';
 import type { Scores } from '../../saap/scores.ts';
-import { keepScores } from '../data/session.ts';
+import { forgetScores } from '../data/session.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
 import { useScoreRun } from '../data/use-score-run.ts';
 import { formatCount } from '../parts/format.ts';
@@ -9,45 +8,22 @@ import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { useStudio } from '../state/store.ts';
+import { TextChoice } from './text-choice.tsx';
 
 /** On which text importance is measured, and the run that measures it. */
 export function CalibrationPanel() {
   const { data: scores, error: scoresError } = useScores();
   const { data: model } = useModel();
-  const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, setCalibration, tasks } = useStudio();
+  const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, chosenModel, setCalibration, tasks } = useStudio();
   const run = useScoreRun();
-  const fileId = useId();
   const backToPrecomputed = () => {
     setCalibration({ scoresChoice: { kind: 'precomputed' } });
-    void keepScores(0, undefined);
-  };
-  const pick = async (file: File | undefined) => {
-    if (file) setCalibration({ calibrationText: { kind: 'own', name: file.name, text: await file.text() } });
+    void forgetScores();
   };
   return (
     <Panel id="calibration" title="Calibration" hint="The text that importance is measured on. Prune for what the model is to do.">
       <div className="fields">
-        <div className="field">
-          <span className="field-label">Text</span>
-          <span className="file-choice">
-            <span className="file-name">{calibrationText.kind === 'own' ? calibrationText.name : 'stories, embedded'}</span>
-            <label className="button quiet" htmlFor={fileId}>
-              Choose a file
-            </label>
-            <input
-              id={fileId}
-              className="visually-hidden"
-              type="file"
-              accept=".txt,.md,.raw,text/plain"
-              onChange={(event) => void pick(event.target.files?.[0])}
-            />
-            {calibrationText.kind === 'own' && (
-              <button type="button" className="quiet" onClick={() => setCalibration({ calibrationText: { kind: 'embedded' } })}>
-                Use the embedded text
-              </button>
-            )}
-          </span>
-        </div>
+        <TextChoice label="Text" embedded="stories, shipped" value={calibrationText} onChange={(text) => setCalibration({ calibrationText: text })} />
         <NumberField
           label="Windows"
           value={calibrationWindows}
@@ -80,8 +56,12 @@ export function CalibrationPanel() {
       {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
       {scoresError && <Notice kind="error">{scoresError.message}</Notice>}
       <p className="provenance" data-scores={scoresChoice.kind}>
-        {scores ? <ScoresProvenance scores={scores} own={scoresChoice.kind === 'run'} /> : <span className="pending">Loading scores…</span>}
-        {scoresChoice.kind === 'run' && (
+        {scores ? (
+          <ScoresProvenance scores={scores} own={scoresChoice.kind === 'run'} />
+        ) : (
+          <span className="pending">{scoresChoice.kind === 'none' ? 'This model is not scored yet.' : 'Loading scores…'}</span>
+        )}
+        {scoresChoice.kind === 'run' && chosenModel.kind === 'embedded' && (
           <button type="button" className="link" onClick={backToPrecomputed}>
             Back to the precomputed scores
           </button>

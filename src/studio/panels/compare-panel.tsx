@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { RatioChart, type RatioPoint, type RatioSeries } from '../charts/ratio-chart.tsx';
 import { useWidth } from '../charts/use-width.ts';
-import { type Measurements, useCurrentMeasurements } from '../data/measurements.ts';
+import { type Measurements, useCurrentMeasurements, useMeasureSettings } from '../data/measurements.ts';
 import { useModel } from '../data/use-engine.ts';
 import { usePlan } from '../data/use-plan.ts';
 import { useSweep } from '../data/use-sweep.ts';
@@ -15,6 +15,7 @@ import { estimateAt, estimateCurve } from '../planning/estimate.ts';
 import { ratioKey } from '../planning/sweep.ts';
 import { useStudio } from '../state/store.ts';
 import { MethodChoice } from './method-choice.tsx';
+import { TextChoice } from './text-choice.tsx';
 
 const MAXIMUM_RATIO = 0.8;
 const CHART_HEIGHT = 210;
@@ -23,9 +24,8 @@ const CHART_HEIGHT = 210;
 export function ComparePanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
-  const settings = useStudio(
-    useShallow(({ measureWindows, measureLength, speedTokens, speedRepeats }) => ({ measureWindows, measureLength, speedTokens, speedRepeats })),
-  );
+  const settings = useMeasureSettings();
+  const measureText = useStudio((state) => state.measureText);
   const { autoMeasure, setMeasure, setRatio } = useStudio(useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })));
   const failure = useSweep();
   const measured = useCurrentMeasurements();
@@ -46,6 +46,7 @@ export function ComparePanel() {
         <Readings measured={measured} ratio={ratio} />
         <div className="compare-settings">
           <div className="fields">
+            <TextChoice label="Measure on" embedded="stories, shipped" value={measureText} onChange={(text) => setMeasure({ measureText: text })} />
             <NumberField
               label="Windows"
               value={settings.measureWindows}

@@ -15,8 +15,8 @@ export function GeneratePanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, panes, setGenerate, tasks } = useStudio();
-  const { run, stop } = useGeneration(plan);
+  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, setGenerate, tasks } = useStudio();
+  const { run, stop } = useGeneration(plan, useChat && (model?.chat ?? false));
   const promptId = useId();
   const running = tasks.generate !== undefined;
   return (
@@ -36,6 +36,12 @@ export function GeneratePanel() {
           <NumberField label="New tokens" value={maxNewTokens} min={1} max={480} onChange={(value) => setGenerate({ maxNewTokens: Math.round(value) })} />
           <NumberField label="Temperature" value={temperature} min={0} max={2} step={0.1} onChange={(value) => setGenerate({ temperature: value })} />
           <NumberField label="Seed" value={generateSeed} min={0} max={2 ** 31 - 1} onChange={(value) => setGenerate({ generateSeed: Math.round(value) })} />
+          {model?.chat && (
+            <label className="check">
+              <input type="checkbox" checked={useChat} onChange={(event) => setGenerate({ useChat: event.target.checked })} />
+              as a chat message
+            </label>
+          )}
           <label className="check">
             <input type="checkbox" checked={showDoubt} onChange={(event) => setGenerate({ showDoubt: event.target.checked })} />
             shade unsure tokens

@@ -1,13 +1,11 @@
 import type { StateCreator } from 'zustand';
+import type { ChosenText } from './text.ts';
 
-/** Text to score on: the one shipped with the embedded model, or the reader's own. */
-export type CalibrationText = { readonly kind: 'embedded' } | { readonly kind: 'own'; readonly name: string; readonly text: string };
-
-/** Which scores the page works from: those shipped with the model, or those of a run made here (its key in the query cache). */
-export type ScoresChoice = { readonly kind: 'precomputed' } | { readonly kind: 'run'; readonly run: number };
+/** Which scores the page works from: those shipped with the model, none yet, or those of a run made here (its key in the query cache). */
+export type ScoresChoice = { readonly kind: 'precomputed' } | { readonly kind: 'none' } | { readonly kind: 'run'; readonly run: number };
 
 export interface CalibrationSlice {
-  readonly calibrationText: CalibrationText;
+  readonly calibrationText: ChosenText;
   readonly calibrationWindows: number;
   readonly calibrationLength: number;
   readonly calibrationSeed: number;

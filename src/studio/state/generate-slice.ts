@@ -17,10 +17,12 @@ export interface GenerateSlice {
   readonly maxNewTokens: number;
   readonly temperature: number;
   readonly generateSeed: number;
+  /** Put the prompt into the model's chat template, where it has one. */
+  readonly useChat: boolean;
   /** Shade each token by how unsure the model was of it. */
   readonly showDoubt: boolean;
   readonly panes: Readonly<Record<Side, PaneState>>;
-  setGenerate(patch: Partial<Pick<GenerateSlice, 'prompt' | 'maxNewTokens' | 'temperature' | 'generateSeed' | 'showDoubt'>>): void;
+  setGenerate(patch: Partial<Pick<GenerateSlice, 'prompt' | 'maxNewTokens' | 'temperature' | 'generateSeed' | 'useChat' | 'showDoubt'>>): void;
   setPane(side: Side, pane: PaneState): void;
   addToken(side: Side, token: GeneratedToken): void;
 }
@@ -30,6 +32,7 @@ export const createGenerateSlice: StateCreator<GenerateSlice> = (set, get) => ({
   maxNewTokens: 80,
   temperature: 0,
   generateSeed: 0,
+  useChat: true,
   showDoubt: false,
   panes: { dense: { status: 'idle' }, pruned: { status: 'idle' } },
   setGenerate: (patch) => set(patch),

@@ -1,9 +1,11 @@
 import type { StateCreator } from 'zustand';
+import type { ChosenText } from './text.ts';
 
 /** How the page measures; every number that it shows names these. */
 export interface MeasureSlice {
   /** Measure by itself when the reader pauses. */
   readonly autoMeasure: boolean;
+  readonly measureText: ChosenText;
   readonly measureWindows: number;
   readonly measureLength: number;
   /** Tokens decoded per repeat of a speed measurement. */
@@ -16,6 +18,7 @@ export interface MeasureSlice {
 
 export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
   autoMeasure: true,
+  measureText: { kind: 'embedded' },
   measureWindows: 16,
   measureLength: 128,
   speedTokens: 32,

@@ -3,28 +3,38 @@ import { createJSONStorage, persist } from 'zustand/middleware';
 import { type CalibrationSlice, createCalibrationSlice } from './calibration-slice.ts';
 import { createGenerateSlice, type GenerateSlice } from './generate-slice.ts';
 import { createMeasureSlice, type MeasureSlice } from './measure-slice.ts';
+import { type ChosenModel, createModelSlice, type ModelSlice } from './model-slice.ts';
 import { createRecipeSlice, type RecipeSlice } from './recipe-slice.ts';
 import { createTasksSlice, type TasksSlice } from './tasks-slice.ts';
 import { createViewSlice, type ViewSlice } from './view-slice.ts';
 
-export type StudioState = RecipeSlice & ViewSlice & CalibrationSlice & MeasureSlice & GenerateSlice & TasksSlice;
+export type StudioState = ModelSlice & RecipeSlice & ViewSlice & CalibrationSlice & MeasureSlice & GenerateSlice & TasksSlice;
 
 /** What a reload brings back: choices, never results and never the reader's text files. */
 function persisted(state: StudioState) {
+  const { chosenModel, scoresChoice } = state;
   const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
   const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
+  const isStored = chosenModel.kind !== 'files';
   return {
+    // Files are gone after a reload; then the page opens with the embedded model again.
+    ...(isStored && { chosenModel, scoresChoice: scoresChoice.kind === 'run' ? shippedScores(chosenModel) : scoresChoice }),
     ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
   };
 }
 
+function shippedScores(model: ChosenModel) {
+  return { kind: model.kind === 'embedded' ? 'precomputed' : 'none' } as const;
+}
+
 /** The page's state: small slices of plain data. What is fetched or computed lives in the query cache. */
 export const useStudio = create<StudioState>()(
   persist(
     (...use) => ({
+      ...createModelSlice(...use),
       ...createRecipeSlice(...use),
       ...createViewSlice(...use),
       ...createCalibrationSlice(...use),

@@ -1,0 +1,18 @@
+import { useQueryClient } from '@tanstack/react-query';
+import type { ChosenModel } from '../state/model-slice.ts';
+import { useStudio } from '../state/store.ts';
+
+/** Puts another model on the bench: what belonged to the one before (scores, protected layers, texts) is put away. */
+export function useModelChoice(): (model: ChosenModel) => void {
+  const client = useQueryClient();
+  return (model) => {
+    const { chooseModel, setCalibration, setPane, changeRecipe, recipe } = useStudio.getState();
+    void client.cancelQueries({ queryKey: ['model'] });
+    setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
+    setPane('dense', { status: 'idle' });
+    setPane('pruned', { status: 'idle' });
+    if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });
+    useStudio.setState({ past: [], future: [] });
+    chooseModel(model);
+  };
+}
