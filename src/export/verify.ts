@@ -35,16 +35,19 @@ interface Bounds {
 export const VERIFICATION_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
   f32: { largest: 1e-3, rootMeanSquare: 1e-4, agreement: 1 },
   f16: { largest: 0.1, rootMeanSquare: 0.01, agreement: 0.97 },
-  q8: { largest: 1, rootMeanSquare: 0.04, agreement: 0.9 },
+  q8: { largest: 1, rootMeanSquare: 0.06, agreement: 0.85 },
   q4: { largest: 2, rootMeanSquare: 0.2, agreement: 0.6 },
 };
 
-/** The same against the model with weights as the format leaves them: what remains is half precision, or activations rounded to bytes. */
+/**
+ * The same against the model with weights as the format leaves them: what remains is half precision, or activations rounded to bytes in blocks
+ * of 32 (root mean square 0.005 on text and 0.026 on random tokens with SmolLM2-135M, whose largest activations are hundreds of times the others).
+ */
 export const ROUNDED_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
   f32: VERIFICATION_BOUNDS.f32,
   f16: { largest: 0.1, rootMeanSquare: 0.01, agreement: 0.97 },
-  q8: { largest: 0.5, rootMeanSquare: 0.02, agreement: 0.9 },
-  q4: { largest: 0.5, rootMeanSquare: 0.02, agreement: 0.9 },
+  q8: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85 },
+  q4: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85 },
 };
 
 const FEWEST_POSITIONS = 64;
