@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
+import { offline } from './scripts/vite-offline.ts';
 import { onnxRuntimeFiles } from './scripts/vite-onnxruntime.ts';
 import { policyInPage } from './scripts/vite-policy.ts';
 import { ISOLATION_HEADERS, STUDIO_HEADERS } from './src/cli/security-headers.ts';
@@ -10,7 +11,7 @@ import { ISOLATION_HEADERS, STUDIO_HEADERS } from './src/cli/security-headers.ts
  * The command line and the library are built by scripts/build-library.mjs.
  */
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), onnxRuntimeFiles(), policyInPage(STUDIO_HEADERS['Content-Security-Policy'] ?? '')],
+  plugins: [react(), onnxRuntimeFiles(), policyInPage(STUDIO_HEADERS['Content-Security-Policy'] ?? ''), offline('src/studio/service-worker.js')],
   // The entry of onnxruntime-web without WebAssembly glue inside; the glue is loaded from ort/ with the rest.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   worker: { format: 'es' },

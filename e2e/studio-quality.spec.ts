@@ -8,6 +8,8 @@ const STILL = { ...SMALL, autoMeasure: false };
 const WIDTHS = [390, 1280, 2560] as const;
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
+test.use({ serviceWorkers: 'block' });
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`is accessible and fits every width, ${colorScheme}`, async ({ page }, testInfo) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -63,6 +65,12 @@ test('works by keyboard: the map, its table, protection, undo', async ({ page })
   await expect(studio.heatmap.getByText(/^Layer 1 · attention group/)).toBeVisible();
   await page.keyboard.press('End');
   await expect(studio.heatmap.getByText(/^Layer 1 · neuron/)).toBeVisible();
+  await page.keyboard.press('Enter');
+  const zoom = page.getByRole('region', { name: 'Layer 1, single neurons' });
+  await expect(zoom.getByRole('img', { name: /Importance of neurons of layer 1, ranks/ })).toBeVisible();
+  await zoom.getByRole('button', { name: 'Close' }).press('Enter');
+  await expect(zoom).toBeHidden();
+  await studio.heatmap.focus();
   await page.keyboard.press('Escape');
 
   await page.getByRole('button', { name: 'Protect layer 0' }).press('Enter');
@@ -72,6 +80,34 @@ test('works by keyboard: the map, its table, protection, undo', async ({ page })
 
   await studio.panel('Importance').getByRole('radio', { name: 'Table' }).press('Space');
   await expect(studio.panel('Importance').getByRole('table')).toBeVisible();
+});
+
+test('plans for a size as well as for a ratio', async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open('/?backend=wasm', STILL);
+  const plan = studio.panel('Plan');
+  await plan.getByRole('combobox', { name: 'Target' }).selectOption('Size');
+  await plan.getByRole('spinbutton', { name: /At most/ }).fill('14');
+  await expect(plan.getByRole('definition').filter({ hasText: '14.0 MB' })).toBeVisible();
+  await plan.getByRole('spinbutton', { name: /At most/ }).fill('0.5');
+  await expect(plan.getByRole('alert')).toContainText(/Ask for less|out of reach|only/);
+});
+
+test('opens a model from files, scores it and plans', async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open('/?backend=wasm', STILL);
+  await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 60_000 });
+  await studio.panel('Model').getByText('Open another model').click();
+  await studio.panel('Model').getByLabel('choose a folder').setInputFiles('public/models/stories');
+  await expect(studio.panel('Model')).toContainText('Read from your files');
+  await expect(studio.panel('Importance')).toContainText('No scores yet');
+  await studio.panel('Calibration').getByRole('button', { name: 'Score' }).click();
+  await expect(studio.panel('Calibration')).toContainText('Your run', { timeout: 120_000 });
+  await expect(studio.heatmap).toBeVisible();
+  await expect(studio.panel('Plan')).toContainText('20%');
+  await studio.panel('Model').getByRole('button', { name: 'Back to stories' }).click();
+  await expect(studio.panel('Calibration')).toContainText('Precomputed');
+  expect(studio.problems).toEqual([]);
 });
 
 test('carries a recipe in a link and remembers choices over a reload', async ({ page }) => {

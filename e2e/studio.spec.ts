@@ -6,6 +6,9 @@ import { StudioPage } from './studio-page.ts';
 /** Time for one measurement on a software adapter. */
 const SLOW = 150_000;
 
+// Requests that a service worker answers are not seen by the page's listeners; it has a test of its own.
+test.use({ serviceWorkers: 'block' });
+
 for (const backend of ['webgpu', 'wasm'] as const) {
   test(`from model to pruned files on ${backend}`, async ({ page }) => {
     test.setTimeout(600_000);

@@ -18,6 +18,8 @@ if (shared) useStudio.getState().changeRecipe(shared);
 
 void restoreSession(queryClient).then(() => keepMeasured(queryClient));
 
+if (import.meta.env.PROD && 'serviceWorker' in navigator) void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`);
+
 const root = document.getElementById('root');
 if (root) {
   createRoot(root).render(

@@ -3,7 +3,17 @@ import type { LayerPlan } from '../../surgery/plan.ts';
 import { heatColours, type Theme } from './heat-scale.ts';
 import { type ArrangedRow, arrangeRows, cellMeans, cellShares, readCell } from './heatmap-cells.ts';
 import { drawHeatmap, heatmapPixels, removedRectangles } from './heatmap-draw.ts';
-import { type CursorMove, cellAt, cellExtent, type HeatmapCell, type HeatmapLayout, type HeatmapRow, heatmapLayout, moveCursor } from './heatmap-layout.ts';
+import {
+  type CursorMove,
+  cellAt,
+  cellExtent,
+  type HeatmapCell,
+  type HeatmapLayout,
+  type HeatmapModule,
+  type HeatmapRow,
+  heatmapLayout,
+  moveCursor,
+} from './heatmap-layout.ts';
 import type { NormalisedScale } from './normalise.ts';
 import { PALETTES, type Palette } from './palette.ts';
 import { useWidth } from './use-width.ts';
@@ -17,6 +27,8 @@ export interface HeatmapProps {
   readonly theme: Theme;
   readonly cursor: HeatmapCell | undefined;
   readonly onCursor: (cell: HeatmapCell | undefined) => void;
+  /** A cell was chosen (click, Enter): its layer and the place in it. */
+  readonly onChoose: (layer: number, module: HeatmapModule, place: number) => void;
 }
 
 const KEYS: Readonly<Record<string, CursorMove>> = {
@@ -31,7 +43,7 @@ const KEYS: Readonly<Record<string, CursorMove>> = {
 };
 
 /** Importance of every attention group and neuron, one row a layer, with what the plan removes on it. Pointer and arrow keys move a cell cursor. */
-export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCursor }: HeatmapProps) {
+export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCursor, onChoose }: HeatmapProps) {
   const { ref, width } = useWidth<HTMLDivElement>();
   const layout = useMemo(() => heatmapLayout(rows, Math.max(160, width)), [rows, width]);
   const arranged = useMemo(() => arrangeRows(rows, layout, arrangement), [rows, layout, arrangement]);
@@ -46,9 +58,11 @@ export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCurso
   );
   const reading = cursor && readCell(arranged, shares, cursor);
 
+  const choose = ({ layer, module, column }: HeatmapCell) => onChoose(layer, module, arranged[layer]?.[module].edges[column] ?? 0);
   const onKeyDown = (event: KeyboardEvent) => {
     const move = KEYS[event.key];
     if (event.key === 'Escape') onCursor(undefined);
+    if (event.key === 'Enter' && cursor) choose(cursor);
     if (!move) return;
     event.preventDefault();
     onCursor(cursor ? moveCursor(layout, rows, cursor, move) : { layer: 0, module: 'attention', column: 0 });
@@ -72,11 +86,12 @@ export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCurso
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the map takes arrow keys, and its readings are announced below.
         tabIndex={0}
-        aria-label={`Importance of ${rows.length} layers by attention groups and neurons. Arrow keys move from cell to cell.`}
+        aria-label={`Importance of ${rows.length} layers by attention groups and neurons. Arrow keys move from cell to cell, Enter shows a layer's single groups.`}
         style={{ height: layout.height }}
         onKeyDown={onKeyDown}
         onPointerMove={onPointerMove}
         onPointerLeave={() => onCursor(undefined)}
+        onClick={() => cursor && choose(cursor)}
       >
         <canvas ref={canvas} style={{ width: layout.width, height: layout.height }} />
         {cursor && <CellCursor layout={layout} cell={cursor} />}

@@ -16,7 +16,8 @@ export function GeneratePanel() {
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, setGenerate, tasks } = useStudio();
-  const { run, stop } = useGeneration(plan, useChat && (model?.chat ?? false));
+  const isChat = useChat && (model?.chat ?? false);
+  const { run, stop } = useGeneration(plan, isChat);
   const promptId = useId();
   const running = tasks.generate !== undefined;
   return (
@@ -60,7 +61,7 @@ export function GeneratePanel() {
         </div>
       </form>
       <div className="panes">
-        <Pane side="dense" title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} showDoubt={showDoubt} />
+        <Pane side="dense" title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} showDoubt={showDoubt} isChat={isChat} />
         <Pane
           side="pruned"
           title={panes.pruned.status === 'done' ? `Pruned, ${panes.pruned.ran}` : `Pruned, ${formatPercent(plan?.ratio ?? 0)} removed`}
@@ -68,6 +69,7 @@ export function GeneratePanel() {
           prompt={prompt}
           divergesAt={firstDifference(tokensOf(panes.dense), tokensOf(panes.pruned))}
           showDoubt={showDoubt}
+          isChat={isChat}
         />
       </div>
     </Panel>
@@ -93,9 +95,11 @@ interface PaneProps {
   readonly prompt: string;
   readonly divergesAt: number | undefined;
   readonly showDoubt: boolean;
+  /** The prompt was a message, not the beginning of the text. */
+  readonly isChat: boolean;
 }
 
-function Pane({ side, title, pane, prompt, divergesAt, showDoubt }: PaneProps) {
+function Pane({ side, title, pane, prompt, divergesAt, showDoubt, isChat }: PaneProps) {
   const tokens = tokensOf(pane);
   const split = divergesAt ?? tokens.length;
   return (
@@ -106,7 +110,10 @@ function Pane({ side, title, pane, prompt, divergesAt, showDoubt }: PaneProps) {
           <span className="soft">Nothing generated yet.</span>
         ) : (
           <>
-            <span className="pane-prompt">{prompt}</span>
+            <span className="pane-prompt">
+              {prompt}
+              {isChat && '\n\n'}
+            </span>
             <TokenText tokens={tokens.slice(0, split)} showDoubt={showDoubt} />
             {split < tokens.length && (
               <span className="diverged">

@@ -17,13 +17,14 @@ import { importanceRows, presentMetrics } from '../planning/importance-rows.ts';
 import { useStudio } from '../state/store.ts';
 import { ImportanceTable } from './importance-table.tsx';
 import { LayerLabels } from './layer-labels.tsx';
+import { LayerZoom } from './layer-zoom.tsx';
 import { ScoreHistogram } from './score-histogram.tsx';
 
 const NORMALISATION_LABELS = { log: 'Log', linear: 'Linear', rank: 'Rank' } as const;
 
 /** The heatmap with its controls, what the plan removes drawn on it, and the histogram. */
 export function ImportancePanel() {
-  const { data: scores, isPending } = useScores();
+  const { data: scores, isLoading } = useScores();
   const asTable = useStudio((state) => state.asTable);
   const setView = useStudio((state) => state.setView);
   return (
@@ -43,7 +44,7 @@ export function ImportancePanel() {
         />
       }
     >
-      {scores ? <ImportanceView scores={scores} /> : <EmptyHeatmap pending={isPending} />}
+      {scores ? <ImportanceView scores={scores} /> : <EmptyHeatmap pending={isLoading} />}
     </Panel>
   );
 }
@@ -126,6 +127,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
             theme={theme}
             cursor={cursor}
             onCursor={(cell) => setView({ cursor: cell })}
+            onChoose={(layer, module, centre) => setView({ zoom: { layer, module, centre } })}
           />
           <div className="heat-shares">
             <span className="heat-shares-head" aria-hidden="true">
@@ -135,6 +137,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
           </div>
         </div>
       )}
+      <LayerZoom rows={rows} plan={plan} scale={scale} colours={colours} />
       <div className="heat-foot">
         <figure>
           <figcaption>{unit}</figcaption>

@@ -4,12 +4,12 @@ import { useScores } from '../data/use-engine.ts';
 import { usePlan, usePlanSummary } from '../data/use-plan.ts';
 import { formatBytes, formatChange, formatCount, formatPercent } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
-import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { SelectField } from '../parts/select-field.tsx';
 import { useStudio } from '../state/store.ts';
 import { MethodField } from './method-field.tsx';
-import { LARGEST_RATIO, RatioSlider } from './ratio-slider.tsx';
+import { RatioSlider } from './ratio-slider.tsx';
+import { TargetField } from './target-field.tsx';
 
 const PRESETS = [0.1, 0.2, 0.3, 0.5] as const;
 
@@ -69,16 +69,8 @@ export function PlanPanel() {
               {formatPercent(preset)}
             </button>
           ))}
-          <NumberField
-            label="Ratio"
-            unit="%"
-            value={Math.round(ratio * 1000) / 10}
-            min={0}
-            max={LARGEST_RATIO * 100}
-            step={0.5}
-            onChange={(percent) => setRatio(percent / 100)}
-          />
         </div>
+        <TargetField plan={plan} summary={summary} ratio={ratio} />
       </div>
       {outcome && !outcome.ok && <Notice kind="error">{outcome.message}</Notice>}
       <dl className="before-after" data-plan={plan ? 'made' : 'none'}>

@@ -1,6 +1,6 @@
 import type { StateCreator } from 'zustand';
 import type { Metric } from '../../saap/scores.ts';
-import type { HeatmapCell } from '../charts/heatmap-layout.ts';
+import type { HeatmapCell, HeatmapModule } from '../charts/heatmap-layout.ts';
 import type { Normalisation } from '../charts/normalise.ts';
 
 export type ThemeChoice = 'system' | 'light' | 'dark';
@@ -15,6 +15,8 @@ export interface ViewSlice {
   readonly asTable: boolean;
   /** The cell that the pointer or the keyboard is on. */
   readonly cursor: HeatmapCell | undefined;
+  /** The layer and module that is shown down to single groups, around a place in its order. */
+  readonly zoom: { readonly layer: number; readonly module: HeatmapModule; readonly centre: number } | undefined;
   setView(patch: Partial<Omit<ViewSlice, 'setView'>>): void;
 }
 
@@ -26,5 +28,6 @@ export const createViewSlice: StateCreator<ViewSlice> = (set) => ({
   perParameter: true,
   asTable: false,
   cursor: undefined,
+  zoom: undefined,
   setView: (patch) => set(patch),
 });
