@@ -2,9 +2,10 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
 import { heatColours } from './heat-scale.ts';
 import { Histogram } from './histogram.tsx';
-import { histogramBins } from './histogram-bins.ts';
+import { cutEdge, histogramBins } from './histogram-bins.ts';
 import { LayerShares } from './layer-shares.tsx';
 import { HeatLegend } from './legend.tsx';
+import { NeuronStrip } from './neuron-strip.tsx';
 import { normalisedScale } from './normalise.ts';
 import { dodge, RatioChart } from './ratio-chart.tsx';
 
@@ -22,7 +23,19 @@ describe('charts draw plain SVG', () => {
     const bins = histogramBins([{ values, removed }], [0.001, 10], 12);
     expect(bins.reduce((sum, bin) => sum + bin.kept + bin.removed, 0)).toBe(200);
     expect(bins.reduce((sum, bin) => sum + bin.removed, 0)).toBe(removed.reduce((sum, flag) => sum + flag, 0));
+    expect(cutEdge(bins)).toBeCloseTo(0.01, 5);
+    expect(cutEdge(histogramBins([{ values, removed: new Uint8Array(values.length) }], [0.001, 10], 12))).toBeUndefined();
     expect(markup(<Histogram bins={bins} threshold={0.01} label="Scores" width={240} height={96} />)).toMatchSnapshot();
+  });
+
+  it('single neurons', () => {
+    const items = [
+      { index: 7, value: 1, removed: false },
+      { index: 3, value: 0.004, removed: true },
+    ];
+    expect(
+      markup(<NeuronStrip items={items} scale={normalisedScale('log', [values])} colours={heatColours('dark')} width={60} height={60} label="Neurons" />),
+    ).toMatchSnapshot();
   });
 
   it('layer shares', () => {

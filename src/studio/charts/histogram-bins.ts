@@ -13,6 +13,21 @@ export interface HistogramRun {
   readonly removed: ArrayLike<number>;
 }
 
+/**
+ * The bin edge that parts best what stays from what goes: fewest groups on the wrong side. Exact where the plan cuts by this very value, near it
+ * where it weighs layers differently. Undefined when nothing goes.
+ */
+export function cutEdge(bins: readonly HistogramBin[]): number | undefined {
+  let wrong = bins.reduce((sum, bin) => sum + bin.removed, 0);
+  if (wrong === 0) return undefined;
+  let [best, fewest]: [number | undefined, number] = [bins[0]?.start, wrong];
+  for (const bin of bins) {
+    wrong += bin.kept - bin.removed;
+    if (wrong < fewest) [best, fewest] = [bin.end, wrong];
+  }
+  return best;
+}
+
 /** Bars of equal width on a logarithmic axis between `low` and `high`; what lies outside is counted in the first and last bar. */
 export function histogramBins(runs: readonly HistogramRun[], domain: readonly [number, number], count: number): HistogramBin[] {
   const [low, high] = domain;

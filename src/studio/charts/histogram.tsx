@@ -13,7 +13,7 @@ export function Histogram({
   height,
 }: {
   readonly bins: readonly HistogramBin[];
-  /** Score below which groups go; undefined when the search has no single one. */
+  /** Value that parts what stays from what goes (`cutEdge`); undefined draws no line. */
   readonly threshold: number | undefined;
   readonly label: string;
   readonly width: number;
@@ -51,7 +51,7 @@ export function Histogram({
         <g transform={`translate(${round(at)} 0)`}>
           <line className="threshold-line" y1={MARGIN.top - 2} y2={base} />
           <text className="threshold-text" y={MARGIN.top - 5} x={at > width / 2 ? -4 : 4} textAnchor={at > width / 2 ? 'end' : 'start'}>
-            {`cut below ${formatImportance(threshold)}`}
+            {`cut near ${formatImportance(threshold)}`}
           </text>
         </g>
       )}

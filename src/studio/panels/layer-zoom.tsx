@@ -5,27 +5,33 @@ import { NeuronStrip, stripCapacity } from '../charts/neuron-strip.tsx';
 import type { NormalisedScale } from '../charts/normalise.ts';
 import { useWidth } from '../charts/use-width.ts';
 import { useStudio } from '../state/store.ts';
+import type { ViewSlice } from '../state/view-slice.ts';
 
 const HEIGHT = 92;
 
-/** One layer down to its single groups, around the cell that was chosen on the map. */
-export function LayerZoom({
-  rows,
-  plan,
-  scale,
-  colours,
-}: {
+interface LayerZoomProps {
   readonly rows: readonly HeatmapRow[];
   readonly plan: readonly LayerPlan[] | undefined;
   readonly scale: NormalisedScale;
   readonly colours: Uint8ClampedArray;
-}) {
+}
+
+/** One layer down to its single groups, around the cell that was chosen on the map; nothing when none was. */
+export function LayerZoom(props: LayerZoomProps) {
   const zoom = useStudio((state) => state.zoom);
+  const values = zoom && props.rows[zoom.layer]?.[zoom.module];
+  return zoom && values ? <OpenZoom {...props} zoom={zoom} values={values} /> : null;
+}
+
+interface OpenZoomProps extends LayerZoomProps {
+  readonly zoom: NonNullable<ViewSlice['zoom']>;
+  readonly values: Float32Array;
+}
+
+function OpenZoom({ plan, scale, colours, zoom, values }: OpenZoomProps) {
   const arrangement = useStudio((state) => state.arrangement);
   const setView = useStudio((state) => state.setView);
   const { ref, width } = useWidth<HTMLDivElement>();
-  const values = zoom && rows[zoom.layer]?.[zoom.module];
-  if (!zoom || !values) return null;
   const count = Math.min(values.length, stripCapacity(Math.max(140, width)));
   const start = Math.max(0, Math.min(values.length - count, Math.round(zoom.centre - count / 2)));
   const order = arrangement === 'sorted' ? descendingOrder(values) : undefined;

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import type { LayerPlan } from '../../surgery/plan.ts';
 import type { HeatmapRow } from '../charts/heatmap-layout.ts';
 import { Histogram } from '../charts/histogram.tsx';
-import { type HistogramRun, histogramBins } from '../charts/histogram-bins.ts';
+import { cutEdge, type HistogramRun, histogramBins } from '../charts/histogram-bins.ts';
 import { useWidth } from '../charts/use-width.ts';
 
 const BARS = 56;
@@ -30,7 +30,7 @@ export function ScoreHistogram({
       </figcaption>
       <Histogram
         bins={bins}
-        threshold={undefined}
+        threshold={cutEdge(bins)}
         width={Math.max(120, width)}
         height={HEIGHT}
         label={`Histogram of ${unit}: ${removed} of ${total} groups go`}
