@@ -2,7 +2,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
 import { heatColours } from './heat-scale.ts';
 import { Histogram } from './histogram.tsx';
-import { cutEdge, histogramBins } from './histogram-bins.ts';
+import { barPositions, cutEdge, histogramBins } from './histogram-bins.ts';
 import { LayerShares } from './layer-shares.tsx';
 import { HeatLegend } from './legend.tsx';
 import { NeuronStrip } from './neuron-strip.tsx';
@@ -20,11 +20,12 @@ describe('charts draw plain SVG', () => {
   });
 
   it('histogram with a threshold', () => {
-    const bins = histogramBins([{ values, removed }], [0.001, 10], 12);
+    const bars = barPositions(values, [0.001, 10], 12);
+    const bins = histogramBins([{ bars, removed }], [0.001, 10], 12);
     expect(bins.reduce((sum, bin) => sum + bin.kept + bin.removed, 0)).toBe(200);
     expect(bins.reduce((sum, bin) => sum + bin.removed, 0)).toBe(removed.reduce((sum, flag) => sum + flag, 0));
     expect(cutEdge(bins)).toBeCloseTo(0.01, 5);
-    expect(cutEdge(histogramBins([{ values, removed: new Uint8Array(values.length) }], [0.001, 10], 12))).toBeUndefined();
+    expect(cutEdge(histogramBins([{ bars, removed: new Uint8Array(values.length) }], [0.001, 10], 12))).toBeUndefined();
     expect(markup(<Histogram bins={bins} threshold={0.01} label="Scores" width={240} height={96} />)).toMatchSnapshot();
   });
 

@@ -6,11 +6,21 @@ export interface HistogramBin {
   readonly removed: number;
 }
 
-/** What the histogram counts: values with a flag, in any number of runs. */
+/** What the histogram counts: groups by their bar, with a flag, in any number of runs. */
 export interface HistogramRun {
-  readonly values: ArrayLike<number>;
+  /** The bar of every group: `barPositions`. */
+  readonly bars: Uint8Array;
   /** 1 where the group is removed. */
   readonly removed: ArrayLike<number>;
+}
+
+/**
+ * The bar of every value, of at most 256 of equal width on a logarithmic axis between `low` and `high`; what lies outside is in the first and last bar.
+ * Made once for values, so that a plan is counted without a logarithm.
+ */
+export function barPositions(values: ArrayLike<number>, [low, high]: readonly [number, number], count: number): Uint8Array {
+  const span = Math.log(high / low) || 1;
+  return Uint8Array.from(values, (value) => Math.min(count - 1, value > low ? Math.floor((Math.log(value / low) / span) * count) : 0));
 }
 
 /**
@@ -28,24 +38,19 @@ export function cutEdge(bins: readonly HistogramBin[]): number | undefined {
   return best;
 }
 
-/** Bars of equal width on a logarithmic axis between `low` and `high`; what lies outside is counted in the first and last bar. */
-export function histogramBins(runs: readonly HistogramRun[], domain: readonly [number, number], count: number): HistogramBin[] {
-  const [low, high] = domain;
+/** Counts what stays and what goes per bar. */
+export function histogramBins(runs: readonly HistogramRun[], [low, high]: readonly [number, number], count: number): HistogramBin[] {
   const span = Math.log(high / low) || 1;
-  const kept = new Uint32Array(count);
-  const removed = new Uint32Array(count);
-  for (const run of runs)
-    for (let index = 0; index < run.values.length; index += 1) {
-      const value = run.values[index] ?? 0;
-      const position = value > low ? Math.floor((Math.log(value / low) / span) * count) : 0;
-      const bin = Math.min(count - 1, position);
-      const counts = run.removed[index] ? removed : kept;
-      counts[bin] = (counts[bin] ?? 0) + 1;
+  const counts = new Uint32Array(2 * count);
+  for (const { bars, removed } of runs)
+    for (let index = 0; index < bars.length; index += 1) {
+      const slot = 2 * (bars[index] ?? 0) + (removed[index] ? 1 : 0);
+      counts[slot] = (counts[slot] ?? 0) + 1;
     }
   return Array.from({ length: count }, (_, bin) => ({
     start: low * Math.exp((span * bin) / count),
     end: low * Math.exp((span * (bin + 1)) / count),
-    kept: kept[bin] ?? 0,
-    removed: removed[bin] ?? 0,
+    kept: counts[2 * bin] ?? 0,
+    removed: counts[2 * bin + 1] ?? 0,
   }));
 }

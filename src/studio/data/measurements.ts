@@ -95,8 +95,8 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
   const present = useSyncExternalStore(subscribe, () => version.current);
   const { textKey: text, measureWindows, measureLength, speedTokens, speedRepeats } = settings;
   const comparedMethods = useStudio((state) => state.comparedMethods);
-  // `present` stands for the cache's content.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the cache is read again when its version changes.
+  const family = scores && recipeFamily(scores, recipe);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `present` stands for the cache's content, and `family` for all of a recipe that keys depend on.
   return useMemo(() => {
     if (!scores) return NOTHING;
     const how = { textKey: text, measureWindows, measureLength, speedTokens, speedRepeats };
@@ -106,7 +106,7 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
       methods: new Map(comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })])),
       speed: of<SpeedComparison>({ what: 'speed' }),
     };
-  }, [client, scores, recipe, comparedMethods, text, measureWindows, measureLength, speedTokens, speedRepeats, present]);
+  }, [client, scores, family, comparedMethods, text, measureWindows, measureLength, speedTokens, speedRepeats, present]);
 }
 
 /** What has been measured for what the page shows now. */

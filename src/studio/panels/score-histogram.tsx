@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import type { LayerPlan } from '../../surgery/plan.ts';
 import type { HeatmapRow } from '../charts/heatmap-layout.ts';
 import { Histogram } from '../charts/histogram.tsx';
-import { cutEdge, type HistogramRun, histogramBins } from '../charts/histogram-bins.ts';
+import { barPositions, cutEdge, type HistogramRun, histogramBins } from '../charts/histogram-bins.ts';
 import { useWidth } from '../charts/use-width.ts';
 
 const BARS = 56;
@@ -20,7 +20,11 @@ export function ScoreHistogram({
 }) {
   const { ref, width } = useWidth<HTMLElement>();
   const domain = useMemo(() => positiveDomain(rows), [rows]);
-  const bins = useMemo(() => histogramBins(runsOf(rows, plan), domain, BARS), [rows, plan, domain]);
+  const bars = useMemo(
+    () => rows.map((row) => ({ attention: barPositions(row.attention, domain, BARS), mlp: barPositions(row.mlp, domain, BARS) })),
+    [rows, domain],
+  );
+  const bins = useMemo(() => histogramBins(runsOf(bars, plan), domain, BARS), [bars, plan, domain]);
   const removed = bins.reduce((sum, bin) => sum + bin.removed, 0);
   const total = bins.reduce((sum, bin) => sum + bin.removed + bin.kept, 0);
   return (
@@ -50,12 +54,12 @@ function positiveDomain(rows: readonly HeatmapRow[]): readonly [number, number] 
   return high > 0 ? [Math.max(low, high * 1e-7), high] : [0.1, 1];
 }
 
-function runsOf(rows: readonly HeatmapRow[], plan: readonly LayerPlan[] | undefined): HistogramRun[] {
+function runsOf(rows: readonly Readonly<Record<'attention' | 'mlp', Uint8Array>>[], plan: readonly LayerPlan[] | undefined): HistogramRun[] {
   return rows.flatMap((row, layer) =>
     (['attention', 'mlp'] as const).map((module) => {
       const removed = new Uint8Array(row[module].length).fill(plan?.[layer] ? 1 : 0);
       for (const index of plan?.[layer]?.[module] ?? []) removed[index] = 0;
-      return { values: row[module], removed };
+      return { bars: row[module], removed };
     }),
   );
 }
