@@ -16,7 +16,7 @@ for (const backend of ['webgpu', 'wasm'] as const) {
 
     await test.step('opens on the embedded model with its precomputed scores', async () => {
       await studio.open(`/?backend=${backend}`);
-      await expect(studio.heatmap).toBeVisible({ timeout: 3000 });
+      await expect(studio.heatmap).toBeVisible({ timeout: 30_000 });
       await expect(studio.panel('Calibration')).toContainText('Precomputed');
       await expect(studio.panel('Plan')).toContainText('20%');
       await expect(studio.panel('Model')).toContainText('stories');
