@@ -23,15 +23,17 @@ const PRUNED = {
 };
 
 const CASES: Readonly<Record<string, DecodeRandomOptions>> = {
-  'a dense decoder, cache in place': { model: {}, dataType: 'f32', fixedCache: true },
-  'a dense decoder, growing cache': { model: {}, dataType: 'f32', fixedCache: false },
-  'a pruned decoder': { model: PRUNED, dataType: 'f32', fixedCache: true },
-  'a decoder with biases': { model: { biases: true }, dataType: 'f32', fixedCache: true },
-  'a decoder that rotates apart': { model: { headDimension: 8 }, dataType: 'f32', fixedCache: true },
-  'a decoder in ordinary operators': { model: { headDimension: 12 }, dataType: 'f32', fixedCache: false },
-  'an 8-bit decoder': { model: { hiddenSize: 64, neurons: 64 }, dataType: 'q8', fixedCache: true },
-  'a 4-bit decoder': { model: { hiddenSize: 64, neurons: 64 }, dataType: 'q4', fixedCache: true },
-  'a 4-bit decoder with ragged widths': { model: PRUNED, dataType: 'q4', fixedCache: true },
+  'a dense decoder, cache in place': { model: {}, dataType: 'f32', cache: 'fixed' },
+  'a dense decoder, growing cache': { model: {}, dataType: 'f32', cache: 'growing' },
+  'a dense decoder, captured': { model: {}, dataType: 'f32', cache: 'captured' },
+  'a pruned decoder with biases, captured': { model: { ...PRUNED, biases: true }, dataType: 'f32', cache: 'captured' },
+  'a pruned decoder': { model: PRUNED, dataType: 'f32', cache: 'fixed' },
+  'a decoder with biases': { model: { biases: true }, dataType: 'f32', cache: 'fixed' },
+  'a decoder that rotates apart': { model: { headDimension: 8 }, dataType: 'f32', cache: 'fixed' },
+  'a decoder in ordinary operators': { model: { headDimension: 12 }, dataType: 'f32', cache: 'growing' },
+  'an 8-bit decoder': { model: { hiddenSize: 64, neurons: 64 }, dataType: 'q8', cache: 'fixed' },
+  'a 4-bit decoder': { model: { hiddenSize: 64, neurons: 64 }, dataType: 'q4', cache: 'fixed' },
+  'a 4-bit decoder with ragged widths': { model: PRUNED, dataType: 'q4', cache: 'fixed' },
 };
 
 for (const backend of ['wasm', 'webgpu'] as const) {

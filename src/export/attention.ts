@@ -19,6 +19,9 @@ export interface CachedAttention {
   /** [batch, keyValueHeads, past, headDimension] */
   readonly pastKey: string;
   readonly pastValue: string;
+  /** Names for the same with the new positions. */
+  readonly presentKey: string;
+  readonly presentValue: string;
   readonly queryHeads: number;
   readonly keyValueHeads: number;
   readonly headDimension: number;
@@ -37,13 +40,6 @@ export interface RotaryTables {
   readonly half: number;
 }
 
-export interface AttentionOutputs {
-  /** [batch, sequence, queryHeads * headDimension] */
-  readonly context: string;
-  readonly presentKey: string;
-  readonly presentValue: string;
-}
-
 const MICROSOFT = { domain: 'com.microsoft' };
 
 /**
@@ -51,7 +47,7 @@ const MICROSOFT = { domain: 'com.microsoft' };
  * dimension is a multiple of 16 and the tables' width one of 8, and works without rotation when the head dimension is a multiple of 8
  * (1.30 refuses others); for other head dimensions the same is written in ordinary operators.
  */
-export function cachedAttention(builder: GraphBuilder, inputs: CachedAttention): AttentionOutputs {
+export function cachedAttention(builder: GraphBuilder, inputs: CachedAttention): string {
   const { projections } = inputs;
   if ('packed' in projections) return groupQueryAttention(builder, inputs, [projections.packed, '', ''], true);
   const { query, key, value } = projections;
@@ -75,23 +71,26 @@ export function allowsFixedCache(headDimension: number): boolean {
   return headDimension % 8 === 0;
 }
 
-function groupQueryAttention(builder: GraphBuilder, inputs: CachedAttention, projected: readonly string[], rotates: boolean): AttentionOutputs {
+function groupQueryAttention(builder: GraphBuilder, inputs: CachedAttention, projected: readonly string[], rotates: boolean): string {
   const { pastKey, pastValue, lengths, rotary, scale, window } = inputs;
   const isUsualScale = Math.abs(scale * Math.sqrt(inputs.headDimension) - 1) < 1e-9;
-  const [context, presentKey, presentValue] = builder.addMany(
-    'GroupQueryAttention',
-    [...projected, pastKey, pastValue, lengths.lastPosition, lengths.total, ...(rotates ? [rotary.cosine, rotary.sine] : [])],
-    3,
-    {
-      num_heads: inputs.queryHeads,
-      kv_num_heads: inputs.keyValueHeads,
-      do_rotary: rotates ? 1 : 0,
+  const context = builder.unique('context');
+  const integer = (value: number) => ({ kind: 'int' as const, value });
+  builder.append({
+    name: `node/${context}`,
+    operator: 'GroupQueryAttention',
+    domain: 'com.microsoft',
+    inputs: [...projected, pastKey, pastValue, lengths.lastPosition, lengths.total, ...(rotates ? [rotary.cosine, rotary.sine] : [])],
+    outputs: [context, inputs.presentKey, inputs.presentValue],
+    attributes: {
+      num_heads: integer(inputs.queryHeads),
+      kv_num_heads: integer(inputs.keyValueHeads),
+      do_rotary: integer(rotates ? 1 : 0),
       ...(isUsualScale ? {} : { scale: float(scale) }),
-      ...(window === undefined ? {} : { local_window_size: window }),
+      ...(window === undefined ? {} : { local_window_size: integer(window) }),
     },
-    MICROSOFT,
-  ) as [string, string, string];
-  return { context, presentKey, presentValue };
+  });
+  return context;
 }
 
 /** Rotates [batch, sequence, heads * headDimension] by ONNX Runtime's own operator. */
@@ -102,13 +101,13 @@ function rotated(builder: GraphBuilder, { lengths, rotary, headDimension }: Cach
 }
 
 /** The r query heads of a group are stacked along the sequence, so that keys are not repeated. */
-function ordinaryAttention(builder: GraphBuilder, inputs: CachedAttention, { query, key, value }: SeparateProjections): AttentionOutputs {
+function ordinaryAttention(builder: GraphBuilder, inputs: CachedAttention, { query, key, value }: SeparateProjections): string {
   const { keyValueHeads, headDimension, lengths } = inputs;
   const like = (number: number) => builder.add('CastLike', [builder.constant([number]), query]);
   const heads = (projected: string, count: number) =>
     builder.add('Transpose', [builder.add('Reshape', [projected, builder.integers([0, 0, count, headDimension])])], { perm: [0, 2, 1, 3] });
-  const presentKey = builder.add('Concat', [inputs.pastKey, heads(key, keyValueHeads)], { axis: 2 });
-  const presentValue = builder.add('Concat', [inputs.pastValue, heads(value, keyValueHeads)], { axis: 2 });
+  const presentKey = builder.add('Concat', [inputs.pastKey, heads(key, keyValueHeads)], { axis: 2 }, { name: inputs.presentKey });
+  const presentValue = builder.add('Concat', [inputs.pastValue, heads(value, keyValueHeads)], { axis: 2 }, { name: inputs.presentValue });
 
   const queryHeads = builder.add('Mul', [heads(query, inputs.queryHeads), like(inputs.scale)]);
   const stacked = builder.add('Reshape', [queryHeads, builder.integers([0, keyValueHeads, -1, headDimension])]);
@@ -119,6 +118,5 @@ function ordinaryAttention(builder: GraphBuilder, inputs: CachedAttention, { que
   const masked = builder.add('Where', [lengths.visible(presentKey, inputs.window), perHead, like(-1e9)]);
   const probabilities = builder.add('Reshape', [builder.add('Softmax', [masked], { axis: -1 }), builder.add('Shape', [scores])]);
   const context = builder.add('Reshape', [builder.add('MatMul', [probabilities, presentValue]), builder.add('Shape', [queryHeads])]);
-  const merged = builder.add('Reshape', [builder.add('Transpose', [context], { perm: [0, 2, 1, 3] }), builder.integers([0, 0, -1])]);
-  return { context: merged, presentKey, presentValue };
+  return builder.add('Reshape', [builder.add('Transpose', [context], { perm: [0, 2, 1, 3] }), builder.integers([0, 0, -1])]);
 }

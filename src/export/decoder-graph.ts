@@ -8,7 +8,7 @@ import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { ResidualStream } from './residual-stream.ts';
 import { Roles } from './roles.ts';
-import { type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
+import { givenLengths, type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
 import { WeightFile } from './weight-file.ts';
 import { WeightedOperators } from './weighted-operators.ts';
 
@@ -17,6 +17,12 @@ export interface DecoderOptions {
   readonly dataType?: ExportDataType | undefined;
   /** External data file as the graph refers to it; default: the name that transformers.js expects, e.g. 'model.onnx_data'. */
   readonly location?: string | undefined;
+  /**
+   * One new token of one sequence of at most `capacity`, all sizes fixed and nothing computed on the host, as WebGPU graph capture needs:
+   * `input_ids` int64 [1, 1], `last_position` int32 [1] and `total_sequence_length` int32 [] instead of a mask, logits [1, vocabulary].
+   * Only where `allowsSingleToken`. Default: sequences of any length.
+   */
+  readonly singleToken?: { readonly capacity: number } | undefined;
   /** Rows of the rotary tables, the longest sequence that the decoder can hold; default: the model's maximum, at most 32,768. */
   readonly positions?: number | undefined;
 }
@@ -34,6 +40,13 @@ const FLOAT32 = 1;
 /** The longest sequence that a decoder holds unless it is built for another length. */
 export function decoderPositions({ maximumPositions }: ModelConfig): number {
   return Math.min(maximumPositions, LONGEST_TABLE);
+}
+
+/** Whether a decoder of single tokens can be built: attention rotates by itself, and the embedding is not in blocks (WebGPU looks up no bytes). */
+export function allowsSingleToken({ architecture }: Model, dataType: ExportDataType): boolean {
+  const { config } = architecture;
+  const isInside = config.layerWidths.every((_, layer) => rotatesInside(config.headDimension, architecture.positions(layer).inverseFrequencies.length));
+  return isInside && EXPORT_FORMATS[dataType].embeddingBits === undefined;
 }
 
 /** Everything that the layers of one decoder share. */
@@ -60,11 +73,14 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const weights = new WeightFile(options.location ?? `${format.file}_data`);
   const operators = new WeightedOperators(builder, weights, format, config.normEpsilon);
 
-  const inputIds = builder.input('input_ids', 'int64', ['batch_size', 'sequence_length']);
-  const attentionMask = builder.input('attention_mask', 'int64', ['batch_size', 'total_sequence_length']);
-  const keep = builder.input('num_logits_to_keep', 'int64', []);
+  const single = options.singleToken;
+  const inputIds = builder.input('input_ids', 'int64', single ? [1, 1] : ['batch_size', 'sequence_length']);
+  const attentionMask = single ? undefined : builder.input('attention_mask', 'int64', ['batch_size', 'total_sequence_length']);
+  const keep = single ? undefined : builder.input('num_logits_to_keep', 'int64', []);
+  const givens = attentionMask === undefined ? givenLengths(builder) : undefined;
   const caches = attendingLayers(config.layerWidths);
-  const cacheShape = (heads: number, length: string) => ['batch_size', heads, length, config.headDimension];
+  const cacheShape = (heads: number, length: string) =>
+    single ? [1, heads, single.capacity, config.headDimension] : ['batch_size', heads, length, config.headDimension];
   for (const { layer, keyValueHeads } of caches) {
     builder.input(`past_key_values.${layer}.key`, format.activations, cacheShape(keyValueHeads, 'past_sequence_length'));
     builder.input(`past_key_values.${layer}.value`, format.activations, cacheShape(keyValueHeads, 'past_sequence_length'));
@@ -77,16 +93,14 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
     builder,
     operators,
     stream: new ResidualStream(builder, operators, embedded),
-    lengths: sequenceLengths(builder, inputIds, attentionMask),
+    lengths: givens ?? sequenceLengths(builder, inputIds, attentionMask ?? ''),
     rotaryTables: rotaryTableMaker(model, builder, weights, format.activations, options.positions ?? decoderPositions(config)),
   };
-  const presents = config.layerWidths.map((widths, layer) => addLayer(scope, layer, widths));
+  for (const [layer, widths] of config.layerWidths.entries()) addLayer(scope, layer, widths);
   addLogits(scope, inputIds, keep, format.activations === 'float16');
   for (const { layer, keyValueHeads } of caches) {
-    const present = presents[layer];
-    if (!present) continue;
-    builder.output(present.key, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'), `present.${layer}.key`);
-    builder.output(present.value, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'), `present.${layer}.value`);
+    builder.output(`present.${layer}.key`, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'));
+    builder.output(`present.${layer}.value`, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'));
   }
   return { graph: builder.build(), weights };
 }
@@ -120,26 +134,26 @@ function rotaryTableMaker(model: Model, builder: GraphBuilder, weights: WeightFi
   };
 }
 
-/** Adds one layer and returns its present keys and values; undefined when it has no attention. */
-function addLayer(scope: Scope, layer: number, widths: LayerWidths): { readonly key: string; readonly value: string } | undefined {
-  if (widths.keyValueHeads === 0 && widths.neurons === 0) return undefined;
+function addLayer(scope: Scope, layer: number, widths: LayerWidths): void {
+  if (widths.keyValueHeads === 0 && widths.neurons === 0) return;
   const roles = new Roles(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
-  const present = widths.keyValueHeads > 0 ? addAttention(scope, layer, widths.keyValueHeads, roles) : undefined;
-  if (!present) scope.stream.addBias(roles.optional('attention.output.bias'));
+  if (widths.keyValueHeads > 0) addAttention(scope, layer, widths.keyValueHeads, roles);
+  else scope.stream.addBias(roles.optional('attention.output.bias'));
   if (widths.neurons > 0) addMlp(scope, roles);
   else scope.stream.addBias(roles.optional('mlp.down.bias'));
-  return present;
 }
 
-function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles: Roles) {
+function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles: Roles): void {
   const { model, builder, operators, stream, lengths } = scope;
   const { config, design } = model.architecture;
   const positions = model.architecture.positions(layer);
   const rotary = scope.rotaryTables(positions);
-  const { context, presentKey, presentValue } = cachedAttention(builder, {
+  const context = cachedAttention(builder, {
     projections: addProjections(scope, stream.normalised(roles.get('attention.norm')), roles, rotatesInside(config.headDimension, rotary.half)),
     pastKey: `past_key_values.${layer}.key`,
     pastValue: `past_key_values.${layer}.value`,
+    presentKey: `present.${layer}.key`,
+    presentValue: `present.${layer}.value`,
     queryHeads: keyValueHeads * (config.queryHeads / config.keyValueHeads),
     keyValueHeads,
     headDimension: config.headDimension,
@@ -149,7 +163,6 @@ function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles:
     rotary,
   });
   addModule(operators, stream, context, roles, 'attention.output');
-  return { key: presentKey, value: presentValue };
 }
 
 const PROJECTIONS = ['attention.query', 'attention.key', 'attention.value'] as const;
@@ -198,16 +211,27 @@ function addModule(operators: WeightedOperators, stream: ResidualStream, value: 
   else stream.add(operators.linear(value, roles.get(role)), bias);
 }
 
-/** The last `keep` positions (all for 0) through the final norm and the output matrix, which stays in the embedding's layout so that a tied one is shared. */
-function addLogits({ model, builder, operators, stream }: Scope, inputIds: string, keep: string, half: boolean): void {
+/**
+ * The last `keep` positions (all for 0) through the final norm and the output matrix, which stays in the embedding's layout so that a tied
+ * one is shared. Without `keep` there is one position, and logits [1, vocabulary] straight from the product: graph capture records no copies.
+ */
+function addLogits({ model, builder, operators, stream }: Scope, inputIds: string, keep: string | undefined, half: boolean): void {
   const { vocabulary, hiddenSize } = model.architecture.config;
   const roles = new Roles(model.checkpoint, model.architecture.headWeights());
   const normed = stream.normalised(roles.get('norm'));
-  const start = builder.add('Reshape', [builder.add('Neg', [keep]), builder.integers([1])]);
-  const kept = builder.add('Slice', [normed, start, builder.integers([2 ** 53 - 1]), builder.integers([1])]);
-  const rows = builder.add('Reshape', [kept, builder.integers([-1, hiddenSize])]);
-  const product = operators.project(rows, roles.get('projection'));
+  const rows = builder.add('Reshape', [keep === undefined ? normed : lastPositions(builder, normed, keep), builder.integers([-1, hiddenSize])]);
+  const name = { name: 'logits' };
+  const product = operators.project(rows, roles.get('projection'), keep === undefined && !half ? name : {});
+  const whole = half ? builder.add('Cast', [product], { to: FLOAT32 }, keep === undefined ? name : {}) : product;
+  if (keep === undefined) {
+    builder.output(whole, 'float32', [1, vocabulary]);
+    return;
+  }
   const shape = builder.add('Concat', [builder.add('Shape', [inputIds], { start: 0, end: 1 }), builder.integers([-1, vocabulary])], { axis: 0 });
-  const logits = builder.add('Reshape', [product, shape]);
-  builder.output(half ? builder.add('Cast', [logits], { to: FLOAT32 }) : logits, 'float32', ['batch_size', 'kept_sequence_length', vocabulary], 'logits');
+  builder.output(builder.add('Reshape', [whole, shape], {}, name), 'float32', ['batch_size', 'kept_sequence_length', vocabulary]);
+}
+
+function lastPositions(builder: GraphBuilder, value: string, keep: string): string {
+  const start = builder.add('Reshape', [builder.add('Neg', [keep]), builder.integers([1])]);
+  return builder.add('Slice', [value, start, builder.integers([2 ** 53 - 1]), builder.integers([1])]);
 }

@@ -100,7 +100,14 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   });
   const windows = options.windows ?? [drawWindow(vocabulary)];
   const roundedReference = dataType === 'f32' || !options.programs ? undefined : roundedLogits(model, options.programs, dataType);
-  const verification = await verifyDecoder(decoder, options.reference, { dataType, windows, roundedReference, signal, onProgress });
+  const verification = await verifyDecoder(decoder, options.reference, {
+    dataType,
+    windows,
+    areText: options.windows !== undefined,
+    roundedReference,
+    signal,
+    onProgress,
+  });
 
   const parametersAfter = countParameters(model).parameters;
   const parametersBefore = plan?.parametersBefore ?? parametersAfter;

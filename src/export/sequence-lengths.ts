@@ -1,3 +1,4 @@
+import { UnsupportedError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 
 /** What attention needs to know about the sequence, once per graph. */
@@ -13,6 +14,19 @@ export interface SequenceLengths {
 }
 
 const INT32 = 6;
+
+/** The lengths of one new token as inputs of the graph, so that nothing has to be computed from the mask: `last_position` int32 [1], `total_sequence_length` int32 []. */
+export function givenLengths(builder: GraphBuilder): SequenceLengths {
+  const refuse = () => {
+    throw new UnsupportedError('A decoder of single tokens needs attention that rotates by itself; use the decoder of sequences.');
+  };
+  return {
+    lastPosition: builder.input('last_position', 'int32', [1]),
+    total: builder.input('total_sequence_length', 'int32', []),
+    positions: refuse,
+    visible: refuse,
+  };
+}
 
 /** Adds what follows from the attention mask [batch, past + sequence]. */
 export function sequenceLengths(builder: GraphBuilder, inputIds: string, attentionMask: string): SequenceLengths {

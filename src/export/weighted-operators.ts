@@ -48,9 +48,10 @@ export class WeightedOperators {
   }
 
   /** rows [n, hiddenSize] times the output matrix [vocabulary, hiddenSize], which is the embedding itself where the two are tied: [n, vocabulary]. */
-  project(rows: string, projection: WeightBinding): string {
+  project(rows: string, projection: WeightBinding, options: { readonly name?: string } = {}): string {
     const bits = this.#format.embeddingBits;
-    return bits === undefined ? this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }) : this.#blockwiseMatMul(rows, [projection], bits);
+    if (bits !== undefined) return this.#blockwiseMatMul(rows, [projection], bits, options);
+    return this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }, options);
   }
 
   /** x [..., in] -> x W^T (+ bias) [..., out]. */
@@ -92,10 +93,10 @@ export class WeightedOperators {
     return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weights, this.#format.activations))]);
   }
 
-  #blockwiseMatMul(input: string, weights: readonly WeightBinding[], bits: 4 | 8): string {
+  #blockwiseMatMul(input: string, weights: readonly WeightBinding[], bits: 4 | 8, options: { readonly name?: string } = {}): string {
     const { outputs: N, inputs: K } = stackedShape(weights);
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
-    return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, MICROSOFT);
+    return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, { ...MICROSOFT, ...options });
   }
 
   /** Elements, scales and zero points of a matrix; stored once however often they are asked for. */

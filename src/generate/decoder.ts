@@ -2,12 +2,15 @@ import { MismatchError, UnsupportedError, UsageError } from '../errors.ts';
 import type { Graph, ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
 import { type CacheSlot, fixedCache, growingCache, type KeyValueCache } from './cache.ts';
+import { CapturedStep } from './captured-step.ts';
 
 export interface OpenDecoderOptions {
   readonly externalData?: SessionOptions['externalData'];
   readonly label?: string | undefined;
   /** Whether all attention is GroupQueryAttention, so that a cache of full length can be written in place. Default false: the cache grows. */
   readonly fixedCache?: boolean | undefined;
+  /** The same model as a decoder of single tokens, to be captured on WebGPU; it must have the same caches. */
+  readonly singleToken?: { readonly graph: Graph; readonly capacity: number } | undefined;
 }
 
 /** Tokens of a prompt that are processed at once; more would only make intermediate tensors larger. */
@@ -15,10 +18,15 @@ const PREFILL_CHUNK = 512;
 
 /** Compiles a decoder: an exported model, or one of the same interface (onnx-community). Throws UnsupportedError naming an input that is not known. */
 export async function openDecoder(runtime: Runtime, model: Graph | Uint8Array | { readonly path: string }, options: OpenDecoderOptions = {}): Promise<Decoder> {
-  const { externalData, label = 'decoder', fixedCache: fixed = false } = options;
-  const session = await runtime.createSession(model, externalData ? { label, externalData } : { label });
+  const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken } = options;
+  const files = externalData ? { externalData } : {};
+  const session = await runtime.createSession(model, { label, ...files });
   try {
-    return new Decoder(runtime, session, label, fixed);
+    if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder(runtime, session, label, fixed);
+    const { graph, capacity } = singleToken;
+    const step = await runtime.createSession(graph, { label: `${label}, token by token`, graphCapture: true, ...files });
+    const vocabulary = graph.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
+    return new Decoder(runtime, session, label, fixed, new CapturedStep(runtime, step, cacheSlots(session, label), capacity, Number(vocabulary)));
   } catch (error) {
     session.dispose();
     throw error;
@@ -32,25 +40,31 @@ export class Decoder implements Disposable {
   readonly #session: Session;
   readonly #slots: readonly CacheSlot[];
   readonly #fixed: boolean;
+  readonly #step: CapturedStep | undefined;
 
-  constructor(runtime: Runtime, session: Session, label: string, fixed: boolean) {
+  /** Owns `session` and `step`. */
+  constructor(runtime: Runtime, session: Session, label: string, fixed: boolean, step?: CapturedStep) {
     this.#runtime = runtime;
     this.#session = session;
     this.label = label;
     this.#slots = cacheSlots(session, label);
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
     this.#fixed = fixed && runtime.backend !== 'wasm';
+    this.#step = step;
   }
 
   /** An empty sequence that can hold `capacity` tokens. The caller disposes it. */
   start(capacity: number): Sequence {
     if (!Number.isInteger(capacity) || capacity < 1) throw new UsageError(`A sequence of ${capacity} tokens was asked for; give a whole number from 1.`);
+    const shared = this.#step?.borrow(capacity);
+    if (shared) return new Sequence(this.#runtime, this.#session, shared, capacity, this.label, this.#step);
     const cache = this.#fixed ? fixedCache(this.#runtime, this.#slots, capacity) : growingCache(this.#runtime, this.#slots);
     return new Sequence(this.#runtime, this.#session, cache, capacity, this.label);
   }
 
   dispose(): void {
     this.#session.dispose();
+    this.#step?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -65,15 +79,18 @@ export class Sequence implements Disposable {
   readonly #session: Session;
   readonly #cache: KeyValueCache;
   readonly #label: string;
+  readonly #step: CapturedStep | undefined;
   #length = 0;
   #marked = 0;
 
-  constructor(runtime: Runtime, session: Session, cache: KeyValueCache, capacity: number, label: string) {
+  /** Owns `cache`; with `step` it is that one's. */
+  constructor(runtime: Runtime, session: Session, cache: KeyValueCache, capacity: number, label: string, step?: CapturedStep) {
     this.#runtime = runtime;
     this.#session = session;
     this.#cache = cache;
     this.capacity = capacity;
     this.#label = label;
+    this.#step = step;
   }
 
   /** Tokens so far. */
@@ -84,6 +101,14 @@ export class Sequence implements Disposable {
   /** Appends tokens and returns the logits [vocabulary] after the last of them. `onChunk` tells how many tokens of a long prompt are done. */
   async append(tokenIds: readonly number[], onChunk?: (done: number) => void): Promise<Float32Array> {
     this.#checkRoom(tokenIds.length);
+    const [single] = tokenIds;
+    if (this.#step && tokenIds.length === 1 && single !== undefined) {
+      const position = this.#length;
+      const logits = await this.#step.run(single, position, async () => (await this.#run(tokenIds, 1)).data);
+      this.#length = position + 1;
+      onChunk?.(1);
+      return logits;
+    }
     let logits: Float32Array = new Float32Array();
     for (let start = 0; start < tokenIds.length; start += PREFILL_CHUNK) {
       const chunk = tokenIds.slice(start, start + PREFILL_CHUNK);

@@ -1,27 +1,44 @@
 import type { Model } from '../architecture/model.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { allowsFixedCache } from '../export/attention.ts';
-import { type DecoderOptions, decoderGraph } from '../export/decoder-graph.ts';
+import { allowsSingleToken, type DecoderOptions, decoderGraph, decoderPositions } from '../export/decoder-graph.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Decoder, openDecoder } from './decoder.ts';
 
-export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | 'positions'>, LongRunning {}
+export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | 'positions'>, LongRunning {
+  /**
+   * Whether WebGPU decodes single tokens by graph capture, for which the weights are on the device twice and sequences have at most 1,024
+   * tokens (longer ones decode without). Default: where weights take at most 128 MiB. Without effect on other backends.
+   */
+  readonly capture?: boolean | undefined;
+}
+
+const CAPTURED_TOKENS = 1024;
+const CAPTURED_BYTES = 128 << 20;
 
 /**
  * A decoder of a model as it is, dense or pruned, without writing files: the graph is built and its weights are gathered in memory.
  * Weights exist twice for a moment, here and in the session. Throws CancelledError between weights when the signal fires.
  */
 export async function decoderForModel(runtime: Runtime, model: Model, options: ModelDecoderOptions = {}): Promise<Decoder> {
-  const { graph, weights } = decoderGraph(model, options);
+  const { dataType = 'f32', positions = decoderPositions(model.architecture.config), signal, onProgress } = options;
+  const { graph, weights } = decoderGraph(model, { dataType, positions });
   const data = new Uint8Array(weights.byteLength);
   let offset = 0;
   for await (const chunk of weights.chunks(model.checkpoint)) {
-    throwIfCancelled(options.signal);
+    throwIfCancelled(signal);
     data.set(chunk, offset);
     offset += chunk.byteLength;
-    options.onProgress?.({ stage: 'loading the decoder', completed: offset, total: weights.byteLength, unit: 'bytes' });
+    onProgress?.({ stage: 'loading the decoder', completed: offset, total: weights.byteLength, unit: 'bytes' });
   }
-  const fixedCache = allowsFixedCache(model.architecture.config.headDimension);
-  return openDecoder(runtime, graph, { externalData: { [weights.location]: data }, label: `decoder of ${model.checkpoint.provenance.name}`, fixedCache });
+  const captures = (options.capture ?? weights.byteLength <= CAPTURED_BYTES) && runtime.backend === 'webgpu' && allowsSingleToken(model, dataType);
+  const capacity = Math.min(positions, CAPTURED_TOKENS);
+  return openDecoder(runtime, graph, {
+    externalData: { [weights.location]: data },
+    label: `decoder of ${model.checkpoint.provenance.name}`,
+    fixedCache: allowsFixedCache(model.architecture.config.headDimension),
+    // Built in the same order, it refers to the same places of the same file.
+    singleToken: captures ? { graph: decoderGraph(model, { dataType, positions, singleToken: { capacity } }).graph, capacity } : undefined,
+  });
 }

@@ -139,6 +139,14 @@ export function gpuMemory(
       const type = gpuType(dataType);
       return inBuffer(type, shape, createBuffer(type, shape, false));
     },
+    write(tensor, data) {
+      const { hostData } = tensor;
+      if (hostData) return (hostData as BigInt64Array).set(data as BigInt64Array);
+      // Copies are of whole words; what is beyond the elements is never read.
+      const bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+      bytes.set(bytesOf(data));
+      device.queue.writeBuffer(tensor.buffer, 0, bytes);
+    },
     read: (tensor) => download(device, tensor),
     toOnnx,
     outputTarget: onGpu,

@@ -75,6 +75,9 @@ export function hostMemory(ledger: Ledger, TensorClass: TensorConstructor, write
       checkShape(shape);
       return new HostMemoryTensor(dataType, shape, zeros(dataType, elementCount(shape)), ledger);
     },
+    write(tensor, data) {
+      (tensor.data as Uint8Array).set(data as Uint8Array);
+    },
     async read(tensor) {
       return { dataType: tensor.dataType, shape: tensor.shape, data: tensor.data.slice() };
     },

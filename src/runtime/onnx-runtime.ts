@@ -2,10 +2,10 @@ import type { InferenceSession } from 'onnxruntime-web/webgpu';
 import { DeviceError, EspalierError } from '../errors.ts';
 import type { DataType, Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
-import { describeType } from './data-types.ts';
+import { checkHostTensor, describeType } from './data-types.ts';
 import type { Ledger } from './ledger.ts';
 import { SerialQueue } from './queue.ts';
-import type { Backend, DeviceTensor, HostTensor, Runtime, RuntimeStatistics, Session, SessionOptions } from './runtime.ts';
+import type { Backend, DeviceTensor, HostTensor, Runtime, RuntimeStatistics, Session, SessionOptions, TensorArray } from './runtime.ts';
 import { type Behaviour, OnnxSession } from './session.ts';
 import type { TensorMemory } from './tensor-memory.ts';
 
@@ -77,6 +77,14 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   allocate(dataType: DataType, shape: readonly number[]): DeviceTensor {
     this.#checkLive();
     return this.memory.allocate(dataType, shape);
+  }
+
+  async write(tensor: DeviceTensor, data: TensorArray): Promise<void> {
+    this.#checkLive();
+    const owned = this.owned(tensor);
+    checkHostTensor({ dataType: owned.dataType, shape: owned.shape, data });
+    const copy = data.slice();
+    return this.queue.run(async () => this.memory.write(owned, copy));
   }
 
   async read(tensor: DeviceTensor): Promise<HostTensor> {

@@ -74,6 +74,8 @@ export interface Runtime extends Disposable {
   upload(tensor: HostTensor): DeviceTensor;
   /** An uninitialised (zeroed) tensor. */
   allocate(dataType: DataType, shape: readonly number[]): DeviceTensor;
+  /** Replaces all elements of a tensor. Throws MismatchError when the array's class or length does not fit it. */
+  write(tensor: DeviceTensor, data: TensorArray): Promise<void>;
   /** Copies a tensor back to the host. */
   read(tensor: DeviceTensor): Promise<HostTensor>;
   /** Resolves when everything queued has finished on the device. For timing. */

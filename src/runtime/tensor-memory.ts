@@ -1,6 +1,6 @@
 import type { Tensor } from 'onnxruntime-web/webgpu';
 import type { DataType } from '../onnx/graph.ts';
-import type { DeviceTensor, HostTensor } from './runtime.ts';
+import type { DeviceTensor, HostTensor, TensorArray } from './runtime.ts';
 
 /** Where a backend keeps its tensors, and how they become ONNX Runtime's. `session.ts` runs on any of these. */
 export interface TensorMemory<Owned extends DeviceTensor> {
@@ -9,6 +9,8 @@ export interface TensorMemory<Owned extends DeviceTensor> {
   upload(tensor: HostTensor): Owned;
   allocate(dataType: DataType, shape: readonly number[]): Owned;
   read(tensor: Owned): Promise<HostTensor>;
+  /** Replaces the elements; type and length were checked. */
+  write(tensor: Owned, data: TensorArray): void;
   /** The same memory as ONNX Runtime's tensor; with `onDevice` surely in device memory. Throws DeviceError when it was disposed. */
   toOnnx(tensor: Owned, onDevice: boolean): Tensor;
   /** What to give ONNX Runtime so that it writes into `tensor`; null when it cannot, and `store` copies afterwards. */

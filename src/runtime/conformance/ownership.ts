@@ -38,6 +38,31 @@ export const OWNERSHIP_CASES: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'Writing replaces the elements that later runs read',
+    async run(runtime) {
+      using session = await runtime.createSession(negate());
+      using allocated = runtime.allocate('float32', [3]);
+      using uploaded = runtime.upload(integers([2], [1, 2]));
+      for (const values of [[1, 2, 3] as const, [4, 5, 6] as const]) {
+        const source = Float32Array.from(values);
+        const written = runtime.write(allocated, source);
+        source.fill(9);
+        await written;
+        using result = found(await session.run({ x: allocated }), 'y');
+        assertClose(
+          await runtime.read(result),
+          [3],
+          values.map((value) => -value),
+          'the result',
+        );
+      }
+      await runtime.write(uploaded, BigInt64Array.of(-7n, 8n));
+      assertEqual(numbers(await runtime.read(uploaded)), [-7, 8], 'The integers');
+      await assertRejects(() => runtime.write(allocated, new Float32Array(2)), 'mismatch', 'Two elements for three');
+      await assertRejects(() => runtime.write(allocated, new Int32Array(3)), 'mismatch', 'Integers for floats');
+    },
+  },
+  {
     name: 'Allocated tensors are zero',
     async run(runtime) {
       using tensor = runtime.allocate('float32', [3, 5]);
