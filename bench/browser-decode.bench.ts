@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,10 @@ import { chromium } from 'playwright';
 import { build } from 'vite';
 import { openNamed } from '../src/checkpoint/local.ts';
 import { ISOLATION_HEADERS } from '../src/cli/security-headers.ts';
+import { allowsSingleToken, decoderGraph } from '../src/export/decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../src/export/dtypes.ts';
 import { OpenModel } from '../src/library/open-model.ts';
+import { writeModel } from '../src/onnx/write.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
 import type { BrowserBench } from './browser/decode.ts';
 import { report } from './decode-lap.ts';
@@ -22,6 +24,8 @@ declare global {
 }
 
 const PROMPT = 32;
+const CAPACITY = 256;
+const SINGLE_TOKEN = 'single-token.onnx';
 const CHROMIUM = { executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: ['--no-sandbox', '--enable-unsafe-webgpu'] };
 
 /**
@@ -37,6 +41,12 @@ export async function run([backend = 'wasm', name = 'stories', format = 'f32', n
     using runtime = await createNodeRuntime();
     using open = new OpenModel(runtime, await openNamed(name));
     const models = await exportBenchModels(open, join(folder, 'models'), dataType, [0.2, 0.5]);
+    const isCaptured = backend === 'webgpu' && allowsSingleToken(open.model, dataType);
+    if (isCaptured) {
+      // The same weights in the same places: it reads the dense model's data file.
+      const { graph } = decoderGraph(open.model, { dataType, singleToken: { capacity: CAPACITY } });
+      await writeFile(join(folder, 'models/dense/onnx', SINGLE_TOKEN), writeModel(graph));
+    }
     await build({ root: 'bench/browser', configFile: 'vite.config.ts', logLevel: 'error', build: { outDir: page, emptyOutDir: true, rolldownOptions: {} } });
     const server = await serve({
       '/models/': join(folder, 'models'),
@@ -53,6 +63,7 @@ export async function run([backend = 'wasm', name = 'stories', format = 'f32', n
         backend: backend as 'wasm' | 'webgpu',
         models,
         file: EXPORT_FORMATS[dataType].file,
+        singleToken: isCaptured ? { file: SINGLE_TOKEN, capacity: CAPACITY } : undefined,
         prompt: benchPrompt(PROMPT, open.config.vocabulary),
         newTokens: Number(newTokens),
         rounds: Number(rounds),

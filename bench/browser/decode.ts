@@ -1,5 +1,6 @@
 import { env } from '@huggingface/transformers';
 import { openDecoder } from '../../src/generate/decoder.ts';
+import { readModel } from '../../src/onnx/read.ts';
 import { createWebRuntime } from '../../src/runtime/web.ts';
 import type { Lap, Timed } from '../decode-lap.ts';
 import { ownLap, transformersLoop } from '../decode-loops.ts';
@@ -10,6 +11,8 @@ export interface BrowserBench {
     readonly backend: 'webgpu' | 'wasm';
     readonly models: readonly BenchModel[];
     readonly file: string;
+    /** The dense model as a decoder of single tokens, to be captured. */
+    readonly singleToken: { readonly file: string; readonly capacity: number } | undefined;
     readonly prompt: readonly number[];
     readonly newTokens: number;
     readonly rounds: number;
@@ -31,7 +34,7 @@ for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect'] as const
 const bytesOf = async (url: string) => new Uint8Array(await (await fetch(url)).arrayBuffer());
 
 const bench: BrowserBench = {
-  async run({ backend, models, file, prompt, newTokens, rounds }) {
+  async run({ backend, models, file, singleToken, prompt, newTokens, rounds }) {
     using runtime = await createWebRuntime({ backend });
     Object.assign(env.backends.onnx.wasm ?? {}, { wasmPaths: new URL('/ort-transformers/', location.href).href, numThreads: navigator.hardwareConcurrency });
     const contestants: { name: string; bytes: number; lap: (tokens: number) => Promise<Lap>; laps: Lap[]; dispatches?: number }[] = [];
@@ -40,11 +43,22 @@ const bench: BrowserBench = {
       const decoder = await openDecoder(runtime, await bytesOf(url), { externalData: { [`${file}_data`]: await bytesOf(`${url}_data`) }, fixedCache: true });
       contestants.push({ ...model, lap: (tokens) => ownLap(decoder, prompt, tokens), laps: [] });
       if (model.name !== 'dense') continue;
+      if (singleToken) {
+        const graph = readModel(await bytesOf(`/models/dense/onnx/${singleToken.file}`));
+        const externalData = { [`${file}_data`]: await bytesOf(`${url}_data`) };
+        const captured = await openDecoder(runtime, await bytesOf(url), {
+          externalData,
+          fixedCache: true,
+          singleToken: { graph, capacity: singleToken.capacity },
+        });
+        contestants.push({ ...model, name: 'dense, captured', lap: (tokens) => ownLap(captured, prompt, tokens), laps: [] });
+      }
       const theirs = await transformersLoop('/models/', model.folder, { device: backend });
       contestants.push({ ...model, name: 'dense, transformers.js', lap: (tokens) => theirs(prompt, tokens), laps: [] });
     }
     for (const contestant of contestants) {
-      await contestant.lap(2);
+      // Past the tokens that are compared before a capture is trusted.
+      await contestant.lap(5);
       if (backend === 'webgpu') {
         const count = async (tokens: number) => {
           dispatches = 0;
