@@ -9,13 +9,13 @@ import { type Decoder, openDecoder } from './decoder.ts';
 export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | 'positions'>, LongRunning {
   /**
    * Whether WebGPU decodes single tokens by graph capture, for which the weights are on the device twice and sequences have at most 1,024
-   * tokens (longer ones decode without). Default: where weights take at most 128 MiB. Without effect on other backends.
+   * tokens (longer ones decode without). Default false: on a software adapter it gains nothing, and it was not measured on a graphics card yet.
+   * Without effect on other backends.
    */
   readonly capture?: boolean | undefined;
 }
 
 const CAPTURED_TOKENS = 1024;
-const CAPTURED_BYTES = 128 << 20;
 
 /**
  * A decoder of a model as it is, dense or pruned, without writing files: the graph is built and its weights are gathered in memory.
@@ -32,7 +32,7 @@ export async function decoderForModel(runtime: Runtime, model: Model, options: M
     offset += chunk.byteLength;
     onProgress?.({ stage: 'loading the decoder', completed: offset, total: weights.byteLength, unit: 'bytes' });
   }
-  const captures = (options.capture ?? weights.byteLength <= CAPTURED_BYTES) && runtime.backend === 'webgpu' && allowsSingleToken(model, dataType);
+  const captures = options.capture === true && runtime.backend === 'webgpu' && allowsSingleToken(model, dataType);
   const capacity = Math.min(positions, CAPTURED_TOKENS);
   return openDecoder(runtime, graph, {
     externalData: { [weights.location]: data },
