@@ -82,8 +82,12 @@ test('works by keyboard: the map, its table, protection, undo', async ({ page })
   await expect(studio.panel('Importance').getByRole('table')).toBeVisible();
 });
 
-test('plans for a size as well as for a ratio', async ({ page }) => {
+test('plans for a size as well as for a ratio, chosen before there is a plan', async ({ page }) => {
   const studio = new StudioPage(page);
+  await page.route('**/scores.safetensors', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await route.continue();
+  });
   await studio.open('/?backend=wasm', STILL);
   const plan = studio.panel('Plan');
   await plan.getByRole('combobox', { name: 'Target' }).selectOption('Size');

@@ -1,3 +1,4 @@
+import { useEffect, useState } from 'react';
 import type { Plan, Target } from '../../surgery/plan.ts';
 import { NumberField } from '../parts/number-field.tsx';
 import { SelectField } from '../parts/select-field.tsx';
@@ -18,15 +19,18 @@ export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | un
   const target = useStudio((state) => state.recipe.target);
   const changeRecipe = useStudio((state) => state.changeRecipe);
   const kind: Kind = target.kind === 'memory' ? 'ratio' : target.kind;
+  const [awaited, setAwaited] = useState<Kind>();
   const set = (next: Target) => changeRecipe({ target: next });
-  const change = (next: Kind) => {
-    if (next === 'ratio') set({ kind: 'ratio', value: Math.round(ratio * 1000) / 1000 });
-    if (next === 'parameters' && plan) set({ kind: 'parameters', value: plan.parametersAfter });
-    if (next === 'bytes' && summary) set({ kind: 'bytes', value: Math.round(summary.bytesAfter) });
-  };
+  // A unit chosen before there is a plan to translate the target with waits for that plan.
+  useEffect(() => {
+    const translated = awaited && translate(awaited, plan, summary, ratio);
+    if (!translated) return;
+    setAwaited(undefined);
+    changeRecipe({ target: translated });
+  }, [awaited, plan, summary, ratio, changeRecipe]);
   return (
     <div className="target">
-      <SelectField label="Target" value={kind} options={KINDS} onChange={change} />
+      <SelectField label="Target" value={awaited ?? kind} options={KINDS} onChange={setAwaited} />
       {kind === 'ratio' && (
         <NumberField
           label="Ratio"
@@ -62,4 +66,16 @@ export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | un
       )}
     </div>
   );
+}
+
+/** The target that asks for what the plan at hand gives, in another unit; `undefined` where nothing is planned yet. */
+function translate(kind: Kind, plan: Plan | undefined, summary: PlanSummary | undefined, ratio: number): Target | undefined {
+  switch (kind) {
+    case 'ratio':
+      return { kind, value: Math.round(ratio * 1000) / 1000 };
+    case 'parameters':
+      return plan && { kind, value: plan.parametersAfter };
+    case 'bytes':
+      return summary && { kind, value: Math.round(summary.bytesAfter) };
+  }
 }
