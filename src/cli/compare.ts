@@ -25,7 +25,7 @@ import {
   ratio,
   wholeNumber,
 } from './options.ts';
-import { readTasks, type TaskFile } from './task-files.ts';
+import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
 interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions {
@@ -63,7 +63,7 @@ export function addCompare(program: Command, signal: AbortSignal): void {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const ratios = options.ratios.split(',').map(ratio('--ratios'));
       const seeds = options.seeds.split(',').map(wholeNumber('--seeds', 0));
-      const taskFiles = options.tasks === undefined ? [] : await readTasks(options.tasks, options.tasksFolder, options.limit);
+      const taskFiles = options.tasks === undefined ? [] : await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
       await withModel(name, options, signal, async (open) => {
         const texts = await readEvaluationTexts(open, options);
         const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 });

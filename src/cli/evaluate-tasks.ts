@@ -12,7 +12,7 @@ import { VERSION } from '../library/version.ts';
 import type { Console } from './console.ts';
 import { exportedFolder, openRuntime, withModel } from './models.ts';
 import { type CommonOptions, wholeNumber } from './options.ts';
-import { readTasks, type TaskFile } from './task-files.ts';
+import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
 import { TaskStore } from './task-store.ts';
 import { checkWritable } from './write-file.ts';
 
@@ -26,7 +26,7 @@ export interface TaskOptions {
 export function addTaskOptions(command: Command): Command {
   return command
     .option('--tasks <list>', 'zero-shot tasks: names of files in the tasks folder, or paths of .jsonl files with "query", "choices" and "gold"')
-    .option('--tasks-folder <dir>', 'folder of tasks', 'tasks')
+    .option('--tasks-folder <dir>', 'folder of tasks; what ships with the model ("story-cloze" with stories) is found too', 'tasks')
     .option('--limit <n>', 'first items of each task to use', wholeNumber('--limit', 1));
 }
 
@@ -37,7 +37,7 @@ interface EvaluateTasksOptions extends CommonOptions, TaskOptions {
 
 /** `evaluate --tasks`: zero-shot accuracy of a model, or of an exported decoder itself. */
 export async function evaluateTasksCommand(name: string, options: EvaluateTasksOptions, signal: AbortSignal, output: Console): Promise<void> {
-  const files = await readTasks(options.tasks, options.tasksFolder, options.limit);
+  const files = await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
   if (options.output !== undefined) {
     if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
     await checkWritable(options.output);

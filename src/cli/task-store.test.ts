@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FileFormatError, MismatchError, MissingError, UsageError } from '../errors.ts';
-import { readTasks } from './task-files.ts';
+import { readTasks, taskFolders } from './task-files.ts';
 import { TaskStore } from './task-store.ts';
 
 let folder: string;
@@ -50,14 +50,22 @@ describe('readTasks', () => {
   test('finds tasks by name in the folder and files of one’s own by path', async () => {
     await writeFile(join(folder, 'quiz.jsonl'), `${line}\n${line}\n`);
     await writeFile(join(folder, 'mine.jsonl'), line);
-    const found = await readTasks(`quiz, ${join(folder, 'mine.jsonl')}`, folder, 1);
+    const found = await readTasks(`quiz, ${join(folder, 'mine.jsonl')}`, [folder], 1);
     expect(found.map(({ task }) => [task.name, task.items.length])).toEqual([
       ['quiz', 1],
       ['mine', 1],
     ]);
-    await expect(readTasks('quiz,quiz', folder, undefined)).rejects.toThrow(UsageError);
-    await expect(readTasks('quiz,other', folder, undefined)).rejects.toThrow(MissingError);
-    await expect(readTasks('quiz,other', folder, undefined)).rejects.toThrow(/no task "other": the folder .* has mine, quiz\. Give --tasks-folder/);
-    await expect(readTasks('quiz', join(folder, 'none'), undefined)).rejects.toThrow(/has no tasks/);
+    await expect(readTasks('quiz,quiz', [folder], undefined)).rejects.toThrow(UsageError);
+    await expect(readTasks('quiz,other', [folder], undefined)).rejects.toThrow(MissingError);
+    await expect(readTasks('quiz,other', [folder], undefined)).rejects.toThrow(/no task "other": the folder .* has mine, quiz\. Give --tasks-folder/);
+    await expect(readTasks('quiz', [join(folder, 'none')], undefined)).rejects.toThrow(/has no tasks/);
+  });
+  test('finds the task that ships with the embedded model, after those of the folder', async () => {
+    const [shipped] = await readTasks('story-cloze', taskFolders('stories', folder), undefined);
+    expect(shipped?.task.items.length).toBeGreaterThan(1);
+    await writeFile(join(folder, 'story-cloze.jsonl'), line);
+    const [own] = await readTasks('story-cloze', taskFolders('stories', folder), undefined);
+    expect(own?.task.items).toHaveLength(1);
+    expect(taskFolders('other', folder)).toEqual([folder]);
   });
 });
