@@ -1,4 +1,3 @@
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { Task } from '../evaluate/tasks.ts';
 import { blockLikelihoods } from '../evaluate/tasks-blocks.ts';
@@ -8,9 +7,12 @@ import type { LikelihoodModel } from '../evaluate/tasks-likelihood.ts';
 import { packedTokens } from '../evaluate/tasks-packing.ts';
 import { promptFormat } from '../evaluate/tasks-prompts.ts';
 import { judgeTask, type TaskResult } from '../evaluate/tasks-result.ts';
-import type { LongRunning } from '../progress.ts';
+import type { LongRunning, Progress } from '../progress.ts';
 import type { ExportedModel } from './exported-model.ts';
 import { OpenModel } from './open-model.ts';
+
+/** What tasks are measured on: block programs, or a decoder with its tokenizer. */
+export type TaskModel = OpenModel | Pick<ExportedModel, 'decoder' | 'tokenizer' | 'maximumPositions'>;
 
 /** Log-likelihoods [choices] of one finished item. */
 export interface TaskItemResult {
@@ -30,54 +32,35 @@ export interface EvaluateTasksOptions extends LongRunning {
  * an exported model. Items go longest first; results do not depend on the order. Progress counts the items of all tasks.
  * Throws CancelledError between batches when the signal fires, and what `TaskEncoder` throws for an item that cannot be encoded.
  */
-export async function evaluateTasks(
-  model: OpenModel | ExportedModel,
-  tasks: readonly Task[],
-  options: EvaluateTasksOptions = {},
-): Promise<Record<string, TaskResult>> {
-  const encoder = new TaskEncoder(...(await encoding(model)));
-  const likelihoods = model instanceof OpenModel ? blockLikelihoods(model.programs, model.store) : decoderLikelihoods(model.decoder);
+export async function evaluateTasks(model: TaskModel, tasks: readonly Task[], options: EvaluateTasksOptions = {}): Promise<Record<string, TaskResult>> {
   const total = tasks.reduce((sum, { items }) => sum + items.length, 0);
   const results: Record<string, TaskResult> = {};
   let before = 0;
   for (const task of tasks) {
     const start = before;
-    const report = (completed: number) => options.onProgress?.({ stage: 'tasks', completed: start + completed, total, unit: 'items' });
-    results[task.name] = judgeTask(task, await likelihoodsOfTask(likelihoods, encoder, task, options, report));
+    const onProgress = ({ completed }: Progress) => options.onProgress?.({ stage: 'tasks', completed: start + completed, total, unit: 'items' });
+    results[task.name] = judgeTask(task, await taskLogLikelihoods(model, task, { ...options, onProgress }));
     before += task.items.length;
   }
   return results;
 }
 
-async function encoding(model: OpenModel | ExportedModel): Promise<[Tokenizer, number]> {
-  return model instanceof OpenModel ? [await model.tokenizer(), model.config.maximumPositions] : [model.tokenizer, model.maximumPositions];
-}
-
-async function likelihoodsOfTask(
-  model: LikelihoodModel,
-  encoder: TaskEncoder,
-  task: Task,
-  { finished, onItems, signal }: EvaluateTasksOptions,
-  report: (completed: number) => void,
-): Promise<(readonly number[])[]> {
-  const format = promptFormat(task.name);
+/** Log-likelihoods [items][choices] of one task: what `evaluateTasks` judges. Progress counts its items; throws the same. */
+export async function taskLogLikelihoods(model: TaskModel, task: Task, options: EvaluateTasksOptions = {}): Promise<(readonly number[])[]> {
+  const { finished, onItems, signal, onProgress } = options;
   const results: (readonly number[] | undefined)[] = task.items.map(({ choices }, item) => {
     const known = finished?.get(task.name)?.get(item);
     return known?.length === choices.length ? known : undefined;
   });
-  const open: { readonly item: number; readonly encoded: EncodedItem; readonly tokens: number }[] = [];
-  for (const [item, question] of task.items.entries()) {
-    if (results[item]) continue;
-    const encoded = encoder.encode(format(question), `Task ${task.name}, item ${item}`);
-    open.push({ item, encoded, tokens: encoded.groups.reduce((sum, group) => sum + packedTokens(group), 0) });
-  }
-  open.sort((a, b) => b.tokens - a.tokens || a.item - b.item);
+  const open = await encodeOpen(model, task, results);
+  const likelihoods = likelihoodsOf(model);
   let done = task.items.length - open.length;
+  const report = (completed: number) => onProgress?.({ stage: 'tasks', completed, total: task.items.length, unit: 'items' });
   report(done);
-  for (const pass of passes(open, model.passTokens)) {
+  for (const pass of passes(open, likelihoods.passTokens)) {
     throwIfCancelled(signal);
     const groups: ContextGroup[] = pass.flatMap(({ encoded }) => encoded.groups);
-    const sums = await model.logLikelihoods(groups, {
+    const sums = await likelihoods.logLikelihoods(groups, {
       signal,
       onProgress: ({ completed, total }) => report(done + Math.floor(((pass.length - 1) * completed) / total)),
     });
@@ -93,6 +76,31 @@ async function likelihoodsOfTask(
     report(done);
   }
   return results.map((values) => values ?? []);
+}
+
+function likelihoodsOf(model: TaskModel): LikelihoodModel {
+  return model instanceof OpenModel ? blockLikelihoods(model.programs, model.store) : decoderLikelihoods(model.decoder);
+}
+
+interface OpenItem {
+  readonly item: number;
+  readonly encoded: EncodedItem;
+  readonly tokens: number;
+}
+
+/** Token ids of the items without a result, longest first. */
+async function encodeOpen(model: TaskModel, task: Task, results: readonly unknown[]): Promise<OpenItem[]> {
+  const encoder =
+    model instanceof OpenModel
+      ? new TaskEncoder(await model.tokenizer(), model.config.maximumPositions)
+      : new TaskEncoder(model.tokenizer, model.maximumPositions);
+  const format = promptFormat(task.name);
+  const open = task.items.flatMap((question, item) => {
+    if (results[item]) return [];
+    const encoded = encoder.encode(format(question), `Task ${task.name}, item ${item}`);
+    return [{ item, encoded, tokens: encoded.groups.reduce((sum, group) => sum + packedTokens(group), 0) }];
+  });
+  return open.sort((a, b) => b.tokens - a.tokens || a.item - b.item);
 }
 
 /** Consecutive items of at most so many tokens together, at least one. */
