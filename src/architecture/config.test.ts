@@ -19,6 +19,7 @@ const ANOTHER = 'Choose a model without it.';
 const llama3 = (changes: Changes) => ({
   rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32, ...changes },
 });
+const yarn = (changes: Changes) => ({ rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, ...changes } });
 
 /** Broken configs and what is said about them. */
 const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
@@ -75,10 +76,13 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
   ['llama', { rope_scaling: 'llama3' }, 'file-format', `config.json: rope_scaling is "llama3"; it must be an object. ${REMEDY}`],
   [
     'llama',
-    { rope_scaling: { type: 'yarn', factor: 4 } },
+    { rope_scaling: { type: 'mrope', factor: 4 } },
     'unsupported',
-    `config.json: rope_scaling.type is "yarn"; supported are "default", "linear", "llama3", "longrope", "su". ${ANOTHER}`,
+    `config.json: rope_scaling.type is "mrope"; supported are "default", "dynamic", "linear", "llama3", "yarn", "longrope", "su". ${ANOTHER}`,
   ],
+  ['qwen2-yarn', yarn({ factor: -4 }), 'file-format', `config.json: rope_scaling.factor is -4; it must be a positive number. ${REMEDY}`],
+  ['qwen2-yarn', yarn({ beta_fast: 0.1 }), 'file-format', `config.json: rope_scaling.beta_fast is 0.1; it must be at least beta_slow, which is 1. ${REMEDY}`],
+  ['qwen2-yarn', yarn({ truncate: 1 }), 'file-format', `config.json: rope_scaling.truncate is 1; it must be true or false. ${REMEDY}`],
   ['llama', llama3({ factor: 0 }), 'file-format', `config.json: rope_scaling.factor is 0; it must be a positive number. ${REMEDY}`],
   ['llama', llama3({ factor: undefined }), 'file-format', `config.json has no rope_scaling.factor, which this model's config must state. ${REMEDY}`],
   [

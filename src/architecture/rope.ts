@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { ConfigFields } from './config-fields.ts';
+import { readYarn, type Yarn, yarnFrequencies } from './yarn.ts';
 
 /** How rotary frequencies are stretched for long contexts, checked (transformers' modeling_rope_utils definitions). */
 export type RopeScaling =
@@ -13,9 +14,11 @@ export type RopeScaling =
       readonly originalPositions: number;
     }
   /** LongRoPE (arXiv 2402.13753), Phi-3's "su": its factors for sequences up to the original length; the long ones are not used. */
-  | { readonly kind: 'longrope'; readonly factors: readonly number[]; readonly magnitude: number; readonly originalPositions: number };
+  | { readonly kind: 'longrope'; readonly factors: readonly number[]; readonly magnitude: number; readonly originalPositions: number }
+  | Yarn;
 
-const KINDS = { default: 'none', linear: 'linear', llama3: 'llama3', longrope: 'longrope', su: 'longrope' } as const;
+/** 'dynamic' changes frequencies only beyond `max_position_embeddings`, where nothing is computed. */
+const KINDS = { default: 'none', dynamic: 'none', linear: 'linear', llama3: 'llama3', yarn: 'yarn', longrope: 'longrope', su: 'longrope' } as const;
 
 const LONGEST = 1 << 30;
 
@@ -34,6 +37,7 @@ export function readRopeScaling(fields: ConfigFields | undefined, context: RopeC
   if (kind === 'none') return { kind };
   if (kind === 'linear') return { kind, factor: fields.positive('factor') };
   const originalPositions = context.originalPositions ?? fields.integer('original_max_position_embeddings', LONGEST, context.maximumPositions, 2);
+  if (kind === 'yarn') return readYarn(fields, context.maximumPositions, originalPositions);
   if (kind === 'longrope') {
     const ratio = fields.positive('factor', context.maximumPositions / originalPositions);
     const magnitude = ratio <= 1 ? 1 : Math.sqrt(1 + Math.log(ratio) / Math.log(originalPositions));
@@ -50,12 +54,12 @@ export function readRopeScaling(fields: ConfigFields | undefined, context: RopeC
 export interface Rotation {
   /** [rotaryDimension / 2] in radians per position, after scaling. */
   readonly inverseFrequencies: Float64Array;
-  /** Factor on cosine and sine; 1 for all but LongRoPE. */
+  /** Factor on cosine and sine; 1 for all but LongRoPE and YaRN. */
   readonly magnitude: number;
 }
 
 export function rotationOf(rotaryDimension: number, theta: number, scaling: RopeScaling): Rotation {
-  return { inverseFrequencies: inverseFrequencies(rotaryDimension, theta, scaling), magnitude: scaling.kind === 'longrope' ? scaling.magnitude : 1 };
+  return { inverseFrequencies: inverseFrequencies(rotaryDimension, theta, scaling), magnitude: 'magnitude' in scaling ? scaling.magnitude : 1 };
 }
 
 /** Inverse frequencies [rotaryDimension / 2] in radians per position, after scaling. */
@@ -64,6 +68,7 @@ export function inverseFrequencies(rotaryDimension: number, theta: number, scali
   if (scaling.kind === 'none') return frequencies;
   if (scaling.kind === 'linear') return frequencies.map((frequency) => frequency / scaling.factor);
   if (scaling.kind === 'longrope') return frequencies.map((frequency, index) => frequency / (scaling.factors[index] ?? 1));
+  if (scaling.kind === 'yarn') return yarnFrequencies(frequencies, theta, scaling);
   const { factor, lowFrequencyFactor, highFrequencyFactor, originalPositions } = scaling;
   return frequencies.map((frequency) => {
     const wavelength = (2 * Math.PI) / frequency;

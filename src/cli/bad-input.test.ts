@@ -19,7 +19,7 @@ const CASES: readonly { readonly wrong: string; readonly args: string; readonly 
   },
   { wrong: 'a tensor of the wrong shape', args: 'inspect @reshaped', code: 1, says: ['q_proj.weight has shape [5, 32]', 'config.json asks for [32, 32]'] },
   { wrong: 'an unsupported architecture', args: 'inspect @gpt', code: 1, says: ['the architecture "gpt2" is not supported', 'supported are: llama'] },
-  { wrong: 'an unsupported rope scaling', args: 'inspect @yarn', code: 1, says: ['rope_scaling', '"yarn"', 'supported are', 'Choose a model without it'] },
+  { wrong: 'an unsupported rope scaling', args: 'inspect @mrope', code: 1, says: ['rope_scaling', '"mrope"', 'supported are', 'Choose a model without it'] },
   { wrong: 'no tokenizer', args: 'score @no-tokenizer --calibration @text.txt --output @out', code: 1, says: ['no-tokenizer', 'tokenizer.json'] },
   { wrong: 'no calibration text', args: 'score @model --output @out', code: 2, says: ['needs calibration text', '--calibration FILE'] },
   {
@@ -152,7 +152,7 @@ beforeAll(async () => {
   await writeTinyModel(at('missing'), { without: 'model.layers.1.mlp.up_proj.weight' });
   await writeTinyModel(at('reshaped'), { reshaped: { name: 'model.layers.0.self_attn.q_proj.weight', shape: [5, 32] } });
   await writeTinyModel(at('gpt'), { config: { model_type: 'gpt2' } });
-  await writeTinyModel(at('yarn'), { config: { rope_scaling: { rope_type: 'yarn', factor: 4 } } });
+  await writeTinyModel(at('mrope'), { config: { rope_scaling: { rope_type: 'mrope', factor: 4 } } });
   await writeTinyModel(at('no-tokenizer'), { tokenizer: false });
   await mkdir(at('empty'));
   await mkdir(at('no-config'));

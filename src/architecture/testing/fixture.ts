@@ -7,7 +7,7 @@ import { safetensorsWeights } from '../../checkpoint/safetensors.ts';
 import type { Weights } from '../../checkpoint/weights.ts';
 
 /** Tiny random models of every architecture (scripts/fixtures/architectures.py). */
-export const FIXTURES = ['llama', 'llama-biases', 'mistral', 'qwen2', 'qwen3', 'gemma3', 'phi3', 'phi3-longrope'] as const;
+export const FIXTURES = ['llama', 'llama-biases', 'mistral', 'qwen2', 'qwen2-yarn', 'qwen3', 'gemma3', 'phi3', 'phi3-longrope'] as const;
 
 export type FixtureName = (typeof FIXTURES)[number];
 
