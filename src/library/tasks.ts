@@ -23,6 +23,8 @@ export interface TaskItemResult {
 export interface EvaluateTasksOptions extends LongRunning {
   /** Finished items by task name and item; they are not computed again. */
   readonly finished?: ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>;
+  /** At most so many tokens between two batches of items; default: what is quickest. */
+  readonly passTokens?: number | undefined;
   /** Called with each batch of new items, so that they can be kept. */
   readonly onItems?: (task: string, items: readonly TaskItemResult[]) => void | Promise<void>;
 }
@@ -47,7 +49,7 @@ export async function evaluateTasks(model: TaskModel, tasks: readonly Task[], op
 
 /** Log-likelihoods [items][choices] of one task: what `evaluateTasks` judges. Progress counts its items; throws the same. */
 export async function taskLogLikelihoods(model: TaskModel, task: Task, options: EvaluateTasksOptions = {}): Promise<(readonly number[])[]> {
-  const { finished, onItems, signal, onProgress } = options;
+  const { finished, onItems, passTokens = Number.POSITIVE_INFINITY, signal, onProgress } = options;
   const results: (readonly number[] | undefined)[] = task.items.map(({ choices }, item) => {
     const known = finished?.get(task.name)?.get(item);
     return known?.length === choices.length ? known : undefined;
@@ -57,7 +59,7 @@ export async function taskLogLikelihoods(model: TaskModel, task: Task, options: 
   let done = task.items.length - open.length;
   const report = (completed: number) => onProgress?.({ stage: 'tasks', completed, total: task.items.length, unit: 'items' });
   report(done);
-  for (const pass of passes(open, likelihoods.passTokens)) {
+  for (const pass of passes(open, Math.min(passTokens, likelihoods.passTokens))) {
     throwIfCancelled(signal);
     const groups: ContextGroup[] = pass.flatMap(({ encoded }) => encoded.groups);
     const sums = await likelihoods.logLikelihoods(groups, {

@@ -21,6 +21,7 @@ function connect(answers: Partial<Engine>): Engine {
     forget: refuse,
     score: refuse,
     evaluate: refuse,
+    task: refuse,
     speed: refuse,
     generate: refuse,
     export: refuse,
@@ -69,6 +70,20 @@ describe('the boundary between page and engine', () => {
     );
     expect(tokens).toEqual(['p1', 'p2', 'p3']);
     expect(progress.map(({ completed }) => completed)).toEqual([1, 2, 3]);
+  });
+
+  it('passes finished items of a task on', async () => {
+    const engine = connect({
+      task: async (_plan, { task }, options) => {
+        options?.onItems?.([{ item: 0, logLikelihoods: [-1, -2] }]);
+        return task.items.map(() => [-1, -2]);
+      },
+    });
+    const heard: unknown[] = [];
+    const task = { name: 'quiz', items: [{ query: 'Q', choices: ['a', 'b'], gold: 0 }] };
+    const result = await engine.task(null, { task, through: 'blocks', finished: [] }, { onItems: (items) => heard.push(...items) });
+    expect(result).toEqual([[-1, -2]]);
+    expect(heard).toEqual([{ item: 0, logLikelihoods: [-1, -2] }]);
   });
 
   it('delivers every token before the result', async () => {

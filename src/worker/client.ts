@@ -1,7 +1,7 @@
 import { type Endpoint, proxy, type Remote, wrap } from 'comlink';
 import { CancelledError, EspalierError, throwIfCancelled } from '../errors.ts';
-import type { Engine, Generating } from './engine.ts';
-import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, WireError } from './protocol.ts';
+import type { CallOptions, Engine } from './engine.ts';
+import { type CallArguments, type CallEvent, type CallName, type CallResult, type EngineEndpoint, hear, type WireError } from './protocol.ts';
 
 /**
  * The page's end of the worker boundary: the same `Engine`, over messages. A fired signal rejects at once with CancelledError
@@ -10,7 +10,7 @@ import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, Wi
 export function connectEngine(endpoint: Endpoint): Engine {
   const remote = wrap<EngineEndpoint>(endpoint);
   let next = 0;
-  function call<Name extends CallName>(name: Name, args: CallArguments[Name], options: Generating = {}): Promise<CallResult<Name>> {
+  function call<Name extends CallName>(name: Name, args: CallArguments[Name], options: CallOptions = {}): Promise<CallResult<Name>> {
     next += 1;
     return callOnce(remote, next, name, args, options);
   }
@@ -22,6 +22,7 @@ export function connectEngine(endpoint: Endpoint): Engine {
     forget: (stored) => call('forget', [stored]),
     score: (request, options) => call('score', [request], options),
     evaluate: (plan, request, options) => call('evaluate', [plan, request], options),
+    task: (plan, request, options) => call('task', [plan, request], options),
     speed: (plan, request, options) => call('speed', [plan, request], options),
     generate: (plan, request, options) => call('generate', [plan, request], options),
     export: (plan, request, options) => call('export', [plan, request], options),
@@ -33,8 +34,9 @@ function callOnce<Name extends CallName>(
   id: number,
   name: Name,
   args: CallArguments[Name],
-  { signal, onProgress, onToken }: Generating,
+  options: CallOptions,
 ): Promise<CallResult<Name>> {
+  const { signal, onProgress, onToken, onItems } = options;
   return new Promise((resolve, reject) => {
     throwIfCancelled(signal);
     let settled = false;
@@ -44,11 +46,9 @@ function callOnce<Name extends CallName>(
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     const listener = (event: CallEvent) => {
-      if (settled || signal?.aborted) return;
-      if (event.type === 'progress') onProgress?.(event.progress);
-      else onToken?.(event.token);
+      if (!settled && !signal?.aborted) hear(event, options);
     };
-    const onEvent = onProgress || onToken ? proxy(listener) : undefined;
+    const onEvent = onProgress || onToken || onItems ? proxy(listener) : undefined;
     // Comlink's type for a generic method erases the name; the outcome is that of `name` by the endpoint's own signature.
     const outcome = remote.call(id, name, args, onEvent) as ReturnType<EngineEndpoint['call']>;
     outcome

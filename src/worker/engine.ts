@@ -1,3 +1,5 @@
+import type { Task } from '../evaluate/tasks.ts';
+import type { TaskItemResult } from '../library/tasks.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Scores } from '../saap/scores.ts';
 import type { LayerGroups, Plan } from '../surgery/plan.ts';
@@ -125,6 +127,18 @@ export interface SpeedComparison {
   readonly pruned: SpeedMeasurement;
 }
 
+export interface TaskRequest {
+  /** Its name decides how prompts are written: `promptFormat`. */
+  readonly task: Task;
+  /** What computes: the block programs, or the decoder as it is exported. */
+  readonly through: 'blocks' | 'decoder';
+  /** Items that are known already. */
+  readonly finished: readonly TaskItemResult[];
+}
+
+/** Log-likelihoods [items][choices], for `judgeTask`. */
+export type TaskLikelihoods = readonly (readonly number[])[];
+
 export interface GenerateRequest {
   readonly prompt: string;
   readonly maxNewTokens: number;
@@ -180,6 +194,14 @@ export interface Generating extends LongRunning {
   readonly onToken?: ((token: GeneratedToken) => void) | undefined;
 }
 
+/** Options of measuring a task: items as they are finished, to be kept. */
+export interface MeasuringTask extends LongRunning {
+  readonly onItems?: ((items: readonly TaskItemResult[]) => void) | undefined;
+}
+
+/** What any call can tell while it runs. */
+export type CallOptions = Generating & MeasuringTask;
+
 /**
  * Everything that the page can ask for. A plan of `null` means the dense model.
  * All calls reject with an EspalierError; a fired signal rejects with CancelledError. Calls may overlap: the engine queues what must not.
@@ -196,6 +218,7 @@ export interface Engine {
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
+  task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
   speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
   export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;

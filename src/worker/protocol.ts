@@ -1,5 +1,6 @@
+import type { TaskItemResult } from '../library/tasks.ts';
 import type { Progress } from '../progress.ts';
-import type { Engine, GeneratedToken } from './engine.ts';
+import type { CallOptions, Engine, GeneratedToken } from './engine.ts';
 
 /** The engine's calls by name, without the options that cannot be cloned (signal, callbacks): those travel as events and `cancel`. */
 export type CallName = keyof Engine;
@@ -14,13 +15,24 @@ export interface CallArguments {
   readonly forget: readonly [model: Parameters<Engine['forget']>[0]];
   readonly score: readonly [request: Parameters<Engine['score']>[0]];
   readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
+  readonly task: readonly [plan: Parameters<Engine['task']>[0], request: Parameters<Engine['task']>[1]];
   readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];
   readonly generate: readonly [plan: Parameters<Engine['generate']>[0], request: Parameters<Engine['generate']>[1]];
   readonly export: readonly [plan: Parameters<Engine['export']>[0], request: Parameters<Engine['export']>[1]];
 }
 
 /** What the worker tells about a running call. */
-export type CallEvent = { readonly type: 'progress'; readonly progress: Progress } | { readonly type: 'token'; readonly token: GeneratedToken };
+export type CallEvent =
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'token'; readonly token: GeneratedToken }
+  | { readonly type: 'items'; readonly items: readonly TaskItemResult[] };
+
+/** Tells an event to whom the caller named for it. */
+export function hear(event: CallEvent, { onProgress, onToken, onItems }: CallOptions): void {
+  if (event.type === 'progress') onProgress?.(event.progress);
+  else if (event.type === 'token') onToken?.(event.token);
+  else onItems?.(event.items);
+}
 
 /** The page's ear for events; resolves when it has heard one. */
 export type EventListener = (event: CallEvent) => void | Promise<void>;

@@ -1,9 +1,9 @@
 import { type Endpoint, expose } from 'comlink';
 import { EspalierError } from '../errors.ts';
-import type { Engine, Generating } from './engine.ts';
+import type { CallOptions, Engine } from './engine.ts';
 import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, EventListener, Outcome, WireError } from './protocol.ts';
 
-type Dispatch = { readonly [Name in CallName]: (args: CallArguments[Name], options: Generating) => Promise<CallResult<Name>> };
+type Dispatch = { readonly [Name in CallName]: (args: CallArguments[Name], options: CallOptions) => Promise<CallResult<Name>> };
 
 /** Serves an engine over an endpoint (the worker's global scope, a message port): results as plain outcomes, progress and tokens as events. */
 export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
@@ -16,6 +16,7 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
     forget: ([stored]) => engine.forget(stored),
     score: ([request], options) => engine.score(request, options),
     evaluate: ([plan, request], options) => engine.evaluate(plan, request, options),
+    task: ([plan, request], options) => engine.task(plan, request, options),
     speed: ([plan, request], options) => engine.speed(plan, request, options),
     generate: ([plan, request], options) => engine.generate(plan, request, options),
     export: ([plan, request], options) => engine.export(plan, request, options),
@@ -44,7 +45,7 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
 }
 
 /** Hooks that send events, and a promise for the moment when the page has received all of them. */
-function deliveries(onEvent: EventListener | undefined): { readonly hooks: Generating; delivered(): Promise<unknown> } {
+function deliveries(onEvent: EventListener | undefined): { readonly hooks: CallOptions; delivered(): Promise<unknown> } {
   if (onEvent === undefined) return { hooks: {}, delivered: async () => undefined };
   const pending = new Set<Promise<void>>();
   const send = (event: CallEvent) => {
@@ -52,7 +53,11 @@ function deliveries(onEvent: EventListener | undefined): { readonly hooks: Gener
     pending.add(sent);
   };
   return {
-    hooks: { onProgress: (progress) => send({ type: 'progress', progress }), onToken: (token) => send({ type: 'token', token }) },
+    hooks: {
+      onProgress: (progress) => send({ type: 'progress', progress }),
+      onToken: (token) => send({ type: 'token', token }),
+      onItems: (items) => send({ type: 'items', items }),
+    },
     delivered: () => Promise.all(pending),
   };
 }

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskFolder } from '../checkpoint/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { CancelledError, UsageError } from '../errors.ts';
+import { judgeTask } from '../evaluate/tasks-result.ts';
+import type { TaskItemResult } from '../library/tasks.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { makePlan } from '../saap/make-plan.ts';
@@ -45,6 +47,32 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(dense.tokens).toBe(2 * 31);
     expect(whole.perplexity).toBeCloseTo(dense.perplexity, 4);
     expect(pruned.perplexity).not.toBeCloseTo(dense.perplexity, 2);
+  });
+
+  it('measures a task by block programs and by the exported decoder, and goes on from finished items', async () => {
+    const items = [
+      { query: 'Once upon a time, there was a little', choices: ['girl named Lily.', 'because went under.'], gold: 0 },
+      { query: 'The sun was', choices: ['of of a.', 'shining and the birds sang.', 'Tim.'], gold: 1 },
+    ];
+    const task = { name: 'quiz', items };
+    const kept: TaskItemResult[] = [];
+    const blocks = await engine.task(plan(), { task, through: 'blocks', finished: [] }, { onItems: (found) => kept.push(...found) });
+    const decoder = await engine.task(plan(), { task, through: 'decoder', finished: [] });
+    expect(kept.map(({ item }) => item).sort()).toEqual([0, 1]);
+    blocks.flat().forEach((value, index) => {
+      expect(value).toBeCloseTo(decoder.flat()[index] ?? Number.NaN, 3);
+    });
+    expect(judgeTask(task, blocks).predictions).toEqual([0, 1]);
+    const known = [{ item: 0, logLikelihoods: [-1, -2] }];
+    const again: number[] = [];
+    const resumed = await engine.task(
+      plan(),
+      { task, through: 'blocks', finished: known },
+      { onItems: (found) => again.push(...found.map(({ item }) => item)) },
+    );
+    expect(again).toEqual([1]);
+    expect(resumed[0]).toEqual([-1, -2]);
+    expect(resumed[1]).toEqual(blocks[1]?.map((value) => expect.closeTo(value, 3)));
   });
 
   it('writes the same text twice for one seed, dense and pruned from the same prompt', async () => {

@@ -22,6 +22,7 @@ import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
 import type { BackendInfo, Engine, ModelSource, ModelSummary } from './engine.ts';
 import { measureSpeeds } from './speed.ts';
+import { measureTask } from './tasks.ts';
 
 /** What the engine needs of where it runs: runtimes, and models. */
 export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored' | 'forget'> {
@@ -90,6 +91,13 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
         const result = await withPlan(plan, (open) => perplexity(open.programs, open.store, chosen, options));
         const { perplexity: value, standardError, tokens } = result;
         return { perplexity: value, standardError, tokens, windows: chosen.length, seconds: (performance.now() - start) / 1000 };
+      }),
+
+    task: (plan, request, options = {}) =>
+      queue.run(async () => {
+        if (request.through === 'blocks') return withPlan(plan, (open) => measureTask(open, request, options));
+        const { maximumPositions } = model().config;
+        return measureTask({ decoder: await decoderOf(plan, options), tokenizer: await model().tokenizer(), maximumPositions }, request, options);
       }),
 
     speed: (plan, request, options = {}) =>
