@@ -1,6 +1,7 @@
 import type { Task } from '../evaluate/tasks.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
 import type { LongRunning } from '../progress.ts';
+import type { PlanOptions } from '../saap/plan-options.ts';
 import type { Scores } from '../saap/scores.ts';
 import type { LayerGroups, Plan } from '../surgery/plan.ts';
 
@@ -73,6 +74,58 @@ export interface BackendInfo {
 /** Which backend to try: `auto` prefers WebGPU and falls back to WASM with a reason. */
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
+/**
+ * How the output projections of a pruned model are repaired without training: by which compensation, and the calibration windows that it learns from
+ * (as many as the text has, up to `windows`). Absent: not at all.
+ */
+export interface Repair {
+  readonly compensate: 'bias' | 'least-squares';
+  readonly text: string;
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly seed: number;
+  /** Ridge of least squares, relative to the mean diagonal. */
+  readonly lambda: number;
+}
+
+/** A plan to start from, and the calibration windows that pruned models are measured on. */
+export interface RefineRequest {
+  readonly scores: Scores;
+  /** Target and constraints; its search is left out. */
+  readonly options: PlanOptions;
+  readonly text: string;
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly seed: number;
+  /** Plans to measure beyond the closed-form searches and the baselines. */
+  readonly evaluations: number;
+}
+
+/** The best plan that was measured, and the mean loss in nats of every one of them in order; the first `candidates` are closed-form. */
+export interface Refinement {
+  readonly plan: Plan;
+  readonly loss: number;
+  readonly measurements: readonly { readonly name: string; readonly loss: number }[];
+  readonly candidates: number;
+}
+
+/** The calibration windows that a run would draw, from the `from`th on, `count` of them. */
+export interface WindowsRequest extends Omit<ScoreRequest, 'source'> {
+  readonly from: number;
+  readonly count: number;
+}
+
+export interface DrawnWindows {
+  /** Tokens of the whole text. */
+  readonly tokens: number;
+  /** Windows that the text has room for. */
+  readonly available: number;
+  /** The text of each window that was asked for, as the tokenizer decodes it. */
+  readonly texts: readonly string[];
+}
+
 export interface ScoreRequest {
   /** Calibration text. */
   readonly text: string;
@@ -90,6 +143,7 @@ export interface EvaluateRequest {
   readonly windows: number;
   /** Tokens per window. */
   readonly length: number;
+  readonly repair?: Repair | undefined;
 }
 
 /** Perplexity over non-overlapping windows (docs/method.md section 8). */
@@ -109,6 +163,7 @@ export interface SpeedRequest {
   /** Tokens decoded after it. */
   readonly newTokens: number;
   readonly repeats: number;
+  readonly repair?: Repair | undefined;
 }
 
 /** Medians over the repeats; spreads are half the way from the slowest repeat to the fastest. All in tokens per second. */
@@ -134,6 +189,7 @@ export interface TaskRequest {
   readonly through: 'blocks' | 'decoder';
   /** Items that are known already. */
   readonly finished: readonly TaskItemResult[];
+  readonly repair?: Repair | undefined;
 }
 
 /** Log-likelihoods [items][choices], for `judgeTask`. */
@@ -147,6 +203,7 @@ export interface GenerateRequest {
   readonly seed: number;
   /** Put the prompt into the model's chat template. */
   readonly chat: boolean;
+  readonly repair?: Repair | undefined;
 }
 
 /** One generated token, as it arrives. */
@@ -171,6 +228,11 @@ export interface ExportRequest {
   readonly dtype: 'f32' | 'f16' | 'q8' | 'q4';
   /** Text to verify on. */
   readonly text: string;
+  readonly repair?: Repair | undefined;
+  /** Measurements for the model card, one line each. */
+  readonly figures?: Readonly<Record<string, string>> | undefined;
+  /** A folder that the reader picked: a new one is written into it. Absent: a zip archive is made. */
+  readonly folder?: FileSystemDirectoryHandle | undefined;
 }
 
 /** The exported graph against the block programs, over the positions that were compared. */
@@ -182,9 +244,12 @@ export interface Verification {
 }
 
 export interface ExportedModel {
-  /** Suggested file name, e.g. 'stories-pruned-20.zip'. */
-  readonly fileName: string;
-  readonly archive: Blob;
+  /** Name of the folder, e.g. 'stories-pruned-20'. */
+  readonly name: string;
+  /** The folder as a zip archive; undefined where it was written into a picked one. */
+  readonly archive: Blob | undefined;
+  /** The model card. */
+  readonly card: Blob;
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly verification: Verification;
 }
@@ -217,6 +282,11 @@ export interface Engine {
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
+  /** Searches the plan with the lowest measured loss on calibration windows (docs/method.md section 4, `measured`). */
+  refine(request: RefineRequest, options?: LongRunning): Promise<Refinement>;
+  /** A plan whose export stays within a target in bytes or memory to the byte: scores alone estimate the layout of an export, the open model knows it. */
+  fit(scores: Scores, options: PlanOptions): Promise<Plan>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
   speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;

@@ -14,6 +14,9 @@ export interface CallArguments {
   readonly stored: readonly [];
   readonly forget: readonly [model: Parameters<Engine['forget']>[0]];
   readonly score: readonly [request: Parameters<Engine['score']>[0]];
+  readonly windows: readonly [request: Parameters<Engine['windows']>[0]];
+  readonly refine: readonly [request: Parameters<Engine['refine']>[0]];
+  readonly fit: Readonly<Parameters<Engine['fit']>>;
   readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
   readonly task: readonly [plan: Parameters<Engine['task']>[0], request: Parameters<Engine['task']>[1]];
   readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskFolder } from '../checkpoint/disk.ts';
@@ -9,7 +10,7 @@ import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { makePlan } from '../saap/make-plan.ts';
 import type { Scores } from '../saap/scores.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Repair } from './engine.ts';
 import { createStudioEngine } from './studio-engine.ts';
 
 const FOLDER = 'public/models/stories';
@@ -84,6 +85,50 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(second.tokenIds).toEqual(first.tokenIds);
   });
 
+  it('repairs what it measures, writes and hands out, in the same way', async () => {
+    const [calibration, unseen] = await Promise.all(['calibration', 'evaluation'].map((name) => readFile(`${FOLDER}/${name}.txt`, 'utf8')));
+    const repair: Repair = { compensate: 'least-squares', text: calibration ?? '', windows: 32, length: 64, seed: 0, lambda: 1e-3 };
+    const request = { text: unseen ?? '', windows: 6, length: 64 };
+    const plain = await engine.evaluate(plan(), request);
+    const repaired = await engine.evaluate(plan(), { ...request, repair });
+    const biased = await engine.evaluate(plan(), { ...request, repair: { ...repair, compensate: 'bias' } });
+    expect(repaired.perplexity).toBeLessThan(plain.perplexity);
+    expect(biased.perplexity).not.toBeCloseTo(plain.perplexity, 2);
+    const { archive } = await engine.export(plan(), { dtype: 'f32', text, repair });
+    const files = unzipSync(new Uint8Array((await archive?.arrayBuffer()) ?? new ArrayBuffer()));
+    const record = JSON.parse(new TextDecoder().decode(files['stories-pruned-30/espalier.json'])) as { recipe: { compensate: string } };
+    expect(record.recipe.compensate).toBe('least-squares');
+  });
+
+  it('refines a plan to one that is no worse on calibration, and that its recipe makes again', async () => {
+    const options = { target: { kind: 'ratio', value: 0.3 } } as const;
+    const refined = await engine.refine({ scores, options, text, windows: 2, length: 32, seed: 0, evaluations: 2 });
+    expect(refined.loss).toBe(Math.min(...refined.measurements.map(({ loss }) => loss)));
+    expect(refined.measurements.slice(0, refined.candidates).map(({ name }) => name)).toContain('tempered');
+    const { model: _, calibration: __, ...recipe } = refined.plan.recipe;
+    expect(makePlan(scores, recipe).layers).toEqual(refined.plan.layers);
+  });
+
+  it('shows the windows that a run draws, page by page', async () => {
+    const request = { text, windows: 4, length: 16, seed: 5 };
+    const all = await engine.windows({ ...request, from: 0, count: 4 });
+    const second = await engine.windows({ ...request, from: 1, count: 1 });
+    expect(all.texts).toHaveLength(4);
+    expect(second.texts).toEqual([all.texts[1]]);
+    expect(all.available).toBe(Math.floor(all.tokens / 16));
+    for (const window of all.texts) expect(text).toContain(window.trim());
+  });
+
+  it('fits a plan to a size to the byte', async () => {
+    const { archive: whole } = await engine.export(makePlan(scores, { target: { kind: 'ratio', value: 0 } }), { dtype: 'q8', text });
+    const target = { kind: 'bytes', value: Math.round(0.8 * (whole?.size ?? 0)) } as const;
+    const fitted = await engine.fit(scores, { target, dtype: 'q8' });
+    const { files } = await engine.export(fitted, { dtype: 'q8', text });
+    const bytes = files.filter(({ name }) => name.startsWith('onnx/')).reduce((sum, file) => sum + file.bytes, 0);
+    expect(bytes).toBeLessThanOrEqual(target.value);
+    expect(bytes).toBeGreaterThan(0.97 * target.value);
+  });
+
   it('times dense and pruned in turn', async () => {
     const { dense, pruned } = await engine.speed(plan(), { promptTokens: 8, newTokens: 2, repeats: 2 });
     expect(dense.decodeTokensPerSecond).toBeGreaterThan(0);
@@ -91,10 +136,12 @@ describe('the engine behind the page, on the embedded model', () => {
   });
 
   it('hands out a verified archive', async () => {
-    const { archive, fileName, verification } = await engine.export(plan(), { dtype: 'f32', text });
-    expect(fileName).toBe('stories-pruned-30.zip');
+    const figures = { 'perplexity of a test': '12.5 (dense 10.1)' };
+    const { archive, name, card, verification } = await engine.export(plan(), { dtype: 'f32', text, figures });
+    expect(name).toBe('stories-pruned-30');
     expect(verification.positions).toBe(96);
-    const files = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+    expect(await card.text()).toContain('perplexity of a test');
+    const files = unzipSync(new Uint8Array((await archive?.arrayBuffer()) ?? new ArrayBuffer()));
     expect(Object.keys(files)).toContain('stories-pruned-30/onnx/model.onnx');
   });
 

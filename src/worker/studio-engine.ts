@@ -5,22 +5,26 @@ import type { Tokenizer } from '../checkpoint/tokenizer.ts';
 import { UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
-import { memoryFolder } from '../export/memory-folder.ts';
-import { zipBlob } from '../export/zip.ts';
 import { generate } from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
-import { exportPruned } from '../library/export.ts';
 import { inspect } from '../library/inspect.ts';
 import { OpenModel } from '../library/open-model.ts';
+import { refine } from '../library/refine.ts';
 import { score } from '../library/score.ts';
+import { exactStorage } from '../library/storage.ts';
 import type { LongRunning } from '../progress.ts';
 import { SerialQueue } from '../runtime/queue.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { makePlan } from '../saap/make-plan.ts';
+import type { PlanOptions } from '../saap/plan-options.ts';
+import type { Scores } from '../saap/scores.ts';
 import type { Plan } from '../surgery/plan.ts';
 import { type Platform, startBackend } from './backend.ts';
 import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
-import type { BackendInfo, Engine, ModelSource, ModelSummary } from './engine.ts';
+import { deliver } from './deliver.ts';
+import type { BackendInfo, Engine, ModelSource, ModelSummary, Repair } from './engine.ts';
+import { RepairedModels, repairKey } from './repaired-models.ts';
 import { measureSpeeds } from './speed.ts';
 import { measureTask } from './tasks.ts';
 
@@ -28,9 +32,6 @@ import { measureTask } from './tasks.ts';
 export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored' | 'forget'> {
   open(source: ModelSource, options: LongRunning): Promise<Checkpoint>;
 }
-
-/** Windows that an export is verified on: rounded numbers are judged by a share of positions, which takes more of them. */
-const VERIFIED = { exact: { length: 96, windows: 1 }, rounded: { length: 128, windows: 2 } } as const;
 
 /** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
 export function createStudioEngine(platform: StudioPlatform): Engine {
@@ -44,17 +45,19 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
     return opened;
   };
   const tokenIds = textCache(async (text) => (await model().tokenizer()).encode(text, { addSpecialTokens: false }));
-  const windowsOf = async (text: string, length: number) => tokenWindows(await tokenIds(text), { length });
-
-  /** The model under a plan, for as long as `use` runs. */
-  const withPlan = async <Result>(plan: Plan | null, use: (open: OpenModel) => Promise<Result>): Promise<Result> => {
-    if (plan === null) return use(model());
-    using pruned = model().pruned(plan.layers);
-    return await use(pruned);
+  const windowsOf = async (text: string, length: number) => tokenWindows(await tokenIds.of(text), { length });
+  /** Windows drawn by seed: `windows` of them, or as many as the text has. */
+  const drawn = async ({ text, windows, length, seed }: Omit<Repair, 'compensate' | 'lambda'>) => {
+    const ids = await tokenIds.of(text);
+    return tokenWindows(ids, { length, count: Math.max(1, Math.min(windows, Math.floor(ids.length / length))), seed });
   };
-  const decoderOf = (plan: Plan | null, options: LongRunning) =>
-    decoders.get(plan === null ? 'dense' : JSON.stringify(plan.layers), () => withPlan(plan, (open) => decoderForModel(open.runtime, open.model, options)));
-  const bytesOf = (plan: Plan | null) => withPlan(plan, async (open) => 4 * countParameters(open.model).parameters);
+  const models = new RepairedModels(model, drawn);
+  const decoderOf = (plan: Plan | null, repair: Repair | undefined, options: LongRunning) =>
+    decoders.get(plan === null ? 'dense' : repairKey(plan, repair), () =>
+      models.use(plan, repair, options, (open) => decoderForModel(open.runtime, open.model, options)),
+    );
+  const bytesOf = (plan: Plan | null) => models.use(plan, undefined, {}, async (open) => 4 * countParameters(open.model).parameters);
+  const exactly = (scores: Scores, options: PlanOptions): PlanOptions => ({ ...options, storage: exactStorage(model(), scores, options) });
 
   return {
     async backend(choice) {
@@ -72,6 +75,8 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
         const { runtime } = await started;
         const next = new OpenModel(runtime, await platform.open(source, options));
         decoders[Symbol.dispose]();
+        models.clear();
+        tokenIds.clear();
         opened?.dispose();
         opened = next;
         return summary(next, (await next.tokenizer()).chatTemplate !== undefined);
@@ -79,25 +84,48 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
 
     score: ({ text, source, windows, length, seed }, options = {}) =>
       queue.run(async () => {
-        const drawn = tokenWindows(await tokenIds(text), { length, count: windows, seed });
-        const run = await score(model(), { windows: drawn, calibration: { source, sha256: await sha256OfText(text), seed }, ...options });
+        const chosen = tokenWindows(await tokenIds.of(text), { length, count: windows, seed });
+        const run = await score(model(), { windows: chosen, calibration: { source, sha256: await sha256OfText(text), seed }, ...options });
         return run.scores;
       }),
 
-    evaluate: (plan, { text, windows, length }, options = {}) =>
+    windows: async ({ text, windows, length, seed, from, count }) => {
+      const ids = await tokenIds.of(text);
+      const tokenizer = await model().tokenizer();
+      const chosen = tokenWindows(ids, { length, count: windows, seed }).slice(from, from + count);
+      return { tokens: ids.length, available: Math.floor(ids.length / length), texts: chosen.map((window) => tokenizer.decode([...window])) };
+    },
+
+    refine: ({ scores, options: plan, evaluations, ...calibration }, options = {}) =>
+      queue.run(async () => {
+        const { search: _, ...asked } = plan;
+        const found = await refine(model(), scores, {
+          ...{ plan: exactly(scores, asked), windows: await drawn({ ...calibration, seed: calibration.seed + 1 }), evaluations },
+          ...options,
+        });
+        return { ...found, measurements: found.measurements.map(({ name, loss }) => ({ name, loss })) };
+      }),
+
+    fit: async (scores, options) => makePlan(scores, exactly(scores, options)),
+
+    evaluate: (plan, { text, windows, length, repair }, options = {}) =>
       queue.run(async () => {
         const start = performance.now();
         const chosen = (await windowsOf(text, length)).slice(0, windows);
-        const result = await withPlan(plan, (open) => perplexity(open.programs, open.store, chosen, options));
+        const result = await models.use(plan, repair, options, (open) => perplexity(open.programs, open.store, chosen, options));
         const { perplexity: value, standardError, tokens } = result;
         return { perplexity: value, standardError, tokens, windows: chosen.length, seconds: (performance.now() - start) / 1000 };
       }),
 
     task: (plan, request, options = {}) =>
       queue.run(async () => {
-        if (request.through === 'blocks') return withPlan(plan, (open) => measureTask(open, request, options));
+        if (request.through === 'blocks') return models.use(plan, request.repair, options, (open) => measureTask(open, request, options));
         const { maximumPositions } = model().config;
-        return measureTask({ decoder: await decoderOf(plan, options), tokenizer: await model().tokenizer(), maximumPositions }, request, options);
+        return measureTask(
+          { decoder: await decoderOf(plan, request.repair, options), tokenizer: await model().tokenizer(), maximumPositions },
+          request,
+          options,
+        );
       }),
 
     speed: (plan, request, options = {}) =>
@@ -105,17 +133,17 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
         const { vocabulary } = model().config;
         // Speed does not depend on which tokens are read.
         const prompt = Array.from({ length: request.promptTokens }, (_, index) => (index * 7919 + 17) % vocabulary);
-        const dense = { decoder: await decoderOf(null, options), bytes: await bytesOf(null) };
-        const pruned = { decoder: await decoderOf(plan, options), bytes: await bytesOf(plan) };
+        const dense = { decoder: await decoderOf(null, undefined, options), bytes: await bytesOf(null) };
+        const pruned = { decoder: await decoderOf(plan, request.repair, options), bytes: await bytesOf(plan) };
         const [first, second] = await measureSpeeds([dense, pruned], prompt, request, options);
         if (!first || !second) throw new UsageError('A speed measurement needs two models.');
         return { dense: first, pruned: second };
       }),
 
-    generate: (plan, { prompt, maxNewTokens, temperature, seed, chat }, options = {}) =>
+    generate: (plan, { prompt, maxNewTokens, temperature, seed, chat, repair }, options = {}) =>
       queue.run(async () => {
         const tokenizer = await model().tokenizer();
-        const decoder = await decoderOf(plan, options);
+        const decoder = await decoderOf(plan, repair, options);
         const { finish: _finish, ...generation } = await generate(decoder, tokenizer, promptIds(tokenizer, prompt, chat), {
           ...{ maxNewTokens, temperature, seed, signal: options.signal },
           maximumPositions: model().config.maximumPositions,
@@ -124,25 +152,8 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
         return generation;
       }),
 
-    export: (plan, { dtype, text }, options = {}) =>
-      queue.run(() =>
-        withPlan(plan, async (open) => {
-          const output = memoryFolder();
-          const { length, windows } = dtype === 'f32' ? VERIFIED.exact : VERIFIED.rounded;
-          const { files, verification } = await exportPruned(open, {
-            ...{ output, dtype, plan: { ...plan, recipe: { ...plan.recipe, dtype } } },
-            windows: (await windowsOf(text, length)).slice(0, windows),
-            ...options,
-          });
-          const name = `${model().model.checkpoint.provenance.name}-pruned-${Math.round(plan.ratio * 100)}`;
-          return {
-            fileName: `${name}.zip`,
-            archive: await zipBlob(output.files, name),
-            files: files.map(({ name, bytes }) => ({ name, bytes })),
-            verification,
-          };
-        }),
-      ),
+    export: (plan, request, options = {}) =>
+      queue.run(() => models.use(plan, request.repair, options, (open) => deliver(open, plan, request, windowsOf, options))),
   };
 }
 
@@ -158,13 +169,17 @@ function promptIds(tokenizer: Tokenizer, prompt: string, chat: boolean): number[
 }
 
 /** Remembers the token ids of the last texts: calibration and evaluation use the same ones again and again. */
-function textCache(encode: (text: string) => Promise<number[]>): (text: string) => Promise<number[]> {
+function textCache(encode: (text: string) => Promise<number[]>) {
   const known = new Map<string, number[]>();
-  return async (text) => {
-    const ids = known.get(text) ?? (await encode(text));
-    known.delete(text);
-    known.set(text, ids);
-    if (known.size > 3) known.delete(known.keys().next().value ?? '');
-    return ids;
+  return {
+    async of(text: string): Promise<number[]> {
+      const ids = known.get(text) ?? (await encode(text));
+      known.delete(text);
+      known.set(text, ids);
+      if (known.size > 3) known.delete(known.keys().next().value ?? '');
+      return ids;
+    },
+    /** Another model has another tokenizer. */
+    clear: () => known.clear(),
   };
 }

@@ -117,9 +117,7 @@ function Verified({ exported }: { readonly exported: ExportedModel }) {
       <p>
         <strong>Verified.</strong> {verificationSentence(exported.verification)}
       </p>
-      <button type="button" className="primary" onClick={() => download(exported.fileName, exported.archive)}>
-        Download {exported.fileName}, {formatBytes(exported.archive.size)}
-      </button>
+      {exported.archive && <DownloadArchive name={`${exported.name}.zip`} archive={exported.archive} />}
       <details>
         <summary>Files</summary>
         <ul className="files">
@@ -132,6 +130,14 @@ function Verified({ exported }: { readonly exported: ExportedModel }) {
         </ul>
       </details>
     </div>
+  );
+}
+
+function DownloadArchive({ name, archive }: { readonly name: string; readonly archive: Blob }) {
+  return (
+    <button type="button" className="primary" onClick={() => download(name, archive)}>
+      Download {name}, {formatBytes(archive.size)}
+    </button>
   );
 }
 

@@ -1,8 +1,9 @@
 import { EspalierError } from '../../errors.ts';
 import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
-import { groupTable } from '../../saap/search/group-table.ts';
-import { storageFor, weightBytes } from '../../saap/search/storage.ts';
+import { type GroupTable, groupTable } from '../../saap/search/group-table.ts';
+import { type StorageCost, storageFor, weightBytes } from '../../saap/search/storage.ts';
+import { removalFor, wholeSize } from '../../saap/search/target.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import type { LayerShare } from '../charts/layer-shares.tsx';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -34,6 +35,9 @@ export interface PlanSummary {
   /** Bytes of weights in the recipe's dtype. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Bytes with the key/value cache of the target's context; undefined for other targets. */
+  readonly memoryBefore: number | undefined;
+  readonly memoryAfter: number | undefined;
 }
 
 /** Counts what goes per layer and over the model. */
@@ -51,12 +55,27 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
     neuronsRemoved += cut;
     neurons += mlp.groups;
   });
-  const { parameters } = groupTable(scores.groups);
+  const table = groupTable(scores.groups);
+  const { parameters } = table;
   const cost = storageFor(plan.recipe.dtype ?? 'f32', scores.model, { parameters });
   const other = plan.parametersBefore - parameters;
   return {
     ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },
     bytesBefore: weightBytes({ block: parameters, other }, cost),
     bytesAfter: weightBytes({ block: plan.parametersAfter - other, other }, cost),
+    ...memoryOf(scores, plan, table, cost),
   };
+}
+
+/** Weights and cache together, before and after, for a target in memory. */
+function memoryOf(scores: Scores, plan: Plan, table: GroupTable, cost: StorageCost): Pick<PlanSummary, 'memoryBefore' | 'memoryAfter'> {
+  const { target } = plan.recipe;
+  if (target.kind !== 'memory') return { memoryBefore: undefined, memoryAfter: undefined };
+  const before = wholeSize(target, table, scores.model, cost);
+  const { costs } = removalFor({ ...target, value: before }, table, scores.model, cost);
+  const removed = table.segments.reduce((sum, { layer, module, start, end }, index) => {
+    const kept = plan.layers[layer]?.[module].length ?? end - start;
+    return sum + (end - start - kept) * (costs[index] ?? 0);
+  }, 0);
+  return { memoryBefore: before, memoryAfter: before - removed };
 }

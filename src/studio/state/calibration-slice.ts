@@ -9,6 +9,13 @@ export interface CalibrationSlice {
   readonly calibrationWindows: number;
   readonly calibrationLength: number;
   readonly calibrationSeed: number;
+  /** What compensation learns from, at most. */
+  readonly repairWindows: number;
+  /** Ridge of least squares, relative to the mean diagonal. */
+  readonly repairLambda: number;
+  /** What a refinement measures plans on, and how many it may measure beyond the closed-form ones. */
+  readonly refineWindows: number;
+  readonly refineEvaluations: number;
   readonly scoresChoice: ScoresChoice;
   setCalibration(patch: Partial<Omit<CalibrationSlice, 'setCalibration'>>): void;
 }
@@ -18,6 +25,10 @@ export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => (
   calibrationWindows: 32,
   calibrationLength: 128,
   calibrationSeed: 0,
+  repairWindows: 192,
+  repairLambda: 1e-3,
+  refineWindows: 16,
+  refineEvaluations: 20,
   scoresChoice: { kind: 'precomputed' },
   setCalibration: (patch) => set(patch),
 });

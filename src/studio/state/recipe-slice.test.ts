@@ -35,6 +35,26 @@ describe('the recipe slice', () => {
     expect(store.getState().recipe.protect).toEqual([0, 1]);
   });
 
+  it('calls a recipe measured only as long as the same groups stay', () => {
+    const store = slice();
+    const found = { gamma: 0.4, balance: { attention: 2 }, measured: { loss: 1.2, evaluations: 30 } };
+    store.getState().changeRecipe(found);
+    store.getState().changeRecipe({ dtype: 'q8' });
+    store.getState().changeRecipe({ compensate: 'bias' });
+    expect(store.getState().recipe).toMatchObject(found);
+    store.getState().setRatio(0.3);
+    expect(store.getState().recipe).not.toHaveProperty('measured');
+    expect(store.getState().recipe).toMatchObject({ gamma: 0.4, balance: { attention: 2 } });
+  });
+
+  it('drops a balance with a search that takes none, and a field that goes back to its default', () => {
+    const store = slice();
+    store.getState().changeRecipe({ balance: { depth: 1 }, roundTo: 8 });
+    store.getState().changeRecipe({ search: 'uniform', roundTo: undefined });
+    expect(store.getState().recipe).not.toHaveProperty('balance');
+    expect(store.getState().recipe).not.toHaveProperty('roundTo');
+  });
+
   it('has nothing to undo at the start', () => {
     const store = slice();
     store.getState().undo();

@@ -1,10 +1,14 @@
 import type { StateCreator } from 'zustand';
 import { DEFAULT_RECIPE, type PlanOptions } from '../../saap/plan-options.ts';
+import { SEARCHES } from '../../saap/search/searches.ts';
 
 /** What the reader chose: a recipe without what the score file knows. */
 export type RecipeChoices = Omit<PlanOptions, 'storage'>;
 
-export const INITIAL_RECIPE: RecipeChoices = { ...DEFAULT_RECIPE, target: { kind: 'ratio', value: 0.2 }, dtype: 'f32', seed: 0 };
+export const INITIAL_RECIPE: RecipeChoices = { ...DEFAULT_RECIPE, target: { kind: 'ratio', value: 0.2 }, compensate: 'none', dtype: 'f32', seed: 0 };
+
+/** What may change while the groups that stay do not. */
+const BESIDE_THE_PLAN: readonly (keyof RecipeChoices)[] = ['dtype', 'compensate', 'measured'];
 
 /** Changes of the same field within this time are one step of undo: a slider drag, typing. */
 const COALESCE_MILLISECONDS = 900;
@@ -32,7 +36,7 @@ export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
     const field = Object.keys(patch).sort().join();
     const sameStep = lastChange !== undefined && lastChange.field === field && now - lastChange.at < COALESCE_MILLISECONDS;
     set({
-      recipe: { ...recipe, ...patch },
+      recipe: changedRecipe(recipe, patch),
       past: sameStep ? past : [...past, recipe].slice(-HISTORY),
       future: [],
       lastChange: { field, at: now },
@@ -57,3 +61,16 @@ export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
     if (next) set({ recipe: next, past: [...past, recipe], future: future.slice(1), lastChange: undefined });
   },
 });
+
+/**
+ * A recipe after a change. A field that is given as undefined goes back to its default. What a measured search found is no longer said to be measured once something
+ * else is asked for, and its balance goes with a search that takes none.
+ */
+function changedRecipe(recipe: RecipeChoices, patch: Partial<RecipeChoices>): RecipeChoices {
+  const changed = { ...recipe, ...patch };
+  const keys = Object.keys(patch) as (keyof RecipeChoices)[];
+  const drop = new Set<string>(Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [key] : [])));
+  if (!('measured' in patch) && keys.some((key) => !BESIDE_THE_PLAN.includes(key))) drop.add('measured');
+  if (!('balance' in patch) && !SEARCHES.find(({ name }) => name === changed.search)?.balanced) drop.add('balance');
+  return Object.fromEntries(Object.entries(changed).filter(([key]) => !drop.has(key))) as unknown as RecipeChoices;
+}

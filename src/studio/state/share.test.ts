@@ -5,7 +5,14 @@ import { recipeFromFragment, shareLink } from './share.ts';
 
 describe('share links', () => {
   it('carry the whole recipe in the fragment only', () => {
-    const recipe = { ...INITIAL_RECIPE, protect: [0, 5], search: 'global', target: { kind: 'memory', value: 9e6, context: 256 } } as const;
+    const recipe = {
+      ...INITIAL_RECIPE,
+      protect: [0, 5],
+      search: 'global',
+      target: { kind: 'memory', value: 9e6, context: 256 },
+      compensate: 'bias',
+      balance: { attention: 2, depth: -0.5 },
+    } as const;
     const link = new URL(shareLink('https://example.org/studio/?backend=wasm#plan', recipe));
     expect(`${link.origin}${link.pathname}${link.search}`).toBe('https://example.org/studio/?backend=wasm');
     expect(recipeFromFragment(link.hash)).toEqual(recipe);

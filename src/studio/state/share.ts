@@ -11,9 +11,11 @@ const FIELDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   target: isTarget,
   gamma: isNumber,
   stability: isNumber,
+  balance: isBalance,
   minimumAttentionGroups: isNumber,
   minimumNeurons: isNumber,
   protect: (value) => Array.isArray(value) && value.length <= 1024 && value.every(isNumber),
+  compensate: (value) => value === 'none' || value === 'bias' || value === 'least-squares',
   dtype: (value) => value === 'f32' || value === 'f16' || value === 'q8' || value === 'q4',
   roundTo: isNumber,
   seed: isNumber,
@@ -45,6 +47,11 @@ function isText(value: unknown): boolean {
 
 function isNumber(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isBalance(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).every(([name, weight]) => (name === 'attention' || name === 'depth') && isNumber(weight));
 }
 
 function isTarget(value: unknown): boolean {

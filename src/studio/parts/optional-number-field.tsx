@@ -1,0 +1,59 @@
+import { useEffect, useId, useState } from 'react';
+
+/** A labelled number that may be left empty: then the default, which its placeholder names, holds. What is typed counts when it is inside the bounds. */
+export function OptionalNumberField({
+  label,
+  value,
+  min,
+  max,
+  step = 1,
+  placeholder,
+  hint,
+  onChange,
+}: {
+  readonly label: string;
+  readonly value: number | undefined;
+  readonly min: number;
+  readonly max: number;
+  readonly step?: number | 'any';
+  /** What holds when it is empty. */
+  readonly placeholder: string;
+  /** One sentence on what it does. */
+  readonly hint?: string;
+  readonly onChange: (value: number | undefined) => void;
+}) {
+  const id = useId();
+  const hintId = useId();
+  const shown = value === undefined ? '' : String(Number(value.toPrecision(6)));
+  const [text, setText] = useState(shown);
+  useEffect(() => setText((typed) => (typed.trim() !== '' && value !== undefined && Number(typed) === value ? typed : shown)), [value, shown]);
+  const change = (typed: string) => {
+    setText(typed);
+    const number = Number(typed);
+    if (typed.trim() === '') onChange(undefined);
+    else if (Number.isFinite(number) && number >= min && number <= max && (step !== 1 || Number.isInteger(number))) onChange(number);
+  };
+  return (
+    <label className="field" htmlFor={id}>
+      <span className="field-label">{label}</span>
+      <input
+        id={id}
+        type="number"
+        inputMode="decimal"
+        value={text}
+        min={min}
+        max={max}
+        step={step}
+        placeholder={placeholder}
+        aria-describedby={hint ? hintId : undefined}
+        onChange={(event) => change(event.target.value)}
+        onBlur={() => setText(shown)}
+      />
+      {hint && (
+        <span className="field-hint" id={hintId}>
+          {hint}
+        </span>
+      )}
+    </label>
+  );
+}

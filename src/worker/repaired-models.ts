@@ -1,0 +1,59 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { OpenModel } from '../library/open-model.ts';
+import { applyPlan } from '../library/prune.ts';
+import type { LongRunning } from '../progress.ts';
+import type { Plan } from '../surgery/plan.ts';
+import type { Repair } from './engine.ts';
+
+/** Repaired models that are remembered: their repaired projections stay in memory, a third to a half of a model each. */
+const REMEMBERED = 2;
+
+/**
+ * Pruned models by plan and repair. A repair runs the model over its calibration windows, so the last ones are remembered: perplexity, speed, text and export of
+ * one recipe repair once.
+ */
+export class RepairedModels {
+  readonly #dense: () => OpenModel;
+  readonly #windowsOf: (repair: Repair) => Promise<readonly ArrayLike<number>[]>;
+  readonly #known = new Map<string, Checkpoint>();
+
+  /** `dense` is the model on the bench, `windowsOf` the calibration windows of a repair. */
+  constructor(dense: () => OpenModel, windowsOf: (repair: Repair) => Promise<readonly ArrayLike<number>[]>) {
+    this.#dense = dense;
+    this.#windowsOf = windowsOf;
+  }
+
+  /** The dense model for `null`, else the pruned (and repaired) one, for as long as `use` runs. */
+  async use<Result>(plan: Plan | null, repair: Repair | undefined, options: LongRunning, use: (open: OpenModel) => Promise<Result>): Promise<Result> {
+    const dense = this.#dense();
+    if (plan === null) return use(dense);
+    if (!repair) {
+      using pruned = dense.pruned(plan.layers);
+      return await use(pruned);
+    }
+    using repaired = dense.withCheckpoint(await this.#repaired(dense, plan, repair, options));
+    return await use(repaired);
+  }
+
+  /** Forgets all: another model comes onto the bench. */
+  clear(): void {
+    this.#known.clear();
+  }
+
+  async #repaired(dense: OpenModel, plan: Plan, repair: Repair, { signal, onProgress }: LongRunning): Promise<Checkpoint> {
+    const key = repairKey(plan, repair);
+    const known = this.#known.get(key);
+    if (known) return known;
+    const { compensate, lambda } = repair;
+    using pruned = await applyPlan(dense, plan.layers, { compensate, lambda, windows: await this.#windowsOf(repair), signal, onProgress });
+    const { checkpoint } = pruned.model;
+    this.#known.set(key, checkpoint);
+    while (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value ?? '');
+    return checkpoint;
+  }
+}
+
+/** What tells pruned models apart: what stays, and how it was repaired. */
+export function repairKey(plan: Plan, repair: Repair | undefined): string {
+  return JSON.stringify([plan.layers, repair ?? null]);
+}
