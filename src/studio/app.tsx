@@ -10,6 +10,7 @@ import { PlanPanel } from './panels/plan-panel.tsx';
 import { Rail } from './panels/rail.tsx';
 import { RatioDock } from './panels/ratio-dock.tsx';
 import { TakeAwayPanel } from './panels/take-away-panel.tsx';
+import { TasksPanel } from './panels/tasks-panel.tsx';
 
 /** The whole page: model, calibration, importance, plan, compare, read, take away. */
 export function App() {
@@ -28,6 +29,7 @@ export function App() {
           <ImportancePanel />
           <PlanPanel />
           <ComparePanel />
+          <TasksPanel />
           <GeneratePanel />
           <TakeAwayPanel />
         </main>

@@ -12,6 +12,7 @@ import './styles/layout.css';
 import './styles/controls.css';
 import './styles/charts.css';
 import './styles/panels.css';
+import './styles/tasks.css';
 
 const shared = recipeFromFragment(globalThis.location.hash);
 if (shared) useStudio.getState().changeRecipe(shared);

@@ -29,7 +29,7 @@ export function useSweep(): string | undefined {
   const recipe = useStudio((state) => state.recipe);
   const autoMeasure = useStudio((state) => state.autoMeasure);
   const comparedMethods = useStudio((state) => state.comparedMethods);
-  const busy = useStudio((state) => Boolean(state.tasks.model ?? state.tasks.score ?? state.tasks.generate ?? state.tasks.export));
+  const busy = useStudio((state) => Boolean(state.tasks.model ?? state.tasks.score ?? state.tasks.generate ?? state.tasks.export ?? state.tasks.tasks));
   const settings = useMeasureSettings();
   const measureText = useStudio((state) => state.measureText);
   const plan = outcome?.ok ? outcome.plan : undefined;

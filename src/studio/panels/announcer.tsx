@@ -9,9 +9,10 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   speed: 'Measuring speed',
   generate: 'Generating',
   export: 'Building',
+  tasks: 'Measuring zero-shot accuracy',
 };
 /** What a reader who listens asked for; measuring in the background is not told. */
-const TOLD: readonly TaskName[] = ['model', 'score', 'generate', 'export'];
+const TOLD: readonly TaskName[] = ['model', 'score', 'generate', 'export', 'tasks'];
 
 /** Tells screen readers when long steps begin, pass a quarter, and end. */
 export function Announcer() {

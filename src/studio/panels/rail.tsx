@@ -15,7 +15,7 @@ interface Step {
   readonly state: StepState;
 }
 
-/** The six steps with what stands in each: where one is, and what is running. */
+/** The steps with what stands in each: where one is, and what is running. */
 export function Rail() {
   const steps = useSteps();
   const current = useCurrentSection(steps.map(({ id }) => id));
@@ -80,6 +80,12 @@ function useSteps(): Step[] {
             ? 'measuring'
             : 'perplexity, speed',
       state: busy(tasks.perplexity !== undefined || tasks.speed !== undefined, pruned !== undefined),
+    },
+    {
+      id: 'zero-shot',
+      name: 'Zero-shot',
+      status: tasks.tasks ? 'measuring' : 'accuracy on tasks',
+      state: busy(tasks.tasks !== undefined, false),
     },
     {
       id: 'generate',

@@ -7,8 +7,9 @@ import { type ChosenModel, createModelSlice, type ModelSlice } from './model-sli
 import { createRecipeSlice, type RecipeSlice } from './recipe-slice.ts';
 import { createTasksSlice, type TasksSlice } from './tasks-slice.ts';
 import { createViewSlice, type ViewSlice } from './view-slice.ts';
+import { createZeroShotSlice, type ZeroShotSlice } from './zero-shot-slice.ts';
 
-export type StudioState = ModelSlice & RecipeSlice & ViewSlice & CalibrationSlice & MeasureSlice & GenerateSlice & TasksSlice;
+export type StudioState = ModelSlice & RecipeSlice & ViewSlice & CalibrationSlice & MeasureSlice & GenerateSlice & TasksSlice & ZeroShotSlice;
 
 /** What a reload brings back: choices, never results and never the reader's text files. */
 function persisted(state: StudioState) {
@@ -16,6 +17,7 @@ function persisted(state: StudioState) {
   const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
   const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
+  const { taskItems, taskThrough, taskMethods, taskMetric } = state;
   const isStored = chosenModel.kind !== 'files';
   return {
     // Files are gone after a reload; then the page opens with the embedded model again.
@@ -23,6 +25,7 @@ function persisted(state: StudioState) {
     ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
+    ...{ taskItems, taskThrough, taskMethods, taskMetric },
   };
 }
 
@@ -41,6 +44,7 @@ export const useStudio = create<StudioState>()(
       ...createMeasureSlice(...use),
       ...createGenerateSlice(...use),
       ...createTasksSlice(...use),
+      ...createZeroShotSlice(...use),
     }),
     { name: 'espalier-studio', version: 1, storage: createJSONStorage(() => localStorage), partialize: persisted },
   ),
