@@ -26,7 +26,7 @@ const PACKAGE_RULES = [
   { what: 'React', matches: /^react(-dom)?(\/|$)/, allowed: /^studio\// },
   { what: 'ONNX Runtime', matches: /^onnxruntime-/, allowed: /^runtime\// },
   { what: 'onnxruntime-node', matches: /^onnxruntime-node/, allowed: /^runtime\/node\.ts$/ },
-  { what: 'an entry of onnxruntime-web other than /webgpu', matches: /^onnxruntime-web(?!\/webgpu$)/, allowed: /^$/ },
+  { what: 'an entry of onnxruntime-web other than /webgpu', matches: /^onnxruntime-web(?!\/webgpu$)/, allowed: /^runtime\/web-build\.ts$/ },
   { what: 'Node built-ins', matches: /^node:/, allowed: /^(cli\/|runtime\/node\.ts$|export\/disk\.ts$|checkpoint\/(disk|local|package-root)\.ts$)/ },
 ];
 

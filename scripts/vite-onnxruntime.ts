@@ -3,8 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plugin } from 'vite';
 
-/** The files that the entry `onnxruntime-web/webgpu` loads at run time (asyncify build: runs in browsers with and without JSPI). */
-const FILES = ['ort-wasm-simd-threaded.asyncify.mjs', 'ort-wasm-simd-threaded.asyncify.wasm'];
+/** The files that the entries `onnxruntime-web/jspi` and `onnxruntime-web/webgpu` (the same for browsers without JSPI) load at run time. */
+const FILES = ['jspi', 'asyncify'].flatMap((build) => [`ort-wasm-simd-threaded.${build}.mjs`, `ort-wasm-simd-threaded.${build}.wasm`]);
 const SOURCE = join(import.meta.dirname, '../node_modules/onnxruntime-web/dist');
 
 /** Serves ONNX Runtime's WebAssembly from our own origin under `ort/`: from node_modules while developing, copied beside the studio when built. */

@@ -1,4 +1,4 @@
-import { env, InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
+import type { InferenceSession } from 'onnxruntime-web/webgpu';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';
 import { requestGpuDevice } from './gpu-device.ts';
@@ -7,6 +7,7 @@ import { Ledger } from './ledger.ts';
 import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
 import { SerialQueue } from './queue.ts';
 import type { Runtime } from './runtime.ts';
+import { loadWebBuild, type WebBuild } from './web-build.ts';
 import { WebGpuRuntime } from './webgpu-runtime.ts';
 
 export { type WebGpuCheck, type WebGpuSupport, webgpuSupport } from './gpu-device.ts';
@@ -38,35 +39,39 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
   const folder = options.wasmPaths ?? siteFolder();
   if (folder === undefined && threads > 1)
     throw new UsageError(`threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`);
-  env.wasm.numThreads = threads;
-  if (folder !== undefined) env.wasm.wasmPaths = folder;
-  env.logLevel = 'fatal';
-  return options.backend === 'wasm' ? createWasmRuntime(threads) : createWebGpuRuntime();
+  const build = await loadWebBuild();
+  build.env.wasm.numThreads = threads;
+  if (folder !== undefined) build.env.wasm.wasmPaths = folder;
+  build.env.logLevel = 'fatal';
+  return options.backend === 'wasm' ? createWasmRuntime(build, threads) : createWebGpuRuntime(build);
 }
 
-function createWasmRuntime(threads: number): Runtime {
+function createWasmRuntime(build: WebBuild, threads: number): Runtime {
   const ledger = new Ledger();
   return new OnnxRuntime({
     backend: 'wasm',
     description: `WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    memory: hostMemory(ledger, Tensor, false),
+    memory: hostMemory(ledger, build.Tensor, false),
     ledger,
     queue,
     behaviour: { survivesFailure: true },
-    create: sessionFactory({ executionProviders: ['wasm'] }),
+    create: sessionFactory(build, { executionProviders: ['wasm'] }),
   });
 }
 
-async function createWebGpuRuntime(): Promise<WebGpuRuntime> {
+async function createWebGpuRuntime(build: WebBuild): Promise<WebGpuRuntime> {
   const { device, description } = await requestGpuDevice();
   // 'wgpuOnly': errors arrive as events of the device, which WebGpuRuntime watches; the stricter modes wait for the GPU process after every run.
-  const create = sessionFactory({ executionProviders: [{ name: 'webgpu', device, validationMode: 'wgpuOnly' }], preferredOutputLocation: 'gpu-buffer' });
-  const runtime = new WebGpuRuntime({ device, description, queue, create, TensorClass: Tensor });
+  const create = sessionFactory(build, {
+    executionProviders: [{ name: 'webgpu', device, validationMode: 'wgpuOnly' }],
+    preferredOutputLocation: 'gpu-buffer',
+  });
+  const runtime = new WebGpuRuntime({ device, description, queue, create, TensorClass: build.Tensor });
   await runtime.start();
   return runtime;
 }
 
-function sessionFactory(base: InferenceSession.SessionOptions): CreateInnerSession {
+function sessionFactory({ InferenceSession, streamsBlobs }: WebBuild, base: InferenceSession.SessionOptions): CreateInnerSession {
   return async (model, { label, externalData, graphCapture, optimization }) => {
     if ('path' in model)
       throw new UnsupportedError(`A model cannot be opened by its path ${model.path} in a browser. Give its bytes, and its external data as options.`);
@@ -74,7 +79,7 @@ function sessionFactory(base: InferenceSession.SessionOptions): CreateInnerSessi
       ...base,
       graphOptimizationLevel: optimization ?? 'all',
       enableGraphCapture: graphCapture ?? false,
-      externalData: await resolveExternalData(externalData),
+      externalData: await resolveExternalData(externalData, streamsBlobs),
       logId: label ?? 'model',
       // Failures are thrown with their message; ONNX Runtime need not print them too.
       logSeverityLevel: 4,

@@ -1,6 +1,9 @@
 // Keeps the studio's own files, so that it opens and works without a network after the first visit. The build fills in the version and the list.
 const VERSION = 'VERSION';
-const FILES = /* FILES */ [];
+const ALL_FILES = /* FILES */ [];
+// Of the two builds of ONNX Runtime this browser loads one (runtime/web-build.ts).
+const UNUSED_BUILD = 'Suspending' in WebAssembly ? '.asyncify.' : '.jspi.';
+const FILES = ALL_FILES.filter((file) => !file.includes(UNUSED_BUILD));
 
 self.addEventListener('install', (event) => {
   event.waitUntil(
