@@ -12,7 +12,7 @@ export interface TaskBar {
 const MARGIN = { top: 38, right: 10, bottom: 20, left: 1 };
 const ROW = { height: 36, name: 11, bar: 17, thickness: 11 };
 
-/** Accuracies as horizontal bars with standard errors, names above them; the dense model's value as a line through all, and the level of guessing. */
+/** Accuracies as horizontal bars with standard errors, names above them; the dense model's value and the level of guessing are marked on every bar. */
 export function TaskBars({
   title,
   unit,
@@ -33,7 +33,7 @@ export function TaskBars({
   const bottom = height - MARGIN.bottom;
   const right = Math.max(MARGIN.left + 1, width - MARGIN.right);
   const x = scaleLinear([0, 1], [MARGIN.left, right]);
-  const dense = bars.find(({ kind }) => kind === 'dense');
+  const marks = marksOf(bars, chance);
   const summary = bars.map(({ name, value, error }) => `${name}: ${format(value)} ± ${format(error)}`).join(', ');
   return (
     <svg
@@ -52,22 +52,18 @@ export function TaskBars({
       </text>
       {x.ticks(width < 300 ? 2 : 5).map((tick) => (
         <g key={tick} transform={`translate(${round(x(tick))} 0)`}>
-          <line className="grid-line" y1={MARGIN.top} y2={bottom} />
+          {bars.length > 0 && <line className="grid-line" y1={MARGIN.top} y2={bottom} />}
           <text className="axis-text" y={height - 5} textAnchor={tick === 0 ? 'start' : tick === 1 ? 'end' : 'middle'}>{`${Math.round(tick * 100)}%`}</text>
         </g>
       ))}
       {bars.map((bar, index) => (
-        <Bar key={bar.id} bar={bar} x={x} top={MARGIN.top + index * ROW.height} format={format} right={right} />
+        <Bar key={bar.id} bar={bar} x={x} top={MARGIN.top + index * ROW.height} format={format} right={right} marks={marks} />
       ))}
-      {dense && <line className="dense-line" x1={round(x(dense.value))} x2={round(x(dense.value))} y1={MARGIN.top} y2={bottom} />}
-      {chance !== undefined && (
-        <g transform={`translate(${round(x(chance))} 0)`}>
-          <line className="chance-line" y1={MARGIN.top - 6} y2={bottom} />
-          <text className="dense-text" x={4} y={MARGIN.top - 8}>
-            {`guessing ${format(chance)}`}
-          </text>
-        </g>
-      )}
+      {marks.map(({ value, name, side }) => (
+        <text key={name} className="dense-text" x={round(x(value))} y={MARGIN.top - 6} textAnchor={side}>
+          {`${name} ${format(value)}`}
+        </text>
+      ))}
       {bars.length === 0 && (
         <text className="chart-empty" x={(MARGIN.left + right) / 2} y={(MARGIN.top + bottom) / 2} textAnchor="middle">
           not measured yet
@@ -77,18 +73,41 @@ export function TaskBars({
   );
 }
 
+interface Mark {
+  readonly name: string;
+  readonly value: number;
+  readonly side: 'start' | 'middle' | 'end';
+}
+
+/** Guessing and the dense model: labels of two that are near each other lean apart. */
+function marksOf(bars: readonly TaskBar[], chance: number | undefined): Mark[] {
+  const dense = bars.find(({ kind }) => kind === 'dense');
+  if (chance === undefined) return [];
+  const guessing = { name: 'guessing', value: chance, side: dense && dense.value < chance ? 'start' : 'end' } as const;
+  if (!dense) return [{ ...guessing, side: 'middle' }];
+  const isNear = Math.abs(dense.value - chance) < 0.35;
+  const side = dense.value < chance ? 'end' : 'start';
+  if (isNear) return [guessing, { name: 'dense', value: dense.value, side: dense.value > 0.8 ? 'end' : side }];
+  return [
+    { ...guessing, side: chance < 0.2 ? 'start' : 'middle' },
+    { name: 'dense', value: dense.value, side: dense.value > 0.8 ? 'end' : dense.value < 0.2 ? 'start' : 'middle' },
+  ];
+}
+
 function Bar({
   bar,
   x,
   top,
   right,
   format,
+  marks,
 }: {
   readonly bar: TaskBar;
   readonly x: (value: number) => number;
   readonly top: number;
   readonly right: number;
   readonly format: (value: number) => string;
+  readonly marks: readonly Mark[];
 }) {
   const { name, kind, value, error } = bar;
   const [low, high] = [round(x(Math.max(0, value - error))), round(x(Math.min(1, value + error)))];
@@ -102,6 +121,16 @@ function Bar({
         {`${format(value)} ± ${format(error)}`}
       </text>
       <rect x={MARGIN.left} y={top + ROW.bar} width={round(Math.max(0.5, x(value) - x(0)))} height={ROW.thickness} />
+      {marks.map((mark) => (
+        <line
+          key={mark.name}
+          className={`mark-${mark.name}`}
+          x1={round(x(mark.value))}
+          x2={round(x(mark.value))}
+          y1={middle - ROW.thickness / 2 - 3}
+          y2={middle + ROW.thickness / 2 + 3}
+        />
+      ))}
       {error > 0 && (
         <>
           <line className="bar-error" x1={low} x2={high} y1={middle} y2={middle} />

@@ -1,9 +1,9 @@
-import type { PairedComparison } from '../../evaluate/tasks-paired.ts';
 import { formatPercent } from '../parts/format.ts';
 import type { TaskMetric, TaskRow } from '../planning/task-table.ts';
 
 /** Accuracies of the models on one task, each with its standard error, and the difference to the dense model on the same items. */
 export function TaskTable({ rows, metric, items }: { readonly rows: readonly TaskRow[]; readonly metric: TaskMetric; readonly items: number }) {
+  const shown = (of: TaskMetric) => (of === metric ? 'figures shown' : 'figures');
   return (
     <table className="readings task-table">
       <thead>
@@ -11,7 +11,10 @@ export function TaskTable({ rows, metric, items }: { readonly rows: readonly Tas
           <td />
           <th scope="col">Accuracy</th>
           <th scope="col">By bytes</th>
-          <th scope="col">Against dense{metric === 'accuracyNormalized' && ', by bytes'}</th>
+          <th scope="col">Against dense</th>
+          <th scope="col">
+            <abbr title="Chance of a difference at least as uneven if both models were equally good: McNemar's exact test">p</abbr>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -23,15 +26,23 @@ export function TaskTable({ rows, metric, items }: { readonly rows: readonly Tas
             </th>
             {result ? (
               <>
-                <td>{share(result.accuracy, result.standardError)}</td>
-                <td>{share(result.accuracyNormalized, result.standardErrorNormalized)}</td>
-                <td className="change">{paired ? difference(paired[metric]) : ''}</td>
+                <td className={shown('accuracy')}>
+                  <WithError value={formatPercent(result.accuracy)} error={formatPercent(result.standardError)} />
+                </td>
+                <td className={shown('accuracyNormalized')}>
+                  <WithError value={formatPercent(result.accuracyNormalized)} error={formatPercent(result.standardErrorNormalized)} />
+                </td>
+                <td className="figures change">
+                  {paired && <WithError value={signed(paired[metric].difference)} error={points(paired[metric].standardError)} />}
+                </td>
+                <td className="change">{paired && probability(paired[metric].pValue)}</td>
               </>
             ) : (
               <>
                 <td>
                   <span className="pending">not measured</span>
                 </td>
+                <td />
                 <td />
                 <td />
               </>
@@ -43,13 +54,22 @@ export function TaskTable({ rows, metric, items }: { readonly rows: readonly Tas
   );
 }
 
-function share(value: number, error: number): string {
-  return `${formatPercent(value)} ± ${formatPercent(error)}`;
+/** A number and its error; the two part only between them. */
+function WithError({ value, error }: { readonly value: string; readonly error: string }) {
+  return (
+    <>
+      <span>{value}</span> <span>± {error}</span>
+    </>
+  );
 }
 
-/** '−4.9 ± 2.8 points, p = 0.12'. */
-function difference({ difference: value, standardError, pValue }: PairedComparison): string {
-  const points = (share: number) => (100 * Math.abs(share)).toFixed(1);
-  const sign = value < 0 ? '−' : value > 0 ? '+' : '';
-  return `${sign}${points(value)} ± ${points(standardError)} points, p ${pValue < 0.001 ? '< 0.001' : `= ${pValue.toFixed(pValue < 0.1 ? 3 : 2)}`}`;
+const points = (share: number) => (100 * Math.abs(share)).toFixed(1);
+
+/** Points of a percent: −4.2, +1.0. */
+function signed(difference: number): string {
+  return `${difference < 0 ? '−' : difference > 0 ? '+' : ''}${points(difference)}`;
+}
+
+function probability(value: number): string {
+  return value < 0.001 ? '< 0.001' : value.toFixed(value < 0.1 ? 3 : 2);
 }

@@ -22,8 +22,8 @@ const METRICS = [
   { value: 'accuracyNormalized', label: 'by bytes' },
 ] as const;
 const THROUGH = [
-  { value: 'blocks', label: 'bench' },
-  { value: 'decoder', label: 'export' },
+  { value: 'blocks', label: 'on the bench' },
+  { value: 'decoder', label: 'exported' },
 ] as const;
 
 /** Zero-shot accuracy: multiple-choice questions, dense against pruned on the same items. */
@@ -51,8 +51,8 @@ export function TasksPanel() {
           onChange={(value) => setZeroShot({ taskItems: Math.round(value) })}
         />
         <div className="field">
-          <span className="field-label">Computed by</span>
-          <Segmented label="Computed by" options={THROUGH} value={taskThrough} onChange={(through) => setZeroShot({ taskThrough: through })} />
+          <span className="field-label">Model</span>
+          <Segmented label="Model" options={THROUGH} value={taskThrough} onChange={(through) => setZeroShot({ taskThrough: through })} />
         </div>
         <label className="check">
           <input type="checkbox" checked={taskMethods} onChange={(event) => setZeroShot({ taskMethods: event.target.checked })} />
@@ -91,7 +91,7 @@ function restSentence(done: number, wanted: number): string {
   if (wanted === 0) return 'Waiting for a model and a task.';
   if (done === 0) return 'Nothing measured yet.';
   if (done < wanted) return `${done} of ${wanted} answers are there, kept from before. "Go on" measures the rest.`;
-  return 'All measured. ± is one standard error over the items.';
+  return 'All measured. ± is one standard error over the items; against dense, in points, on the same items.';
 }
 
 function TaskChart({ rows, taskName }: { readonly rows: readonly TaskRow[]; readonly taskName: string }) {
