@@ -12,6 +12,7 @@ import './styles/layout.css';
 import './styles/controls.css';
 import './styles/charts.css';
 import './styles/panels.css';
+import './styles/plan.css';
 import './styles/tasks.css';
 
 const shared = recipeFromFragment(globalThis.location.hash);

@@ -65,8 +65,8 @@ export function removalFor(target: Target, table: GroupTable, model: Scores['mod
   }
 }
 
-/** The head size from a Hugging Face config: `head_dim`, or `hidden_size` / `num_attention_heads`. */
-function headDimension(config: Readonly<Record<string, unknown>>): number {
+/** The head size from a Hugging Face config: `head_dim`, or `hidden_size` / `num_attention_heads`. Throws MismatchError where it gives none. */
+export function headDimension(config: Readonly<Record<string, unknown>>): number {
   const { head_dim: given, hidden_size: hidden, num_attention_heads: heads } = config;
   const size = typeof given === 'number' ? given : Number(hidden) / Number(heads);
   if (Number.isInteger(size) && size > 0) return size;

@@ -9,13 +9,16 @@ import { ratioKey, type SweepStep } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { textKey } from '../state/text.ts';
-import { useScores } from './use-engine.ts';
+import { repairKey } from './repair.ts';
+import { useBackend, useScores } from './use-engine.ts';
 
 /** The settings that measuring depends on, from the state. */
 export function useMeasureSettings(): MeasureSettings {
+  const { data: backend } = useBackend();
   return useStudio(
-    useShallow(({ measureText, measureWindows, measureLength, speedTokens, speedRepeats }) => ({
+    useShallow(({ measureText, measureWindows, measureLength, speedTokens, speedRepeats, ...state }) => ({
       ...{ textKey: textKey(measureText), measureWindows, measureLength, speedTokens, speedRepeats },
+      ...{ repairKey: repairKey(state), backend: backend?.backend ?? 'none' },
     })),
   );
 }
@@ -28,28 +31,36 @@ export interface MeasureSettings {
   readonly measureLength: number;
   readonly speedTokens: number;
   readonly speedRepeats: number;
+  /** What repairs learn from: `repairKey`. */
+  readonly repairKey: string;
+  /** Where is measured: speeds are the backend's. */
+  readonly backend: string;
 }
 
-/** Everything of a recipe and its scores that a curve holds fixed: all but the target and the export's dtype. */
-export function recipeFamily(scores: Scores, recipe: RecipeChoices): string {
-  const { target: _target, dtype: _dtype, ...fixed } = recipe;
+/** Everything of a recipe and its scores that a curve holds fixed: all but the target, the export's dtype and what a search measured. */
+export function recipeFamily(scores: Scores, recipe: RecipeChoices, repair: string): string {
+  const { target: _target, dtype: _dtype, measured: _measured, ...fixed } = recipe;
   const { sha256, windows, length, seed } = scores.calibration;
-  return JSON.stringify([scores.model.sha256, scores.engine.backend, sha256, windows, length, seed, fixed]);
+  return JSON.stringify([scores.model.sha256, scores.engine.backend, sha256, windows, length, seed, fixed, ...(isRepaired(recipe) ? [repair] : [])]);
 }
 
-/** The recipe that a step measures: the reader's, or another method's under the same protection. */
+function isRepaired({ compensate = 'none' }: RecipeChoices): boolean {
+  return compensate !== 'none';
+}
+
+/** The recipe that a step measures: the reader's, or another method's under the same protection and with the same repair. */
 export function recipeOf({ method }: SweepStep, recipe: RecipeChoices): RecipeChoices {
   if (method === undefined) return recipe;
-  const { target, protect, dtype, seed } = recipe;
-  return { target, ...(protect && { protect }), ...(dtype && { dtype }), ...(seed !== undefined && { seed }), ...parseMethod(method).recipe };
+  const { target, protect, dtype, seed, compensate = 'none' } = recipe;
+  return { target, ...(protect && { protect }), ...(dtype && { dtype }), ...(seed !== undefined && { seed }), ...parseMethod(method).recipe, compensate };
 }
 
 /** Cache key of one measured value. The dense model (ratio 0) belongs to every family. */
 export function measurementKey(step: SweepStep, scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): QueryKey {
   const { ratio, what } = step;
   const how = what === 'perplexity' ? [settings.textKey, settings.measureWindows, settings.measureLength] : [settings.speedTokens, settings.speedRepeats];
-  const family = ratio === 0 ? ['dense', scores.model.sha256] : recipeFamily(scores, recipeOf(step, recipe));
-  return ['measured', what, how.join(), family, ratioKey(ratio)];
+  const family = ratio === 0 ? JSON.stringify(['dense', scores.model.sha256]) : recipeFamily(scores, recipeOf(step, recipe), settings.repairKey);
+  return ['measured', what, [settings.backend, ...how].join(), family, ratioKey(ratio)];
 }
 
 export interface Measurements {
@@ -93,20 +104,18 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
     [client],
   );
   const present = useSyncExternalStore(subscribe, () => version.current);
-  const { textKey: text, measureWindows, measureLength, speedTokens, speedRepeats } = settings;
   const comparedMethods = useStudio((state) => state.comparedMethods);
-  const family = scores && recipeFamily(scores, recipe);
+  const family = scores && recipeFamily(scores, recipe, settings.repairKey);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `present` stands for the cache's content, and `family` for all of a recipe that keys depend on.
   return useMemo(() => {
     if (!scores) return NOTHING;
-    const how = { textKey: text, measureWindows, measureLength, speedTokens, speedRepeats };
-    const of = <Value>(step: Omit<SweepStep, 'ratio'>) => collect<Value>(client, step, scores, recipe, how);
+    const of = <Value>(step: Omit<SweepStep, 'ratio'>) => collect<Value>(client, step, scores, recipe, settings);
     return {
       perplexity: of<PerplexityMeasurement>({ what: 'perplexity' }),
       methods: new Map(comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })])),
       speed: of<SpeedComparison>({ what: 'speed' }),
     };
-  }, [client, scores, family, comparedMethods, text, measureWindows, measureLength, speedTokens, speedRepeats, present]);
+  }, [client, scores, family, comparedMethods, settings, present]);
 }
 
 /** What has been measured for what the page shows now. */

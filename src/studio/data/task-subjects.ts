@@ -11,6 +11,7 @@ import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { fetchEmbedded } from './embedded.ts';
 import { recipeOf } from './measurements.ts';
+import { repairKey } from './repair.ts';
 import { useBackend, useScores } from './use-engine.ts';
 import { usePlan } from './use-plan.ts';
 
@@ -57,6 +58,7 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
   const through = useStudio((state) => state.taskThrough);
   const withMethods = useStudio((state) => state.taskMethods);
   const comparedMethods = useStudio((state) => state.comparedMethods);
+  const repair = useStudio(repairKey);
   const plan = outcome?.ok ? outcome.plan : undefined;
   const prefix = useMemo(() => {
     if (!task) return undefined;
@@ -67,7 +69,7 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
     if (prefix === undefined) return [];
     const subject = (id: string, name: string, of: Plan | null): TaskSubjectPlan => ({
       ...{ id, name, ratio: of?.ratio ?? 0, plan: of },
-      key: `${prefix}-${of === null ? 'dense' : fingerprint(JSON.stringify(of.layers))}`,
+      key: `${prefix}-${of === null ? 'dense' : fingerprint(JSON.stringify([of.layers, of.recipe.compensate === 'none' ? '' : repair]))}`,
     });
     const removed = plan ? [subject('plan', `${formatPercent(plan.ratio)} removed`, plan)] : [];
     const methods = withMethods && plan && scores ? comparedMethods : [];
@@ -76,7 +78,7 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
       return other ? [subject(`method:${method}`, method, other)] : [];
     });
     return [subject('dense', 'Dense', null), ...removed, ...others];
-  }, [prefix, plan, withMethods, comparedMethods, scores, recipe]);
+  }, [prefix, plan, withMethods, comparedMethods, scores, recipe, repair]);
 }
 
 /** Another method's plan at the same ratio; undefined where it cannot reach it. */

@@ -4,6 +4,7 @@ import type { Plan } from '../../surgery/plan.ts';
 import type { ExportRequest } from '../../worker/engine.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
+import { repairFor } from './repair.ts';
 import { readText } from './use-engine.ts';
 
 /** Builds, verifies and packs the pruned model. Nothing is handed out before it is verified. */
@@ -19,7 +20,12 @@ export function useExport() {
         const { signal } = controller.current;
         const engine = await studioEngine();
         const text = await readText(client, useStudio.getState().measureText, 'evaluation');
-        return { plan, dtype, exported: await engine.export(plan, { dtype, text }, { signal, onProgress: (progress) => reportTask('export', progress) }) };
+        const repair = await repairFor(client, plan);
+        return {
+          plan,
+          dtype,
+          exported: await engine.export(plan, { dtype, text, repair }, { signal, onProgress: (progress) => reportTask('export', progress) }),
+        };
       } finally {
         endTask('export');
       }

@@ -1,3 +1,4 @@
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import { CancelledError } from '../../errors.ts';
 import type { Plan } from '../../surgery/plan.ts';
@@ -5,9 +6,11 @@ import { formatPercent } from '../parts/format.ts';
 import type { Side } from '../state/generate-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
+import { repairFor, repairSuffix } from './repair.ts';
 
 /** Generates from one prompt with the dense model, then with the pruned one: one after the other, so that each speed is its own. */
 export function useGeneration(plan: Plan | undefined, chat: boolean) {
+  const client = useQueryClient();
   const controller = useRef<AbortController>(undefined);
   const run = async () => {
     if (!plan) return;
@@ -19,8 +22,8 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
     setPane('dense', { status: 'waiting' });
     setPane('pruned', { status: 'waiting' });
     try {
-      await generateInto('dense', null, 'dense', chat, signal);
-      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed`, chat, signal);
+      await generateInto('dense', null, 'dense', chat, client, signal);
+      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, chat, client, signal);
     } finally {
       if (!signal.aborted || controller.current?.signal === signal) endTask('generate');
     }
@@ -28,7 +31,7 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
   return { run, stop: () => controller.current?.abort() };
 }
 
-async function generateInto(side: Side, plan: Plan | null, ran: string, chat: boolean, signal: AbortSignal): Promise<void> {
+async function generateInto(side: Side, plan: Plan | null, ran: string, chat: boolean, client: QueryClient, signal: AbortSignal): Promise<void> {
   const { prompt, maxNewTokens, temperature, generateSeed, setPane, addToken } = useStudio.getState();
   const tokens = () => {
     const pane = useStudio.getState().panes[side];
@@ -39,7 +42,7 @@ async function generateInto(side: Side, plan: Plan | null, ran: string, chat: bo
     const engine = await studioEngine();
     const result = await engine.generate(
       plan,
-      { prompt, maxNewTokens, temperature, seed: generateSeed, chat },
+      { prompt, maxNewTokens, temperature, seed: generateSeed, chat, repair: await repairFor(client, plan) },
       { signal, onToken: (token) => addToken(side, token) },
     );
     setPane(side, { status: 'done', tokens: tokens(), result, ran });

@@ -4,11 +4,13 @@ import { CancelledError } from '../../errors.ts';
 import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
 import type { Plan } from '../../surgery/plan.ts';
+import type { Repair } from '../../worker/engine.ts';
 import { ratioKey, type SweepStep, sweepSteps } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 import { type MeasureSettings, measurementKey, recipeOf, useMeasureSettings } from './measurements.ts';
+import { repairFor } from './repair.ts';
 import { readText, useModel, useScores } from './use-engine.ts';
 import { usePlan } from './use-plan.ts';
 
@@ -29,7 +31,8 @@ export function useSweep(): string | undefined {
   const recipe = useStudio((state) => state.recipe);
   const autoMeasure = useStudio((state) => state.autoMeasure);
   const comparedMethods = useStudio((state) => state.comparedMethods);
-  const busy = useStudio((state) => Boolean(state.tasks.model ?? state.tasks.score ?? state.tasks.generate ?? state.tasks.export ?? state.tasks.tasks));
+  // Whatever the reader started goes before what is measured behind the page.
+  const busy = useStudio(({ tasks }) => Object.keys(tasks).some((name) => name !== 'perplexity' && name !== 'speed'));
   const settings = useMeasureSettings();
   const measureText = useStudio((state) => state.measureText);
   const plan = outcome?.ok ? outcome.plan : undefined;
@@ -46,7 +49,7 @@ export function useSweep(): string | undefined {
           if (controller.signal.aborted) return;
           const stepPlan = planAt(step, plan, scores, recipe);
           if (stepPlan === undefined) continue;
-          const value = await measureStep(step, stepPlan, text, settings, controller.signal);
+          const value = await measureStep(step, stepPlan, text, settings, await repairFor(client, stepPlan), controller.signal);
           client.setQueryData(measurementKey(step, scores, recipe, settings), value);
         }
       };
@@ -75,17 +78,17 @@ function planAt(step: SweepStep, chosen: Plan, scores: Scores, recipe: RecipeCho
   }
 }
 
-async function measureStep(step: SweepStep, plan: Plan | null, text: string, settings: MeasureSettings, signal: AbortSignal) {
+async function measureStep(step: SweepStep, plan: Plan | null, text: string, settings: MeasureSettings, repair: Repair | undefined, signal: AbortSignal) {
   const { beginTask, reportTask, endTask } = useStudio.getState();
   const engine = await studioEngine();
   const options = { signal, onProgress: (progress: Parameters<typeof reportTask>[1]) => reportTask(step.what, progress) };
   beginTask(step.what);
   try {
     if (step.what === 'perplexity' || plan === null)
-      return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength }, options);
+      return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength, repair }, options);
     return await engine.speed(
       plan,
-      { promptTokens: Math.min(PROMPT_TOKENS, settings.measureLength), newTokens: settings.speedTokens, repeats: settings.speedRepeats },
+      { promptTokens: Math.min(PROMPT_TOKENS, settings.measureLength), newTokens: settings.speedTokens, repeats: settings.speedRepeats, repair },
       options,
     );
   } finally {

@@ -5,6 +5,7 @@ import type { Task } from '../../evaluate/tasks.ts';
 import type { TaskItems, TaskSubject } from '../planning/task-table.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
+import { repairFor } from './repair.ts';
 import { addTaskItems, taskItemsQuery } from './task-items.ts';
 import type { TaskSubjectPlan } from './task-subjects.ts';
 
@@ -35,7 +36,7 @@ export function useTaskRun() {
           const finished = [...known].map(([item, logLikelihoods]) => ({ item, logLikelihoods }));
           await engine.task(
             plan,
-            { task, through, finished },
+            { task, through, finished, repair: await repairFor(client, plan) },
             {
               signal,
               onItems: (items) => void addTaskItems(client, key, items),

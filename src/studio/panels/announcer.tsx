@@ -10,9 +10,10 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   generate: 'Generating',
   export: 'Building',
   tasks: 'Measuring zero-shot accuracy',
+  refine: 'Refining the plan',
 };
 /** What a reader who listens asked for; measuring in the background is not told. */
-const TOLD: readonly TaskName[] = ['model', 'score', 'generate', 'export', 'tasks'];
+const TOLD: readonly TaskName[] = ['model', 'score', 'generate', 'export', 'tasks', 'refine'];
 
 /** Tells screen readers when long steps begin, pass a quarter, and end. */
 export function Announcer() {

@@ -17,7 +17,15 @@ export function MethodField() {
       options={named ? options : [{ value: OWN, label: OWN }, ...options]}
       onChange={(name) => {
         const method = METHODS.find((candidate) => candidate.name === name);
-        if (method) changeRecipe({ metric: method.metric, search: method.search });
+        // What was tuned for another method goes with it.
+        if (method)
+          changeRecipe({
+            metric: method.metric,
+            search: method.search,
+            fusion: method.fusion ?? 'shared',
+            fusionScope: method.fusionScope ?? 'model',
+            ...{ gamma: undefined, stability: undefined, balance: undefined },
+          });
       }}
     />
   );

@@ -27,14 +27,7 @@ export function PlanOutcomeTable({
         after={summary && formatBytes(summary.bytesAfter)}
         change={summary && formatChange(summary.bytesAfter, summary.bytesBefore)}
       />
-      {summary?.memoryAfter !== undefined && (
-        <Row
-          name="With its cache"
-          before={formatBytes(summary.memoryBefore ?? 0)}
-          after={formatBytes(summary.memoryAfter)}
-          change={formatChange(summary.memoryAfter, summary.memoryBefore ?? 1)}
-        />
-      )}
+      {summary && plan?.recipe.target.kind === 'memory' && <MemoryRow summary={summary} context={plan.recipe.target.context} />}
       <Row
         name="Attention groups"
         before={summary && formatCount(summary.attentionGroups)}
@@ -49,6 +42,11 @@ export function PlanOutcomeTable({
       />
     </dl>
   );
+}
+
+function MemoryRow({ summary, context }: { readonly summary: PlanSummary; readonly context: number }) {
+  const [before, after] = [summary.bytesBefore + summary.cacheBefore(context), summary.bytesAfter + summary.cacheAfter(context)];
+  return <Row name="With its cache" before={formatBytes(before)} after={formatBytes(after)} change={formatChange(after, before)} />;
 }
 
 function removed(count: number): string {

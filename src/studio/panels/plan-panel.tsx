@@ -1,41 +1,28 @@
 import { useId } from 'react';
-import { SEARCHES } from '../../saap/search/searches.ts';
 import { useScores } from '../data/use-engine.ts';
 import { usePlan, usePlanSummary } from '../data/use-plan.ts';
-import { formatBytes, formatChange, formatCount, formatPercent } from '../parts/format.ts';
+import { formatPercent } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
-import { SelectField } from '../parts/select-field.tsx';
 import { useStudio } from '../state/store.ts';
-import { MethodField } from './method-field.tsx';
+import { PlanAdvanced } from './plan-advanced.tsx';
+import { PlanOutcomeTable } from './plan-outcome-table.tsx';
+import { PlanRules } from './plan-rules.tsx';
 import { RatioSlider } from './ratio-slider.tsx';
+import { RefineField } from './refine-field.tsx';
 import { TargetField } from './target-field.tsx';
 
 const PRESETS = [0.1, 0.2, 0.3, 0.5] as const;
-
-const METRIC_CHOICES = [
-  'element-second+fisher',
-  'element-first+fisher',
-  'element-first+vector',
-  'element-second',
-  'element-first',
-  'fisher',
-  'vector',
-  'magnitude-l2',
-  'wanda',
-  'random',
-];
 
 /** How much goes, and by which rule. */
 export function PlanPanel() {
   const outcome = usePlan();
   const summary = usePlanSummary();
   const { data: scores } = useScores();
-  const { recipe, changeRecipe, setRatio, undo, redo, past, future } = useStudio();
+  const { recipe, setRatio, undo, redo, past, future } = useStudio();
   const sliderId = useId();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const ratio = recipe.target.kind === 'ratio' ? recipe.target.value : (plan?.ratio ?? 0);
-  const metrics = METRIC_CHOICES.includes(recipe.metric ?? '') ? METRIC_CHOICES : [recipe.metric ?? '', ...METRIC_CHOICES];
   return (
     <Panel
       id="plan"
@@ -73,48 +60,11 @@ export function PlanPanel() {
         <TargetField plan={plan} summary={summary} ratio={ratio} />
       </div>
       {outcome && !outcome.ok && <Notice kind="error">{outcome.message}</Notice>}
-      <dl className="before-after" data-plan={plan ? 'made' : 'none'}>
-        <Row
-          name="Parameters"
-          before={plan && formatCount(plan.parametersBefore)}
-          after={plan && formatCount(plan.parametersAfter)}
-          change={plan && formatChange(plan.parametersAfter, plan.parametersBefore)}
-        />
-        <Row
-          name={`Size, ${recipe.dtype ?? 'f32'}`}
-          before={summary && formatBytes(summary.bytesBefore)}
-          after={summary && formatBytes(summary.bytesAfter)}
-          change={summary && formatChange(summary.bytesAfter, summary.bytesBefore)}
-        />
-        <Row
-          name="Attention groups"
-          before={summary && formatCount(summary.attentionGroups)}
-          after={summary && formatCount(summary.attentionGroups - summary.attentionRemoved)}
-          change={summary && `−${summary.attentionRemoved}`}
-        />
-        <Row
-          name="Neurons"
-          before={summary && formatCount(summary.neurons)}
-          after={summary && formatCount(summary.neurons - summary.neuronsRemoved)}
-          change={summary && `−${formatCount(summary.neuronsRemoved)}`}
-        />
-      </dl>
-      <div className="fields plan-rules">
-        <MethodField />
-        <SelectField
-          label="Rank by"
-          value={recipe.metric ?? ''}
-          options={metrics.map((value) => ({ value, label: value }))}
-          onChange={(metric) => changeRecipe({ metric })}
-        />
-        <SelectField
-          label="Search"
-          value={recipe.search ?? 'tempered'}
-          options={SEARCHES.map(({ name }) => ({ value: name, label: name }))}
-          onChange={(search) => changeRecipe({ search })}
-        />
-      </div>
+      <PlanOutcomeTable plan={plan} summary={summary} dtype={recipe.dtype ?? 'f32'} />
+      <PlanRules scores={scores} />
+      <RefineField plannable={plan !== undefined} />
       <ProtectedLayers layers={scores?.groups.length ?? 0} />
+      <PlanAdvanced scores={scores} />
       <p className="soft small plan-time">{outcome?.ok ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms.` : ' '}</p>
     </Panel>
   );
@@ -133,29 +83,6 @@ function ProtectedLayers({ layers }: { readonly layers: number }) {
       <button type="button" className="link" disabled={layers < 3} onClick={() => changeRecipe({ protect: endsAre || protect.length > 0 ? [] : ends })}>
         {protect.length > 0 ? 'Free all' : 'Protect first and last'}
       </button>
-    </div>
-  );
-}
-
-function Row({
-  name,
-  before,
-  after,
-  change,
-}: {
-  readonly name: string;
-  readonly before: string | undefined;
-  readonly after: string | undefined;
-  readonly change: string | undefined;
-}) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        <span className="before">{before ?? '…'}</span>
-        <span className="after">{after ?? '…'}</span>
-        <span className="change">{change ?? ''}</span>
-      </dd>
     </div>
   );
 }

@@ -3,35 +3,35 @@ import type { Plan, Target } from '../../surgery/plan.ts';
 import { NumberField } from '../parts/number-field.tsx';
 import { SelectField } from '../parts/select-field.tsx';
 import type { PlanSummary } from '../planning/plan-outcome.ts';
+import { type TargetKind, translateTarget } from '../planning/translate-target.ts';
 import { useStudio } from '../state/store.ts';
 import { LARGEST_RATIO } from './ratio-slider.tsx';
-
-type Kind = 'ratio' | 'parameters' | 'bytes';
 
 const KINDS = [
   { value: 'ratio', label: 'Ratio' },
   { value: 'parameters', label: 'Parameters' },
   { value: 'bytes', label: 'Size' },
+  { value: 'memory', label: 'Memory' },
 ] as const;
 
-/** The target as a number: what goes, how many parameters stay, or how large the export may be. */
+/** The target as a number: what goes, how many parameters stay, how large the export may be, or that with its cache at a context length. */
 export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | undefined; readonly summary: PlanSummary | undefined; readonly ratio: number }) {
   const target = useStudio((state) => state.recipe.target);
+  const dtype = useStudio((state) => state.recipe.dtype) ?? 'f32';
   const changeRecipe = useStudio((state) => state.changeRecipe);
-  const kind: Kind = target.kind === 'memory' ? 'ratio' : target.kind;
-  const [awaited, setAwaited] = useState<Kind>();
+  const [awaited, setAwaited] = useState<TargetKind>();
   const set = (next: Target) => changeRecipe({ target: next });
   // A unit chosen before there is a plan to translate the target with waits for that plan.
   useEffect(() => {
-    const translated = awaited && translate(awaited, plan, summary, ratio);
+    const translated = awaited && translateTarget(awaited, plan, summary, ratio);
     if (!translated) return;
     setAwaited(undefined);
     changeRecipe({ target: translated });
   }, [awaited, plan, summary, ratio, changeRecipe]);
   return (
     <div className="target">
-      <SelectField label="Target" value={awaited ?? kind} options={KINDS} onChange={setAwaited} />
-      {kind === 'ratio' && (
+      <SelectField label="Target" value={awaited ?? target.kind} options={KINDS} onChange={setAwaited} />
+      {target.kind === 'ratio' && (
         <NumberField
           label="Ratio"
           unit="%"
@@ -42,7 +42,7 @@ export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | un
           onChange={(percent) => set({ kind: 'ratio', value: percent / 100 })}
         />
       )}
-      {kind === 'parameters' && (
+      {target.kind === 'parameters' && (
         <NumberField
           label="Keep"
           unit="M"
@@ -53,29 +53,27 @@ export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | un
           onChange={(millions) => set({ kind: 'parameters', value: Math.round(millions * 1e6) })}
         />
       )}
-      {kind === 'bytes' && (
+      {(target.kind === 'bytes' || target.kind === 'memory') && (
         <NumberField
-          label="At most"
+          label={`At most, ${dtype}`}
           unit="MB"
           value={Math.round(target.value / 1e4) / 100}
           min={0}
-          max={(summary?.bytesBefore ?? 1e13) / 1e6}
+          max={(target.kind === 'bytes' ? (summary?.bytesBefore ?? 1e13) : 1e13) / 1e6}
           step={0.1}
-          onChange={(megabytes) => set({ kind: 'bytes', value: Math.round(megabytes * 1e6) })}
+          onChange={(megabytes) => set({ ...target, value: Math.round(megabytes * 1e6) })}
+        />
+      )}
+      {target.kind === 'memory' && (
+        <NumberField
+          label="Cache of"
+          unit="tokens"
+          value={target.context}
+          min={1}
+          max={1e7}
+          onChange={(context) => Number.isInteger(context) && set({ ...target, context })}
         />
       )}
     </div>
   );
-}
-
-/** The target that asks for what the plan at hand gives, in another unit; `undefined` where nothing is planned yet. */
-function translate(kind: Kind, plan: Plan | undefined, summary: PlanSummary | undefined, ratio: number): Target | undefined {
-  switch (kind) {
-    case 'ratio':
-      return { kind, value: Math.round(ratio * 1000) / 1000 };
-    case 'parameters':
-      return plan && { kind, value: plan.parametersAfter };
-    case 'bytes':
-      return summary && { kind, value: Math.round(summary.bytesAfter) };
-  }
 }

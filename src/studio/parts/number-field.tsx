@@ -8,14 +8,16 @@ export function NumberField({
   max,
   step = 1,
   unit,
+  disabled = false,
   onChange,
 }: {
   readonly label: string;
   readonly value: number;
   readonly min: number;
   readonly max: number;
-  readonly step?: number;
+  readonly step?: number | 'any';
   readonly unit?: string;
+  readonly disabled?: boolean;
   readonly onChange: (value: number) => void;
 }) {
   const id = useId();
@@ -38,6 +40,7 @@ export function NumberField({
           min={min}
           max={max}
           step={step}
+          disabled={disabled}
           onChange={(event) => change(event.target.value)}
           onBlur={() => setText(String(value))}
         />

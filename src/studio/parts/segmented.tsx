@@ -5,16 +5,18 @@ export function Segmented<Value extends string>({
   label,
   options,
   value,
+  disabled = false,
   onChange,
 }: {
   readonly label: string;
   readonly options: readonly { readonly value: Value; readonly label: string }[];
   readonly value: Value;
+  readonly disabled?: boolean;
   readonly onChange: (value: Value) => void;
 }) {
   const name = useId();
   return (
-    <fieldset className="segmented">
+    <fieldset className="segmented" disabled={disabled}>
       <legend className="visually-hidden">{label}</legend>
       {options.map((option) => (
         <label key={option.value} className={option.value === value ? 'chosen' : undefined}>

@@ -1,9 +1,9 @@
 import { EspalierError } from '../../errors.ts';
 import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
-import { type GroupTable, groupTable } from '../../saap/search/group-table.ts';
+import { groupTable } from '../../saap/search/group-table.ts';
 import { type StorageCost, storageFor, weightBytes } from '../../saap/search/storage.ts';
-import { removalFor, wholeSize } from '../../saap/search/target.ts';
+import { headDimension } from '../../saap/search/target.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import type { LayerShare } from '../charts/layer-shares.tsx';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -25,6 +25,8 @@ export function planOutcome(scores: Scores, recipe: RecipeChoices): PlanOutcome 
   }
 }
 
+const USUAL_CONTEXT = 2048;
+
 /** What a plan removes, counted. */
 export interface PlanSummary {
   readonly layers: readonly LayerShare[];
@@ -35,9 +37,11 @@ export interface PlanSummary {
   /** Bytes of weights in the recipe's dtype. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
-  /** Bytes with the key/value cache of the target's context; undefined for other targets. */
-  readonly memoryBefore: number | undefined;
-  readonly memoryAfter: number | undefined;
+  /** Tokens that a first target in memory asks a cache for: 2,048, or as many as the model takes. */
+  readonly usualContext: number;
+  /** Bytes of the key/value cache of so many tokens, before and after. */
+  readonly cacheBefore: (context: number) => number;
+  readonly cacheAfter: (context: number) => number;
 }
 
 /** Counts what goes per layer and over the model. */
@@ -55,27 +59,20 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
     neuronsRemoved += cut;
     neurons += mlp.groups;
   });
-  const table = groupTable(scores.groups);
-  const { parameters } = table;
+  const { parameters } = groupTable(scores.groups);
   const cost = storageFor(plan.recipe.dtype ?? 'f32', scores.model, { parameters });
   const other = plan.parametersBefore - parameters;
   return {
     ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },
     bytesBefore: weightBytes({ block: parameters, other }, cost),
     bytesAfter: weightBytes({ block: plan.parametersAfter - other, other }, cost),
-    ...memoryOf(scores, plan, table, cost),
+    usualContext: Math.min(USUAL_CONTEXT, Number(scores.model.config.max_position_embeddings) || USUAL_CONTEXT),
+    cacheBefore: (context) => cacheBytes(scores, attentionGroups, context, cost),
+    cacheAfter: (context) => cacheBytes(scores, attentionGroups - attentionRemoved, context, cost),
   };
 }
 
-/** Weights and cache together, before and after, for a target in memory. */
-function memoryOf(scores: Scores, plan: Plan, table: GroupTable, cost: StorageCost): Pick<PlanSummary, 'memoryBefore' | 'memoryAfter'> {
-  const { target } = plan.recipe;
-  if (target.kind !== 'memory') return { memoryBefore: undefined, memoryAfter: undefined };
-  const before = wholeSize(target, table, scores.model, cost);
-  const { costs } = removalFor({ ...target, value: before }, table, scores.model, cost);
-  const removed = table.segments.reduce((sum, { layer, module, start, end }, index) => {
-    const kept = plan.layers[layer]?.[module].length ?? end - start;
-    return sum + (end - start - kept) * (costs[index] ?? 0);
-  }, 0);
-  return { memoryBefore: before, memoryAfter: before - removed };
+/** Keys and values of so many tokens in every attention group: what a target in memory counts beside the export. */
+function cacheBytes({ model }: Scores, groups: number, context: number, cost: StorageCost): number {
+  return 2 * headDimension(model.config) * context * groups * cost.cache;
 }

@@ -25,7 +25,7 @@ export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => (
   calibrationWindows: 32,
   calibrationLength: 128,
   calibrationSeed: 0,
-  repairWindows: 192,
+  repairWindows: 64,
   repairLambda: 1e-3,
   refineWindows: 16,
   refineEvaluations: 20,
