@@ -44,10 +44,10 @@ export async function scoreShard(open: OpenModel, options: ScoreShardOptions, si
   };
   await sink.start(before);
   open.runtime.resetPeak();
-  const { loss, tokens, seconds, forwardSeconds } = await importance(open.programs, open.store, own, {
+  const { loss, tokens, seconds, forwardSeconds, kernelBytes } = await importance(open.programs, open.store, own, {
     ...importanceOptions(open, options),
     partial: { kinds: sumsFor(metrics), take: (layer, partial) => sink.layer(layer, partial) },
   });
   const info = { ...before, calibration: { ...before.calibration, loss, tokens } };
-  return { info, seconds, forwardSeconds, peakBytes: open.runtime.statistics().peakBytes };
+  return { info, seconds, forwardSeconds, peakBytes: open.runtime.statistics().peakBytes + kernelBytes };
 }

@@ -32,7 +32,7 @@ export interface ScoreRun {
   readonly scores: Scores;
   readonly seconds: number;
   readonly forwardSeconds: number;
-  /** Peak of the runtime's tensors during scoring, in bytes. */
+  /** Peak of the runtime's tensors during scoring, and of the kernels' own memory, in bytes. */
   readonly peakBytes: number;
 }
 
@@ -46,7 +46,7 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
     ...(await describeRun(open, options, result)),
     layers: result.layers.map(({ attention, mlp }) => ({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) })),
   };
-  return { scores, seconds: result.seconds, forwardSeconds: result.forwardSeconds, peakBytes: open.runtime.statistics().peakBytes };
+  return { scores, seconds: result.seconds, forwardSeconds: result.forwardSeconds, peakBytes: open.runtime.statistics().peakBytes + result.kernelBytes };
 }
 
 /** The metrics that are asked for; all by default. Throws UsageError for none. */

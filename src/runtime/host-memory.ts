@@ -81,6 +81,7 @@ export function hostMemory(ledger: Ledger, TensorClass: TensorConstructor, write
     async read(tensor) {
       return { dataType: tensor.dataType, shape: tensor.shape, data: tensor.data.slice() };
     },
+    peek: (tensor) => tensor.data,
     toOnnx,
     outputTarget: (tensor) => (writesInPlace ? toOnnx(tensor) : null),
     adopt(result) {

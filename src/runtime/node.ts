@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';
 import { hostMemory } from './host-memory.ts';
+import { type HelperThread, helperThread, serveCalls } from './kernels/helper-threads.ts';
 import { Ledger } from './ledger.ts';
 import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
 import type { Runtime } from './runtime.ts';
@@ -36,7 +38,27 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
     description: `Node CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     memory: hostMemory(ledger, Tensor, true),
     ledger,
+    helpers: { count: threads - 1, start: startHelper },
     create,
     behaviour: { survivesFailure: true },
   });
+}
+
+/** Node starts a thread from text as well as from a file, so that none has to be found beside a bundle. */
+const HELPER = `const { parentPort } = require('node:worker_threads');
+(${serveCalls})((handle) => parentPort.on('message', handle), (problem) => parentPort.postMessage(problem));`;
+
+function startHelper(): HelperThread {
+  const worker = new Worker(HELPER, { eval: true, name: 'espalier-kernels' });
+  // A thread that waits keeps no process alive; one that computes does.
+  worker.unref();
+  const { thread, receive, fail } = helperThread(
+    (message) => worker.postMessage(message),
+    () => void worker.terminate(),
+    (busy) => (busy ? worker.ref() : worker.unref()),
+  );
+  worker.on('message', receive);
+  worker.on('error', (error) => fail(error.message));
+  worker.on('exit', (code) => fail(`it ended with code ${code}`));
+  return thread;
 }

@@ -3,6 +3,7 @@ import { DeviceError, EspalierError } from '../errors.ts';
 import type { DataType, Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import { checkHostTensor, describeType } from './data-types.ts';
+import type { HelperThreads } from './kernels/helper-threads.ts';
 import type { Ledger } from './ledger.ts';
 import { SerialQueue } from './queue.ts';
 import type { Backend, DeviceTensor, HostTensor, Runtime, RuntimeStatistics, Session, SessionOptions, TensorArray } from './runtime.ts';
@@ -22,6 +23,7 @@ export interface RuntimeParts<Owned extends DeviceTensor> {
   readonly ledger: Ledger;
   readonly create: CreateInnerSession;
   readonly behaviour: Behaviour;
+  readonly helpers?: HelperThreads | undefined;
   /** Default: a queue of its own. */
   readonly queue?: SerialQueue;
 }
@@ -30,17 +32,22 @@ export interface RuntimeParts<Owned extends DeviceTensor> {
 export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   readonly backend: Backend;
   readonly description: string;
+  readonly helpers: HelperThreads | undefined;
   protected readonly queue: SerialQueue;
   protected readonly memory: TensorMemory<Owned>;
   readonly #ledger: Ledger;
   readonly #create: CreateInnerSession;
   readonly #behaviour: Behaviour;
   readonly #sessions = new Set<Session>();
+  readonly peek: Runtime['peek'];
   #disposed = false;
 
   constructor(parts: RuntimeParts<Owned>) {
     this.backend = parts.backend;
     this.description = parts.description;
+    this.helpers = parts.helpers;
+    const { peek } = parts.memory;
+    if (peek) this.peek = (tensor) => peek(this.owned(tensor));
     this.memory = parts.memory;
     this.#ledger = parts.ledger;
     this.#create = parts.create;

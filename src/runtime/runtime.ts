@@ -1,4 +1,5 @@
 import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
+import type { HelperThreads } from './kernels/helper-threads.ts';
 
 export type Backend = 'cpu' | 'wasm' | 'webgpu';
 
@@ -68,6 +69,8 @@ export interface Runtime extends Disposable {
   readonly backend: Backend;
   /** For people: 'Node CPU, 2 threads' or the adapter's vendor and architecture. */
   readonly description: string;
+  /** Threads beside the caller's for kernels of our own on the host; absent where the platform has none. */
+  readonly helpers?: HelperThreads | undefined;
   /** Compiles a graph of ours, or serialized ONNX bytes, or (cpu only) a file path whose external data lies beside it. */
   createSession(model: Graph | Uint8Array | { readonly path: string }, options?: SessionOptions): Promise<Session>;
   /** Copies host memory to the device. */
@@ -78,6 +81,8 @@ export interface Runtime extends Disposable {
   write(tensor: DeviceTensor, data: TensorArray): Promise<void>;
   /** Copies a tensor back to the host. */
   read(tensor: DeviceTensor): Promise<HostTensor>;
+  /** The elements of a tensor themselves, where they lie in host memory: to be read at once, not kept and not changed. Absent on other devices. */
+  peek?(tensor: DeviceTensor): TensorArray;
   /** Resolves when everything queued has finished on the device. For timing. */
   synchronize(): Promise<void>;
   statistics(): RuntimeStatistics;

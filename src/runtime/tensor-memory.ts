@@ -9,6 +9,8 @@ export interface TensorMemory<Owned extends DeviceTensor> {
   upload(tensor: HostTensor): Owned;
   allocate(dataType: DataType, shape: readonly number[]): Owned;
   read(tensor: Owned): Promise<HostTensor>;
+  /** The elements themselves, where they lie in host memory. */
+  readonly peek?: (tensor: Owned) => TensorArray;
   /** Replaces the elements; type and length were checked. */
   write(tensor: Owned, data: TensorArray): void;
   /** The same memory as ONNX Runtime's tensor; with `onDevice` surely in device memory. Throws DeviceError when it was disposed. */

@@ -3,6 +3,7 @@ import { UnsupportedError, UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';
 import { requestGpuDevice } from './gpu-device.ts';
 import { hostMemory } from './host-memory.ts';
+import { startWebHelper } from './kernels/web-helper.ts';
 import { Ledger } from './ledger.ts';
 import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
 import { SerialQueue } from './queue.ts';
@@ -54,6 +55,7 @@ function createWasmRuntime(build: WebBuild, threads: number): Runtime {
     memory: hostMemory(ledger, build.Tensor, false),
     ledger,
     queue,
+    helpers: threads > 1 ? { count: threads - 1, start: startWebHelper } : undefined,
     behaviour: { survivesFailure: true },
     create: sessionFactory(build, { executionProviders: ['wasm'] }),
   });

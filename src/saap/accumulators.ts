@@ -43,34 +43,38 @@ export function foldChannels(channels: ArrayLike<number>, groupOfChannel: Int32A
   return into;
 }
 
-/** Takes one window in: `signed` v_jm per channel by weight, and `absolute` sums of |w g_j| per channel where element metrics are wanted. */
-export function addWindow(
-  sums: StructureSums,
-  structure: CoupledStructure,
-  signed: (weight: string) => ArrayLike<number> | undefined,
-  absolute: (weight: string) => ArrayLike<number> | undefined,
-): void {
+/** Takes v_jm of one window in, per channel by weight. */
+export function addSigned(sums: StructureSums, structure: CoupledStructure, signed: (weight: string) => ArrayLike<number> | undefined): void {
   const joint = new Float64Array(structure.groups);
-  const absoluteSum = new Float64Array(structure.groups);
   for (const { weight, groupOfChannel } of structure.members) {
     const channels = signed(weight);
-    if (channels) {
-      const values = foldChannels(channels, groupOfChannel, new Float64Array(structure.groups));
-      accumulate(sums.signed.get(weight), values, 1);
-      accumulate(sums.signedSquares.get(weight), values, 2);
-      accumulate(joint, values, 1);
-    }
-    const magnitudes = absolute(weight);
-    if (magnitudes) foldChannels(magnitudes, groupOfChannel, absoluteSum);
+    if (!channels) continue;
+    const values = foldChannels(channels, groupOfChannel, new Float64Array(structure.groups));
+    accumulate(sums.signed.get(weight), values, 1);
+    accumulate(sums.signedSquares.get(weight), values, 2);
+    accumulate(joint, values, 1);
   }
   accumulate(sums.jointSquares, joint, 2);
-  accumulate(sums.absolute, absoluteSum, 1);
-  accumulate(sums.absoluteSquares, absoluteSum, 2);
   sums.windows++;
 }
 
+/** Takes the sums of |w g_j| per channel of one window in, by weight: e_j and its square. */
+export function addAbsolute(sums: StructureSums, structure: CoupledStructure, absolute: (weight: string) => ArrayLike<number> | undefined): void {
+  const total = new Float64Array(structure.groups);
+  for (const { weight, groupOfChannel } of structure.members) {
+    const channels = absolute(weight);
+    if (channels) foldChannels(channels, groupOfChannel, total);
+  }
+  accumulate(sums.absolute, total, 1);
+  accumulate(sums.absoluteSquares, total, 2);
+}
+
 function accumulate(target: Float64Array | undefined, values: Float64Array, power: 1 | 2): void {
-  if (target) for (let index = 0; index < target.length; index++) target[index] = (target[index] ?? 0) + (values[index] ?? 0) ** power;
+  if (!target) return;
+  for (let index = 0; index < target.length; index++) {
+    const value = values[index] as number;
+    target[index] = (target[index] as number) + (power === 1 ? value : value * value);
+  }
 }
 
 /** The gradient metrics of docs/method.md section 2 from the sums; [groups] each, float32. */

@@ -5,8 +5,9 @@ import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { checkWindows } from '../evaluate/perplexity.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
-import type { ElementEngine } from './element-stage.ts';
+import { type ElementEngine, ElementStages } from './element-stage.ts';
 import type { LayerScores } from './layer-sums.ts';
+import { RunBuffers } from './run-buffers.ts';
 import { cosineGraph } from './score-graph.ts';
 import { scoreLayer } from './score-layer.ts';
 import type { LayerPartial } from './shards.ts';
@@ -17,7 +18,7 @@ export interface ImportanceOptions extends LongRunning {
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
   /** False skips the element metrics and stability: no weight gradient is computed at all. Default true. */
   readonly elements?: boolean;
-  /** Default: the hand-written kernel on WebGPU, ordinary operators elsewhere. */
+  /** Default: the hand-written kernels. */
   readonly elementEngine?: ElementEngine;
   /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
   readonly partial?: { readonly kinds: ReadonlySet<string>; readonly take: (layer: number, partial: LayerPartial) => void | Promise<void> };
@@ -32,6 +33,8 @@ export interface ImportanceResult {
   /** Seconds of the forward pass with losses, and of everything. */
   readonly forwardSeconds: number;
   readonly seconds: number;
+  /** Memory of hand-written kernels on the host, which is none of the runtime's tensors, at its peak. */
+  readonly kernelBytes: number;
 }
 
 /** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
@@ -55,6 +58,7 @@ export async function importance(
   const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) => windows.slice(index * perBatch, (index + 1) * perBatch));
   const inputs: (readonly DeviceTensor[])[] = [];
   const owned = new Set<DeviceTensor>();
+  let live: readonly DeviceTensor[] = [];
   const own = (tensors: readonly DeviceTensor[]) => {
     for (const tensor of tensors) owned.add(tensor);
     return tensors;
@@ -66,6 +70,8 @@ export async function importance(
     }
   };
   const units = config.layers * windows.length;
+  using stages = (options.elements ?? true) ? new ElementStages(programs, options.elementEngine) : undefined;
+  using buffers = new RunBuffers(programs.runtime);
   const report = (completed: number) => options.onProgress?.({ stage: 'scoring', completed, total: 3 * units, unit: 'windows' });
   try {
     const last = own(
@@ -78,8 +84,8 @@ export async function importance(
         },
       }),
     );
-    const { losses, gradients: seeds } = await headGradients(programs, store, batches, last, options);
-    let gradients = own(seeds);
+    const { losses, gradients } = await headGradients(programs, store, batches, last, options);
+    live = gradients;
     const forwardSeconds = (performance.now() - started) / 1000;
 
     const layers: LayerScores[] = [];
@@ -95,7 +101,9 @@ export async function importance(
       const depth = 1 - (await meanCosine(programs, before, after));
       let done = (config.layers - 1 - layer) * windows.length;
       const scored = await scoreLayer(programs, store, layer, before, gradients, {
-        ...options,
+        signal: options.signal,
+        stages,
+        buffers,
         structures: options.structuresOf(layer),
         partial: options.partial?.kinds,
         onWindows: (count) => {
@@ -104,16 +112,16 @@ export async function importance(
         },
       });
       layers.unshift(withDepth(scored.scores, depth));
-      free(gradients);
       free(after);
-      gradients = own(scored.gradients);
       after = before;
       if (options.partial && scored.partial) await options.partial.take(layer, withCosine(scored.partial, options.partial.kinds, 1 - depth));
     }
     report(3 * units);
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
-    return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds: (performance.now() - started) / 1000 };
+    const seconds = (performance.now() - started) / 1000;
+    return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds, kernelBytes: stages?.kernelBytes ?? 0 };
   } finally {
+    for (const gradient of live) gradient.dispose();
     for (const tensor of owned) tensor.dispose();
   }
 }

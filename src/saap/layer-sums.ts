@@ -1,5 +1,5 @@
 import type { HostTensor } from '../runtime/runtime.ts';
-import { addWindow, emptySums, foldChannels, gradientMetrics, type StructureSums } from './accumulators.ts';
+import { addAbsolute, addSigned, emptySums, foldChannels, gradientMetrics, type StructureSums } from './accumulators.ts';
 import type { ElementTotals } from './element-stage.ts';
 import type { LinearMember } from './score-graph.ts';
 import type { ModuleScores } from './scores.ts';
@@ -22,32 +22,37 @@ export class LayerSums {
   readonly #structures: readonly { readonly structure: CoupledStructure; readonly sums: StructureSums }[];
   readonly #members: readonly LinearMember[];
   readonly #moments = new Map<string, { rows: number; sum: Float64Array; squares: Float64Array }>();
-  /** Grouped biases are small enough for the host: per channel sums of b g_j and of (b g_j)^2. */
-  readonly #biases = new Map<string, { readonly first: Float64Array; readonly second: Float64Array }>();
+  /** Grouped biases are small enough for the host: per channel sums of b g_j and of (b g_j)^2, and |b g_j| of each window. */
+  readonly #biases = new Map<string, { readonly first: Float64Array; readonly second: Float64Array; readonly magnitudes: Float32Array[] }>();
 
   constructor(structures: readonly CoupledStructure[], members: readonly LinearMember[]) {
     this.#structures = structures.map((structure) => ({ structure, sums: emptySums(structure) }));
     this.#members = members;
   }
 
-  /** Takes in the outputs of the score program for a batch ([windows, channels] by `signed/<weight>`, …) and the sums of |w g_j| by weight. */
-  add(windows: number, tokens: number, channels: ReadonlyMap<string, Float32Array>, absolute: ReadonlyMap<string, readonly Float32Array[]> | undefined): void {
+  /** Takes in the outputs of the score program for a batch: [windows, channels] by `signed/<weight>`, and the moments of inputs. */
+  add(windows: number, tokens: number, channels: ReadonlyMap<string, Float32Array>): void {
     const signedOf = (weight: string, window: number) => {
       const all = channels.get(`signed/${weight}`);
       const width = (all?.length ?? 0) / windows;
       return all?.subarray(window * width, (window + 1) * width);
     };
     for (let window = 0; window < windows; window++) {
-      for (const { structure, sums } of this.#structures) {
-        // A bias is its own matrix of one column: its |b g_j| is the magnitude of its v_jm.
-        const magnitude = (weight: string) => absolute && (absolute.get(weight)?.[window] ?? signedOf(weight, window)?.map(Math.abs));
-        addWindow(sums, structure, (weight) => signedOf(weight, window), magnitude);
-      }
+      for (const { structure, sums } of this.#structures) addSigned(sums, structure, (weight) => signedOf(weight, window));
       for (const { bias } of this.#members) if (bias !== undefined) this.#addBias(bias, signedOf(bias, window) ?? new Float32Array());
     }
     for (const { weight } of this.#members) this.#addMoments(weight, windows * tokens, channels);
     this.windows += windows;
     this.rows += windows * tokens;
+  }
+
+  /** Takes in the sums of |w g_j| per channel of all windows, by weight. */
+  addMagnitudes(absolute: ReadonlyMap<string, readonly Float32Array[]>): void {
+    // A bias is its own matrix of one column: its |b g_j| is the magnitude of its v_jm.
+    for (let window = 0; window < this.windows; window++) {
+      for (const { structure, sums } of this.#structures)
+        addAbsolute(sums, structure, (weight) => absolute.get(weight)?.[window] ?? this.#biases.get(weight)?.magnitudes[window]);
+    }
   }
 
   /** All metrics of the layer; `elements` are the totals per channel, absent when element metrics were not asked for. */
@@ -130,7 +135,8 @@ export class LayerSums {
   }
 
   #addBias(bias: string, signed: Float32Array): void {
-    const known = this.#biases.get(bias) ?? { first: new Float64Array(signed.length), second: new Float64Array(signed.length) };
+    const known = this.#biases.get(bias) ?? { first: new Float64Array(signed.length), second: new Float64Array(signed.length), magnitudes: [] };
+    known.magnitudes.push(signed.map(Math.abs));
     for (let channel = 0; channel < signed.length; channel++) {
       const value = signed[channel] ?? 0;
       known.first[channel] = (known.first[channel] ?? 0) + value;

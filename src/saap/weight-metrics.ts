@@ -104,12 +104,23 @@ export function channelNorms(tensor: HostTensor, axis: MemberSlice['axis']): { r
   const size = axis === 0 ? rows : columns;
   const absolute = new Float64Array(size);
   const squares = new Float64Array(size);
+  let index = 0;
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const value = data[row * columns + column] ?? 0;
-      const channel = axis === 0 ? row : column;
-      absolute[channel] = (absolute[channel] ?? 0) + Math.abs(value);
-      squares[channel] = (squares[channel] ?? 0) + value * value;
+    if (axis === 0) {
+      let [first, second] = [0, 0];
+      for (const end = index + columns; index < end; index++) {
+        const value = data[index] as number;
+        first += Math.abs(value);
+        second += value * value;
+      }
+      absolute[row] = first;
+      squares[row] = second;
+    } else {
+      for (let column = 0; column < columns; column++, index++) {
+        const value = data[index] as number;
+        absolute[column] = (absolute[column] as number) + Math.abs(value);
+        squares[column] = (squares[column] as number) + value * value;
+      }
     }
   }
   return { absolute, squares };
