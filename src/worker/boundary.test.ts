@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CancelledError, EspalierError, throwIfCancelled, UnsupportedError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
+import type { Plan } from '../surgery/plan.ts';
 import { connectEngine } from './client.ts';
 import type { Engine } from './engine.ts';
 import { serveEngine } from './serve.ts';
@@ -25,6 +26,7 @@ function connect(answers: Partial<Engine>): Engine {
     fit: refuse,
     evaluate: refuse,
     task: refuse,
+    recover: refuse,
     speed: refuse,
     generate: refuse,
     export: refuse,
@@ -122,6 +124,25 @@ describe('the boundary between page and engine', () => {
     await expect(measuring).rejects.toBeInstanceOf(CancelledError);
     for (let wait = 0; wait < 100 && !stopped; wait += 1) await tick();
     expect(stopped).toBe(true);
+  });
+
+  it('waits for a recovery that is cancelled: it gives the best so far', async () => {
+    const step = { stage: 'recovery', completed: 1, total: 9, unit: 'steps', step: 1, steps: 9, loss: 2, heldOutLoss: undefined } as const;
+    const result = { recovered: 1, history: [], heldOutBefore: 3, heldOutAfter: 2, bestStep: 1, steps: 1, stoppedBecause: 'cancelled' } as const;
+    const engine = connect({
+      recover: async (_plan, _request, options) => {
+        options?.onStep?.({ ...step, learningRate: 0.1, tokensPerSecond: 5, secondsLeft: 2 });
+        while (!options?.signal?.aborted) await tick();
+        return { ...result, adapterParameters: 4, tokensPerSecond: 5, seconds: 1, notes: [] };
+      },
+    });
+    const controller = new AbortController();
+    const losses: (number | undefined)[] = [];
+    const request = { text: '', length: 8, method: 'lora', bits: 4, steps: 9, batchWindows: 1, learningRate: 0.1, seed: 0 } as const;
+    const recovering = engine.recover({} as Plan, request, { signal: controller.signal, onStep: ({ loss }) => losses.push(loss) });
+    setTimeout(() => controller.abort(), 5);
+    expect(await recovering).toMatchObject({ recovered: 1, stoppedBecause: 'cancelled' });
+    expect(losses).toEqual([2]);
   });
 
   it('does not call the worker when the signal has fired already', async () => {

@@ -26,11 +26,15 @@ export function connectEngine(endpoint: Endpoint): Engine {
     fit: (scores, options) => call('fit', [scores, options]),
     evaluate: (plan, request, options) => call('evaluate', [plan, request], options),
     task: (plan, request, options) => call('task', [plan, request], options),
+    recover: (plan, request, options) => call('recover', [plan, request], options),
     speed: (plan, request, options) => call('speed', [plan, request], options),
     generate: (plan, request, options) => call('generate', [plan, request], options),
     export: (plan, request, options) => call('export', [plan, request], options),
   };
 }
+
+/** Calls that have something to give when they are cancelled: they are told, and waited for. */
+const ENDS_ITSELF: ReadonlySet<CallName> = new Set(['recover']);
 
 function callOnce<Name extends CallName>(
   remote: Remote<EngineEndpoint>,
@@ -39,19 +43,19 @@ function callOnce<Name extends CallName>(
   args: CallArguments[Name],
   options: CallOptions,
 ): Promise<CallResult<Name>> {
-  const { signal, onProgress, onToken, onItems } = options;
+  const { signal, onProgress, onToken, onItems, onStep } = options;
   return new Promise((resolve, reject) => {
     throwIfCancelled(signal);
     let settled = false;
     const onAbort = () => {
       void remote.cancel(id);
-      reject(new CancelledError());
+      if (!ENDS_ITSELF.has(name)) reject(new CancelledError());
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     const listener = (event: CallEvent) => {
-      if (!settled && !signal?.aborted) hear(event, options);
+      if (!settled && (!signal?.aborted || ENDS_ITSELF.has(name))) hear(event, options);
     };
-    const onEvent = onProgress || onToken || onItems ? proxy(listener) : undefined;
+    const onEvent = onProgress || onToken || onItems || onStep ? proxy(listener) : undefined;
     // Comlink's type for a generic method erases the name; the outcome is that of `name` by the endpoint's own signature.
     const outcome = remote.call(id, name, args, onEvent) as ReturnType<EngineEndpoint['call']>;
     outcome

@@ -1,11 +1,14 @@
 import type { Decoder } from '../generate/decoder.ts';
 
-/** Models that are kept ready to generate: the dense one and the last pruned one. */
-const RESIDENT = 2;
-
 /** Keeps the decoders that were used last, and disposes the others. */
 export class DecoderCache implements Disposable {
   readonly #decoders = new Map<string, Decoder>();
+  readonly #resident: () => number;
+
+  /** `resident` models are kept ready to generate: the dense one, the last pruned one, and a recovered one where there is one. */
+  constructor(resident: () => number) {
+    this.#resident = resident;
+  }
 
   /** The decoder of that key; made, and the one unused for longest disposed, when it is not there. */
   async get(key: string, make: () => Promise<Decoder>): Promise<Decoder> {
@@ -15,8 +18,8 @@ export class DecoderCache implements Disposable {
       this.#decoders.set(key, known);
       return known;
     }
-    // Room is made before, so that two models and not three are ever resident.
-    while (this.#decoders.size >= RESIDENT) this.#drop();
+    // Room is made before, so that there is never one more.
+    while (this.#decoders.size >= this.#resident()) this.#drop();
     const decoder = await make();
     this.#decoders.set(key, decoder);
     return decoder;

@@ -21,10 +21,17 @@ export async function deliver(
 ): Promise<ExportedModel> {
   const { dtype, text, repair, figures, folder } = request;
   const { length, windows } = dtype === 'f32' ? VERIFIED.exact : VERIFIED.rounded;
-  const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-pruned-${Math.round(plan.ratio * 100)}`;
+  const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${repair && 'recovered' in repair ? 'recovered' : 'pruned'}-${Math.round(plan.ratio * 100)}`;
   const exportTo = async (output: OutputFolder) =>
     exportPruned(open, {
-      ...{ output, dtype, plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate: repair?.compensate ?? 'none' } } },
+      ...{
+        output,
+        dtype,
+        plan: {
+          ...plan,
+          recipe: { ...plan.recipe, dtype, compensate: repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none') },
+        },
+      },
       windows: (await windowsOf(text, length)).slice(0, windows),
       ...(figures && { figures }),
       ...options,

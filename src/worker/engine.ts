@@ -1,4 +1,5 @@
 import type { Task } from '../evaluate/tasks.ts';
+import type { Recovered, RecoveryProgress } from '../library/recover.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
 import type { LongRunning } from '../progress.ts';
 import type { PlanOptions } from '../saap/plan-options.ts';
@@ -74,11 +75,19 @@ export interface BackendInfo {
 /** Which backend to try: `auto` prefers WebGPU and falls back to WASM with a reason. */
 export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
+/** How a pruned model is repaired: by compensation, or by the training that a recovery was. Absent: not at all. */
+export type Repair = Compensation | RecoveredModel;
+
+/** The model that a recovery made, by the number that it gave; the engine remembers the last one. */
+export interface RecoveredModel {
+  readonly recovered: number;
+}
+
 /**
  * How the output projections of a pruned model are repaired without training: by which compensation, and the calibration windows that it learns from
- * (as many as the text has, up to `windows`). Absent: not at all.
+ * (as many as the text has, up to `windows`).
  */
-export interface Repair {
+export interface Compensation {
   readonly compensate: 'bias' | 'least-squares';
   readonly text: string;
   readonly windows: number;
@@ -195,6 +204,26 @@ export interface TaskRequest {
 /** Log-likelihoods [items][choices], for `judgeTask`. */
 export type TaskLikelihoods = readonly (readonly number[])[];
 
+export interface RecoverRequest {
+  /** Text to train on; a share of its windows is held out and measured. */
+  readonly text: string;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly method: 'group-wise' | 'lora';
+  /** Of 'group-wise'. */
+  readonly bits: 4 | 8;
+  readonly steps: number;
+  /** Windows of one step. */
+  readonly batchWindows: number;
+  readonly learningRate: number;
+  readonly seed: number;
+  /** What the pruned model had before the training. */
+  readonly repair?: Repair | undefined;
+}
+
+/** How a recovery went, and the number of the model that it made. */
+export interface Recovery extends RecoveredModel, Omit<Recovered, 'model'> {}
+
 export interface GenerateRequest {
   readonly prompt: string;
   readonly maxNewTokens: number;
@@ -264,8 +293,13 @@ export interface MeasuringTask extends LongRunning {
   readonly onItems?: ((items: readonly TaskItemResult[]) => void) | undefined;
 }
 
+/** Options of a recovery: each step and measurement as it is made. A fired signal ends it with the best so far, once there is a first measurement. */
+export interface Recovering extends LongRunning {
+  readonly onStep?: ((progress: RecoveryProgress) => void) | undefined;
+}
+
 /** What any call can tell while it runs. */
-export type CallOptions = Generating & MeasuringTask;
+export type CallOptions = Generating & MeasuringTask & Recovering;
 
 /**
  * Everything that the page can ask for. A plan of `null` means the dense model.
@@ -289,6 +323,8 @@ export interface Engine {
   fit(scores: Scores, options: PlanOptions): Promise<Plan>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
+  /** Trains adapters on the pruned model (docs/method.md section 7). Cancelling resolves with the best so far. */
+  recover(plan: Plan, request: RecoverRequest, options?: Recovering): Promise<Recovery>;
   speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
   export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;

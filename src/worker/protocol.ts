@@ -1,3 +1,4 @@
+import type { RecoveryProgress } from '../library/recover.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
 import type { Progress } from '../progress.ts';
 import type { CallOptions, Engine, GeneratedToken } from './engine.ts';
@@ -19,6 +20,7 @@ export interface CallArguments {
   readonly fit: Readonly<Parameters<Engine['fit']>>;
   readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
   readonly task: readonly [plan: Parameters<Engine['task']>[0], request: Parameters<Engine['task']>[1]];
+  readonly recover: readonly [plan: Parameters<Engine['recover']>[0], request: Parameters<Engine['recover']>[1]];
   readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];
   readonly generate: readonly [plan: Parameters<Engine['generate']>[0], request: Parameters<Engine['generate']>[1]];
   readonly export: readonly [plan: Parameters<Engine['export']>[0], request: Parameters<Engine['export']>[1]];
@@ -28,13 +30,15 @@ export interface CallArguments {
 export type CallEvent =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'token'; readonly token: GeneratedToken }
-  | { readonly type: 'items'; readonly items: readonly TaskItemResult[] };
+  | { readonly type: 'items'; readonly items: readonly TaskItemResult[] }
+  | { readonly type: 'step'; readonly step: RecoveryProgress };
 
 /** Tells an event to whom the caller named for it. */
-export function hear(event: CallEvent, { onProgress, onToken, onItems }: CallOptions): void {
+export function hear(event: CallEvent, { onProgress, onToken, onItems, onStep }: CallOptions): void {
   if (event.type === 'progress') onProgress?.(event.progress);
   else if (event.type === 'token') onToken?.(event.token);
-  else onItems?.(event.items);
+  else if (event.type === 'items') onItems?.(event.items);
+  else onStep?.(event.step);
 }
 
 /** The page's ear for events; resolves when it has heard one. */

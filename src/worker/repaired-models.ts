@@ -1,9 +1,10 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { MissingError } from '../errors.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { applyPlan } from '../library/prune.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Plan } from '../surgery/plan.ts';
-import type { Repair } from './engine.ts';
+import type { Compensation, Repair } from './engine.ts';
 
 /** Repaired models that are remembered: their repaired projections stay in memory, a third to a half of a model each. */
 const REMEMBERED = 2;
@@ -14,11 +15,13 @@ const REMEMBERED = 2;
  */
 export class RepairedModels {
   readonly #dense: () => OpenModel;
-  readonly #windowsOf: (repair: Repair) => Promise<readonly ArrayLike<number>[]>;
+  readonly #windowsOf: (repair: Compensation) => Promise<readonly ArrayLike<number>[]>;
   readonly #known = new Map<string, Checkpoint>();
+  #recovered: { readonly number: number; readonly checkpoint: Checkpoint } | undefined;
+  #recoveries = 0;
 
   /** `dense` is the model on the bench, `windowsOf` the calibration windows of a repair. */
-  constructor(dense: () => OpenModel, windowsOf: (repair: Repair) => Promise<readonly ArrayLike<number>[]>) {
+  constructor(dense: () => OpenModel, windowsOf: (repair: Compensation) => Promise<readonly ArrayLike<number>[]>) {
     this.#dense = dense;
     this.#windowsOf = windowsOf;
   }
@@ -35,12 +38,29 @@ export class RepairedModels {
     return await use(repaired);
   }
 
+  /** Remembers a recovered model in place of the one before, and gives it a number that no other has. */
+  keepRecovered(checkpoint: Checkpoint): number {
+    this.#recoveries += 1;
+    this.#recovered = { number: this.#recoveries, checkpoint };
+    return this.#recoveries;
+  }
+
+  /** Models that the page may want to write with at once: dense, pruned, recovered. */
+  get columns(): number {
+    return this.#recovered ? 3 : 2;
+  }
+
   /** Forgets all: another model comes onto the bench. */
   clear(): void {
     this.#known.clear();
+    this.#recovered = undefined;
   }
 
   async #repaired(dense: OpenModel, plan: Plan, repair: Repair, { signal, onProgress }: LongRunning): Promise<Checkpoint> {
+    if ('recovered' in repair) {
+      if (this.#recovered?.number !== repair.recovered) throw new MissingError('The recovered model is not there any more. Recover the pruned model again.');
+      return this.#recovered.checkpoint;
+    }
     const key = repairKey(plan, repair);
     const known = this.#known.get(key);
     if (known) return known;

@@ -20,6 +20,7 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
     fit: ([scores, options]) => engine.fit(scores, options),
     evaluate: ([plan, request], options) => engine.evaluate(plan, request, options),
     task: ([plan, request], options) => engine.task(plan, request, options),
+    recover: ([plan, request], options) => engine.recover(plan, request, options),
     speed: ([plan, request], options) => engine.speed(plan, request, options),
     generate: ([plan, request], options) => engine.generate(plan, request, options),
     export: ([plan, request], options) => engine.export(plan, request, options),
@@ -60,6 +61,7 @@ function deliveries(onEvent: EventListener | undefined): { readonly hooks: CallO
       onProgress: (progress) => send({ type: 'progress', progress }),
       onToken: (token) => send({ type: 'token', token }),
       onItems: (items) => send({ type: 'items', items }),
+      onStep: (step) => send({ type: 'step', step }),
     },
     delivered: () => Promise.all(pending),
   };

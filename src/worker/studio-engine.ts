@@ -23,7 +23,8 @@ import { type Platform, startBackend } from './backend.ts';
 import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
 import { deliver } from './deliver.ts';
-import type { BackendInfo, Engine, ModelSource, ModelSummary, Repair } from './engine.ts';
+import type { BackendInfo, Compensation, Engine, ModelSource, ModelSummary, Repair } from './engine.ts';
+import { recoverModel } from './recovery.ts';
 import { RepairedModels, repairKey } from './repaired-models.ts';
 import { measureSpeeds } from './speed.ts';
 import { measureTask } from './tasks.ts';
@@ -36,7 +37,7 @@ export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored
 /** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
 export function createStudioEngine(platform: StudioPlatform): Engine {
   const queue = new SerialQueue();
-  const decoders = new DecoderCache();
+  const decoders = new DecoderCache(() => models.columns);
   let started: Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> | undefined;
   let opened: OpenModel | undefined;
 
@@ -47,7 +48,7 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
   const tokenIds = textCache(async (text) => (await model().tokenizer()).encode(text, { addSpecialTokens: false }));
   const windowsOf = async (text: string, length: number) => tokenWindows(await tokenIds.of(text), { length });
   /** Windows drawn by seed: `windows` of them, or as many as the text has. */
-  const drawn = async ({ text, windows, length, seed }: Omit<Repair, 'compensate' | 'lambda'>) => {
+  const drawn = async ({ text, windows, length, seed }: Omit<Compensation, 'compensate' | 'lambda'>) => {
     const ids = await tokenIds.of(text);
     return tokenWindows(ids, { length, count: Math.max(1, Math.min(windows, Math.floor(ids.length / length))), seed });
   };
@@ -127,6 +128,14 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
           options,
         );
       }),
+
+    recover: (plan, request, options = {}) =>
+      queue.run(() =>
+        models.use(plan, request.repair, options, async (open) => {
+          const { checkpoint, ...recovery } = await recoverModel(open, await windowsOf(request.text, request.length), request, options);
+          return { ...recovery, recovered: models.keepRecovered(checkpoint) };
+        }),
+      ),
 
     speed: (plan, request, options = {}) =>
       queue.run(async () => {
