@@ -9,6 +9,7 @@ import { ModelPanel } from './panels/model-panel.tsx';
 import { PlanPanel } from './panels/plan-panel.tsx';
 import { Rail } from './panels/rail.tsx';
 import { RatioDock } from './panels/ratio-dock.tsx';
+import { RunsPanel } from './panels/runs-panel.tsx';
 import { TakeAwayPanel } from './panels/take-away-panel.tsx';
 import { TasksPanel } from './panels/tasks-panel.tsx';
 
@@ -29,6 +30,7 @@ export function App() {
           <ImportancePanel />
           <PlanPanel />
           <ComparePanel />
+          <RunsPanel />
           <TasksPanel />
           <GeneratePanel />
           <TakeAwayPanel />

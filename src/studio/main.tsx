@@ -3,7 +3,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { queryClient } from './data/query-client.ts';
-import { keepMeasured, restoreSession } from './data/session.ts';
+import { keepMeasured, keepRuns, restoreSession } from './data/session.ts';
 import { recipeFromFragment } from './state/share.ts';
 import { useStudio } from './state/store.ts';
 import './styles/tokens.css';
@@ -13,12 +13,16 @@ import './styles/controls.css';
 import './styles/charts.css';
 import './styles/panels.css';
 import './styles/plan.css';
+import './styles/runs.css';
 import './styles/tasks.css';
 
 const shared = recipeFromFragment(globalThis.location.hash);
 if (shared) useStudio.getState().changeRecipe(shared);
 
-void restoreSession(queryClient).then(() => keepMeasured(queryClient));
+void restoreSession(queryClient).then(() => {
+  keepMeasured(queryClient);
+  keepRuns();
+});
 
 if (import.meta.env.PROD && 'serviceWorker' in navigator) void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`);
 

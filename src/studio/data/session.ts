@@ -1,12 +1,14 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { decodeScores, encodeScores } from '../../saap/score-file.ts';
 import type { Scores } from '../../saap/scores.ts';
+import { isRun } from '../planning/run.ts';
 import { modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { keep, kept } from './kept.ts';
 
 const MEASURED = 'measured';
 const SCORES = 'scores-run';
+const RUNS = 'runs';
 /** Most measured values that are kept; the oldest go first. */
 const LARGEST = 2000;
 const PAUSE_MILLISECONDS = 1000;
@@ -17,8 +19,10 @@ type Entry = readonly [key: QueryKey, value: unknown];
 export async function restoreSession(client: QueryClient): Promise<void> {
   const entries = await kept(MEASURED);
   if (Array.isArray(entries)) for (const [key, value] of entries.filter(isEntry)) if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
+  const runs = await kept(RUNS);
+  if (Array.isArray(runs)) useStudio.getState().restoreRuns(runs.filter(isRun));
   const run = await kept(SCORES);
-  if (!isRun(run) || run.model !== modelKey(useStudio.getState().chosenModel)) return;
+  if (!isScoreRun(run) || run.model !== modelKey(useStudio.getState().chosenModel)) return;
   try {
     const scores = await decodeScores(run.bytes);
     client.setQueryData(['scores', 'run', run.run], scores);
@@ -56,13 +60,20 @@ export function keepMeasured(client: QueryClient): () => void {
   };
 }
 
+/** Keeps the history of runs as it changes. Returns the function that ends it. */
+export function keepRuns(): () => void {
+  return useStudio.subscribe(({ runs }, before) => {
+    if (runs !== before.runs) void keep(RUNS, runs);
+  });
+}
+
 function isEntry(value: unknown): value is [QueryKey, unknown] {
   if (!Array.isArray(value) || !Array.isArray(value[0]) || value[0][0] !== MEASURED) return false;
   const [, measured] = value;
   return typeof measured === 'object' && measured !== null && ('perplexity' in measured || 'pruned' in measured);
 }
 
-function isRun(value: unknown): value is { readonly model: string; readonly run: number; readonly bytes: Uint8Array } {
+function isScoreRun(value: unknown): value is { readonly model: string; readonly run: number; readonly bytes: Uint8Array } {
   if (typeof value !== 'object' || value === null || !('model' in value) || !('run' in value) || !('bytes' in value)) return false;
   return typeof value.model === 'string' && typeof value.run === 'number' && value.bytes instanceof Uint8Array;
 }

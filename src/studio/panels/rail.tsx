@@ -39,7 +39,7 @@ function useSteps(): Step[] {
   const { data: model } = useModel();
   const { data: scores } = useScores();
   const outcome = usePlan();
-  const { tasks, panes, scoresChoice } = useStudio(useShallow(({ tasks, panes, scoresChoice }) => ({ tasks, panes, scoresChoice })));
+  const { tasks, panes, scoresChoice, runs } = useStudio(useShallow(({ tasks, panes, scoresChoice, runs }) => ({ tasks, panes, scoresChoice, runs })));
   const measured = useCurrentMeasurements();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const dense = measured.perplexity.get(0);
@@ -80,6 +80,12 @@ function useSteps(): Step[] {
             ? 'measuring'
             : 'perplexity, speed',
       state: busy(tasks.perplexity !== undefined || tasks.speed !== undefined, pruned !== undefined),
+    },
+    {
+      id: 'history',
+      name: 'History',
+      status: runs.length === 0 ? 'measured recipes' : runs.length === 1 ? '1 recipe' : `${runs.length} recipes`,
+      state: busy(false, runs.length > 0),
     },
     {
       id: 'zero-shot',

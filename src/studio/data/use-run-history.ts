@@ -1,0 +1,42 @@
+import { useEffect } from 'react';
+import { makeRun } from '../planning/run.ts';
+import { ratioKey } from '../planning/sweep.ts';
+import { fingerprint } from '../state/fingerprint.ts';
+import { useStudio } from '../state/store.ts';
+import { measurementKey, useCurrentMeasurements, useMeasureSettings } from './measurements.ts';
+import { useScores } from './use-engine.ts';
+import { usePlan, usePlanSummary } from './use-plan.ts';
+
+/** A recipe becomes a run when the reader has stayed on it for this long. */
+const REST_MILLISECONDS = 600;
+
+/** Writes down what is measured for the recipe at hand. Returns its run's id; undefined without a plan. */
+export function useRunHistory(): string | undefined {
+  const { data: scores } = useScores();
+  const outcome = usePlan();
+  const summary = usePlanSummary();
+  const recipe = useStudio((state) => state.recipe);
+  const measureText = useStudio((state) => state.measureText);
+  const addRun = useStudio((state) => state.addRun);
+  const settings = useMeasureSettings();
+  const measured = useCurrentMeasurements();
+  const plan = outcome?.ok ? outcome.plan : undefined;
+  const ratio = plan && ratioKey(plan.ratio);
+  const id = scores && ratio !== undefined ? fingerprint(JSON.stringify(measurementKey({ ratio, what: 'perplexity' }, scores, recipe, settings))) : undefined;
+  const perplexity = ratio === undefined ? undefined : measured.perplexity.get(ratio);
+  const speed = ratio === undefined ? undefined : measured.speed.get(ratio);
+  const dense = measured.perplexity.get(0);
+
+  useEffect(() => {
+    if (!id || !scores || !plan || !summary || !perplexity || ratio === 0) return;
+    const timer = setTimeout(() => {
+      const { measureWindows, measureLength, backend } = settings;
+      const text = measureText.kind === 'own' ? measureText.name : 'shipped text';
+      const measuredOn = `${text}, ${measureWindows} × ${measureLength} tokens, ${backend}`;
+      addRun(makeRun(id, Date.now(), scores, plan, recipe, summary, { measuredOn, perplexity, ...(dense && { dense }), ...(speed && { speed }) }));
+    }, REST_MILLISECONDS);
+    return () => clearTimeout(timer);
+  }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, settings, measureText, addRun]);
+
+  return id;
+}
