@@ -1,4 +1,5 @@
 import type { DataType } from '../onnx/graph.ts';
+import type { GroupQuantised } from './group-quantised.ts';
 
 export interface TensorInfo {
   readonly name: string;
@@ -36,6 +37,8 @@ export interface Checkpoint {
    * Throws MissingError naming the tensor and FileFormatError for truncated data.
    */
   read(name: string, rows?: { readonly start: number; readonly end: number }): Promise<Float32Array>;
+  /** The codes of a weight that is held in N-bit groups, so that an export can write them as they are; absent or undefined for others. */
+  readonly groupQuantised?: (name: string) => GroupQuantised | undefined;
   /** A companion file such as 'tokenizer.json', or undefined. */
   file(name: string): Promise<Uint8Array | undefined>;
   /** SHA-256 (hex) over the weight files. */

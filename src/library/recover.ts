@@ -1,98 +1,20 @@
-import { UnsupportedError } from '../errors.ts';
-import type { Progress } from '../progress.ts';
+import { forwardBlocks } from '../architecture/forward.ts';
+import { type Model, modelOf } from '../architecture/model.ts';
+import { WeightStore } from '../architecture/weight-store.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { AdaptedModel, type LayerAdapters } from '../saap/recovery/adapted-model.ts';
+import { createAdapters, mergedCheckpoint, mergeQuantised, quantisedCheckpoint, quantiseModel } from '../saap/recovery/recovered-checkpoint.ts';
+import { type StopReason, type TrainingResult, train } from '../saap/recovery/train.ts';
+import type { RecoveryRecord } from '../saap/recovery/training-state.ts';
+import { meanLossBy } from '../saap/recovery/training-step.ts';
+import { partsOf, trainingBatch } from '../saap/recovery/windows.ts';
 import type { OpenModel } from './open-model.ts';
+import { fingerprintOf, type RecoverOptions, type RecoverSettings, readSettings } from './recover-options.ts';
 
-/** One window of training text. */
-export interface TrainingWindow {
-  /** Token ids, at least 2; windows may differ in length. */
-  readonly tokens: ArrayLike<number>;
-  /** Per token 1 where it is to be learnt, 0 where it is only context (a prompt). Absent: all are learnt. The first token is never predicted. */
-  readonly learn?: ArrayLike<number>;
-}
-
-/** Where a training keeps its state, so that it can go on exactly where it stopped. */
-export interface RecoveryCheckpoint {
-  /** The bytes written last, undefined when there are none. */
-  read(): Promise<Uint8Array | undefined>;
-  /** Replaces what is kept, whole or not at all. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Steps between writes; it is also written at the end and when the work is cancelled. Default: `evaluateEvery`. */
-  readonly every?: number;
-}
-
-/** One event of a recovery: `stage` is 'recovery' and `completed` of `total` are its steps, so that it can go where any progress goes. */
-export interface RecoveryProgress extends Progress {
-  readonly step: number;
-  readonly steps: number;
-  /** Mean loss over the learnt tokens of the last step, in nats; undefined before the first step. */
-  readonly loss: number | undefined;
-  /** Where the held-out text was measured at this step. */
-  readonly heldOutLoss: number | undefined;
-  readonly learningRate: number;
-  /** Trained tokens, context included, per second so far; 0 before the first step. */
-  readonly tokensPerSecond: number;
-  /** By the speed so far; undefined before the first step. */
-  readonly secondsLeft: number | undefined;
-}
-
-/** What a recovery trains, on what, and when it stops (docs/method.md section 7). */
-export interface RecoverOptions {
-  /**
-   * 'group-wise': weights are quantised to `bits` in groups of inputs, adapters act on pooled groups and merge exactly into the groups' minima (QA-LoRA).
-   * 'lora': plain low-rank adapters on the weights as they are, merged into float32 weights.
-   */
-  readonly method: 'group-wise' | 'lora';
-  /** Of 'group-wise'. Default 4. */
-  readonly bits?: 4 | 8;
-  /** Inputs that share a minimum and a step. Default 32, which is what exports have. */
-  readonly groupSize?: number;
-  /** Default 8. */
-  readonly rank?: number;
-  /** Numerator of the adapters' strength, scale / rank. Default 16. */
-  readonly scale?: number;
-  /** Share of the adapters' (pooled) inputs that is left out, drawn anew each step. Default 0.05. */
-  readonly dropout?: number;
-  /** Peak, after warm-up; then half a cosine to 0. Default 1e-4. */
-  readonly learningRate?: number;
-  /** Default: a tenth of the steps, at most 100. */
-  readonly warmupSteps?: number;
-  /** Decoupled. Default 0. */
-  readonly weightDecay?: number;
-  /** Optimiser steps. Default: as many as `epochs` need. */
-  readonly steps?: number;
-  /** Passes over the training windows where `steps` is absent. Default 2. */
-  readonly epochs?: number;
-  /** Windows of one optimiser step. Default 16, or as many as there are. */
-  readonly batchWindows?: number;
-  /** Runs that the windows of a step are spread over, their gradients summed. Default: so many that a run has about 1,024 tokens. */
-  readonly accumulation?: number;
-  /** Longest norm of all gradients of a step together. Default 1. */
-  readonly maxGradientNorm?: number;
-  /** Of initial adapters, order of windows, dropout and the choice of held-out windows. Default 0. */
-  readonly seed?: number;
-  readonly examples: readonly TrainingWindow[];
-  /** Windows that are measured and not trained on. Default: `heldOutShare` of the examples. */
-  readonly heldOut?: readonly TrainingWindow[];
-  /** Share of `examples` that is held out. Default 0.05, at least 1 window, at most 64. */
-  readonly heldOutShare?: number;
-  /** Steps between measurements of the held-out windows. Default: a tenth of the steps. */
-  readonly evaluateEvery?: number;
-  /** Measurements without a better one after which the training stops. Default: it never stops early. */
-  readonly patience?: number;
-  readonly checkpoint?: RecoveryCheckpoint;
-  /** Once the first measurement is there, cancelling ends the training and keeps the best so far; before, it throws CancelledError. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined;
-}
-
-/** One optimiser step, or with `step` 0 the measurement before the first. */
-export interface RecoveryRecord {
-  readonly step: number;
-  /** Mean loss of the step in nats, undefined for step 0. */
-  readonly loss: number | undefined;
-  readonly heldOutLoss: number | undefined;
-  readonly learningRate: number;
-}
+export type { RecoveryCheckpoint, RecoveryProgress } from '../saap/recovery/train.ts';
+export type { RecoveryRecord } from '../saap/recovery/training-state.ts';
+export type { TrainingWindow } from '../saap/recovery/windows.ts';
+export type { RecoverOptions } from './recover-options.ts';
 
 /** A recovered model and how the training went. */
 export interface Recovered {
@@ -106,7 +28,7 @@ export interface Recovered {
   readonly bestStep: number;
   /** Steps that were made. */
   readonly steps: number;
-  readonly stoppedBecause: 'finished' | 'no longer better' | 'cancelled';
+  readonly stoppedBecause: StopReason;
   /** Trained parameters. */
   readonly adapterParameters: number;
   readonly tokensPerSecond: number;
@@ -115,7 +37,85 @@ export interface Recovered {
   readonly notes: readonly string[];
 }
 
-/** Trains adapters on a (pruned) model and merges them: the third stage of the method (docs/method.md section 7). */
-export async function recover(model: OpenModel, _options: RecoverOptions): Promise<Recovered> {
-  throw new UnsupportedError(`${model.model.checkpoint.provenance.name} cannot be recovered yet: the training loop is being built.`);
+/** Weights up to this size stay on the device while a model is trained; larger ones are read twice a step. In a browser all memory of WebAssembly is 4 GiB. */
+const RESIDENT_BYTES = { cpu: 4 * 2 ** 30, wasm: 2 ** 30, webgpu: 2 * 2 ** 30 } as const;
+
+/**
+ * Trains adapters on a (pruned) model and merges them: the third stage of the method (docs/method.md section 7). The given model stays as it is, and
+ * must outlive the recovered one, whose programs are its own.
+ * Throws UsageError for options outside their domain, naming option, value and domain; MismatchError for windows of another vocabulary and for
+ * a checkpoint of another training; CancelledError when cancelled before the first measurement.
+ */
+export async function recover(model: OpenModel, options: RecoverOptions): Promise<Recovered> {
+  const settings = readSettings(options, model.config.vocabulary, model.config.maximumPositions);
+  const { signal } = options;
+  const started = performance.now();
+  const quantisation = { bits: settings.bits, groupSize: settings.groupSize };
+  const quantised = options.method === 'group-wise' ? await quantiseModel(model.model, quantisation, { signal }) : undefined;
+  const base = quantised ? modelOf(quantisedCheckpoint(model.model.checkpoint, quantised)) : model.model;
+  const { rank, scale, seed, heldOut, windowsPerRun } = settings;
+  const adapters = createAdapters(base, { rank, scale, seed, groupSize: quantised ? settings.groupSize : 1 });
+  const batches = partsOf(heldOut, windowsPerRun).map(trainingBatch);
+  const heldOutLoss = ({ programs, store }: OpenModel) =>
+    meanLossBy(
+      { programs, store },
+      batches,
+      (pass) =>
+        forwardBlocks(
+          programs,
+          store,
+          pass.map(({ ids }) => ids),
+          { signal },
+        ),
+      signal,
+    );
+
+  const result = await trainOn(model, base, adapters, settings, options, () => heldOutLoss(model));
+
+  const checkpoint: Checkpoint = quantised
+    ? quantisedCheckpoint(model.model.checkpoint, mergeQuantised(base, quantised, adapters))
+    : mergedCheckpoint(base, adapters);
+  const recovered = model.withCheckpoint(checkpoint);
+  return {
+    model: recovered,
+    history: result.history,
+    heldOutBefore: result.heldOutBefore,
+    heldOutAfter: result.best.loss,
+    bestStep: result.best.step,
+    steps: result.history.at(-1)?.step ?? 0,
+    stoppedBecause: result.stoppedBecause,
+    adapterParameters: result.parameters.reduce((sum, { length }) => sum + length, 0),
+    tokensPerSecond: result.seconds > 0 ? result.tokens / result.seconds : 0,
+    seconds: (performance.now() - started) / 1000,
+    notes: quantised ? partialGroups(base, settings.groupSize) : [],
+  };
+}
+
+/** Trains the adapters of a model whose weights are kept on the device where they fit, and frees everything but the adapters. */
+async function trainOn(
+  { programs, runtime, model }: OpenModel,
+  base: Model,
+  adapters: readonly LayerAdapters[],
+  settings: RecoverSettings,
+  { checkpoint, signal, onProgress }: RecoverOptions,
+  heldOutBefore: () => Promise<number>,
+): Promise<TrainingResult> {
+  using store = new WeightStore(runtime, base, RESIDENT_BYTES[runtime.backend]);
+  using adapted = new AdaptedModel(programs, store, adapters);
+  const fingerprint = await fingerprintOf(model, settings);
+  return await train(adapted, { ...settings, heldOutBefore, fingerprint, checkpoint, signal, onProgress });
+}
+
+/** Which layers have a last group of fewer inputs. */
+function partialGroups({ architecture }: Model, groupSize: number): string[] {
+  const { headDimension, queryHeads, keyValueHeads, layerWidths, hiddenSize } = architecture.config;
+  const channels = (heads: number) => heads * (queryHeads / keyValueHeads) * headDimension;
+  const uneven = layerWidths.flatMap(({ keyValueHeads: heads, neurons }, layer) => (neurons % groupSize || channels(heads) % groupSize ? [layer] : []));
+  const notes = hiddenSize % groupSize ? [`The hidden size ${hiddenSize} is no multiple of ${groupSize}: the last group of every row has fewer inputs.`] : [];
+  if (uneven.length === 0) return notes;
+  return [
+    ...notes,
+    `The widths of layer${uneven.length === 1 ? '' : 's'} ${uneven.join(', ')} are no multiples of ${groupSize}: the last group of a row has fewer inputs there, and an export pads it. ` +
+      `Plan with widths rounded to ${groupSize} to avoid that.`,
+  ];
 }

@@ -1,0 +1,123 @@
+import type { Model } from '../architecture/model.ts';
+import { sha256OfBytes, sha256OfText } from '../checkpoint/sha256.ts';
+import { UsageError } from '../errors.ts';
+import type { RecoveryCheckpoint, RecoveryProgress } from '../saap/recovery/train.ts';
+import { checkTrainingWindows, holdOut, type TrainingWindow } from '../saap/recovery/windows.ts';
+
+/** What a recovery trains, on what, and when it stops (docs/method.md section 7). */
+export interface RecoverOptions {
+  /**
+   * 'group-wise': weights are quantised to `bits` in groups of inputs, adapters act on pooled groups and merge exactly into the groups' minima (QA-LoRA).
+   * 'lora': plain low-rank adapters on the weights as they are, merged into float32 weights.
+   */
+  readonly method: 'group-wise' | 'lora';
+  /** Of 'group-wise'. Default 4. */
+  readonly bits?: 4 | 8;
+  /** Inputs that share a minimum and a step. Default 32, which is what exports have. */
+  readonly groupSize?: number;
+  /** Default 8. */
+  readonly rank?: number;
+  /** Numerator of the adapters' strength, scale / rank. Default 16. */
+  readonly scale?: number;
+  /** Share of the adapters' (pooled) inputs that is left out, drawn anew each step. Default 0.05. */
+  readonly dropout?: number;
+  /** Peak, after warm-up; then half a cosine to 0. Default 1e-4. */
+  readonly learningRate?: number;
+  /** Default: a tenth of the steps, at most 100. */
+  readonly warmupSteps?: number;
+  /** Decoupled. Default 0. */
+  readonly weightDecay?: number;
+  /** Optimiser steps. Default: as many as `epochs` need. */
+  readonly steps?: number;
+  /** Passes over the training windows where `steps` is absent. Default 2. */
+  readonly epochs?: number;
+  /** Windows of one optimiser step. Default 16, or as many as there are. */
+  readonly batchWindows?: number;
+  /** Runs that the windows of a step are spread over, their gradients summed. Default: so many that a run has about 1,024 tokens. */
+  readonly accumulation?: number;
+  /** Longest norm of all gradients of a step together. Default 1. */
+  readonly maxGradientNorm?: number;
+  /** Of initial adapters, order of windows, dropout and the choice of held-out windows. Default 0. */
+  readonly seed?: number;
+  readonly examples: readonly TrainingWindow[];
+  /** Windows that are measured and not trained on. Default: `heldOutShare` of the examples. */
+  readonly heldOut?: readonly TrainingWindow[];
+  /** Share of `examples` that is held out. Default 0.05, at least 1 window, at most 64. */
+  readonly heldOutShare?: number;
+  /** Steps between measurements of the held-out windows. Default: a tenth of the steps. */
+  readonly evaluateEvery?: number;
+  /** Measurements without a better one after which the training stops. Default: it never stops early. */
+  readonly patience?: number;
+  readonly checkpoint?: RecoveryCheckpoint;
+  /** Once the first measurement is there, cancelling ends the training and keeps the best so far; before, it throws CancelledError. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined;
+}
+
+/** Tokens of one run: enough for matrix products to be fast, few enough for the logits and activations of one run to be small. */
+const RUN_TOKENS = 1024;
+
+const HELD_OUT_AT_MOST = 64;
+
+/** The options with their defaults, checked. */
+export type RecoverSettings = ReturnType<typeof readSettings>;
+
+/** Fills in defaults. Throws UsageError for options outside their domain and MismatchError for windows of another vocabulary. */
+export function readSettings(options: RecoverOptions, vocabulary: number, maximumPositions: number) {
+  const { method, bits = 4, groupSize = 32, rank = 8, scale = 16, dropout = 0.05, learningRate = 1e-4, weightDecay = 0, seed = 0, epochs = 2 } = options;
+  const { maxGradientNorm = 1, heldOutShare = 0.05, patience = Number.POSITIVE_INFINITY } = options;
+  whole('groupSize', groupSize, 1);
+  whole('rank', rank, 1);
+  whole('seed', seed, 0);
+  within('scale', scale, (value) => value > 0, 'above 0');
+  within('dropout', dropout, (value) => value >= 0 && value < 1, '0 or more and below 1');
+  within('learningRate', learningRate, (value) => value > 0, 'above 0');
+  within('weightDecay', weightDecay, (value) => value >= 0, '0 or more');
+  within('maxGradientNorm', maxGradientNorm, (value) => value > 0, 'above 0');
+  within('heldOutShare', heldOutShare, (value) => value > 0 && value < 1, 'above 0 and below 1');
+  within('epochs', epochs, (value) => value > 0, 'above 0');
+  if (!(patience >= 1)) throw new UsageError(`patience is ${patience}; it must be 1 or more measurements.`);
+
+  checkTrainingWindows(options.examples, vocabulary, 'Training window');
+  checkTrainingWindows(options.heldOut ?? [], vocabulary, 'Held-out window');
+  const { trained: windows, heldOut } = options.heldOut?.length
+    ? { trained: [...options.examples], heldOut: [...options.heldOut] }
+    : holdOut(options.examples, heldOutShare, HELD_OUT_AT_MOST, seed);
+  if (windows.length === 0) throw new UsageError('There are no training windows. Give text to train on.');
+  const longest = [...windows, ...heldOut].reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
+  if (longest > maximumPositions)
+    throw new UsageError(`A training window has ${longest} tokens; the model holds ${maximumPositions}. Cut it to at most ${maximumPositions}.`);
+
+  const batchWindows = options.batchWindows ?? Math.min(16, windows.length);
+  whole('batchWindows', batchWindows, 1);
+  const runs = options.accumulation ?? Math.ceil(batchWindows / Math.max(1, Math.floor(RUN_TOKENS / longest)));
+  whole('accumulation', runs, 1);
+  const steps = options.steps ?? Math.max(1, Math.ceil((epochs * windows.length) / batchWindows));
+  whole('steps', steps, 1);
+  const warmupSteps = options.warmupSteps ?? Math.min(100, Math.floor(steps / 10));
+  whole('warmupSteps', warmupSteps, 0);
+  if (warmupSteps > steps) throw new UsageError(`warmupSteps is ${warmupSteps}, more than the ${steps} steps of the whole training. Warm up for fewer.`);
+  const evaluateEvery = options.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
+  whole('evaluateEvery', evaluateEvery, 1);
+  const training = { steps, warmupSteps, batchWindows, windowsPerRun: Math.ceil(batchWindows / runs), learningRate, weightDecay, dropout, maxGradientNorm };
+  return { method, bits, groupSize, rank, scale, ...training, seed, evaluateEvery, patience, windows, heldOut };
+}
+
+/** Tells trainings apart: what the losses depend on, and the model they are of. */
+export async function fingerprintOf({ checkpoint, architecture }: Model, { windows, heldOut, patience, ...settings }: RecoverSettings): Promise<string> {
+  const ids = [windows, heldOut].map((list) => list.map(({ tokens, learn }) => [Array.from(tokens), learn ? Array.from(learn) : 0]));
+  // A compensated model has the hash of its base and other output projections.
+  const down = [...checkpoint.tensors.keys()].find((name) => name.endsWith('mlp.down_proj.weight'));
+  const weights = down === undefined ? '' : await sha256OfBytes(new Uint8Array((await checkpoint.read(down)).buffer));
+  return sha256OfText(JSON.stringify([await checkpoint.sha256(), weights, architecture.config.layerWidths, settings, ids]));
+}
+
+function whole(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new UsageError(`${name} is ${value}; it must be a whole number, ${least} or more.`);
+}
+
+function within(name: string, value: number, test: (value: number) => boolean, domain: string): void {
+  if (Number.isFinite(value) && test(value)) return;
+  throw new UsageError(`${name} is ${value}; it must be a number ${domain}.`);
+}
