@@ -13,6 +13,7 @@ import './styles/controls.css';
 import './styles/charts.css';
 import './styles/panels.css';
 import './styles/plan.css';
+import './styles/calibration.css';
 import './styles/runs.css';
 import './styles/tasks.css';
 

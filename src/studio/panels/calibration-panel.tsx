@@ -8,6 +8,7 @@ import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { useStudio } from '../state/store.ts';
+import { CalibrationWindows } from './calibration-windows.tsx';
 import { TextChoice } from './text-choice.tsx';
 
 /** On which text importance is measured, and the run that measures it. */
@@ -67,6 +68,7 @@ export function CalibrationPanel() {
           </button>
         )}
       </p>
+      <CalibrationWindows />
     </Panel>
   );
 }

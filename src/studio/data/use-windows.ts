@@ -1,0 +1,24 @@
+import { keepPreviousData, skipToken, useQuery, useQueryClient } from '@tanstack/react-query';
+import { modelKey } from '../state/model-slice.ts';
+import { useStudio } from '../state/store.ts';
+import { textKey } from '../state/text.ts';
+import { studioEngine } from './engine.ts';
+import { readText, useModel } from './use-engine.ts';
+
+/** A page of the calibration windows that a run would draw now, decoded; asks only while `shown`. */
+export function useCalibrationWindows(shown: boolean, from: number, count: number) {
+  const client = useQueryClient();
+  const { data: model } = useModel();
+  const { calibrationText, calibrationWindows: windows, calibrationLength: length, calibrationSeed: seed, chosenModel, opening } = useStudio();
+  return useQuery({
+    queryKey: ['windows', modelKey(chosenModel), opening, textKey(calibrationText), windows, length, seed, from, count],
+    queryFn:
+      shown && model
+        ? async ({ signal }) => {
+            const text = await readText(client, calibrationText, 'calibration');
+            return (await studioEngine()).windows({ text, windows, length, seed, from, count }, { signal });
+          }
+        : skipToken,
+    placeholderData: keepPreviousData,
+  });
+}
