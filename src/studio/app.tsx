@@ -9,6 +9,7 @@ import { ModelPanel } from './panels/model-panel.tsx';
 import { PlanPanel } from './panels/plan-panel.tsx';
 import { Rail } from './panels/rail.tsx';
 import { RatioDock } from './panels/ratio-dock.tsx';
+import { RecoveryPanel } from './panels/recovery-panel.tsx';
 import { RunsPanel } from './panels/runs-panel.tsx';
 import { TakeAwayPanel } from './panels/take-away-panel.tsx';
 import { TasksPanel } from './panels/tasks-panel.tsx';
@@ -25,6 +26,10 @@ export function App() {
       <div className="frame">
         <Rail />
         <main className="bench">
+          <p className="intro">
+            A language model is a stack of layers; each has groups of attention heads and thousands of neurons. Espalier measures what every group is worth,
+            takes the least useful away, shows what that costs, and hands you the smaller model. Drag the ratio to begin.
+          </p>
           <ModelPanel />
           <CalibrationPanel />
           <ImportancePanel />
@@ -32,6 +37,7 @@ export function App() {
           <ComparePanel />
           <RunsPanel />
           <TasksPanel />
+          <RecoveryPanel />
           <GeneratePanel />
           <TakeAwayPanel />
         </main>

@@ -28,6 +28,7 @@ export function RatioChart({
   dense,
   estimate,
   others = [],
+  recovered,
   ratio,
   maximumRatio,
   logarithmic = false,
@@ -43,6 +44,8 @@ export function RatioChart({
   /** Estimated values between measured ones, in order of ratio. */
   readonly estimate: readonly { readonly ratio: number; readonly value: number }[];
   readonly others?: readonly RatioSeries[];
+  /** The recovered model. */
+  readonly recovered?: RatioPoint | undefined;
   readonly ratio: number;
   readonly maximumRatio: number;
   readonly logarithmic?: boolean;
@@ -57,7 +60,7 @@ export function RatioChart({
   const everything = [...points, ...(dense ? [dense] : [])];
   const rings = points.flatMap(({ ratio: at, dense: value }) => (value === undefined ? [] : [{ ratio: at, value, error: 0 }]));
   const lines = others.flatMap((series) => series.points.map((point) => ({ ...point, error: 0 })));
-  const y = valueScale([...everything, ...rings, ...lines], logarithmic, [bottom, MARGIN.top]);
+  const y = valueScale([...everything, ...rings, ...lines, ...(recovered ? [recovered] : [])], logarithmic, [bottom, MARGIN.top]);
   const path =
     y &&
     line<{ ratio: number; value: number }>(
@@ -139,6 +142,7 @@ export function RatioChart({
             onPick={onPick}
           />
         ))}
+      {y && recovered && <RecoveredPoint point={recovered} x={round(x(recovered.ratio))} scale={y.scale} text={`recovered: ${format(recovered.value)}`} />}
       {everything.length === 0 && (
         <text className="chart-empty" x={(MARGIN.left + right) / 2} y={(MARGIN.top + bottom) / 2} textAnchor="middle">
           not measured yet
@@ -191,6 +195,29 @@ function Point({
     >
       <rect className="hit" x={x - 12} y={y - 12} width={24} height={24} />
       {marks}
+    </g>
+  );
+}
+
+function RecoveredPoint({
+  point,
+  x,
+  scale,
+  text,
+}: {
+  readonly point: RatioPoint;
+  readonly x: number;
+  readonly scale: (value: number) => number;
+  readonly text: string;
+}) {
+  const y = round(scale(point.value));
+  return (
+    <g className="recovered-point">
+      {point.error > 0 && <line x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />}
+      <path d={`M${x} ${round(y - 5)}l5 5l-5 5l-5 -5z`} />
+      <text x={x + 8} y={y} dy="0.35em">
+        {text}
+      </text>
     </g>
   );
 }

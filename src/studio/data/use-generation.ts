@@ -1,14 +1,15 @@
-import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import { CancelledError } from '../../errors.ts';
 import type { Plan } from '../../surgery/plan.ts';
+import type { Repair } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
 import type { Side } from '../state/generate-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 import { repairFor, repairSuffix } from './repair.ts';
 
-/** Generates from one prompt with the dense model, then with the pruned one: one after the other, so that each speed is its own. */
+/** Generates from one prompt with the dense model, then with the pruned one and the recovered one where there is one: one after the other, so that each speed is its own. */
 export function useGeneration(plan: Plan | undefined, chat: boolean) {
   const client = useQueryClient();
   const controller = useRef<AbortController>(undefined);
@@ -17,13 +18,15 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
     controller.current?.abort();
     controller.current = new AbortController();
     const { signal } = controller.current;
-    const { beginTask, endTask, setPane } = useStudio.getState();
+    const { beginTask, endTask, setPane, recovered } = useStudio.getState();
     beginTask('generate');
     setPane('dense', { status: 'waiting' });
     setPane('pruned', { status: 'waiting' });
+    if (recovered) setPane('recovered', { status: 'waiting' });
     try {
-      await generateInto('dense', null, 'dense', chat, client, signal);
-      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, chat, client, signal);
+      await generateInto('dense', null, 'dense', chat, undefined, signal);
+      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, chat, await repairFor(client, plan), signal);
+      if (recovered) await generateInto('recovered', recovered.plan, recovered.name, chat, { recovered: recovered.result.recovered }, signal);
     } finally {
       if (!signal.aborted || controller.current?.signal === signal) endTask('generate');
     }
@@ -31,7 +34,7 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
   return { run, stop: () => controller.current?.abort() };
 }
 
-async function generateInto(side: Side, plan: Plan | null, ran: string, chat: boolean, client: QueryClient, signal: AbortSignal): Promise<void> {
+async function generateInto(side: Side, plan: Plan | null, ran: string, chat: boolean, repair: Repair | undefined, signal: AbortSignal): Promise<void> {
   const { prompt, maxNewTokens, temperature, generateSeed, setPane, addToken } = useStudio.getState();
   const tokens = () => {
     const pane = useStudio.getState().panes[side];
@@ -42,7 +45,7 @@ async function generateInto(side: Side, plan: Plan | null, ran: string, chat: bo
     const engine = await studioEngine();
     const result = await engine.generate(
       plan,
-      { prompt, maxNewTokens, temperature, seed: generateSeed, chat, repair: await repairFor(client, plan) },
+      { prompt, maxNewTokens, temperature, seed: generateSeed, chat, repair },
       { signal, onToken: (token) => addToken(side, token) },
     );
     setPane(side, { status: 'done', tokens: tokens(), result, ran });

@@ -6,11 +6,14 @@ import { useStudio } from '../state/store.ts';
 export function useModelChoice(): (model: ChosenModel) => void {
   const client = useQueryClient();
   return (model) => {
-    const { chooseModel, setCalibration, setPane, changeRecipe, recipe } = useStudio.getState();
+    const { chooseModel, setCalibration, setPane, setRecovery, setRecoveryRun, changeRecipe, recipe } = useStudio.getState();
     void client.cancelQueries({ queryKey: ['model'] });
     setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
     setPane('dense', { status: 'idle' });
     setPane('pruned', { status: 'idle' });
+    setPane('recovered', { status: 'idle' });
+    setRecovery({ recovered: undefined });
+    setRecoveryRun(undefined);
     if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });
     useStudio.setState({ past: [], future: [] });
     chooseModel(model);

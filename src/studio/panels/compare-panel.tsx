@@ -5,6 +5,7 @@ import { useWidth } from '../charts/use-width.ts';
 import { type Measurements, useCurrentMeasurements, useMeasureSettings } from '../data/measurements.ts';
 import { useModel } from '../data/use-engine.ts';
 import { usePlan } from '../data/use-plan.ts';
+import { useRecoveredPerplexity } from '../data/use-recovery.ts';
 import { useSweep } from '../data/use-sweep.ts';
 import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
@@ -134,6 +135,7 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
 
 function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; readonly ratio: number; readonly onPick: (ratio: number) => void }) {
   const { ref, width } = useWidth<HTMLDivElement>();
+  const recovered = useRecoveredPerplexity();
   const charts = useMemo(() => {
     const perplexity = [...measured.perplexity].map(([at, value]) => ({ ratio: at, value: value.perplexity, error: value.standardError }));
     const speeds = [...measured.speed];
@@ -169,6 +171,9 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
           points={all.filter((point) => point.ratio > 0)}
           dense={all.find((point) => point.ratio === 0)}
           others={others}
+          recovered={
+            estimated && recovered ? { ratio: recovered.ratio, value: recovered.perplexity.perplexity, error: recovered.perplexity.standardError } : undefined
+          }
           estimate={estimated ? estimateCurve(all) : []}
           ratio={ratio}
           maximumRatio={MAXIMUM_RATIO}

@@ -10,12 +10,12 @@ import { Panel } from '../parts/panel.tsx';
 import type { PaneState, Side } from '../state/generate-slice.ts';
 import { useStudio } from '../state/store.ts';
 
-/** One prompt, two models: dense and pruned side by side, streaming. */
+/** One prompt, two models: dense and pruned side by side, streaming; with a recovered one a third. */
 export function GeneratePanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, setGenerate, tasks } = useStudio();
+  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, recovered, setGenerate, tasks } = useStudio();
   const isChat = useChat && (model?.chat ?? false);
   const { run, stop } = useGeneration(plan, isChat);
   const promptId = useId();
@@ -60,7 +60,7 @@ export function GeneratePanel() {
           </div>
         </div>
       </form>
-      <div className="panes">
+      <div className="panes" data-columns={recovered ? 3 : 2}>
         <Pane side="dense" title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} showDoubt={showDoubt} isChat={isChat} />
         <Pane
           side="pruned"
@@ -71,6 +71,17 @@ export function GeneratePanel() {
           showDoubt={showDoubt}
           isChat={isChat}
         />
+        {recovered && (
+          <Pane
+            side="recovered"
+            title={`Recovered, ${recovered.name}`}
+            pane={panes.recovered}
+            prompt={prompt}
+            divergesAt={firstDifference(tokensOf(panes.dense), tokensOf(panes.recovered))}
+            showDoubt={showDoubt}
+            isChat={isChat}
+          />
+        )}
       </div>
     </Panel>
   );

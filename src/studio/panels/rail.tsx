@@ -39,7 +39,9 @@ function useSteps(): Step[] {
   const { data: model } = useModel();
   const { data: scores } = useScores();
   const outcome = usePlan();
-  const { tasks, panes, scoresChoice, runs } = useStudio(useShallow(({ tasks, panes, scoresChoice, runs }) => ({ tasks, panes, scoresChoice, runs })));
+  const { tasks, panes, scoresChoice, runs, recovered } = useStudio(
+    useShallow(({ tasks, panes, scoresChoice, runs, recovered }) => ({ tasks, panes, scoresChoice, runs, recovered })),
+  );
   const measured = useCurrentMeasurements();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const dense = measured.perplexity.get(0);
@@ -92,6 +94,12 @@ function useSteps(): Step[] {
       name: 'Zero-shot',
       status: tasks.tasks ? 'measuring' : 'accuracy on tasks',
       state: busy(tasks.tasks !== undefined, false),
+    },
+    {
+      id: 'recovery',
+      name: 'Recover',
+      status: tasks.recover ? 'training' : recovered ? 'recovered' : 'a short training',
+      state: busy(tasks.recover !== undefined, recovered !== undefined),
     },
     {
       id: 'generate',

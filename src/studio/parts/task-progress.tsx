@@ -3,7 +3,17 @@ import type { RunningTask, TaskName } from '../state/tasks-slice.ts';
 import { formatBytes, formatCount, formatSeconds } from './format.ts';
 
 /** Progress of a long step: bar, what is done, rate, time left, cancel. Renders nothing when the step is not running. */
-export function TaskProgress({ name, label, onCancel }: { readonly name: TaskName; readonly label: string; readonly onCancel?: (() => void) | undefined }) {
+export function TaskProgress({
+  name,
+  label,
+  onCancel,
+  cancelLabel = 'Cancel',
+}: {
+  readonly name: TaskName;
+  readonly label: string;
+  readonly onCancel?: (() => void) | undefined;
+  readonly cancelLabel?: string;
+}) {
   const task = useStudio((state) => state.tasks[name]);
   if (!task) return null;
   const share = task.progress && task.progress.total > 0 ? task.progress.completed / task.progress.total : undefined;
@@ -13,7 +23,7 @@ export function TaskProgress({ name, label, onCancel }: { readonly name: TaskNam
       <span className="task-text">{taskText(task, label, Date.now())}</span>
       {onCancel && (
         <button type="button" className="quiet" onClick={onCancel}>
-          Cancel
+          {cancelLabel}
         </button>
       )}
     </div>

@@ -1,7 +1,7 @@
 import type { StateCreator } from 'zustand';
 import type { GeneratedToken, Generation } from '../../worker/engine.ts';
 
-export type Side = 'dense' | 'pruned';
+export type Side = 'dense' | 'pruned' | 'recovered';
 
 /** One column of the side-by-side generation. */
 export type PaneState =
@@ -34,7 +34,7 @@ export const createGenerateSlice: StateCreator<GenerateSlice> = (set, get) => ({
   generateSeed: 0,
   useChat: true,
   showDoubt: false,
-  panes: { dense: { status: 'idle' }, pruned: { status: 'idle' } },
+  panes: { dense: { status: 'idle' }, pruned: { status: 'idle' }, recovered: { status: 'idle' } },
   setGenerate: (patch) => set(patch),
   setPane: (side, pane) => set({ panes: { ...get().panes, [side]: pane } }),
   addToken(side, token) {

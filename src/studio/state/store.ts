@@ -5,12 +5,22 @@ import { createGenerateSlice, type GenerateSlice } from './generate-slice.ts';
 import { createMeasureSlice, type MeasureSlice } from './measure-slice.ts';
 import { type ChosenModel, createModelSlice, type ModelSlice } from './model-slice.ts';
 import { createRecipeSlice, type RecipeSlice } from './recipe-slice.ts';
+import { createRecoverySlice, type RecoverySlice } from './recovery-slice.ts';
 import { createRunsSlice, type RunsSlice } from './runs-slice.ts';
 import { createTasksSlice, type TasksSlice } from './tasks-slice.ts';
 import { createViewSlice, type ViewSlice } from './view-slice.ts';
 import { createZeroShotSlice, type ZeroShotSlice } from './zero-shot-slice.ts';
 
-export type StudioState = ModelSlice & RecipeSlice & ViewSlice & CalibrationSlice & MeasureSlice & GenerateSlice & TasksSlice & ZeroShotSlice & RunsSlice;
+export type StudioState = ModelSlice &
+  RecipeSlice &
+  ViewSlice &
+  CalibrationSlice &
+  MeasureSlice &
+  GenerateSlice &
+  TasksSlice &
+  ZeroShotSlice &
+  RecoverySlice &
+  RunsSlice;
 
 /** Steps of undo that outlive a reload. */
 const KEPT_STEPS = 30;
@@ -22,6 +32,7 @@ function persisted(state: StudioState) {
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
   const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
   const { taskItems, taskThrough, taskMethods, taskMetric } = state;
+  const { recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength } = state;
   const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
   const isStored = chosenModel.kind !== 'files';
   return {
@@ -31,6 +42,7 @@ function persisted(state: StudioState) {
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
+    ...{ recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength },
     ...{ repairWindows, repairLambda, refineWindows, refineEvaluations, past: past.slice(-KEPT_STEPS), future: future.slice(0, KEPT_STEPS) },
   };
 }
@@ -51,6 +63,7 @@ export const useStudio = create<StudioState>()(
       ...createGenerateSlice(...use),
       ...createTasksSlice(...use),
       ...createZeroShotSlice(...use),
+      ...createRecoverySlice(...use),
       ...createRunsSlice(...use),
     }),
     { name: 'espalier-studio', version: 1, storage: createJSONStorage(() => localStorage), partialize: persisted },

@@ -1,7 +1,7 @@
 import type { StateCreator } from 'zustand';
 import type { Progress } from '../../progress.ts';
 
-export type TaskName = 'model' | 'score' | 'perplexity' | 'speed' | 'generate' | 'export' | 'tasks' | 'refine';
+export type TaskName = 'model' | 'score' | 'perplexity' | 'speed' | 'generate' | 'export' | 'tasks' | 'refine' | 'recover';
 
 /** A long step that is under way. */
 export interface RunningTask {

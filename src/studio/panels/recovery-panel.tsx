@@ -1,0 +1,87 @@
+import { LossCurve } from '../charts/loss-curve.tsx';
+import { useWidth } from '../charts/use-width.ts';
+import { useModel } from '../data/use-engine.ts';
+import { usePlan } from '../data/use-plan.ts';
+import { useRecovery } from '../data/use-recovery.ts';
+import { Notice } from '../parts/notice.tsx';
+import { NumberField } from '../parts/number-field.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { Segmented } from '../parts/segmented.tsx';
+import { TaskProgress } from '../parts/task-progress.tsx';
+import { bestPoint, lossPoints, type RecoveryRun } from '../state/recovery-slice.ts';
+import { useStudio } from '../state/store.ts';
+import { RecoveredExport } from './recovered-export.tsx';
+import { RecoveryReadings } from './recovery-readings.tsx';
+import { TextChoice } from './text-choice.tsx';
+
+const METHODS = [
+  { value: 'group-wise-4', label: '4 bits' },
+  { value: 'group-wise-8', label: '8 bits' },
+  { value: 'lora', label: 'LoRA' },
+] as const;
+
+const ABOUT = {
+  'group-wise-4': 'Weights are rounded to 4 bits in groups of 32. The training shifts each group, so the recovered model still has 4 bits.',
+  'group-wise-8': 'Weights are rounded to 8 bits in groups of 32. The training shifts each group, so the recovered model still has 8 bits.',
+  lora: 'Weights stay as they are. A small low-rank change is trained and then added to them.',
+} as const;
+
+/** A short training of the pruned model, live: the third stage of the method. */
+export function RecoveryPanel() {
+  const { data: model } = useModel();
+  const outcome = usePlan();
+  const plan = outcome?.ok ? outcome.plan : undefined;
+  const { recoverText, recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength, recoveryRun, tasks, setRecovery } = useStudio();
+  const { run, cancel } = useRecovery();
+  const running = tasks.recover !== undefined;
+  return (
+    <Panel id="recovery" title="Recover" hint="A short training of the pruned model. It gives back part of what pruning cost.">
+      <div className="fields">
+        <TextChoice label="Train on" embedded="stories, shipped" value={recoverText} onChange={(text) => setRecovery({ recoverText: text })} />
+        <div className="field">
+          <span className="field-label">Method</span>
+          <Segmented label="Method" options={METHODS} value={recoverMethod} onChange={(method) => setRecovery({ recoverMethod: method })} />
+        </div>
+        <NumberField label="Steps" value={recoverSteps} min={1} max={100_000} onChange={(value) => setRecovery({ recoverSteps: Math.round(value) })} />
+        <NumberField label="Learning rate" value={recoverRate} min={1e-7} max={1} step={1e-4} onChange={(value) => setRecovery({ recoverRate: value })} />
+        <NumberField label="Windows a step" value={recoverBatch} min={1} max={512} onChange={(value) => setRecovery({ recoverBatch: Math.round(value) })} />
+        <NumberField
+          label="Window length"
+          unit="tokens"
+          value={recoverLength}
+          min={8}
+          max={model?.maximumPositions ?? 512}
+          onChange={(value) => setRecovery({ recoverLength: Math.round(value) })}
+        />
+        <div className="field field-action">
+          <button type="button" className="primary" disabled={!model || !plan || running} onClick={() => plan && void run(plan)}>
+            Recover
+          </button>
+        </div>
+      </div>
+      <p className="soft small recovery-about">{ABOUT[recoverMethod]}</p>
+      <div className="task-slot">
+        <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />
+        {recoveryRun?.state.status === 'failed' && <Notice kind="error">{recoveryRun.state.message}</Notice>}
+        {recoveryRun?.state.status === 'stopped' && <p className="soft small">Stopped before the first measurement. Nothing was kept.</p>}
+      </div>
+      <Course run={recoveryRun} steps={recoveryRun?.steps ?? recoverSteps} />
+      <RecoveredExport />
+    </Panel>
+  );
+}
+
+/** Numbers beside the curve, of the run that goes or went last. */
+function Course({ run, steps }: { readonly run: RecoveryRun | undefined; readonly steps: number }) {
+  const { ref, width } = useWidth<HTMLDivElement>();
+  const points = lossPoints(run?.progress ?? []);
+  const best = bestPoint(points);
+  return (
+    <div className="recovery-course">
+      <RecoveryReadings run={run} points={points} best={best} />
+      <div ref={ref} className="recovery-curve">
+        <LossCurve points={points} steps={steps} best={best?.step} width={Math.max(220, width)} />
+      </div>
+    </div>
+  );
+}
