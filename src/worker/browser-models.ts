@@ -5,7 +5,7 @@ import { httpFolder } from '../checkpoint/http.ts';
 import { findStored, openHubModel, planDownload } from '../checkpoint/hub.ts';
 import { type HubModel, parseHubModel } from '../checkpoint/hub-model.ts';
 import { opfsStore } from '../checkpoint/opfs.ts';
-import { UsageError } from '../errors.ts';
+import { NetworkError, UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DownloadOffer, ModelSource, StoredModel } from './engine.ts';
 
@@ -21,7 +21,7 @@ export async function openInBrowser(source: ModelSource, options: LongRunning, b
       return openCheckpoint(folder, { name: folder.name });
     }
     case 'hub':
-      return openHubModel(hubModel(source.name), store, options);
+      return forBrowser(openHubModel(hubModel(source.name), store, options));
   }
 }
 
@@ -33,8 +33,20 @@ export async function offerFromHub(name: string, { signal }: LongRunning = {}): 
     const bytes = stored.files.reduce((sum, { size }) => sum + size, 0);
     return { name: model.id, licence: stored.licence, bytes, present: bytes };
   }
-  const { licence, bytes, present } = await planDownload(model, store, { signal });
+  const { licence, bytes, present } = await forBrowser(planDownload(model, store, { signal }));
   return { name: model.id, licence, bytes, present };
+}
+
+/** Refusals name a token of the command line; a page has none, and should not ask for one. */
+async function forBrowser<Value>(asked: Promise<Value>): Promise<Value> {
+  return asked.catch((error: unknown) => {
+    if (!(error instanceof NetworkError)) throw error;
+    const message = error.message.replace(
+      /Set HF_TOKEN .*$/,
+      'This page opens public models only: download its files with your account and open the folder here.',
+    );
+    throw new NetworkError(message, { cause: error });
+  });
 }
 
 /** Models of hubs that are stored in this browser. */

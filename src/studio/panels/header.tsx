@@ -3,6 +3,7 @@ import { useBackend } from '../data/use-engine.ts';
 import { useTheme } from '../data/use-theme.ts';
 import { Segmented } from '../parts/segmented.tsx';
 import { useStudio } from '../state/store.ts';
+import { OutcomeLine } from './outcome-line.tsx';
 
 export function Header() {
   const themeChoice = useStudio((state) => state.themeChoice);
@@ -11,7 +12,7 @@ export function Header() {
     <header className="top">
       <Mark />
       <h1>Espalier</h1>
-      <p className="tagline">prune language models, see what it costs</p>
+      <OutcomeLine />
       <div className="top-aside">
         <BackendChip />
         <Segmented

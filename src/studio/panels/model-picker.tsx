@@ -1,23 +1,11 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type DragEvent, useId, useState } from 'react';
-import { MissingError } from '../../errors.ts';
 import type { PickedFile } from '../../worker/engine.ts';
-import { studioEngine } from '../data/engine.ts';
 import { filesOfDrop, filesOfInput, rememberFiles } from '../data/picked-files.ts';
 import { useModelChoice } from '../data/use-model-choice.ts';
-import { formatBytes } from '../parts/format.ts';
-import { Notice } from '../parts/notice.tsx';
 import { EMBEDDED_MODEL } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
-
-/** Small models that are good to begin with: name on the hub, licence, size of the download. */
-const SUGGESTED = [
-  { name: 'HuggingFaceTB/SmolLM2-135M-Instruct', licence: 'Apache 2.0', size: '270 MB' },
-  { name: 'HuggingFaceTB/SmolLM2-360M-Instruct', licence: 'Apache 2.0', size: '720 MB' },
-  { name: 'Qwen/Qwen2.5-0.5B-Instruct', licence: 'Apache 2.0', size: '1.0 GB' },
-  { name: 'google/gemma-3-270m-it', licence: 'Gemma terms, to be accepted first', size: '540 MB' },
-  { name: 'meta-llama/Llama-3.2-1B-Instruct', licence: 'Llama 3.2 terms, to be accepted first', size: '2.5 GB' },
-] as const;
+import { HubField } from './hub-field.tsx';
+import { StoredModels } from './stored-models.tsx';
 
 /** Other models: from a hub, from files or a folder, or stored from before. */
 export function ModelPicker() {
@@ -43,55 +31,6 @@ export function ModelPicker() {
         <StoredModels onOpen={(name) => choose({ kind: 'hub', name })} />
       </div>
     </details>
-  );
-}
-
-function HubField({ onOpen }: { readonly onOpen: (name: string) => void }) {
-  const [name, setName] = useState('');
-  const fieldId = useId();
-  const listId = useId();
-  const offer = useMutation({ mutationFn: async (asked: string) => (await studioEngine()).offer(asked) });
-  return (
-    <form
-      className="hub"
-      onSubmit={(event) => {
-        event.preventDefault();
-        offer.mutate(name);
-      }}
-    >
-      <label className="field field-wide" htmlFor={fieldId}>
-        <span className="field-label">From the Hugging Face hub</span>
-        <span className="hub-line">
-          <input
-            id={fieldId}
-            type="text"
-            list={listId}
-            value={name}
-            placeholder="org/name"
-            spellCheck={false}
-            onChange={(event) => setName(event.target.value)}
-          />
-          <button type="submit" disabled={name.trim() === '' || offer.isPending}>
-            {offer.isPending ? 'Asking…' : 'Look up'}
-          </button>
-        </span>
-      </label>
-      <datalist id={listId}>
-        {SUGGESTED.map((model) => (
-          <option key={model.name} value={model.name}>{`${model.licence}, ${model.size}`}</option>
-        ))}
-      </datalist>
-      {offer.error && <Notice kind="error">{offer.error.message}</Notice>}
-      {offer.data && (
-        <p className="offer small">
-          <strong>{offer.data.name}</strong>, {offer.data.licence ?? 'licence not stated'},{' '}
-          {offer.data.present === offer.data.bytes ? 'stored in this browser' : `${formatBytes(offer.data.bytes - offer.data.present)} to download`}.{' '}
-          <button type="button" className="primary" onClick={() => onOpen(name)}>
-            {offer.data.present === offer.data.bytes ? 'Open' : 'Download and open'}
-          </button>
-        </p>
-      )}
-    </form>
   );
 }
 
@@ -136,38 +75,6 @@ function FileChoice({ onFiles }: { readonly onFiles: (files: readonly PickedFile
         multiple
         onChange={(event) => event.target.files && onFiles(filesOfInput(event.target.files))}
       />
-    </div>
-  );
-}
-
-function StoredModels({ onOpen }: { readonly onOpen: (name: string) => void }) {
-  const client = useQueryClient();
-  const stored = useQuery({ queryKey: ['stored'], queryFn: async () => (await studioEngine()).stored(), staleTime: 0 });
-  const forget = useMutation({
-    mutationFn: async (model: { readonly id: string; readonly commit: string }) => (await studioEngine()).forget(model),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['stored'] }),
-  });
-  if (stored.error && !(stored.error instanceof MissingError)) return <p className="soft small">Stored models cannot be listed: {stored.error.message}</p>;
-  if (!stored.data || stored.data.length === 0) return null;
-  return (
-    <div className="stored">
-      <h3>Stored in this browser</h3>
-      <ul>
-        {stored.data.map((model) => (
-          <li key={model.commit}>
-            <button type="button" className="link" onClick={() => onOpen(`${model.id}@${model.revision}`)}>
-              {model.id}
-            </button>
-            <span className="soft small">
-              {formatBytes(model.bytes)}
-              {model.licence ? `, ${model.licence}` : ''}
-            </span>
-            <button type="button" className="quiet" aria-label={`Delete ${model.id}`} onClick={() => forget.mutate(model)}>
-              Delete
-            </button>
-          </li>
-        ))}
-      </ul>
     </div>
   );
 }

@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { usePlan } from '../data/use-plan.ts';
 import { formatPercent } from '../parts/format.ts';
 import { useStudio } from '../state/store.ts';
+import { OutcomeLine } from './outcome-line.tsx';
 import { LARGEST_RATIO, RatioSlider } from './ratio-slider.tsx';
 
 /** On small screens: the slider at the lower edge while the plan's own is out of sight, so that one sees the map change under one's thumb. */
@@ -20,6 +21,7 @@ export function RatioDock() {
   const ratio = recipe.target.kind === 'ratio' ? recipe.target.value : outcome.ok ? outcome.plan.ratio : 0;
   return (
     <div className="ratio-dock">
+      <OutcomeLine />
       <span className="ratio-dock-figure">{formatPercent(Math.min(ratio, LARGEST_RATIO))}</span>
       <RatioSlider ratio={ratio} label="Ratio to remove, docked" />
     </div>
