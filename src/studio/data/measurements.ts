@@ -23,6 +23,13 @@ export function useMeasureSettings(): MeasureSettings {
   );
 }
 
+/** What perplexity is measured on now, for people. */
+export function useMeasuredOn(): string {
+  const measureText = useStudio((state) => state.measureText);
+  const { measureWindows, measureLength, backend } = useMeasureSettings();
+  return `${measureText.kind === 'own' ? measureText.name : 'shipped text'}, ${measureWindows} × ${measureLength} tokens, ${backend}`;
+}
+
 /** How is measured: part of every key, so that numbers made differently never share a curve. */
 export interface MeasureSettings {
   /** Which text: `textKey`. */

@@ -3,7 +3,7 @@ import { makeRun } from '../planning/run.ts';
 import { ratioKey } from '../planning/sweep.ts';
 import { fingerprint } from '../state/fingerprint.ts';
 import { useStudio } from '../state/store.ts';
-import { measurementKey, useCurrentMeasurements, useMeasureSettings } from './measurements.ts';
+import { measurementKey, useCurrentMeasurements, useMeasuredOn, useMeasureSettings } from './measurements.ts';
 import { useScores } from './use-engine.ts';
 import { usePlan, usePlanSummary } from './use-plan.ts';
 
@@ -16,7 +16,7 @@ export function useRunHistory(): string | undefined {
   const outcome = usePlan();
   const summary = usePlanSummary();
   const recipe = useStudio((state) => state.recipe);
-  const measureText = useStudio((state) => state.measureText);
+  const measuredOn = useMeasuredOn();
   const addRun = useStudio((state) => state.addRun);
   const settings = useMeasureSettings();
   const measured = useCurrentMeasurements();
@@ -30,13 +30,10 @@ export function useRunHistory(): string | undefined {
   useEffect(() => {
     if (!id || !scores || !plan || !summary || !perplexity || ratio === 0) return;
     const timer = setTimeout(() => {
-      const { measureWindows, measureLength, backend } = settings;
-      const text = measureText.kind === 'own' ? measureText.name : 'shipped text';
-      const measuredOn = `${text}, ${measureWindows} × ${measureLength} tokens, ${backend}`;
       addRun(makeRun(id, Date.now(), scores, plan, recipe, summary, { measuredOn, perplexity, ...(dense && { dense }), ...(speed && { speed }) }));
     }, REST_MILLISECONDS);
     return () => clearTimeout(timer);
-  }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, settings, measureText, addRun]);
+  }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, measuredOn, addRun]);
 
   return id;
 }
