@@ -3,6 +3,8 @@ import type { Graph, ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
 import { type CacheSlot, fixedCache, growingCache, type KeyValueCache } from './cache.ts';
 import { CapturedStep } from './captured-step.ts';
+import type { Choice, Sampler } from './sampling.ts';
+import { Shortlister } from './shortlist.ts';
 
 export interface OpenDecoderOptions {
   readonly externalData?: SessionOptions['externalData'];
@@ -20,7 +22,7 @@ const PREFILL_CHUNK = 512;
 export async function openDecoder(runtime: Runtime, model: Graph | Uint8Array | { readonly path: string }, options: OpenDecoderOptions = {}): Promise<Decoder> {
   const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken } = options;
   const files = externalData ? { externalData } : {};
-  const session = await runtime.createSession(model, { label, ...files });
+  const session = await runtime.createSession(model, { label, frequentRuns: true, ...files });
   try {
     if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder(runtime, session, label, fixed);
     const { graph, capacity } = singleToken;
@@ -41,6 +43,7 @@ export class Decoder implements Disposable {
   readonly #slots: readonly CacheSlot[];
   readonly #fixed: boolean;
   readonly #step: CapturedStep | undefined;
+  readonly #shortlister: Shortlister | undefined;
 
   /** Owns `session` and `step`. */
   constructor(runtime: Runtime, session: Session, label: string, fixed: boolean, step?: CapturedStep) {
@@ -51,20 +54,23 @@ export class Decoder implements Disposable {
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
     this.#fixed = fixed && runtime.backend !== 'wasm';
     this.#step = step;
+    const vocabulary = session.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
+    this.#shortlister = typeof vocabulary === 'number' ? new Shortlister(runtime, vocabulary) : undefined;
   }
 
   /** An empty sequence that can hold `capacity` tokens. The caller disposes it. */
   start(capacity: number): Sequence {
     if (!Number.isInteger(capacity) || capacity < 1) throw new UsageError(`A sequence of ${capacity} tokens was asked for; give a whole number from 1.`);
     const shared = this.#step?.borrow(capacity);
-    if (shared) return new Sequence(this.#runtime, this.#session, shared, capacity, this.label, this.#step);
-    const cache = this.#fixed ? fixedCache(this.#runtime, this.#slots, capacity) : growingCache(this.#runtime, this.#slots);
-    return new Sequence(this.#runtime, this.#session, cache, capacity, this.label);
+    const parts = { runtime: this.#runtime, session: this.#session, capacity, label: this.label, shortlister: this.#shortlister };
+    if (shared) return new Sequence({ ...parts, cache: shared, step: this.#step });
+    return new Sequence({ ...parts, cache: this.#fixed ? fixedCache(this.#runtime, this.#slots, capacity) : growingCache(this.#runtime, this.#slots) });
   }
 
   dispose(): void {
     this.#session.dispose();
     this.#step?.dispose();
+    this.#shortlister?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -72,25 +78,32 @@ export class Decoder implements Disposable {
   }
 }
 
+export interface SequenceParts {
+  readonly runtime: Runtime;
+  readonly session: Session;
+  /** The sequence's own; with `step` it is that one's. */
+  readonly cache: KeyValueCache;
+  readonly capacity: number;
+  readonly label: string;
+  readonly step?: CapturedStep | undefined;
+  readonly shortlister?: Shortlister | undefined;
+}
+
 /** One text on its way through a decoder, with its cache. */
 export class Sequence implements Disposable {
-  readonly capacity: number;
-  readonly #runtime: Runtime;
-  readonly #session: Session;
+  readonly #parts: SequenceParts;
   readonly #cache: KeyValueCache;
-  readonly #label: string;
-  readonly #step: CapturedStep | undefined;
   #length = 0;
   #marked = 0;
 
-  /** Owns `cache`; with `step` it is that one's. */
-  constructor(runtime: Runtime, session: Session, cache: KeyValueCache, capacity: number, label: string, step?: CapturedStep) {
-    this.#runtime = runtime;
-    this.#session = session;
-    this.#cache = cache;
-    this.capacity = capacity;
-    this.#label = label;
-    this.#step = step;
+  constructor(parts: SequenceParts) {
+    this.#parts = parts;
+    this.#cache = parts.cache;
+  }
+
+  /** Tokens that fit. */
+  get capacity(): number {
+    return this.#parts.capacity;
   }
 
   /** Tokens so far. */
@@ -100,29 +113,36 @@ export class Sequence implements Disposable {
 
   /** Appends tokens and returns the logits [vocabulary] after the last of them. `onChunk` tells how many tokens of a long prompt are done. */
   async append(tokenIds: readonly number[], onChunk?: (done: number) => void): Promise<Float32Array> {
-    this.#checkRoom(tokenIds.length);
     const [single] = tokenIds;
-    if (this.#step && tokenIds.length === 1 && single !== undefined) {
+    const { step } = this.#parts;
+    if (step && tokenIds.length === 1 && single !== undefined) {
+      this.#checkRoom(1);
       const position = this.#length;
-      const logits = await this.#step.run(single, position, async () => (await this.#run(tokenIds, 1)).data);
+      const logits = await step.run(single, position, () => this.#lastLogits(tokenIds));
       this.#length = position + 1;
       onChunk?.(1);
       return logits;
     }
-    let logits: Float32Array = new Float32Array();
-    for (let start = 0; start < tokenIds.length; start += PREFILL_CHUNK) {
-      const chunk = tokenIds.slice(start, start + PREFILL_CHUNK);
-      const { data, vocabulary } = await this.#run(chunk, 1);
-      logits = data.subarray(data.length - vocabulary);
-      onChunk?.(start + chunk.length);
-    }
-    return logits;
+    return this.#lastLogits(tokenIds, onChunk);
+  }
+
+  /**
+   * Appends tokens and chooses the next one after `history`, which ends with them. Of the logits only what the choice needs is read, where
+   * sampler and backend allow it; the token is the one that is chosen from all of them.
+   */
+  async choose(tokenIds: readonly number[], sampler: Sampler, history: Iterable<number>, onChunk?: (done: number) => void): Promise<Choice> {
+    const { step, shortlister } = this.#parts;
+    if (!sampler.request || !shortlister || (step && tokenIds.length === 1)) return sampler.sample(await this.append(tokenIds, onChunk), history);
+    using logits = await this.#appendInChunks(tokenIds, onChunk);
+    const shortlist = await shortlister.of(logits, sampler.request);
+    return (shortlist && sampler.fromShortlist(shortlist, history)) ?? sampler.sample(lastRow(await this.#read(logits)), history);
   }
 
   /** Appends tokens and returns the logits [tokens, vocabulary] after each of them, in one run. */
   async appendForAllLogits(tokenIds: readonly number[]): Promise<Float32Array> {
     this.#checkRoom(tokenIds.length);
-    return (await this.#run(tokenIds, 0)).data;
+    using logits = await this.#run(tokenIds, 0);
+    return (await this.#read(logits)).data;
   }
 
   /** Marks the present end, so that `rewind` comes back to it: several continuations of one context. */
@@ -142,30 +162,62 @@ export class Sequence implements Disposable {
   }
 
   #checkRoom(count: number): void {
-    if (count === 0) throw new UsageError(`${this.#label}: no tokens were given; a decoder needs at least one.`);
-    if (this.#length + count > this.capacity)
-      throw new UsageError(`${this.#label}: the sequence has ${this.#length} of ${this.capacity} tokens and cannot take ${count} more.`);
+    const { label, capacity } = this.#parts;
+    if (count === 0) throw new UsageError(`${label}: no tokens were given; a decoder needs at least one.`);
+    if (this.#length + count > capacity)
+      throw new UsageError(`${label}: the sequence has ${this.#length} of ${capacity} tokens and cannot take ${count} more.`);
   }
 
-  async #run(tokenIds: readonly number[], keep: number): Promise<{ data: Float32Array; vocabulary: number }> {
+  async #lastLogits(tokenIds: readonly number[], onChunk?: (done: number) => void): Promise<Float32Array> {
+    using logits = await this.#appendInChunks(tokenIds, onChunk);
+    return lastRow(await this.#read(logits));
+  }
+
+  /** The device's logits after the last token: [1, kept, vocabulary]. */
+  async #appendInChunks(tokenIds: readonly number[], onChunk?: (done: number) => void): Promise<DeviceTensor> {
+    this.#checkRoom(tokenIds.length);
+    for (let start = 0; ; start += PREFILL_CHUNK) {
+      const chunk = tokenIds.slice(start, start + PREFILL_CHUNK);
+      const logits = await this.#run(chunk, 1);
+      try {
+        onChunk?.(start + chunk.length);
+      } catch (error) {
+        logits.dispose();
+        throw error;
+      }
+      if (start + chunk.length === tokenIds.length) return logits;
+      logits.dispose();
+    }
+  }
+
+  async #run(tokenIds: readonly number[], keep: number): Promise<DeviceTensor> {
+    const { runtime, session } = this.#parts;
     const total = this.#length + tokenIds.length;
     const made: Record<string, DeviceTensor> = {};
-    for (const { name } of this.#session.inputs) {
+    for (const { name } of session.inputs) {
       const values = inputValues(name, tokenIds, this.#length, keep);
-      if (values) made[name] = this.#runtime.upload({ dataType: 'int64', shape: values.shape, data: values.data });
+      if (values) made[name] = runtime.upload({ dataType: 'int64', shape: values.shape, data: values.data });
     }
     try {
-      const outputs = await this.#session.run({ ...made, ...this.#cache.feeds() }, { into: this.#cache.targets() });
-      using logits = outputs.logits as DeviceTensor;
+      const outputs = await session.run({ ...made, ...this.#cache.feeds() }, { into: this.#cache.targets() });
       this.#cache.advance(outputs);
       this.#length = total;
-      const read = await this.#runtime.read(logits);
-      if (!(read.data instanceof Float32Array)) throw new MismatchError(`${this.#label}: the logits are ${read.dataType}; they must be float32.`);
-      return { data: read.data, vocabulary: read.shape.at(-1) ?? 0 };
+      return outputs.logits as DeviceTensor;
     } finally {
       for (const tensor of Object.values(made)) tensor.dispose();
     }
   }
+
+  async #read(logits: DeviceTensor): Promise<{ readonly data: Float32Array; readonly vocabulary: number }> {
+    const { data, dataType, shape } = await this.#parts.runtime.read(logits);
+    if (!(data instanceof Float32Array)) throw new MismatchError(`${this.#parts.label}: the logits are ${dataType}; they must be float32.`);
+    return { data, vocabulary: shape.at(-1) ?? 0 };
+  }
+}
+
+/** Decoders of other makers give the logits of all positions. */
+function lastRow({ data, vocabulary }: { readonly data: Float32Array; readonly vocabulary: number }): Float32Array {
+  return data.subarray(data.length - vocabulary);
 }
 
 /** The integer inputs of decoders that transformers.js feeds, and what it feeds them. Undefined for caches. */

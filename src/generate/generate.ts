@@ -61,7 +61,7 @@ export async function* generateTokens(
     throw new UsageError(`The prompt has ${promptIds.length} tokens, but the model holds ${maximumPositions} with what it generates. Shorten the prompt.`);
   const limit = Math.min(maxNewTokens, maximumPositions - promptIds.length);
   const ends = new Set(options.eosTokenIds ?? tokenizer.eosTokenIds);
-  const sample = createSampler(options, seededRandom(seed));
+  const sampler = createSampler(options, seededRandom(seed));
   const stream = tokenStream(tokenizer, { skipSpecialTokens: true });
   for (const id of promptIds.slice(-CONTEXT_TOKENS)) stream.push(id);
 
@@ -71,13 +71,13 @@ export async function* generateTokens(
   const tokenIds: number[] = [];
   let text = '';
   const started = performance.now();
-  let logits = await sequence.append(promptIds, () => throwIfCancelled(signal));
+  let choice = await sequence.choose(promptIds, sampler, history, () => throwIfCancelled(signal));
   const prefilled = performance.now();
   let firstToken = 0;
   let finish: Generation['finish'] = 'length';
   for (;;) {
     throwIfCancelled(signal);
-    const { tokenId, probability } = sample(logits, history);
+    const { tokenId, probability } = choice;
     if (firstToken === 0) firstToken = performance.now();
     if (ends.has(tokenId)) {
       finish = 'end-of-text';
@@ -90,7 +90,7 @@ export async function* generateTokens(
     text += piece;
     yield { tokenId, text: piece, probability };
     if (isLast) break;
-    logits = await sequence.append([tokenId]);
+    choice = await sequence.choose([tokenId], sampler, history);
   }
   const ended = performance.now();
   if (finish === 'end-of-text') text += stream.flush();

@@ -11,7 +11,7 @@ const softmax = (logits: readonly number[]) => {
 };
 
 function frequencies(options: SamplingOptions, draws = 20_000): number[] {
-  const sample = createSampler(options, seededRandom(11));
+  const { sample } = createSampler(options, seededRandom(11));
   const counts = new Array<number>(LOGITS.length).fill(0);
   for (let draw = 0; draw < draws; draw++) {
     const { tokenId } = sample(LOGITS, []);
@@ -28,7 +28,7 @@ const expectClose = (found: readonly number[], expected: readonly number[]) => {
 
 describe('createSampler', () => {
   test('is greedy by default and tells the model probability', () => {
-    const { tokenId, probability } = createSampler({}, seededRandom(0))(LOGITS, []);
+    const { tokenId, probability } = createSampler({}, seededRandom(0)).sample(LOGITS, []);
     expect(tokenId).toBe(1);
     expect(probability).toBeCloseTo(softmax([...LOGITS])[1] as number, 6);
   });
@@ -63,7 +63,7 @@ describe('createSampler', () => {
       const total = limited.reduce((sum, id) => sum + (weights[id] ?? 0), 0);
       const before = (rank: number) => limited.slice(0, rank).reduce((sum, id) => sum + (weights[id] ?? 0), 0);
       const allowed = new Set(limited.filter((_, rank) => before(rank) < topP * total - 1e-9));
-      const sample = createSampler({ temperature: 1, topK, topP }, seededRandom(2));
+      const { sample } = createSampler({ temperature: 1, topK, topP }, seededRandom(2));
       const drawn = new Set(Array.from({ length: 400 }, () => sample(logits, []).tokenId));
       for (const id of drawn) expect(allowed.has(id)).toBe(true);
       expect(drawn.size).toBeGreaterThan(Math.min(allowed.size, 40) * 0.7);
@@ -71,7 +71,7 @@ describe('createSampler', () => {
   });
 
   test('the repetition penalty lowers tokens that occurred, whatever the sign of their logit', () => {
-    const sample = createSampler({ repetitionPenalty: 4 }, seededRandom(0));
+    const { sample } = createSampler({ repetitionPenalty: 4 }, seededRandom(0));
     expect(sample(LOGITS, [1]).tokenId).toBe(3);
     expect(sample(Float32Array.of(-1, -2), [0]).tokenId).toBe(1);
     expect(LOGITS[1]).toBe(2);
@@ -79,7 +79,7 @@ describe('createSampler', () => {
 
   test('one seed gives one sequence', () => {
     const take = (seed: number) => {
-      const sample = createSampler({ temperature: 1.5 }, seededRandom(seed));
+      const { sample } = createSampler({ temperature: 1.5 }, seededRandom(seed));
       return Array.from({ length: 50 }, () => sample(LOGITS, []).tokenId);
     };
     expect(take(5)).toEqual(take(5));

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { Random } from '../random.ts';
+import { checkFinite, type Shortlist, type ShortlistRequest } from './shortlist.ts';
 
 /** How the next token is chosen. Everything has a neutral default: greedy decoding of the model's own distribution. */
 export interface SamplingOptions {
@@ -19,8 +20,20 @@ export interface Choice {
   readonly probability: number;
 }
 
-/** Chooses from the logits of one position. `history` holds the tokens so far, prompt included. `logits` is not changed. */
-export type Sampler = (logits: Float32Array, history: Iterable<number>) => Choice;
+/** Chooses the next token after `history`, the tokens so far, prompt included. */
+export interface Sampler {
+  /** From the logits of one position, which are not changed. Throws DeviceError when they are not finite. */
+  sample(logits: Float32Array, history: Iterable<number>): Choice;
+  /** What of the logits is enough for most positions; undefined where every token can be drawn. */
+  readonly request: ShortlistRequest | undefined;
+  /** The same choice from a shortlist; undefined, with nothing drawn, where it could be another than from all logits. */
+  fromShortlist(shortlist: Shortlist, history: Iterable<number>): Choice | undefined;
+}
+
+/** Candidates that a shortlist has beyond those asked for, for tokens that the repetition penalty moves down. */
+const SPARE = 64;
+/** Entries that nearly always hold the nucleus of top-p. */
+const NUCLEUS = 256;
 
 /** Throws UsageError for an option outside its domain. */
 export function createSampler(options: SamplingOptions, random: Random): Sampler {
@@ -29,11 +42,59 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
   check('topK', topK, Number.isInteger(topK) && topK >= 0, 'a whole number from 0 (all tokens)');
   check('topP', topP, topP > 0 && topP <= 1, 'a number above 0 and at most 1');
   check('repetitionPenalty', repetitionPenalty, repetitionPenalty > 0 && repetitionPenalty <= 10, 'a number above 0 and at most 10');
-  return (logits, history) => {
-    const adjusted = repetitionPenalty === 1 ? logits : penalised(logits, history, repetitionPenalty);
-    const tokenId = temperature === 0 ? greatest(adjusted) : draw(adjusted, temperature, topK, topP, random);
-    return { tokenId, probability: probabilityOf(logits, tokenId) };
+  const adjust = (logits: Float32Array, ids: readonly number[] | undefined, history: Iterable<number>) =>
+    repetitionPenalty === 1 ? logits : penalised(logits, ids, history, repetitionPenalty);
+  const request = shortlistRequest({ temperature, topK, topP, repetitionPenalty });
+  return {
+    request,
+    sample(logits, history) {
+      const adjusted = adjust(logits, undefined, history);
+      const { largest, total } = softmaxParts(logits);
+      const tokenId = temperature === 0 ? greatest(adjusted) : draw(adjusted, temperature, topK, topP, random);
+      return { tokenId, probability: Math.exp((logits[tokenId] as number) - largest) / total };
+    },
+    fromShortlist(shortlist, history) {
+      if (!request) return undefined;
+      const { ids, logits, total, temperedTotal } = shortlist;
+      const ranked = rank(ids, adjust(logits, ids, history), logits);
+      const needed = temperature === 0 ? 1 : topK;
+      // Fewer are certain than are needed: a token that is not listed could be among them.
+      if (ranked.certain < needed) return undefined;
+      let order: Uint32Array = ranked.order;
+      if (temperature > 0) {
+        const largest = ranked.logits[order[0] as number] as number;
+        const weights = Float64Array.from(ranked.logits, (logit) => Math.exp((logit - largest) / temperature));
+        const limited = topK > 0 ? order.subarray(0, topK) : order;
+        const share = topP * (topK > 0 ? sumOf(limited, weights) : (temperedTotal as number));
+        order = shareOf(limited, weights, share);
+        if (topK === 0 && sumOf(order, weights) < share) return undefined;
+        order = Uint32Array.of(pick(order, weights, sumOf(order, weights), random));
+      }
+      const place = order[0] as number;
+      return { tokenId: ids[place] as number, probability: Math.exp((logits[place] as number) - (logits[0] as number)) / total };
+    },
   };
+}
+
+/** A repetition penalty below 1 lifts tokens that may be anywhere; with top-p alone the penalty changes the total that its share is of. */
+function shortlistRequest({ temperature, topK, topP, repetitionPenalty }: Required<SamplingOptions>): ShortlistRequest | undefined {
+  if (repetitionPenalty < 1) return undefined;
+  const spare = repetitionPenalty === 1 ? 0 : SPARE;
+  if (temperature === 0) return { count: 1 + spare };
+  if (topK > 0) return { count: topK + spare };
+  return topP < 1 && repetitionPenalty === 1 ? { count: NUCLEUS, temperature } : undefined;
+}
+
+/** Places of a shortlist ordered by adjusted logit, equal ones by id, and how many of the first are ahead of every token that is not listed. */
+function rank(ids: readonly number[], adjusted: Float32Array, logits: Float32Array) {
+  const order = Uint32Array.from(ids, (_, place) => place);
+  if (adjusted !== logits) order.sort((a, b) => (adjusted[b] as number) - (adjusted[a] as number) || (ids[a] as number) - (ids[b] as number));
+  const last = logits.at(-1) as number;
+  // A token that is not listed has at most the last one's logit, and a higher id where it has the same.
+  const isCertain = (place: number) => (adjusted[place] as number) > last || adjusted[place] === logits[place];
+  let certain = 0;
+  while (certain < order.length && isCertain(order[certain] as number)) certain += 1;
+  return { order, certain, logits: adjusted };
 }
 
 function check(name: string, value: number, allowed: boolean, domain: string): void {
@@ -47,31 +108,43 @@ export function greatest(values: Float32Array): number {
   return best;
 }
 
-function penalised(logits: Float32Array, history: Iterable<number>, penalty: number): Float32Array {
+/** `logits` of the whole vocabulary, or of `ids`, with the penalty on what occurred. */
+function penalised(logits: Float32Array, ids: readonly number[] | undefined, history: Iterable<number>, penalty: number): Float32Array {
   const result = logits.slice();
-  for (const id of new Set(history)) {
-    const logit = result[id];
-    if (logit !== undefined) result[id] = logit > 0 ? logit / penalty : logit * penalty;
-  }
+  const occurred = new Set(history);
+  const apply = (place: number) => {
+    const logit = result[place];
+    if (logit !== undefined) result[place] = logit > 0 ? logit / penalty : logit * penalty;
+  };
+  if (!ids) for (const id of occurred) apply(id);
+  else for (const [place, id] of ids.entries()) if (occurred.has(id)) apply(place);
   return result;
 }
 
-function probabilityOf(logits: Float32Array, tokenId: number): number {
+function softmaxParts(logits: Float32Array): { readonly largest: number; readonly total: number } {
   const largest = logits[greatest(logits)] as number;
   let total = 0;
   for (const logit of logits) total += Math.exp(logit - largest);
-  return Math.exp((logits[tokenId] as number) - largest) / total;
+  checkFinite(total);
+  return { largest, total };
 }
 
 function draw(logits: Float32Array, temperature: number, topK: number, topP: number, random: Random): number {
   const largest = logits[greatest(logits)] as number;
   const weights = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature));
-  const candidates = topK === 0 && topP === 1 ? undefined : nucleus(weights, topK, topP);
+  const candidates = topK === 0 && topP === 1 ? Uint32Array.from(weights.keys()) : nucleus(weights, topK, topP);
+  return pick(candidates, weights, sumOf(candidates, weights), random);
+}
+
+function sumOf(order: Uint32Array, weights: Float64Array): number {
   let total = 0;
-  if (candidates) for (const id of candidates) total += weights[id] as number;
-  else for (const weight of weights) total += weight;
+  for (const place of order) total += weights[place] as number;
+  return total;
+}
+
+/** Draws from `order` with probabilities in proportion to the weights, whose sum is `total`. */
+function pick(order: Uint32Array, weights: Float64Array, total: number, random: Random): number {
   let remaining = random() * total;
-  const order = candidates ?? weights.keys();
   let last = 0;
   for (const id of order) {
     const weight = weights[id] as number;

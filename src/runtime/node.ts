@@ -18,7 +18,7 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1) throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
   const ledger = new Ledger();
-  const create: CreateInnerSession = async (model, { label, externalData, optimization }) => {
+  const create: CreateInnerSession = async (model, { label, externalData, optimization, frequentRuns }) => {
     const sessionOptions: InferenceSession.SessionOptions = {
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
@@ -29,7 +29,7 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
       // Failures are thrown with their message; ONNX Runtime need not print them too.
       logSeverityLevel: 4,
       // Idle threads stop spinning when a run returns, so that the threads of other sessions find the cores free.
-      extra: { session: { force_spinning_stop: '1' } },
+      extra: { session: { force_spinning_stop: frequentRuns ? '0' : '1' } },
     };
     return 'path' in model ? InferenceSession.create(model.path, sessionOptions) : InferenceSession.create(model, sessionOptions);
   };

@@ -28,6 +28,8 @@ export interface Session extends Disposable {
   readonly outputNames: readonly string[];
   /** Types and shapes of the inputs as the graph declares them, in the order of `inputNames`. */
   readonly inputs: readonly ValueInfo[];
+  /** The same of the outputs. */
+  readonly outputs: readonly ValueInfo[];
   /**
    * Runs the graph. `feeds` stay the caller's. Returns one tensor per requested output (default: all), owned by the caller;
    * an output found in `into` is written there instead (shape and type must match) and that same tensor is returned.
@@ -51,6 +53,11 @@ export interface SessionOptions {
    * every output needs a tensor in `into`. Without effect on other backends.
    */
   readonly graphCapture?: boolean;
+  /**
+   * Whether runs follow each other at once, as tokens do: then Node's threads wait for the next one awake, which makes tokens of small models
+   * up to 1.7 times faster; otherwise they sleep, and leave the cores to the threads of other sessions. Default false.
+   */
+  readonly frequentRuns?: boolean;
   /** Default 'all'; 'disabled' helps finite-difference tests. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
 }

@@ -37,6 +37,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
   readonly label: string;
   readonly #inner: InferenceSession;
   readonly #host: SessionHost<Owned>;
@@ -56,7 +57,8 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     this.outputNames = [...inner.outputNames];
     this.#inputPlaces = new Map(this.inputNames.map((name, place) => [name, place]));
     this.#outputPlaces = new Map(this.outputNames.map((name, place) => [name, place]));
-    this.inputs = inner.inputMetadata.flatMap((input) => (input.isTensor ? [{ name: input.name, dataType: input.type as DataType, shape: input.shape }] : []));
+    this.inputs = declared(inner.inputMetadata);
+    this.outputs = declared(inner.outputMetadata);
     host.ledger.sessionMade();
   }
 
@@ -164,4 +166,8 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     const text = `${this.label} could not run: ${message}`;
     return /shape|dimension/i.test(message) ? new MismatchError(text, { cause: error }) : new DeviceError(text, { cause: error });
   }
+}
+
+function declared(values: readonly InferenceSession.ValueMetadata[]): ValueInfo[] {
+  return values.flatMap((value) => (value.isTensor ? [{ name: value.name, dataType: value.type as DataType, shape: value.shape }] : []));
 }
