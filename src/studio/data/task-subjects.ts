@@ -8,10 +8,11 @@ import { formatPercent } from '../parts/format.ts';
 import { fingerprint } from '../state/fingerprint.ts';
 import { EMBEDDED_MODEL, modelKey } from '../state/model-slice.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
+import type { RecoveredColumn } from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { fetchEmbedded } from './embedded.ts';
 import { recipeOf } from './measurements.ts';
-import { repairKey } from './repair.ts';
+import { repairKey, repairSuffix } from './repair.ts';
 import { useBackend, useScores } from './use-engine.ts';
 import { usePlan } from './use-plan.ts';
 
@@ -22,6 +23,8 @@ export interface TaskSubjectPlan {
   readonly ratio: number;
   /** `null` is the dense model. */
   readonly plan: Plan | null;
+  /** Number of the recovered model, where it is one. */
+  readonly recovered?: number | undefined;
   readonly key: string;
 }
 
@@ -48,7 +51,7 @@ export function useTaskInUse() {
   return { task, part, error };
 }
 
-/** The models whose accuracy the panel shows: dense, the present plan, and when asked for the other methods at its ratio. */
+/** The models whose accuracy the panel shows: dense, the present plan, the recovered one where there is one, and when asked for the other methods. */
 export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPlan[] {
   const { data: scores } = useScores();
   const { data: backend } = useBackend();
@@ -59,6 +62,7 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
   const withMethods = useStudio((state) => state.taskMethods);
   const comparedMethods = useStudio((state) => state.comparedMethods);
   const repair = useStudio(repairKey);
+  const recovered = useStudio((state) => state.recovered);
   const plan = outcome?.ok ? outcome.plan : undefined;
   const prefix = useMemo(() => {
     if (!task) return undefined;
@@ -69,16 +73,27 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
     if (prefix === undefined) return [];
     const subject = (id: string, name: string, of: Plan | null): TaskSubjectPlan => ({
       ...{ id, name, ratio: of?.ratio ?? 0, plan: of },
-      key: `${prefix}-${of === null ? 'dense' : fingerprint(JSON.stringify([of.layers, of.recipe.compensate === 'none' ? '' : repair]))}`,
+      key: `${prefix}-${of === null ? 'dense' : planKey(of, repair)}`,
     });
-    const removed = plan ? [subject('plan', `${formatPercent(plan.ratio)} removed`, plan)] : [];
+    const removed = plan ? [subject('plan', `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, plan)] : [];
     const methods = withMethods && plan && scores ? comparedMethods : [];
     const others = methods.flatMap((method) => {
       const other = scores && plan && planOfMethod(method, scores, recipe, plan.ratio);
       return other ? [subject(`method:${method}`, method, other)] : [];
     });
-    return [subject('dense', 'Dense', null), ...removed, ...others];
-  }, [prefix, plan, withMethods, comparedMethods, scores, recipe, repair]);
+    const trained = recovered ? [recoveredSubject(recovered, prefix)] : [];
+    return [subject('dense', 'Dense', null), ...removed, ...trained, ...others];
+  }, [prefix, plan, withMethods, comparedMethods, scores, recipe, recovered, repair]);
+}
+
+/** Tells pruned models apart by the groups that stay and by their compensation. */
+function planKey({ layers, recipe: { compensate = 'none' } }: Plan, repair: string): string {
+  return fingerprint(JSON.stringify(compensate === 'none' ? [layers] : [layers, compensate, repair]));
+}
+
+/** The engine forgets recovered models with the page, so that their numbers hold for one visit only. */
+function recoveredSubject({ plan, name, result: { recovered } }: RecoveredColumn, prefix: string): TaskSubjectPlan {
+  return { id: 'recovered', name, ratio: plan.ratio, plan, recovered, key: `${prefix}-recovered-${recovered}-${performance.timeOrigin}` };
 }
 
 /** Another method's plan at the same ratio; undefined where it cannot reach it. */

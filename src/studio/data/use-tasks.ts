@@ -29,14 +29,14 @@ export function useTaskRun() {
       beginTask('tasks');
       try {
         const engine = await studioEngine();
-        for (const { key, name, plan } of subjects) {
+        for (const { key, name, plan, recovered } of subjects) {
           throwIfCancelled(signal);
           const known = await client.fetchQuery(taskItemsQuery(key));
           if (task.items.every((_, item) => known.has(item))) continue;
           const finished = [...known].map(([item, logLikelihoods]) => ({ item, logLikelihoods }));
           await engine.task(
             plan,
-            { task, through, finished, repair: await repairFor(client, plan) },
+            { task, through, finished, repair: recovered === undefined ? await repairFor(client, plan) : { recovered } },
             {
               signal,
               onItems: (items) => void addTaskItems(client, key, items),
