@@ -1,15 +1,21 @@
-import { forwardBlocks, headRows, isRemoved, nextTokenTargets, rowChunks } from '../architecture/forward.ts';
+import { isRemoved } from '../architecture/forward.ts';
 import { only, type Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
-import { MismatchError, throwIfCancelled } from '../errors.ts';
+import { throwIfCancelled } from '../errors.ts';
 import { checkWindows } from '../evaluate/perplexity.ts';
 import type { LongRunning } from '../progress.ts';
-import type { DeviceTensor } from '../runtime/runtime.ts';
+import type { Backend, DeviceTensor } from '../runtime/runtime.ts';
+import { keepFrom } from './activation-budget.ts';
 import { type ElementEngine, ElementStages } from './element-stage.ts';
 import type { LayerScores } from './layer-sums.ts';
+import { OwnedTensors } from './owned-tensors.ts';
 import { RunBuffers } from './run-buffers.ts';
+import { scoreForward } from './score-forward.ts';
 import { cosineGraph } from './score-graph.ts';
+import { headGradients } from './score-head.ts';
 import { scoreLayer } from './score-layer.ts';
+import { ScorePrograms } from './score-programs.ts';
+import { gradientsFrom, gradientsOf, type ScoreState } from './score-state.ts';
 import type { LayerPartial } from './shards.ts';
 import type { CoupledStructure } from './structures.ts';
 
@@ -20,8 +26,17 @@ export interface ImportanceOptions extends LongRunning {
   readonly elements?: boolean;
   /** Default: the hand-written kernels. */
   readonly elementEngine?: ElementEngine;
+  /**
+   * Bytes that activations of the forward pass may take until the backward pass reads them: as many of the last layers as fit keep the outputs of their linear layers, the
+   * others recompute them. Default 512 MiB on the CPU and 256 MiB elsewhere; 0 recomputes all.
+   */
+  readonly activationBytes?: number;
   /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
   readonly partial?: { readonly kinds: ReadonlySet<string>; readonly take: (layer: number, partial: LayerPartial) => void | Promise<void> };
+  /** Goes on from a state that `onLayer` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. */
+  readonly resume?: ScoreState | undefined;
+  /** Told after each layer what a later run needs to go on from there. */
+  readonly onLayer?: ((state: () => Promise<ScoreState>) => Promise<void>) | undefined;
 }
 
 export interface ImportanceResult {
@@ -30,7 +45,7 @@ export interface ImportanceResult {
   readonly loss: number;
   /** Predictions. */
   readonly tokens: number;
-  /** Seconds of the forward pass with losses, and of everything. */
+  /** Seconds of the forward pass with losses, and of everything, in this run. */
   readonly forwardSeconds: number;
   readonly seconds: number;
   /** Memory of hand-written kernels on the host, which is none of the runtime's tensors, at its peak. */
@@ -40,10 +55,12 @@ export interface ImportanceResult {
 /** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
 const BATCH_TOKENS = 1024;
 
+const ACTIVATION_BYTES: Readonly<Record<Backend, number>> = { cpu: 512 << 20, wasm: 256 << 20, webgpu: 256 << 20 };
+
 /**
  * Importance of every group of a model (docs/method.md section 2), layer-streamed (docs/architecture.md section 1.4): a forward pass keeps the input of
- * every block for all windows; then, from the last layer to the first, each block is recomputed and differentiated batch by batch while
- * its weights, and its accumulators, are the only ones on the device.
+ * every block for all windows, and of the last blocks also the outputs of their linear layers; then, from the last layer to the first, each block is recomputed as far as
+ * nothing was kept, and differentiated batch by batch while its weights, and its accumulators, are the only ones on the device.
  */
 export async function importance(
   programs: Programs,
@@ -52,77 +69,71 @@ export async function importance(
   options: ImportanceOptions,
 ): Promise<ImportanceResult> {
   const { config } = store.model.architecture;
+  const { signal, resume } = options;
   const started = performance.now();
   const tokens = checkWindows(windows, config.vocabulary);
   const perBatch = programs.runtime.backend === 'wasm' ? 1 : Math.max(1, Math.floor(BATCH_TOKENS / tokens));
   const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) => windows.slice(index * perBatch, (index + 1) * perBatch));
-  const inputs: (readonly DeviceTensor[])[] = [];
-  const owned = new Set<DeviceTensor>();
-  let live: readonly DeviceTensor[] = [];
-  const own = (tensors: readonly DeviceTensor[]) => {
-    for (const tensor of tensors) owned.add(tensor);
-    return tensors;
-  };
-  const free = (tensors: readonly DeviceTensor[]) => {
-    for (const tensor of tensors) {
-      tensor.dispose();
-      owned.delete(tensor);
-    }
-  };
-  const units = config.layers * windows.length;
-  using stages = (options.elements ?? true) ? new ElementStages(programs, options.elementEngine) : undefined;
+  const layerCount = resume?.layer ?? config.layers;
+  const structures = config.layerWidths.map((_, layer) => options.structuresOf(layer)).find(({ length }) => length > 0) ?? [];
+  const score = new ScorePrograms(programs, structures, options.elements ?? true);
+  const budget = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
+  using stages = score.elements ? new ElementStages(programs, options.elementEngine) : undefined;
   using buffers = new RunBuffers(programs.runtime);
-  const report = (completed: number) => options.onProgress?.({ stage: 'scoring', completed, total: 3 * units, unit: 'windows' });
+  using owned = new OwnedTensors();
+  let gradients: DeviceTensor[] = [];
+  const unit = { forward: 1, backward: 2 };
+  let units = (config.layers - layerCount) * (unit.forward + unit.backward) * windows.length;
+  const report = (count: number) => {
+    units += count;
+    options.onProgress?.({ stage: 'scoring', completed: units, total: 3 * config.layers * windows.length, unit: 'windows' });
+  };
   try {
-    const last = own(
-      await forwardBlocks(programs, store, batches, {
-        signal: options.signal,
-        onProgress: ({ completed, total }) => report(Math.floor((units * completed) / total)),
-        onLayer: (layer, states) => {
-          inputs[layer] = own(states);
-          return true;
-        },
-      }),
-    );
-    const { losses, gradients } = await headGradients(programs, store, batches, last, options);
-    live = gradients;
+    report(0);
+    const forward = await scoreForward(programs, store, batches, owned, score, {
+      signal,
+      layers: layerCount,
+      keepFrom: keepFrom(store, score, windows.length * tokens, budget),
+      onWindows: (count) => report(count * unit.forward),
+    });
+    const head = resume ?? (await headGradients(programs, store, batches, forward.last, options));
+    gradients = 'batches' in head ? head.batches : gradientsFrom(programs.runtime, head, batches, config.hiddenSize);
+    const { losses } = head;
     const forwardSeconds = (performance.now() - started) / 1000;
 
-    const layers: LayerScores[] = [];
-    let after = last;
-    for (let layer = config.layers - 1; layer >= 0; layer--) {
-      throwIfCancelled(options.signal);
-      const before = inputs[layer];
+    const layers: LayerScores[] = [...(resume?.layers ?? [])];
+    let after = forward.last;
+    for (let layer = layerCount - 1; layer >= 0; layer--) {
+      throwIfCancelled(signal);
+      const before = forward.layers[layer];
       if (!before || isRemoved(store, layer)) {
         layers.unshift({ attention: {}, mlp: {} });
         await options.partial?.take(layer, { windows: windows.length, rows: windows.length * tokens, sums: new Map(), constants: new Map() });
+        report(unit.backward * windows.length);
         continue;
       }
-      const depth = 1 - (await meanCosine(programs, before, after));
-      let done = (config.layers - 1 - layer) * windows.length;
+      const depth = 1 - (await meanCosine(programs, before.hidden, after));
       const scored = await scoreLayer(programs, store, layer, before, gradients, {
-        signal: options.signal,
+        signal,
+        score,
         stages,
         buffers,
         structures: options.structuresOf(layer),
         partial: options.partial?.kinds,
-        onWindows: (count) => {
-          done += count;
-          report(units + 2 * done);
-        },
+        onWindows: (count) => report(count * unit.backward),
       });
       layers.unshift(withDepth(scored.scores, depth));
-      free(after);
-      after = before;
+      owned.free(after);
+      for (const values of before.kept ?? []) owned.free(Object.values(values));
+      after = before.hidden;
       if (options.partial && scored.partial) await options.partial.take(layer, withCosine(scored.partial, options.partial.kinds, 1 - depth));
+      if (layer > 0) await options.onLayer?.(async () => ({ layer, layers: [...layers], losses, gradients: await gradientsOf(programs.runtime, gradients) }));
     }
-    report(3 * units);
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
     const seconds = (performance.now() - started) / 1000;
     return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds, kernelBytes: stages?.kernelBytes ?? 0 };
   } finally {
-    for (const gradient of live) gradient.dispose();
-    for (const tensor of owned) tensor.dispose();
+    for (const gradient of gradients) gradient.dispose();
   }
 }
 
@@ -137,46 +148,6 @@ function withDepth(scores: LayerScores, depth: number): LayerScores {
 function withCosine(partial: LayerPartial, kinds: ReadonlySet<string>, meanCosine: number): LayerPartial {
   if (!kinds.has('cosine')) return partial;
   return { ...partial, sums: new Map([...partial.sums, ['cosine', Float64Array.of(meanCosine * partial.windows)]]) };
-}
-
-/** Mean loss of each window, and the gradient of it with respect to the states after the last block, batch by batch. */
-async function headGradients(
-  programs: Programs,
-  store: WeightStore,
-  batches: readonly (readonly ArrayLike<number>[])[],
-  states: readonly DeviceTensor[],
-  options: LongRunning,
-): Promise<{ readonly losses: number[]; readonly gradients: DeviceTensor[] }> {
-  const gradients: DeviceTensor[] = [];
-  const losses: number[] = [];
-  try {
-    using weights = await store.lease('head');
-    for (const [index, batch] of batches.entries()) {
-      throwIfCancelled(options.signal);
-      const state = states[index];
-      if (!state) throw new MismatchError(`The forward pass returned ${states.length} batches of ${batches.length}.`);
-      const hidden = await programs.runtime.read(state);
-      const tokens = batch[0]?.length ?? 0;
-      const { targets, weights: rowWeights } = nextTokenTargets(batch);
-      const gradient = new Float32Array(hidden.data.length);
-      const batchLosses = new Float64Array(batch.length);
-      for (const { start, chunk } of rowChunks(hidden, headRows(store.model.architecture.config.vocabulary))) {
-        const [rows = 0, hiddenSize = 0] = chunk.shape;
-        const part = await programs.lossGradient(weights, chunk, targets.subarray(start, start + rows), rowWeights.subarray(start, start + rows));
-        gradient.set(part.gradient, start * hiddenSize);
-        part.losses.forEach((value, row) => {
-          const window = Math.floor((start + row) / tokens);
-          batchLosses[window] = (batchLosses[window] ?? 0) + value * (rowWeights[start + row] ?? 0);
-        });
-      }
-      losses.push(...batchLosses);
-      gradients.push(programs.runtime.upload({ dataType: 'float32', shape: hidden.shape, data: gradient }));
-    }
-    return { losses, gradients };
-  } catch (error) {
-    for (const gradient of gradients) gradient.dispose();
-    throw error;
-  }
 }
 
 async function meanCosine(programs: Programs, before: readonly DeviceTensor[], after: readonly DeviceTensor[]): Promise<number> {

@@ -1,6 +1,7 @@
 import { MismatchError, UnsupportedError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
-import type { Graph, Node } from '../onnx/graph.ts';
+import type { Graph, Node, ValueInfo } from '../onnx/graph.ts';
+import { cut } from '../passes/cut.ts';
 import { differentiate, gradientOf } from '../passes/differentiate.ts';
 import type { CoupledStructure } from './structures.ts';
 
@@ -78,6 +79,24 @@ export function scoreGraph(block: Graph, members: readonly LinearMember[], bindi
   return builder.build();
 }
 
+/** The linear layers' outputs of a block: what a backward pass need not recompute where they are kept. */
+function linearOutputs(block: Graph): ValueInfo[] {
+  return block.nodes.flatMap(({ operator, outputs: [output] }) =>
+    operator === 'Gemm' && output !== undefined ? [{ name: output, dataType: 'float32' as const, shape: ['rows', `width of ${output}`] }] : [],
+  );
+}
+
+/**
+ * The score program and the block where activations are kept: `score` reads the outputs of linear layers that `scoreGraph` would recompute, under the block's names, and
+ * `block` gives them out beside its own output. Everything else is cheap and is recomputed.
+ */
+export function keptGraphs(block: Graph, score: Graph): { readonly score: Graph; readonly block: Graph; readonly values: readonly string[] } {
+  const outputs = linearOutputs(block);
+  const shortened = cut(score, outputs);
+  const kept = outputs.filter(({ name }) => shortened.inputs.some((input) => input.name === name));
+  return { score: shortened, block: { ...block, outputs: [...block.outputs, ...kept] }, values: kept.map(({ name }) => name) };
+}
+
 function emitMember(builder: GraphBuilder, member: LinearMember, leading: string): void {
   const { weight, axis } = member;
   const activation = axis === 0 ? member.output : member.input;
@@ -96,13 +115,13 @@ function emitMember(builder: GraphBuilder, member: LinearMember, leading: string
   }
   if (axis === 1) {
     builder.output(builder.add('ReduceSum', [activation, builder.integers([0])], { keepdims: 0 }), 'float32', [channels ?? 'channels'], `sum/${weight}`);
-    builder.output(
-      builder.add('ReduceSumSquare', [activation, builder.integers([0])], { keepdims: 0 }),
-      'float32',
-      [channels ?? 'channels'],
-      `squares/${weight}`,
-    );
+    builder.output(sumOfSquares(builder, activation, builder.integers([0])), 'float32', [channels ?? 'channels'], `squares/${weight}`);
   }
+}
+
+/** ONNX Runtime's ReduceSum has fast paths on the CPU that its ReduceSumSquare lacks. */
+function sumOfSquares(builder: GraphBuilder, value: string, axes: string): string {
+  return builder.add('ReduceSum', [builder.add('Mul', [value, value]), axes], { keepdims: 0 });
 }
 
 /** Mean cosine between the tokens of a block's input and output [batch, tokens, hiddenSize] -> `cosine` [] (ShortGPT's block influence is 1 - cosine). */
@@ -113,7 +132,7 @@ export function cosineGraph(hiddenSize: number): Graph {
   const after = builder.input('after', 'float32', shape);
   const last = builder.integers([-1]);
   const dot = builder.add('ReduceSum', [builder.add('Mul', [before, after]), last], { keepdims: 0 });
-  const squares = (value: string) => builder.add('ReduceSumSquare', [value, last], { keepdims: 0 });
+  const squares = (value: string) => sumOfSquares(builder, value, last);
   const norms = builder.add('Sqrt', [builder.add('Mul', [squares(before), squares(after)])]);
   const cosines = builder.add('Div', [dot, builder.add('Add', [norms, builder.constant([1e-12])])]);
   builder.output(builder.add('ReduceMean', [cosines, builder.integers([0, 1])], { keepdims: 0 }), 'float32', [], 'cosine');

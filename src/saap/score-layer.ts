@@ -1,18 +1,20 @@
-import { exampleBindings, only, type Programs } from '../architecture/programs.ts';
+import { only, type Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
-import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
+import type { DeviceTensor, Runtime, Session } from '../runtime/runtime.ts';
 import type { ElementStages } from './element-stage.ts';
 import { type LayerScores, LayerSums } from './layer-sums.ts';
 import { layerWeights } from './layer-weights.ts';
 import type { RunBuffers } from './run-buffers.ts';
-import { linearMembers, scoreGraph } from './score-graph.ts';
+import type { LayerStates } from './score-forward.ts';
+import type { ScorePrograms } from './score-programs.ts';
 import type { LayerPartial } from './shards.ts';
 import type { CoupledStructure } from './structures.ts';
 
 interface ScoreLayerOptions extends LongRunning {
   readonly structures: readonly CoupledStructure[];
+  readonly score: ScorePrograms;
   /** Absent where element metrics and stability are not wanted: no weight gradient is computed at all. */
   readonly stages: ElementStages | undefined;
   readonly buffers: RunBuffers;
@@ -30,16 +32,13 @@ export async function scoreLayer(
   programs: Programs,
   store: WeightStore,
   layer: number,
-  states: readonly DeviceTensor[],
+  { hidden: states, kept }: LayerStates,
   gradients: DeviceTensor[],
   options: ScoreLayerOptions,
 ): Promise<{ readonly scores: LayerScores; readonly partial: LayerPartial | undefined }> {
-  const { structures, stages, buffers } = options;
-  const block = programs.architecture.block();
-  const members = linearMembers(block, structures);
-  const session = await programs.session(stages ? 'score' : 'score without elements', () =>
-    scoreGraph(block, members, exampleBindings(programs.architecture), stages !== undefined),
-  );
+  const { structures, score, stages, buffers } = options;
+  const { members } = score;
+  const session = await score.score(kept !== undefined);
   const { device, host } = await layerWeights(programs, store, layer);
   using weights = device;
   using stage = stages?.layer(members, weights, host, states[0]?.shape[1] ?? 0);
@@ -52,11 +51,11 @@ export async function scoreLayer(
       if (!outputGradient) throw new MismatchError(`Batch ${index} of layer ${layer} has states and no gradient.`);
       const [windows = 0, tokens = 0] = hidden.shape;
       const { cosine, sine, mask } = programs.positions(tokens, layer);
-      const key = `${hidden.shape}:${members.map(({ weight }) => only(weights.tensors, weight).shape)}`;
+      const key = `${session.outputNames.length}:${hidden.shape}:${members.map(({ weight }) => only(weights.tensors, weight).shape)}`;
       const target = spare && `${spare.shape}` === `${hidden.shape}` ? spare : undefined;
       const outputs = await buffers.run(
         session,
-        { ...weights.tensors, hidden, cosine, sine, mask, outputGradient },
+        feedsOf(session, { ...weights.tensors, ...kept?.[index], hidden, cosine, sine, mask, outputGradient }),
         key,
         target ? { 'gradient/hidden': target } : {},
       );
@@ -77,6 +76,11 @@ export async function scoreLayer(
   } finally {
     spare?.dispose();
   }
+}
+
+/** What the program reads: with kept activations it does without some weights. */
+function feedsOf(session: Session, tensors: Readonly<Record<string, DeviceTensor>>): Record<string, DeviceTensor> {
+  return Object.fromEntries(session.inputNames.map((name) => [name, only(tensors, name)]));
 }
 
 async function readMatching(runtime: Runtime, outputs: Record<string, DeviceTensor>, pattern: RegExp): Promise<Map<string, Float32Array>> {

@@ -96,8 +96,24 @@ function zScores(values: Float64Array): Float64Array {
   return values.map((value) => (deviation > 0 ? (value - mean) / deviation : 0));
 }
 
+export interface ChannelNorms {
+  readonly absolute: Float64Array;
+  readonly squares: Float64Array;
+}
+
+/** Several metrics ask for the norms of one weight; each is along one axis only. */
+const known = new WeakMap<HostTensor, { readonly axis: MemberSlice['axis']; readonly norms: ChannelNorms }>();
+
 /** Sums of |w| and w^2 per index of `axis`. */
-export function channelNorms(tensor: HostTensor, axis: MemberSlice['axis']): { readonly absolute: Float64Array; readonly squares: Float64Array } {
+export function channelNorms(tensor: HostTensor, axis: MemberSlice['axis']): ChannelNorms {
+  const found = known.get(tensor);
+  if (found?.axis === axis) return found.norms;
+  const norms = computeNorms(tensor, axis);
+  known.set(tensor, { axis, norms });
+  return norms;
+}
+
+function computeNorms(tensor: HostTensor, axis: MemberSlice['axis']): ChannelNorms {
   const data = tensor.data as Float32Array;
   const rows = tensor.shape[0] ?? 1;
   const columns = data.length / rows;

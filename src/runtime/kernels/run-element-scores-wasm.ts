@@ -170,7 +170,7 @@ export class WasmElementScorer implements Disposable {
     await this.#kernels.share(this.#places.flatMap((place) => this.#accumulateCalls(place, windows)));
     for (const place of this.#places) {
       const sums = this.#absolute.get(place.matrix.name);
-      for (let window = 0; window < windows; window++) sums?.push(Float32Array.from(this.#channelSums(place, window, windows)));
+      for (let window = 0; window < windows; window++) sums?.push(new Float32Array(this.#channelSums(place, window, windows)));
     }
   }
 
