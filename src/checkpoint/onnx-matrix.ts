@@ -15,6 +15,8 @@ export type OnnxStorage =
       readonly name: string;
       readonly scales: string;
       readonly zeroPoints: string | undefined;
+      /** Added to every value of a block, [blocks, out]. */
+      readonly remainders?: string;
       readonly bits: 4 | 8;
       readonly block: number;
     };
@@ -105,7 +107,7 @@ type Blocks = Extract<OnnxStorage, { kind: 'blocks' }>;
 
 /** value = scale * (code - zero point); 4-bit codes lie two to a byte, low half first; rows begin at whole bytes. */
 async function readBlocks(
-  { name, scales, zeroPoints, bits, block }: Blocks,
+  { name, scales, zeroPoints, remainders, bits, block }: Blocks,
   columns: number,
   outputs: number,
   { start, end }: RowRange,
@@ -115,8 +117,9 @@ async function readBlocks(
   const codes = new CodeRows(await read(name), bits, initializerOf(initializers, name).shape.reduce((product, size) => product * size, 1) / outputs);
   const scaleOf = decodeElements(storageName(initializerOf(initializers, scales)), await read(scales), scales);
   const zeroOf = await readZeroPoints(zeroPoints, bits, perRow, outputs, { initializers, read });
+  const left = remainders === undefined ? undefined : decodeElements(storageName(initializerOf(initializers, remainders)), await read(remainders), remainders);
   const codesPerRow = codes.bytesPerRow * (8 / bits);
-  if (scaleOf.length !== outputs * perRow || codesPerRow < columns) {
+  if (scaleOf.length !== outputs * perRow || codesPerRow < columns || (left && left.length !== scaleOf.length)) {
     throw new MismatchError(
       `The quantised tensor ${quote(name)} has ${codesPerRow} codes a row and ${scaleOf.length} scales, which do not fit ${outputs} rows of ${columns} values.`,
     );
@@ -125,7 +128,8 @@ async function readBlocks(
   for (let row = start; row < end; row += 1) {
     for (let column = 0; column < columns; column += 1) {
       const group = Math.floor(column / block);
-      result[(row - start) * columns + column] = (scaleOf[row * perRow + group] as number) * (codes.at(row, column) - zeroOf(row, group));
+      result[(row - start) * columns + column] =
+        (scaleOf[row * perRow + group] as number) * (codes.at(row, column) - zeroOf(row, group)) + (left?.[group * outputs + row] ?? 0);
     }
   }
   return result;

@@ -74,8 +74,9 @@ function recoverOwn(graph: Graph, config: JsonRecord): Map<string, OnnxTensor> {
   for (const [name, { shape }] of graph.initializers) {
     const stacked = parseWeightNames(name);
     const layout = stacked?.[0]?.layout;
-    if (!stacked || layout === undefined || layout === 'scales' || layout === 'zero_points') continue;
-    const found = ownPiece(name, layout, shape, quantised.get(name), config);
+    if (!stacked || layout === undefined || layout === 'scales' || layout === 'zero_points' || layout === 'remainders') continue;
+    const remainders = name.replace(/\.quantised$/, '.remainders');
+    const found = ownPiece(name, layout, shape, quantised.get(name), config, graph.initializers.has(remainders) ? remainders : undefined);
     let firstRow = 0;
     for (const { tensor, rows, offset = 0 } of stacked) {
       const count = stacked.length > 1 && rows ? rows.end - rows.start : (found.shape[0] ?? 1);
@@ -95,11 +96,18 @@ function recoverOwn(graph: Graph, config: JsonRecord): Map<string, OnnxTensor> {
   return tensors;
 }
 
-function ownPiece(name: string, layout: WeightLayout, shape: readonly number[], blocks: ReturnType<typeof nBits> | undefined, config: JsonRecord): Found {
+function ownPiece(
+  name: string,
+  layout: WeightLayout,
+  shape: readonly number[],
+  blocks: ReturnType<typeof nBits> | undefined,
+  config: JsonRecord,
+  remainders?: string,
+): Found {
   if (layout === 'transposed') return { name, shape: [...shape].reverse(), storage: { kind: 'transposed', name } };
   if (layout !== 'quantised') return { name, shape, storage: { kind: 'plain', name } };
   const base = name.replace(/\.quantised$/, '');
-  const parts = { kind: 'blocks' as const, name, scales: `${base}.scales`, zeroPoints: `${base}.zero_points` };
+  const parts = { kind: 'blocks' as const, name, scales: `${base}.scales`, zeroPoints: `${base}.zero_points`, ...(remainders && { remainders }) };
   if (blocks) return { name, shape: [blocks.outputs, blocks.inputs], storage: { ...parts, bits: blocks.bits, block: blocks.block } };
   // Only looked up, never multiplied by: an embedding that is not tied, in blocks of 32 bytes.
   return {

@@ -6,10 +6,22 @@ import { addInspect } from './inspect.ts';
 import { addMergeScores } from './merge-scores.ts';
 import { addPlan } from './plan.ts';
 import { addPrune } from './prune.ts';
+import { addRecover } from './recover.ts';
 import { addScore } from './score.ts';
 import { addStudio } from './studio.ts';
 
 /** Every command adds itself to the program; long ones watch the signal. */
 export type AddCommand = (program: Command, signal: AbortSignal) => void;
 
-export const COMMANDS: readonly AddCommand[] = [addInspect, addScore, addMergeScores, addPlan, addPrune, addEvaluate, addGenerate, addCompare, addStudio];
+export const COMMANDS: readonly AddCommand[] = [
+  addInspect,
+  addScore,
+  addMergeScores,
+  addPlan,
+  addPrune,
+  addRecover,
+  addEvaluate,
+  addGenerate,
+  addCompare,
+  addStudio,
+];

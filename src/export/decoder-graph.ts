@@ -1,4 +1,4 @@
-import type { LayerPositions, LayerWidths, ModelConfig } from '../architecture/architecture.ts';
+import type { LayerPositions, LayerWidths, ModelConfig, WeightBinding } from '../architecture/architecture.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
@@ -6,6 +6,7 @@ import { float, GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside } from './attention.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
+import { areGrouped } from './group-blocks.ts';
 import { ResidualStream } from './residual-stream.ts';
 import { Roles } from './roles.ts';
 import { givenLengths, type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
@@ -71,7 +72,8 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const { config, design } = model.architecture;
   const builder = new GraphBuilder('decoder');
   const weights = new WeightFile(options.location ?? `${format.file}_data`);
-  const operators = new WeightedOperators(builder, weights, format, config.normEpsilon);
+  const isGrouped = (bindings: readonly WeightBinding[]) => areGrouped(model.checkpoint, bindings, format.bits);
+  const operators = new WeightedOperators(builder, weights, format, config.normEpsilon, isGrouped);
 
   const single = options.singleToken;
   const inputIds = builder.input('input_ids', 'int64', single ? [1, 1] : ['batch_size', 'sequence_length']);

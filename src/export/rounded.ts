@@ -16,6 +16,8 @@ export function roundedCheckpoint(checkpoint: Checkpoint, dataType: ExportDataTy
       const values = await checkpoint.read(name, rows);
       const columns = checkpoint.tensors.get(name)?.shape[1];
       const used = tables.includes(name) ? embeddingBits : bits;
+      const grouped = checkpoint.groupQuantised?.(name);
+      if (grouped?.bits === used && grouped?.groupSize === QUANTISATION_BLOCK) return values;
       if (columns !== undefined && used !== undefined)
         return dequantiseBlocks(quantiseBlocks(values, columns, used, QUANTISATION_BLOCK), columns, used, QUANTISATION_BLOCK);
       return activations === 'float16' ? halfToFloat(floatToHalf(values)) : values;

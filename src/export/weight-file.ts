@@ -6,6 +6,7 @@ import { ExternalDataLayout, type PlacedTensor } from '../onnx/external-layout.t
 import type { Initializer } from '../onnx/graph.ts';
 import { stackedWeightName, type WeightLayout, weightName } from '../onnx/weight-names.ts';
 import { QUANTISATION_BLOCK } from './dtypes.ts';
+import { groupBlocks } from './group-blocks.ts';
 import { blockCount, quantiseBlocks } from './quantise.ts';
 
 type FloatType = 'float32' | 'float16';
@@ -76,6 +77,25 @@ export class WeightFile {
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
       yield matrix.zeroPoints;
+    });
+  }
+
+  /** The same of weights that the checkpoint holds in such blocks, as they are; with remainders [blocks, out] (`GroupBlocks`). */
+  grouped(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
+    const { outputs, inputs } = stackedShape(sources);
+    const blocks = blockCount(inputs, QUANTISATION_BLOCK);
+    const tensors = [
+      [nameOf(sources, 'quantised'), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
+      [nameOf(sources, 'scales'), scaleType, [outputs, blocks]],
+      [nameOf(sources, 'zero_points'), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
+      [nameOf(sources, 'remainders'), scaleType, [blocks, outputs]],
+    ] as const;
+    return this.#store(tensors, async function* (checkpoint) {
+      const matrix = groupBlocks(checkpoint, sources, bits);
+      yield matrix.values;
+      yield encodeFloats(matrix.scales, scaleType);
+      yield matrix.zeroPoints;
+      yield encodeFloats(matrix.remainders, scaleType);
     });
   }
 

@@ -15,13 +15,15 @@ export class WeightedOperators {
   readonly #file: WeightFile;
   readonly #format: ExportFormat;
   readonly #epsilon: number;
+  readonly #isGrouped: (weights: readonly WeightBinding[]) => boolean;
 
-  /** `epsilon` is that of all norms. */
-  constructor(builder: GraphBuilder, file: WeightFile, format: ExportFormat, epsilon: number) {
+  /** `epsilon` is that of all norms; `isGrouped` tells weights that are stored as the checkpoint holds them in blocks. */
+  constructor(builder: GraphBuilder, file: WeightFile, format: ExportFormat, epsilon: number, isGrouped: (weights: readonly WeightBinding[]) => boolean) {
     this.#builder = builder;
     this.#file = file;
     this.#format = format;
     this.#epsilon = epsilon;
+    this.#isGrouped = isGrouped;
   }
 
   /** The tensor itself, in the checkpoint's layout; stored once however often it is asked for. */
@@ -96,7 +98,22 @@ export class WeightedOperators {
   #blockwiseMatMul(input: string, weights: readonly WeightBinding[], bits: 4 | 8, options: { readonly name?: string } = {}): string {
     const { outputs: N, inputs: K } = stackedShape(weights);
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
+    if (this.#isGrouped(weights)) return this.#groupedMatMul(input, weights, bits, attributes);
     return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, { ...MICROSOFT, ...options });
+  }
+
+  /** x W^T of weights with remainders: the product of the blocks, and that of the remainders with the sums of x [..., in] over each block. */
+  #groupedMatMul(input: string, weights: readonly WeightBinding[], bits: 4 | 8, attributes: Readonly<Record<string, number>>): string {
+    const [values = '', scales = '', zeroPoints = '', remainders = ''] = this.#file
+      .grouped(weights, bits, this.#format.activations)
+      .map((part) => this.#add(part));
+    const product = this.#builder.add('MatMulNBits', [input, values, scales, zeroPoints], attributes, MICROSOFT);
+    const missing = -stackedShape(weights).inputs & (QUANTISATION_BLOCK - 1);
+    const zero = () => this.#builder.add('CastLike', [this.#builder.constant([0]), input]);
+    const padded = missing === 0 ? input : this.#builder.add('Pad', [input, this.#builder.integers([0, 0, 0, 0, 0, missing]), zero()]);
+    const inBlocks = this.#builder.add('Reshape', [padded, this.#builder.integers([0, 0, -1, QUANTISATION_BLOCK])]);
+    const sums = this.#builder.add('ReduceSum', [inBlocks, this.#builder.integers([-1])], { keepdims: 0 });
+    return this.#builder.add('Add', [product, this.#builder.add('MatMul', [sums, remainders])]);
   }
 
   /** Elements, scales and zero points of a matrix; stored once however often they are asked for. */

@@ -1,7 +1,8 @@
 /**
  * How exported decoders name their initializers, so that a decoder can be read back as a checkpoint. A name is that of the checkpoint's
  * tensor, then what was done to it: `#start:end` rows of a fused tensor, `+1` an offset that was added, then the layout:
- * none (as in the checkpoint), `.transposed` ([in, out] for MatMul), or `.quantised`, `.scales` and `.zero_points` (MatMulNBits, blocks along the inputs).
+ * none (as in the checkpoint), `.transposed` ([in, out] for MatMul), or `.quantised`, `.scales` and `.zero_points` (MatMulNBits, blocks along the inputs)
+ * with `.remainders` [blocks, out] where the blocks' zero points are no whole numbers.
  * Tensors that are stacked into one, row below row, are joined by `|`, each with its rows, before the layout.
  */
 export interface WeightName {
@@ -12,7 +13,7 @@ export interface WeightName {
   readonly layout: WeightLayout;
 }
 
-const LAYOUTS = ['transposed', 'quantised', 'scales', 'zero_points'] as const;
+const LAYOUTS = ['transposed', 'quantised', 'scales', 'zero_points', 'remainders'] as const;
 export type WeightLayout = 'plain' | (typeof LAYOUTS)[number];
 
 /** The initializer's name. */

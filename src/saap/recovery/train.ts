@@ -70,7 +70,7 @@ export interface TrainingResult extends TrainingState {
 export async function train(model: AdaptedModel, training: Training): Promise<TrainingResult> {
   const run = new TrainingRun(model, training);
   await run.start();
-  let stoppedBecause: StopReason | undefined;
+  let stoppedBecause = run.reasonToStop();
   while (stoppedBecause === undefined) {
     try {
       if (run.isDueToMeasure()) await run.measure();

@@ -1,0 +1,174 @@
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { CancelledError, UsageError } from '../errors.ts';
+import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
+import { tokenWindows } from '../evaluate/windows.ts';
+import { diskOutput } from '../export/disk.ts';
+import type { ExportDataType } from '../export/dtypes.ts';
+import { exportPruned } from '../library/export.ts';
+import type { OpenModel } from '../library/open-model.ts';
+import { applyPlan } from '../library/prune.ts';
+import { type Recovered, type RecoverOptions as RecoverSettings, type RecoveryProgress, recover } from '../library/recover.ts';
+import { readTrainingData, type TrainingData } from '../library/training-data.ts';
+import type { Plan } from '../surgery/plan.ts';
+import { checkPlanFits } from '../surgery/plan-file.ts';
+import { hasCalibration, readBytes, readCompensationWindows, readText, readVerificationWindows } from './calibration.ts';
+import { choosePlan } from './choose-plan.ts';
+import { type Console, createConsole } from './console.ts';
+import { withModel } from './models.ts';
+import { describePlan } from './plan.ts';
+import { addRecoverOptions, type RecoverCommandOptions, settingsFrom, trainingDtype } from './recover-options.ts';
+import { checkpointFile } from './recovery-file.ts';
+import { checkWritable } from './write-file.ts';
+
+/** Windows of held-out text at most: they are measured again and again. */
+const HELD_OUT_WINDOWS = 64;
+
+export function addRecover(program: Command, signal: AbortSignal): void {
+  addRecoverOptions(program.command('recover <model>').description('prunes, trains adapters quantised in groups (or plain), merges them and exports')).action(
+    async (name: string, options: RecoverCommandOptions) => {
+      const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+      const dtype = trainingDtype(options);
+      if (options.checkpoint !== undefined) await checkWritable(options.checkpoint);
+      const folder = await diskOutput(options.output);
+      try {
+        await withModel(name, options, signal, (open) => recoverAndExport(name, open, options, dtype, folder, output, signal));
+      } finally {
+        await folder.discard();
+      }
+    },
+  );
+}
+
+async function recoverAndExport(
+  name: string,
+  open: OpenModel,
+  options: RecoverCommandOptions,
+  dtype: ExportDataType,
+  folder: Awaited<ReturnType<typeof diskOutput>>,
+  output: Console,
+  signal: AbortSignal,
+): Promise<void> {
+  const data = await readData(open, options.data, options);
+  const heldOut = options.heldOut && (await readData(open, options.heldOut, { ...options, trainWindows: HELD_OUT_WINDOWS })).windows;
+  const text = options.text && (await textWindows(open, options.text, options));
+  for (const line of describeData(data)) output.note(line);
+  const plan = wantsPlan(options) ? await choosePlan(name, open, options, output, signal) : undefined;
+  using pruned = await prunedModel(name, open, plan, options, output, signal);
+
+  const settings = { ...settingsFrom(options), examples: data.windows, ...(heldOut ? { heldOut } : {}) };
+  const recovered = await run(pruned, settings, options, output, signal);
+  using model = recovered.model;
+  for (const note of recovered.notes) output.note(note);
+
+  const measured = text && {
+    dense: await measure(open, text, output, signal),
+    before: await measure(pruned, text, output, signal),
+    after: await measure(model, text, output, signal),
+  };
+  const result = await exportPruned(model, {
+    output: folder,
+    dtype,
+    windows: hasCalibration(name, options) ? await readVerificationWindows(name, open, options) : undefined,
+    figures: figuresOf(recovered, options, data),
+    signal,
+    onProgress: output.onProgress,
+    ...(plan ? { plan: { ...plan, recipe: { ...plan.recipe, compensate: options.compensate, dtype } } } : {}),
+  });
+  const { parametersBefore, parametersAfter, bytes, verification } = result;
+  const { history, steps, bestStep, stoppedBecause, adapterParameters, tokensPerSecond, seconds, notes } = recovered;
+  const document = {
+    parametersBefore,
+    parametersAfter,
+    before: { heldOutLoss: recovered.heldOutBefore, ...(measured && figures(measured.before)) },
+    after: { heldOutLoss: recovered.heldOutAfter, ...(measured && figures(measured.after)) },
+    ...(measured && { dense: figures(measured.dense) }),
+    ...{ steps, bestStep, stoppedBecause, adapterParameters, tokensPerSecond, seconds, learnt: data.learnt, notes, history },
+    ...{ bytes, verification, output: options.output },
+  };
+  output.result(document, () => [
+    ...(plan ? describePlan(plan) : []),
+    `Trained ${adapterParameters.toLocaleString('en-US')} adapter parameters in ${steps} steps (${stoppedBecause}; the best were those of step ${bestStep}), ${tokensPerSecond.toFixed(0)} tokens a second.`,
+    `Held-out loss ${recovered.heldOutBefore.toFixed(4)} before and ${recovered.heldOutAfter.toFixed(4)} nats after.`,
+    ...(measured ? [`Perplexity on ${options.text?.map((path) => basename(path)).join(' + ')}: ${comparison(measured)}.`] : []),
+    `Wrote ${options.output} (${(bytes / 2 ** 20).toFixed(1)} MiB of ONNX, ${dtype}).`,
+  ]);
+}
+
+/** Trains; Ctrl-C keeps the checkpoint and ends the command. */
+async function run(pruned: OpenModel, settings: RecoverSettings, options: RecoverCommandOptions, output: Console, signal: AbortSignal): Promise<Recovered> {
+  const { checkpoint: path } = options;
+  const onProgress = (progress: RecoveryProgress) => {
+    const { step, loss, heldOutLoss, tokensPerSecond } = progress;
+    if (heldOutLoss !== undefined)
+      output.note(
+        `step ${step}: ${loss === undefined ? '' : `loss ${loss.toFixed(4)}, `}held out ${heldOutLoss.toFixed(4)}, ${tokensPerSecond.toFixed(0)} tokens/s`,
+      );
+    output.onProgress(progress);
+  };
+  const recovered = await recover(pruned, { ...settings, signal, onProgress, ...(path === undefined ? {} : { checkpoint: checkpointFile(path) }) });
+  if (recovered.stoppedBecause !== 'cancelled') return recovered;
+  recovered.model.dispose();
+  if (path !== undefined) output.note(`Kept the training at step ${recovered.steps} in ${path}; the same command goes on from there.`);
+  throw new CancelledError();
+}
+
+/** Whether anything is to be pruned: without a plan and a target the model is recovered as it is. */
+function wantsPlan(options: RecoverCommandOptions): boolean {
+  return (['plan', 'ratio', 'parameters', 'bytes', 'memory'] as const).some((key) => options[key] !== undefined);
+}
+
+async function prunedModel(
+  name: string,
+  open: OpenModel,
+  plan: Plan | undefined,
+  options: RecoverCommandOptions,
+  output: Console,
+  signal: AbortSignal,
+): Promise<OpenModel> {
+  if (!plan) {
+    if (options.compensate !== 'none')
+      throw new UsageError(`--compensate ${options.compensate} repairs what pruning removed; give --plan, or --ratio, or leave it out.`);
+    return open.withCheckpoint(open.model.checkpoint);
+  }
+  checkPlanFits(plan, open.layerGroups());
+  const windows = options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
+  const { compensate } = options;
+  return applyPlan(open, plan.layers, { compensate, signal, onProgress: output.onProgress, ...(windows ? { windows } : {}) });
+}
+
+async function readData(open: OpenModel, paths: readonly string[], { window, trainWindows, seed }: RecoverCommandOptions): Promise<TrainingData> {
+  const files = await Promise.all(paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })));
+  return readTrainingData(files, await open.tokenizer(), { length: window, windows: trainWindows, seed });
+}
+
+function describeData({ windows, learnt, truncated, dropped }: TrainingData): string[] {
+  const cut = [...(truncated > 0 ? [`${truncated} were cut to the window`] : []), ...(dropped > 0 ? [`${dropped} left out, whose answer lies beyond it`] : [])];
+  return [`${windows.length} training windows, ${learnt} tokens to learn${cut.length > 0 ? `; ${cut.join(', ')}` : ''}.`];
+}
+
+async function textWindows(open: OpenModel, paths: readonly string[], { window, maxTokens }: RecoverCommandOptions): Promise<Int32Array[]> {
+  const ids = (await open.tokenizer()).encode((await readText(paths)).text, { addSpecialTokens: false });
+  return tokenWindows(ids.slice(0, maxTokens ?? ids.length), { length: window });
+}
+
+function measure({ programs, store }: OpenModel, windows: readonly Int32Array[], output: Console, signal: AbortSignal): Promise<PerplexityResult> {
+  return perplexity(programs, store, windows, { signal, onProgress: output.onProgress });
+}
+
+const figures = ({ perplexity: value, standardError, tokens }: PerplexityResult) => ({ perplexity: value, standardError, tokens });
+
+function comparison({ dense, before, after }: Readonly<Record<'dense' | 'before' | 'after', PerplexityResult>>): string {
+  const show = ({ perplexity: value, standardError }: PerplexityResult) => `${value.toFixed(3)} ± ${standardError.toFixed(3)}`;
+  return `${show(dense)} dense, ${show(before)} before recovery, ${show(after)} after it`;
+}
+
+/** What the model card and the record say about the training. */
+function figuresOf({ steps, bestStep, heldOutBefore, heldOutAfter }: Recovered, options: RecoverCommandOptions, data: TrainingData): Record<string, string> {
+  const how = options.method === 'group-wise' ? `group-wise, ${options.bits} bits` : 'plain LoRA';
+  return {
+    recovery: `${how}, rank ${options.rank ?? 8}, ${steps} steps (those of step ${bestStep} kept), seed ${options.seed}`,
+    'recovery text': `${options.data.map((path) => basename(path)).join(' + ')}, ${data.windows.length} windows`,
+    'held-out loss': `${heldOutBefore.toFixed(4)} before, ${heldOutAfter.toFixed(4)} after`,
+  };
+}
