@@ -1,4 +1,4 @@
-import { createSampler, type SamplingOptions } from '../src/generate/sampling.ts';
+import { chooseFrom, createSampler, type SamplingOptions } from '../src/generate/sampling.ts';
 import { Shortlister } from '../src/generate/shortlist.ts';
 import { seededRandom } from '../src/random.ts';
 import type { DeviceTensor, Runtime } from '../src/runtime/runtime.ts';
@@ -13,9 +13,11 @@ export const CHOICES: Readonly<Record<string, SamplingOptions>> = {
 export interface ChoiceLaps {
   readonly choice: string;
   readonly vocabulary: number;
-  /** All logits read, the choice in JavaScript. */
+  /** All logits read, the choice by the definition. */
   readonly plain: readonly number[];
-  /** From a shortlist; empty where the backend gives none. */
+  /** All logits read, the choice by a shortlist in JavaScript. */
+  readonly host: readonly number[];
+  /** From a shortlist that the device makes; empty where the backend gives none. */
   readonly shortened: readonly number[];
 }
 
@@ -27,14 +29,20 @@ export async function choiceLaps(runtime: Runtime, vocabulary: number, rounds: n
   const laps: ChoiceLaps[] = [];
   for (const [choice, options] of Object.entries(CHOICES)) {
     const plain: number[] = [];
+    const host: number[] = [];
     const shortened: number[] = [];
     for (let round = -2; round < rounds; round++) {
-      const times = [await lap(() => plainly(runtime, logits, options)), await lap(() => shortly(shortlister, logits, options))];
+      const times = [
+        await lap(() => plainly(runtime, logits, options)),
+        await lap(() => shortly(shortlister, logits, options)),
+        await lap(() => onHost(runtime, logits, options)),
+      ];
       if (round < 0) continue;
       if (times[0] !== undefined) plain.push(times[0]);
       if (times[1] !== undefined) shortened.push(times[1]);
+      if (times[2] !== undefined) host.push(times[2]);
     }
-    laps.push({ choice, vocabulary, plain, shortened });
+    laps.push({ choice, vocabulary, plain, host, shortened });
   }
   return laps;
 }
@@ -47,6 +55,12 @@ async function lap(work: () => Promise<boolean>): Promise<number | undefined> {
 async function plainly(runtime: Runtime, logits: DeviceTensor, options: SamplingOptions): Promise<boolean> {
   const { data } = await runtime.read(logits);
   createSampler(options, seededRandom(1)).sample(data as Float32Array, HISTORY);
+  return true;
+}
+
+async function onHost(runtime: Runtime, logits: DeviceTensor, options: SamplingOptions): Promise<boolean> {
+  const { data } = await runtime.read(logits);
+  chooseFrom(data as Float32Array, createSampler(options, seededRandom(1)), HISTORY);
   return true;
 }
 

@@ -3,7 +3,7 @@ import type { Graph, ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
 import { type CacheSlot, fixedCache, growingCache, type KeyValueCache } from './cache.ts';
 import { CapturedStep } from './captured-step.ts';
-import type { Choice, Sampler } from './sampling.ts';
+import { type Choice, chooseFrom, type Sampler } from './sampling.ts';
 import { Shortlister } from './shortlist.ts';
 
 export interface OpenDecoderOptions {
@@ -132,10 +132,11 @@ export class Sequence implements Disposable {
    */
   async choose(tokenIds: readonly number[], sampler: Sampler, history: Iterable<number>, onChunk?: (done: number) => void): Promise<Choice> {
     const { step, shortlister } = this.#parts;
-    if (!sampler.request || !shortlister || (step && tokenIds.length === 1)) return sampler.sample(await this.append(tokenIds, onChunk), history);
+    if (step && tokenIds.length === 1) return chooseFrom(await this.append(tokenIds, onChunk), sampler, history);
     using logits = await this.#appendInChunks(tokenIds, onChunk);
-    const shortlist = await shortlister.of(logits, sampler.request);
-    return (shortlist && sampler.fromShortlist(shortlist, history)) ?? sampler.sample(lastRow(await this.#read(logits)), history);
+    const shortlist = sampler.request && (await shortlister?.of(logits, sampler.request));
+    const choice = shortlist && sampler.fromShortlist(shortlist, history);
+    return choice ?? chooseFrom(lastRow(await this.#read(logits)), sampler, history);
   }
 
   /** Appends tokens and returns the logits [tokens, vocabulary] after each of them, in one run. */

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { Random } from '../random.ts';
-import { checkFinite, type Shortlist, type ShortlistRequest } from './shortlist.ts';
+import { checkFinite, type Shortlist, type ShortlistRequest, shortlistOf } from './shortlist.ts';
 
 /** How the next token is chosen. Everything has a neutral default: greedy decoding of the model's own distribution. */
 export interface SamplingOptions {
@@ -55,7 +55,7 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
     },
     fromShortlist(shortlist, history) {
       if (!request) return undefined;
-      const { ids, logits, total, temperedTotal } = shortlist;
+      const { ids, logits, total, temperedTotal, relativeError } = shortlist;
       const ranked = rank(ids, adjust(logits, ids, history), logits);
       const needed = temperature === 0 ? 1 : topK;
       // Fewer are certain than are needed: a token that is not listed could be among them.
@@ -67,13 +67,20 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
         const limited = topK > 0 ? order.subarray(0, topK) : order;
         const share = topP * (topK > 0 ? sumOf(limited, weights) : (temperedTotal as number));
         order = shareOf(limited, weights, share);
-        if (topK === 0 && sumOf(order, weights) < share) return undefined;
+        // Where the list ends first, or the total's error could move the cut, all logits decide.
+        if (topK === 0 && !isClear(order, weights, share, relativeError)) return undefined;
         order = Uint32Array.of(pick(order, weights, sumOf(order, weights), random));
       }
       const place = order[0] as number;
       return { tokenId: ids[place] as number, probability: Math.exp((logits[place] as number) - (logits[0] as number)) / total };
     },
   };
+}
+
+/** Chooses from logits of one position by a shortlist of them where that is enough, which is several times faster for large vocabularies. */
+export function chooseFrom(logits: Float32Array, sampler: Sampler, history: Iterable<number>): Choice {
+  const { request } = sampler;
+  return (request && sampler.fromShortlist(shortlistOf(logits, request), history)) ?? sampler.sample(logits, history);
 }
 
 /** A repetition penalty below 1 lifts tokens that may be anywhere; with top-p alone the penalty changes the total that its share is of. */
@@ -140,6 +147,12 @@ function sumOf(order: Uint32Array, weights: Float64Array): number {
   let total = 0;
   for (const place of order) total += weights[place] as number;
   return total;
+}
+
+/** Whether `order` is the fewest that reach `share`, and would be for any share within the relative error. */
+function isClear(order: Uint32Array, weights: Float64Array, share: number, relativeError: number): boolean {
+  const without = sumOf(order.subarray(0, -1), weights);
+  return sumOf(order, weights) >= share * (1 + relativeError) && without < share * (1 - relativeError);
 }
 
 /** Draws from `order` with probabilities in proportion to the weights, whose sum is `total`. */
