@@ -42,7 +42,8 @@ async function safetensors(checkpoint: Checkpoint, without: string | undefined, 
   return writeSafetensors(tensors);
 }
 
-function characterTokenizer() {
+/** The contents of its tokenizer.json. */
+export function characterTokenizer() {
   const special = SPECIAL.map((content, id) => ({ id, content, special: true, normalized: false, single_word: false, lstrip: false, rstrip: false }));
   return {
     version: '1.0',
