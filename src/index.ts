@@ -19,11 +19,21 @@ export { mergeScores } from './library/merge-scores.ts';
 export { OpenModel } from './library/open-model.ts';
 export { type PlanInPassesOptions, planInPasses } from './library/plan-in-passes.ts';
 export { applyPlan } from './library/prune.ts';
+export {
+  type Recovered,
+  type RecoverOptions,
+  type RecoveryCheckpoint,
+  type RecoveryProgress,
+  type RecoveryRecord,
+  recover,
+  type TrainingWindow,
+} from './library/recover.ts';
 export { type RefineOptions, refine } from './library/refine.ts';
 export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './library/score.ts';
 export { type PartialSink, type ScoreShardOptions, scoreShard } from './library/score-shard.ts';
 export { exactStorage, exportedBytes } from './library/storage.ts';
 export { type EvaluateTasksOptions, evaluateTasks, type TaskItemResult } from './library/tasks.ts';
+export { readTrainingData, type TrainingData, type TrainingDataOptions } from './library/training-data.ts';
 export {
   type EvaluateOptions,
   evaluate,
