@@ -8,6 +8,8 @@ import { HeatLegend } from './legend.tsx';
 import { NeuronStrip } from './neuron-strip.tsx';
 import { normalisedScale } from './normalise.ts';
 import { dodge, RatioChart } from './ratio-chart.tsx';
+import { RefineTrace } from './refine-trace.tsx';
+import { WidthsChart } from './widths-chart.tsx';
 
 const values = Float32Array.from({ length: 200 }, (_, index) => 10 ** (index / 50 - 3));
 const removed = Uint8Array.from(values, (value) => (value < 0.01 ? 1 : 0));
@@ -108,6 +110,35 @@ describe('charts draw plain SVG', () => {
     );
     expect(empty).toContain('not measured yet');
     expect(empty).not.toContain('measured-point');
+  });
+
+  it('widths of two plans over each other', () => {
+    const width = (attention: number, mlp: number) => ({ attention, attentionGroups: 4, mlp, neurons: 64 });
+    const drawn = markup(<WidthsChart first={[width(4, 32), width(2, 64)]} second={[width(3, 48), width(2, 64)]} names={['A', 'B']} width={400} />);
+    expect(drawn.match(/class="width-first"/g)).toHaveLength(1);
+    expect(drawn.match(/class="width-second"/g)).toHaveLength(1);
+    expect(drawn).toContain('A keeps 32, B 48, of 64');
+    expect(drawn).toMatchSnapshot();
+  });
+
+  it('every plan that a refinement measured, and the lowest so far', () => {
+    const measurements = [2.1, 2.4, 9, 2.05, 2.2].map((loss, index) => ({ name: `plan ${index}`, loss }));
+    const drawn = markup(<RefineTrace measurements={measurements} candidates={3} width={300} height={80} />);
+    expect(drawn.match(/trace-candidate/g)).toHaveLength(3);
+    expect(drawn.match(/trace-walk/g)).toHaveLength(2);
+    expect(drawn).toMatchSnapshot();
+  });
+
+  it('lets no name of a method pass the edge of the chart', () => {
+    const long = { name: 'llm-pruner-element-first', points: [{ ratio: 0.1, value: 20 }, { ratio: 0.75, value: 60 }] };
+    const chart = (width: number) =>
+      markup(
+        <RatioChart
+          {...{ title: 'Perplexity', unit: '', points: [], dense: undefined, estimate: [], others: [long], ratio: 0.2, maximumRatio: 0.8, width, height: 200 }}
+          format={String}
+        />,
+      );
+    expect(chart(300)).toMatch(/<text x="300" text-anchor="end"[^>]*>llm-pruner-element-first/);
   });
 
   it('keeps labels apart', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arrangeRows, cellMeans, cellShares, readCell } from './heatmap-cells.ts';
+import { arrangeRows, cellBands, cellShares, readCell } from './heatmap-cells.ts';
 import { heatmapLayout } from './heatmap-layout.ts';
 
 const rows = [
@@ -15,9 +15,21 @@ const plan = [
 describe('arranged rows', () => {
   it('sorts every module from important to unimportant', () => {
     const arranged = arrangeRows(rows, layout, 'sorted');
-    expect([...(cellMeans(arranged)[0]?.attention ?? [])]).toEqual([4, 2, 1]);
-    const means = [...(cellMeans(arranged)[0]?.mlp ?? [])];
+    expect([...(cellBands(arranged)[1]?.[0]?.attention ?? [])]).toEqual([4, 2, 1]);
+    const means = [...(cellBands(arranged)[1]?.[0]?.mlp ?? [])];
     expect(means).toEqual([...means].sort((a, b) => b - a));
+  });
+
+  it('has bands that enclose the mean, wide in place and narrow when sorted', () => {
+    const spread = (arrangement: 'sorted' | 'place') => {
+      const [largest, mean, smallest] = cellBands(arrangeRows(rows, layout, arrangement)).map((band) => [...(band[0]?.mlp ?? [])]);
+      (mean ?? []).forEach((value, bin) => {
+        expect(largest?.[bin]).toBeGreaterThanOrEqual(value);
+        expect(smallest?.[bin]).toBeLessThanOrEqual(value);
+      });
+      return (largest ?? []).reduce((sum, value, bin) => sum + value - (smallest?.[bin] ?? 0), 0);
+    };
+    expect(spread('sorted')).toBeLessThan(spread('place') / 10);
   });
 
   it('removes the tail of a sorted row, and the share of the plan', () => {

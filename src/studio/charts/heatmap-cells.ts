@@ -25,9 +25,9 @@ export function arrangeRows(rows: readonly HeatmapRow[], layout: HeatmapLayout, 
   return rows.map((row) => ({ attention: arrange(row.attention, 'attention'), mlp: arrange(row.mlp, 'mlp') }));
 }
 
-/** The means that are painted. */
-export function cellMeans(rows: readonly ArrangedRow[]): CellMeans {
-  return rows.map((row) => ({ attention: row.attention.bins.mean, mlp: row.mlp.bins.mean }));
+/** What is painted of every cell, from above: its largest value, its mean, its smallest; so a bin shows how far its groups lie apart. */
+export function cellBands(rows: readonly ArrangedRow[]): CellMeans[] {
+  return (['max', 'mean', 'min'] as const).map((statistic) => rows.map((row) => ({ attention: row.attention.bins[statistic], mlp: row.mlp.bins[statistic] })));
 }
 
 /** The share of every cell that a plan removes; nothing without a plan. */

@@ -2,31 +2,36 @@ import { blockColumns, cellExtent, type HeatmapLayout, type HeatmapModule, type 
 import type { NormalisedScale } from './normalise.ts';
 import type { Palette } from './palette.ts';
 
-/** Per layer and module: the mean of every cell (for attention the value itself). */
+/** Per layer and module: one value of every cell, such as its mean (for attention the value itself). */
 export type CellMeans = readonly Readonly<Record<HeatmapModule, Float32Array>>[];
 /** Per layer and module: the share of every cell that a plan removes. */
 export type CellShares = CellMeans;
 
-/** One pixel per cell, rows top to bottom, for one module: what is stretched onto the canvas. RGBA [rows * columns * 4]. */
+/**
+ * One pixel per cell and band, rows top to bottom, for one module: what is stretched onto the canvas. The bands of a row lie below each other, so that a cell shows its
+ * largest value above its mean above its smallest. RGBA [rows * bands * columns * 4].
+ */
 export function heatmapPixels(
-  means: CellMeans,
+  bands: readonly CellMeans[],
   module: HeatmapModule,
   columns: number,
   scale: NormalisedScale,
   colours: Uint8ClampedArray,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const pixels = new Uint8ClampedArray(means.length * columns * 4);
+  const pixels = new Uint8ClampedArray((bands[0]?.length ?? 0) * bands.length * columns * 4);
   const last = colours.length / 3 - 1;
-  means.forEach((row, layer) => {
-    const values = row[module];
-    for (let column = 0; column < values.length && column < columns; column += 1) {
-      const step = Math.round(scale.position(values[column] ?? 0) * last) * 3;
-      const at = (layer * columns + column) * 4;
-      pixels[at] = colours[step] ?? 0;
-      pixels[at + 1] = colours[step + 1] ?? 0;
-      pixels[at + 2] = colours[step + 2] ?? 0;
-      pixels[at + 3] = 255;
-    }
+  bands.forEach((means, band) => {
+    means.forEach((row, layer) => {
+      const values = row[module];
+      for (let column = 0; column < values.length && column < columns; column += 1) {
+        const step = Math.round(scale.position(values[column] ?? 0) * last) * 3;
+        const at = ((layer * bands.length + band) * columns + column) * 4;
+        pixels[at] = colours[step] ?? 0;
+        pixels[at + 1] = colours[step + 1] ?? 0;
+        pixels[at + 2] = colours[step + 2] ?? 0;
+        pixels[at + 3] = 255;
+      }
+    });
   });
   return pixels;
 }
@@ -74,7 +79,9 @@ export type HeatmapContext = Pick<
 >;
 
 export interface HeatmapImages {
-  /** One pixel per cell, made by `heatmapPixels`. */
+  /** Bands of a row. */
+  readonly bands: number;
+  /** One pixel per cell and band, made by `heatmapPixels`. */
   readonly attention: CanvasImageSource;
   readonly mlp: CanvasImageSource;
   /** Repeating hatch in the colour of what is cut. */
@@ -96,7 +103,8 @@ export function drawHeatmap(
   const height = layout.rowHeight - layout.rowGap;
   for (const module of ['attention', 'mlp'] as const) {
     const { x, width, columns } = layout[module];
-    for (let layer = 0; layer < layout.rows; layer += 1) context.drawImage(images[module], 0, layer, columns, 1, x, layer * layout.rowHeight, width, height);
+    for (let layer = 0; layer < layout.rows; layer += 1)
+      context.drawImage(images[module], 0, layer * images.bands, columns, images.bands, x, layer * layout.rowHeight, width, height);
   }
   context.beginPath();
   for (const rectangle of removed) context.rect(rectangle.x, rectangle.y, rectangle.width, rectangle.height);

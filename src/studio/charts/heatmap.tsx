@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useMemo, useRef } from 'react';
 import type { LayerPlan } from '../../surgery/plan.ts';
 import { heatColours, type Theme } from './heat-scale.ts';
-import { type ArrangedRow, arrangeRows, cellMeans, cellShares, readCell } from './heatmap-cells.ts';
+import { type ArrangedRow, arrangeRows, cellBands, cellShares, readCell } from './heatmap-cells.ts';
 import { drawHeatmap, heatmapPixels, removedRectangles } from './heatmap-draw.ts';
 import {
   type CursorMove,
@@ -144,9 +144,9 @@ function useCanvas(
   const images = useMemo(() => {
     if (!ready) return undefined;
     const colours = heatColours(theme);
-    const means = cellMeans(arranged);
-    const paint = (module: 'attention' | 'mlp') => cellImage(heatmapPixels(means, module, layout[module].columns, scale, colours), layout[module].columns);
-    return { attention: paint('attention'), mlp: paint('mlp') };
+    const bands = cellBands(arranged);
+    const paint = (module: 'attention' | 'mlp') => cellImage(heatmapPixels(bands, module, layout[module].columns, scale, colours), layout[module].columns);
+    return { bands: bands.length, attention: paint('attention'), mlp: paint('mlp') };
   }, [arranged, layout, scale, theme, ready]);
   useLayoutEffect(() => {
     const context = ref.current?.getContext('2d');

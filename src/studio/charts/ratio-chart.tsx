@@ -114,7 +114,10 @@ export function RatioChart({
           </text>
         </g>
       )}
-      {y && others.map((series, index) => <OtherMethod key={series.name} series={series} x={x} y={y.scale} format={format} labelY={labels[index] ?? 0} />)}
+      {y &&
+        others.map((series, index) => (
+          <OtherMethod key={series.name} series={series} x={x} y={y.scale} format={format} labelY={labels[index] ?? 0} right={width} />
+        ))}
       {path && <path className="estimate-line" d={path} />}
       {y &&
         rings.map((ring) => (
@@ -228,12 +231,15 @@ function OtherMethod({
   y,
   format,
   labelY,
+  right,
 }: {
   readonly series: RatioSeries;
   readonly x: (ratio: number) => number;
   readonly y: (value: number) => number;
   readonly format: (value: number) => string;
   readonly labelY: number;
+  /** Right edge of the chart. */
+  readonly right: number;
 }) {
   const last = series.points.at(-1);
   const path = line<{ ratio: number; value: number }>(
@@ -249,11 +255,19 @@ function OtherMethod({
           <title>{`${series.name} at ${Math.round(point.ratio * 100)}%: ${format(point.value)}`}</title>
         </circle>
       ))}
-      <text x={round(x(last.ratio)) + 5} y={round(labelY)} dy="0.35em">
+      <text {...labelPlace(round(x(last.ratio)) + 5, series.name, right)} y={round(labelY)} dy="0.35em">
         {series.name}
       </text>
     </g>
   );
+}
+
+/** Characters of a chart's small text are about so wide. */
+const CHARACTER = 5.8;
+
+/** A name begins behind its line's end, or ends at the chart's edge where it would pass it. */
+function labelPlace(x: number, name: string, right: number): { readonly x: number; readonly textAnchor: 'start' | 'end' } {
+  return x + name.length * CHARACTER <= right ? { x, textAnchor: 'start' } : { x: right, textAnchor: 'end' };
 }
 
 /** Moves positions apart until neighbours are at least `gap` from each other, from the top down. */

@@ -144,7 +144,12 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
           <HeatLegend scale={scale} colours={colours} title={unit} width={260} />
         </figure>
         <p className="legend-cut">
-          <span className="swatch-cut" aria-hidden="true" /> goes
+          <span>
+            <span className="swatch-cut" aria-hidden="true" /> goes
+          </span>
+          <span>
+            <span className="swatch-bands" aria-hidden="true" /> largest, mean, smallest of a bin
+          </span>
         </p>
         <ScoreHistogram rows={rows} plan={plan} unit={unit} />
       </div>
