@@ -57,10 +57,24 @@ export class StorageError extends EspalierError {
   }
 }
 
-/** The device or the runtime failed: out of memory, lost device, no adapter. */
+/** The device or the runtime failed: no adapter, a refused graph, values that are not finite. */
 export class DeviceError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions, code = 'device') {
+    super(code, message, options);
+  }
+}
+
+/** The graphics device went away; everything on it is lost, and a new runtime may work. */
+export class DeviceLostError extends DeviceError {
   constructor(message: string, options?: ErrorOptions) {
-    super('device', message, options);
+    super(message, options, 'device-lost');
+  }
+}
+
+/** The device or WebAssembly has no memory left for what was asked. */
+export class OutOfMemoryError extends DeviceError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options, 'out-of-memory');
   }
 }
 

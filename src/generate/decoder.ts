@@ -1,5 +1,5 @@
 import { MismatchError, UnsupportedError, UsageError } from '../errors.ts';
-import type { Graph, ValueInfo } from '../onnx/graph.ts';
+import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
 import { type CacheSlot, fixedCache, growingCache, type KeyValueCache } from './cache.ts';
 import { CapturedStep } from './captured-step.ts';
@@ -11,6 +11,8 @@ export interface OpenDecoderOptions {
   readonly label?: string | undefined;
   /** Whether all attention is GroupQueryAttention, so that a cache of full length can be written in place. Default false: the cache grows. */
   readonly fixedCache?: boolean | undefined;
+  /** Disposed with the decoder, such as a runtime of its own. */
+  readonly owned?: Disposable | undefined;
   /** The same model as a decoder of single tokens, to be captured on WebGPU; it must have the same caches. */
   readonly singleToken?: { readonly graph: Graph; readonly capacity: number } | undefined;
 }
@@ -18,21 +20,41 @@ export interface OpenDecoderOptions {
 /** Tokens of a prompt that are processed at once; more would only make intermediate tensors larger. */
 const PREFILL_CHUNK = 512;
 
+/** From here on a shortlist by the device is faster than one in JavaScript (`npm run bench -- choice`). */
+const LARGE_VOCABULARY = 32_768;
+
 /** Compiles a decoder: an exported model, or one of the same interface (onnx-community). Throws UnsupportedError naming an input that is not known. */
 export async function openDecoder(runtime: Runtime, model: Graph | Uint8Array | { readonly path: string }, options: OpenDecoderOptions = {}): Promise<Decoder> {
-  const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken } = options;
+  const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken, owned } = options;
   const files = externalData ? { externalData } : {};
   const session = await runtime.createSession(model, { label, frequentRuns: true, ...files });
   try {
-    if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder(runtime, session, label, fixed);
+    if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder({ runtime, session, label, fixed, owned });
     const { graph, capacity } = singleToken;
     const step = await runtime.createSession(graph, { label: `${label}, token by token`, graphCapture: true, ...files });
     const vocabulary = graph.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
-    return new Decoder(runtime, session, label, fixed, new CapturedStep(runtime, step, cacheSlots(session, label), capacity, Number(vocabulary)));
+    return new Decoder({
+      runtime,
+      session,
+      label,
+      fixed,
+      owned,
+      step: new CapturedStep(runtime, step, cacheSlots(session, label), capacity, Number(vocabulary)),
+    });
   } catch (error) {
     session.dispose();
     throw error;
   }
+}
+
+export interface DecoderParts {
+  readonly runtime: Runtime;
+  /** Disposed with the decoder, as `step` and `owned` are. */
+  readonly session: Session;
+  readonly label: string;
+  readonly fixed: boolean;
+  readonly step?: CapturedStep | undefined;
+  readonly owned?: Disposable | undefined;
 }
 
 /** A compiled decoder; sequences run on it one after the other. */
@@ -44,9 +66,9 @@ export class Decoder implements Disposable {
   readonly #fixed: boolean;
   readonly #step: CapturedStep | undefined;
   readonly #shortlister: Shortlister | undefined;
+  readonly #owned: Disposable | undefined;
 
-  /** Owns `session` and `step`. */
-  constructor(runtime: Runtime, session: Session, label: string, fixed: boolean, step?: CapturedStep) {
+  constructor({ runtime, session, label, fixed, step, owned }: DecoderParts) {
     this.#runtime = runtime;
     this.#session = session;
     this.label = label;
@@ -54,8 +76,14 @@ export class Decoder implements Disposable {
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
     this.#fixed = fixed && runtime.backend !== 'wasm';
     this.#step = step;
+    this.#owned = owned;
     const vocabulary = session.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
-    this.#shortlister = typeof vocabulary === 'number' ? new Shortlister(runtime, vocabulary) : undefined;
+    this.#shortlister = typeof vocabulary === 'number' && vocabulary >= LARGE_VOCABULARY ? new Shortlister(runtime, vocabulary) : undefined;
+  }
+
+  /** Number format of the key/value cache, and so of the activations. */
+  get cacheType(): DataType {
+    return this.#slots[0]?.dataType ?? 'float32';
   }
 
   /** An empty sequence that can hold `capacity` tokens. The caller disposes it. */
@@ -67,10 +95,16 @@ export class Decoder implements Disposable {
     return new Sequence({ ...parts, cache: this.#fixed ? fixedCache(this.#runtime, this.#slots, capacity) : growingCache(this.#runtime, this.#slots) });
   }
 
-  dispose(): void {
+  /** Disposes what is the decoder's own, but not `owned`. */
+  release(): void {
     this.#session.dispose();
     this.#step?.dispose();
     this.#shortlister?.dispose();
+  }
+
+  dispose(): void {
+    this.release();
+    this.#owned?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {

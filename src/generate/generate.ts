@@ -3,9 +3,10 @@ import type { Tokenizer } from '../checkpoint/tokenizer.ts';
 import { throwIfCancelled, UsageError } from '../errors.ts';
 import { seededRandom } from '../random.ts';
 import type { Decoder } from './decoder.ts';
+import { type RecoveringOptions, RecoveringSequence } from './recovering-sequence.ts';
 import { createSampler, type SamplingOptions } from './sampling.ts';
 
-export interface GenerateOptions extends SamplingOptions {
+export interface GenerateOptions extends SamplingOptions, Pick<RecoveringOptions, 'reopen' | 'onRecovered'> {
   /** Default 64. */
   readonly maxNewTokens?: number | undefined;
   /** Seed of the sampling; default 0. */
@@ -46,7 +47,7 @@ const CONTEXT_TOKENS = 8;
 
 /**
  * Continues a prompt of token ids: yields tokens as they come and returns the whole with its timing. The same seed gives the same tokens.
- * Throws UsageError for options outside their domain or a prompt that does not fit, CancelledError between tokens when the signal fires.
+ * A lost or full device is recovered from where `reopen` is given. Throws UsageError for options outside their domain or a prompt that does not fit, CancelledError between tokens when the signal fires.
  */
 export async function* generateTokens(
   decoder: Decoder,
@@ -66,7 +67,8 @@ export async function* generateTokens(
   for (const id of promptIds.slice(-CONTEXT_TOKENS)) stream.push(id);
 
   throwIfCancelled(signal);
-  using sequence = decoder.start(promptIds.length + limit);
+  const { reopen, onRecovered } = options;
+  using sequence = new RecoveringSequence(decoder, { capacity: promptIds.length + limit, reopen, onRecovered });
   const history = [...promptIds];
   const tokenIds: number[] = [];
   let text = '';

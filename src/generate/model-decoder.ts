@@ -2,9 +2,12 @@ import type { Model } from '../architecture/model.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { allowsFixedCache } from '../export/attention.ts';
 import { allowsSingleToken, type DecoderOptions, decoderGraph, decoderPositions } from '../export/decoder-graph.ts';
+import type { ExportDataType } from '../export/dtypes.ts';
+import type { WeightFile } from '../export/weight-file.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Decoder, openDecoder } from './decoder.ts';
+import { halfPrecisionFault, type PreciseLogits } from './spot-check.ts';
 
 export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | 'positions'>, LongRunning {
   /**
@@ -13,32 +16,65 @@ export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | '
    * Without effect on other backends.
    */
   readonly capture?: boolean | undefined;
+  /** Disposed with the decoder. */
+  readonly owned?: Disposable | undefined;
+  /**
+   * Logits in single precision, against which a decoder in f16 is checked on a few positions before it is trusted. Where it is wrong, the decoder is
+   * in f32 and `onRefused` is told why.
+   */
+  readonly precise?: PreciseLogits | undefined;
+  readonly onRefused?: ((sentence: string) => void) | undefined;
 }
 
 const CAPTURED_TOKENS = 1024;
 
 /**
- * A decoder of a model as it is, dense or pruned, without writing files: the graph is built and its weights are gathered in memory.
- * Weights exist twice for a moment, here and in the session. Throws CancelledError between weights when the signal fires.
+ * A decoder of a model as it is, dense or pruned, without writing files: the graph is built and its weights are gathered, on web backends in a Blob,
+ * which the browser keeps outside the page's heap and of which one tensor at a time is read. Throws CancelledError between weights when the signal fires.
  */
 export async function decoderForModel(runtime: Runtime, model: Model, options: ModelDecoderOptions = {}): Promise<Decoder> {
-  const { dataType = 'f32', positions = decoderPositions(model.architecture.config), signal, onProgress } = options;
-  const { graph, weights } = decoderGraph(model, { dataType, positions });
-  const data = new Uint8Array(weights.byteLength);
-  let offset = 0;
-  for await (const chunk of weights.chunks(model.checkpoint)) {
-    throwIfCancelled(signal);
-    data.set(chunk, offset);
-    offset += chunk.byteLength;
-    onProgress?.({ stage: 'loading the decoder', completed: offset, total: weights.byteLength, unit: 'bytes' });
+  const { dataType = 'f32', precise, onRefused } = options;
+  const decoder = await open(runtime, model, options, dataType);
+  if (dataType !== 'f16' || !precise) return decoder;
+  try {
+    const fault = await halfPrecisionFault(decoder, precise, model.architecture.config.vocabulary);
+    if (fault === undefined) return decoder;
+    onRefused?.(fault);
+  } catch (error) {
+    decoder.dispose();
+    throw error;
   }
+  // What is owned is the next decoder's.
+  decoder.release();
+  return open(runtime, model, options, 'f32');
+}
+
+async function open(runtime: Runtime, model: Model, options: ModelDecoderOptions, dataType: ExportDataType): Promise<Decoder> {
+  const { positions = decoderPositions(model.architecture.config), owned } = options;
+  const { graph, weights } = decoderGraph(model, { dataType, positions });
+  const data = await gathered(runtime, weights, model, options);
   const captures = options.capture === true && runtime.backend === 'webgpu' && allowsSingleToken(model, dataType);
   const capacity = Math.min(positions, CAPTURED_TOKENS);
   return openDecoder(runtime, graph, {
     externalData: { [weights.location]: data },
-    label: `decoder of ${model.checkpoint.provenance.name}`,
+    label: `decoder of ${model.checkpoint.provenance.name} on ${runtime.description}`,
     fixedCache: allowsFixedCache(model.architecture.config.headDimension),
+    owned,
     // Built in the same order, it refers to the same places of the same file.
     singleToken: captures ? { graph: decoderGraph(model, { dataType, positions, singleToken: { capacity } }).graph, capacity } : undefined,
   });
+}
+
+async function gathered(runtime: Runtime, weights: WeightFile, model: Model, { signal, onProgress }: LongRunning): Promise<Uint8Array | Blob> {
+  const data = runtime.backend === 'cpu' ? new Uint8Array(weights.byteLength) : undefined;
+  const parts: Blob[] = [];
+  let offset = 0;
+  for await (const chunk of weights.chunks(model.checkpoint)) {
+    throwIfCancelled(signal);
+    if (data) data.set(chunk, offset);
+    else parts.push(new Blob([chunk as BlobPart]));
+    offset += chunk.byteLength;
+    onProgress?.({ stage: 'loading the decoder', completed: offset, total: weights.byteLength, unit: 'bytes' });
+  }
+  return data ?? new Blob(parts);
 }

@@ -1,5 +1,5 @@
 import type { Tensor, TensorConstructor } from 'onnxruntime-web/webgpu';
-import { DeviceError, MismatchError, UnsupportedError } from '../errors.ts';
+import { DeviceError, MismatchError, OutOfMemoryError, UnsupportedError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
 import { bytesOf, checkHostTensor, checkShape, describeType, sameShape, tensorBytes, viewAs, zeros } from './data-types.ts';
 import type { Ledger } from './ledger.ts';
@@ -106,11 +106,18 @@ export function gpuMemory(
   const createBuffer = (type: GpuType, shape: readonly number[], mapped: boolean): GPUBuffer => {
     const size = Math.max(BUFFER_ALIGNMENT, align(tensorBytes(type, shape)));
     if (size > device.limits.maxBufferSize)
-      throw new DeviceError(
+      throw new OutOfMemoryError(
         `The tensor ${describeType(type, shape)} takes ${size} bytes, but a buffer of this device holds at most ${device.limits.maxBufferSize}. Use smaller batches, or the wasm backend.`,
       );
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return device.createBuffer({ label: describeType(type, shape), size, usage, mappedAtCreation: mapped });
+    try {
+      return device.createBuffer({ label: describeType(type, shape), size, usage, mappedAtCreation: mapped });
+    } catch (error) {
+      // Mapped buffers that find no memory are refused at once, others by an event that the next check tells.
+      throw new OutOfMemoryError(`No memory was left for the tensor ${describeType(type, shape)} of ${size} bytes. Use shorter texts, or the wasm backend.`, {
+        cause: error,
+      });
+    }
   };
   const fill = (type: GpuType, shape: readonly number[], data: TensorArray): GPUBuffer => {
     const buffer = createBuffer(type, shape, true);

@@ -3,6 +3,7 @@ import { DeviceError, EspalierError } from '../errors.ts';
 import type { DataType, Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
 import { checkHostTensor, describeType } from './data-types.ts';
+import { explainFailure } from './explain.ts';
 import type { HelperThreads } from './kernels/helper-threads.ts';
 import type { Ledger } from './ledger.ts';
 import { SerialQueue } from './queue.ts';
@@ -63,9 +64,8 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
       .run(() => this.#create(serialized, { ...options, label }))
       .catch((error: unknown) => {
         if (error instanceof EspalierError) throw error;
-        throw new DeviceError(`${label} could not be compiled for ${this.description}: ${error instanceof Error ? error.message : String(error)}`, {
-          cause: error,
-        });
+        this.#behaviour.check?.(`Compiling ${label}`);
+        throw explainFailure(`${label} could not be compiled for ${this.description}`, error);
       });
     const session = new OnnxSession(
       inner,

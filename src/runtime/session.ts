@@ -1,7 +1,8 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
-import { DeviceError, EspalierError, MismatchError, MissingError } from '../errors.ts';
+import { DeviceError, EspalierError, MismatchError, MissingError, OutOfMemoryError } from '../errors.ts';
 import type { DataType, ValueInfo } from '../onnx/graph.ts';
 import { describeType } from './data-types.ts';
+import { explainFailure } from './explain.ts';
 import { FixedBindings } from './fixed-bindings.ts';
 import type { Ledger } from './ledger.ts';
 import type { SerialQueue } from './queue.ts';
@@ -162,9 +163,9 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
 
   #explain(error: unknown): EspalierError {
     if (error instanceof EspalierError) return error;
-    const message = error instanceof Error ? error.message : String(error);
-    const text = `${this.label} could not run: ${message}`;
-    return /shape|dimension/i.test(message) ? new MismatchError(text, { cause: error }) : new DeviceError(text, { cause: error });
+    const explained = explainFailure(`${this.label} could not run`, error);
+    const isMismatch = !(explained instanceof OutOfMemoryError) && /shape|dimension/i.test(explained.message);
+    return isMismatch ? new MismatchError(explained.message, { cause: error }) : explained;
   }
 }
 
