@@ -10,6 +10,7 @@ import { type Console, createConsole } from './console.ts';
 import { withModel } from './models.ts';
 import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions } from './options.ts';
 import { PartialWriter } from './partial-writer.ts';
+import { stateFile } from './score-state.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
 interface ScoreOptions extends CommonOptions, CalibrationOptions {
@@ -32,10 +33,26 @@ export function addScore(program: Command, signal: AbortSignal): void {
         const calibration = await readCalibration(name, open, options);
         const scoring = { ...calibration, metrics, signal, onProgress: output.onProgress };
         if (options.shard) return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
-        const run = await score(open, scoring);
+        const state = stateFile(options.output);
+        const run = await score(open, { ...scoring, state }).catch((error: unknown) => {
+          if (state.saved()) output.note(`${state.name} keeps the layers that are scored; the same command goes on from there.`);
+          throw error;
+        });
         await writeWhole(options.output, encodeScores(run.scores), signal);
+        await state.clear();
+        const { resumedLayers } = run;
+        if (resumedLayers > 0) output.note(`${resumedLayers} layers were scored before, in a run that did not end.`);
         const { loss, tokens } = run.scores.calibration;
-        const document = { loss, tokens, seconds: run.seconds, forwardSeconds: run.forwardSeconds, peakBytes: run.peakBytes, metrics, output: options.output };
+        const document = {
+          loss,
+          tokens,
+          seconds: run.seconds,
+          forwardSeconds: run.forwardSeconds,
+          peakBytes: run.peakBytes,
+          resumedLayers,
+          metrics,
+          output: options.output,
+        };
         output.result(document, () => [
           `Scored ${name} on ${calibration.windows.length} windows (${tokens} predictions) of ${calibration.calibration.source}: loss ${loss.toFixed(4)} nats.`,
           ...costLines(run),

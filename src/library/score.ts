@@ -4,6 +4,7 @@ import type { LongRunning } from '../progress.ts';
 import { type ImportanceOptions, importance } from '../saap/importance.ts';
 import { METRICS, type Metric, type ModuleScores, type Scores } from '../saap/scores.ts';
 import type { OpenModel } from './open-model.ts';
+import { resumable, type ScoreStateStore } from './score-resume.ts';
 import { VERSION } from './version.ts';
 
 /** Metrics that need no weight gradient. */
@@ -26,12 +27,17 @@ export interface ScoreOptions extends LongRunning {
   readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
   /** Default: all. */
   readonly metrics?: readonly Metric[];
+  /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses one layer at most and its forward pass. Clear it when the scores are safe. */
+  readonly state?: ScoreStateStore | undefined;
 }
 
 export interface ScoreRun {
   readonly scores: Scores;
+  /** Of this run; one that went on from a stored state did less. */
   readonly seconds: number;
   readonly forwardSeconds: number;
+  /** Layers that a stored state already had. */
+  readonly resumedLayers: number;
   /** Peak of the runtime's tensors during scoring, and of the kernels' own memory, in bytes. */
   readonly peakBytes: number;
 }
@@ -40,13 +46,22 @@ export interface ScoreRun {
 export async function score(open: OpenModel, options: ScoreOptions): Promise<ScoreRun> {
   const metrics = wantedMetrics(options);
   open.runtime.resetPeak();
-  const result = await importance(open.programs, open.store, options.windows, importanceOptions(open, options));
+  const base = importanceOptions(open, options);
+  const resuming = options.state && (await resumable(open, options.windows, base.elements ?? true, options.state));
+  const result = await importance(open.programs, open.store, options.windows, { ...base, ...resuming });
   const scores: Scores = {
     format: 'espalier-scores/1',
     ...(await describeRun(open, options, result)),
     layers: result.layers.map(({ attention, mlp }) => ({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) })),
   };
-  return { scores, seconds: result.seconds, forwardSeconds: result.forwardSeconds, peakBytes: open.runtime.statistics().peakBytes + result.kernelBytes };
+  const resumedLayers = resuming?.resume?.layers.length ?? 0;
+  return {
+    scores,
+    seconds: result.seconds,
+    forwardSeconds: result.forwardSeconds,
+    resumedLayers,
+    peakBytes: open.runtime.statistics().peakBytes + result.kernelBytes,
+  };
 }
 
 /** The metrics that are asked for; all by default. Throws UsageError for none. */

@@ -8,6 +8,8 @@ export type KernelCall = readonly [name: string, ...values: number[]];
 /** Bytes at the start of the memory that calls must leave alone: the number of the next call. */
 const RESERVED = 64;
 const PAGE = 65536;
+/** Milliseconds after which a thread that computes looks at its timers and messages. */
+const LONGEST_BREATH = 50;
 
 type Exports = Readonly<Record<string, (...values: number[]) => void>>;
 
@@ -77,7 +79,13 @@ export class SharedKernels implements Disposable {
     const next = new Int32Array(this.#live().buffer, 0, 1);
     next[0] = 0;
     const others = [...this.#ready].map((thread) => thread.send({ calls }));
-    for (let index = Atomics.add(next, 0, 1); index < calls.length; index = Atomics.add(next, 0, 1)) this.run(calls[index] as KernelCall);
+    let breath = performance.now();
+    for (let index = Atomics.add(next, 0, 1); index < calls.length; index = Atomics.add(next, 0, 1)) {
+      this.run(calls[index] as KernelCall);
+      if (performance.now() - breath < LONGEST_BREATH) continue;
+      await new Promise((resolve) => setTimeout(resolve));
+      breath = performance.now();
+    }
     await Promise.all(others);
   }
 

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileFormatError } from '../errors.ts';
+import { randomLlama } from '../export/testing/random-llama.ts';
+import { OpenModel } from '../library/open-model.ts';
+import { createNodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type ImportanceResult, importance } from './importance.ts';
+import type { ScoreState } from './score-state.ts';
+import { decodeScoreState, encodeScoreState } from './score-state-file.ts';
+import { METRICS } from './scores.ts';
+
+const OPTIONS = { layers: 4, hiddenSize: 24, queryHeads: 4, keyValueHeads: 2, headDimension: 8, neurons: 21, vocabulary: 40, seed: 7 };
+const windows = Array.from({ length: 5 }, (_, window) => Int32Array.from({ length: 9 }, (_, token) => (token * 11 + window * 5) % 40));
+
+let runtime: Runtime;
+let open: OpenModel;
+beforeAll(async () => {
+  runtime = await createNodeRuntime({ threads: 2 });
+  open = new OpenModel(runtime, randomLlama(OPTIONS));
+});
+afterAll(() => {
+  open.dispose();
+  runtime.dispose();
+});
+
+type Scored = Pick<ImportanceResult, 'layers' | 'loss'>;
+/** Every value with its name, in one order. */
+const entries = ({ layers }: Scored) =>
+  layers.flatMap((layer, index) =>
+    (['attention', 'mlp'] as const).flatMap((module) =>
+      METRICS.flatMap((metric) => Array.from(layer[module][metric] ?? [], (value, group) => ({ name: `${index} ${module} ${metric} ${group}`, value }))),
+    ),
+  );
+const text = (scored: Scored) => JSON.stringify([scored.loss, entries(scored)]);
+
+describe('a state of scoring', () => {
+  it.each([0, 2 ** 20])('goes on after any layer to the same bits, with %i bytes of kept activations', async (activationBytes) => {
+    const states: ScoreState[] = [];
+    const options = { structuresOf: open.structuresOf, activationBytes };
+    const whole = await importance(open.programs, open.store, windows, { ...options, onLayer: async (state) => void states.push(await state()) });
+    expect(states.map(({ layer }) => layer)).toEqual([3, 2, 1]);
+    const before = runtime.statistics().liveTensors;
+    for (const state of states) {
+      const shape = { run: 'this one', windows: windows.length, gradients: state.gradients.length, groups: open.layerGroups() };
+      const stored = await decodeScoreState(encodeScoreState(shape, state), shape, 'a.partial');
+      const rest = await importance(open.programs, open.store, windows, { ...options, resume: stored });
+      expect(text(rest)).toBe(text(whole));
+    }
+    expect(runtime.statistics().liveTensors).toBe(before);
+  });
+
+  it('is none for another run, and is refused when it is damaged', async () => {
+    const states: ScoreState[] = [];
+    await importance(open.programs, open.store, windows, { structuresOf: open.structuresOf, onLayer: async (ask) => void states.push(await ask()) });
+    const [state] = states;
+    if (!state) throw new Error('no state was given');
+    const shape = { run: 'this one', windows: windows.length, gradients: state.gradients.length, groups: open.layerGroups() };
+    const file = encodeScoreState(shape, state);
+    expect(await decodeScoreState(file, { ...shape, run: 'another' }, 'a.partial')).toBeUndefined();
+    await expect(decodeScoreState(file.slice(0, -4), shape, 'a.partial')).rejects.toThrow(FileFormatError);
+    await expect(decodeScoreState(file, { ...shape, gradients: 1 }, 'a.partial')).rejects.toThrow(/"gradients" is F32 .*F32 \[1\] is expected/);
+    await expect(decodeScoreState(encodeScoreState(shape, { ...state, layer: 9 }), shape, 'a.partial')).rejects.toThrow(/state.layer is 9/);
+  });
+});
+
+describe('activations', () => {
+  it('that are kept give the scores of those that are recomputed', async () => {
+    const options = { structuresOf: open.structuresOf };
+    const kept = await importance(open.programs, open.store, windows, options);
+    const recomputed = await importance(open.programs, open.store, windows, { ...options, activationBytes: 0 });
+    const expected = entries(recomputed);
+    for (const [index, { name, value }] of entries(kept).entries()) {
+      const other = expected[index];
+      expect(other?.name).toBe(name);
+      expect(Math.abs(value - (other?.value ?? Number.NaN)), name).toBeLessThanOrEqual(1e-4 * Math.abs(value) + 1e-9);
+    }
+  });
+});
+
+describe('memory', () => {
+  it('of streamed scoring stays within four times the weights of a layer, the block inputs and 200 MB', async () => {
+    const size = { layers: 6, hiddenSize: 256, queryHeads: 4, keyValueHeads: 4, headDimension: 64, neurons: 1024, vocabulary: 64, seed: 3 };
+    using large = new OpenModel(runtime, randomLlama(size), { residentBytes: 0 });
+    const texts = Array.from({ length: 4 }, (_, window) => Int32Array.from({ length: 64 }, (_, token) => (token * 7 + window) % 64));
+    runtime.resetPeak();
+    const { kernelBytes } = await importance(large.programs, large.store, texts, { structuresOf: large.structuresOf, activationBytes: 0 });
+    const peak = runtime.statistics().peakBytes + kernelBytes;
+    const layer = 4 * (4 * 256 * 256 + 3 * 256 * 1024);
+    const inputs = 4 * size.layers * 4 * 64 * 256;
+    expect(peak).toBeLessThan(4 * layer + inputs + 200e6);
+    // The tensors that one layer and the states need must be in there: a peak below them would mean that it is not counted.
+    expect(peak).toBeGreaterThan(3 * layer + inputs);
+  });
+});
