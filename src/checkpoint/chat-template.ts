@@ -1,5 +1,6 @@
-import { Template } from '@huggingface/jinja';
+import type { Template } from '@huggingface/jinja';
 import { FileFormatError, UsageError } from '../errors.ts';
+import { parseTemplate, renderBounded, TemplateLimitError } from './bounded-jinja.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -11,27 +12,28 @@ export interface ChatTokens {
   readonly eos: string | undefined;
 }
 
-const LONGEST_TEMPLATE = 1 << 20;
-
-/** Compiles a model's Jinja chat template on first use. The function throws FileFormatError when the template is broken, UsageError when it refuses the messages. */
+/**
+ * Compiles a model's Jinja chat template on first use. The function throws FileFormatError when the template is broken or asks for more than any
+ * conversation needs, UsageError when it refuses the messages.
+ */
 export function chatTemplate(source: string, tokens: ChatTokens): (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string {
   let compiled: Template | undefined;
   return (messages, addGenerationPrompt) => {
-    if (source.length > LONGEST_TEMPLATE)
-      throw new FileFormatError(`The chat template has ${source.length} characters, more than the ${LONGEST_TEMPLATE} allowed.`);
     try {
-      compiled ??= new Template(source);
+      compiled ??= parseTemplate(source);
     } catch (cause) {
       throw new FileFormatError(`The model's chat template cannot be read: ${reason(cause)}. Generate from a plain prompt instead.`, { cause });
     }
     try {
-      return compiled.render({
+      return renderBounded(compiled, {
         messages: messages.map(({ role, content }) => ({ role, content })),
         add_generation_prompt: addGenerationPrompt,
         bos_token: tokens.bos ?? '',
         eos_token: tokens.eos ?? '',
       });
     } catch (cause) {
+      if (cause instanceof TemplateLimitError)
+        throw new FileFormatError(`The model's chat template is refused because ${cause.message}. Generate from a plain prompt instead.`, { cause });
       throw new UsageError(`The model's chat template refuses these messages: ${reason(cause)}.`, { cause });
     }
   };
