@@ -45,8 +45,3 @@ export function quantiseGroups(weight: Float32Array, inputs: number, { bits, gro
   }
   return { outputs, inputs, bits, groupSize, codes, steps, minima };
 }
-
-/** Zero points [outputs, groups] in codes, as operators for N-bit products take them: w = (code - zero) * step. */
-export function zeroPoints({ steps, minima }: GroupQuantised): Float32Array {
-  return minima.map((minimum, group) => -minimum / (steps[group] ?? 1));
-}
