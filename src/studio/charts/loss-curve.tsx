@@ -41,7 +41,13 @@ export function LossCurve({
       <text className="chart-title" x={0} y={12}>
         Loss
         <tspan className="chart-unit" dx={6}>
-          {'nats · line: training text · ● held-out text'}
+          nats
+        </tspan>
+        <tspan className="key-trained" dx={10}>
+          — training text
+        </tspan>
+        <tspan className="key-held-out" dx={10}>
+          ● held-out text
         </tspan>
       </text>
       {all.length > 0 &&

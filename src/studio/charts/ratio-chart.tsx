@@ -146,7 +146,7 @@ export function RatioChart({
           />
         ))}
       {y && recovered && <RecoveredPoint point={recovered} x={round(x(recovered.ratio))} scale={y.scale} text={`recovered: ${format(recovered.value)}`} />}
-      {everything.length === 0 && (
+      {everything.length === 0 && !recovered && (
         <text className="chart-empty" x={(MARGIN.left + right) / 2} y={(MARGIN.top + bottom) / 2} textAnchor="middle">
           not measured yet
         </text>

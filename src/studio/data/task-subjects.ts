@@ -93,7 +93,7 @@ function planKey({ layers, recipe: { compensate = 'none' } }: Plan, repair: stri
 
 /** The engine forgets recovered models with the page, so that their numbers hold for one visit only. */
 function recoveredSubject({ plan, name, result: { recovered } }: RecoveredColumn, prefix: string): TaskSubjectPlan {
-  return { id: 'recovered', name, ratio: plan.ratio, plan, recovered, key: `${prefix}-recovered-${recovered}-${performance.timeOrigin}` };
+  return { id: 'recovered', name: `Recovered, ${name}`, ratio: plan.ratio, plan, recovered, key: `${prefix}-recovered-${recovered}-${performance.timeOrigin}` };
 }
 
 /** Another method's plan at the same ratio; undefined where it cannot reach it. */

@@ -42,7 +42,7 @@ export function useRecovery() {
       );
       end({ status: 'done', result });
       if (useStudio.getState().opening !== opening) return;
-      setRecovery({ recovered: { plan, method, result, name: `${started.of}, recovered, ${recoveryMethodName(method)}` } });
+      setRecovery({ recovered: { plan, method, result, name: `${started.of}, ${recoveryMethodName(method)}` } });
       setPane('recovered', { status: 'idle' });
     } catch (error) {
       if (error instanceof CancelledError) end({ status: 'stopped' });

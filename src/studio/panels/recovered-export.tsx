@@ -15,7 +15,7 @@ export function RecoveredExport() {
   return (
     <div className="recovered-export">
       <p>
-        <strong>{recovered.name}</strong> is the third column under Read, and a point of the perplexity curve.
+        <strong>Recovered, {recovered.name}:</strong> the third column under Read, and a point of the perplexity curve.
       </p>
       {ready && archive ? (
         <div className="verified" data-verified="true">

@@ -27,7 +27,7 @@ export interface RecoveredColumn {
   readonly plan: Plan;
   readonly method: RecoveryMethod;
   readonly result: Recovery;
-  /** '20% removed, recovered in 4 bits'. */
+  /** '20% removed, 4 bits'. */
   readonly name: string;
 }
 
