@@ -41,6 +41,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
         await writeWhole(options.output, encodeScores(run.scores), signal);
         await state.clear();
         const { resumedLayers } = run;
+        for (const { message } of run.notes) output.note(message);
         if (resumedLayers > 0) output.note(`${resumedLayers} layers were scored before, in a run that did not end.`);
         const { loss, tokens } = run.scores.calibration;
         const document = {

@@ -1,6 +1,7 @@
 import { countParameters } from '../architecture/model.ts';
 import { UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
+import type { BackendNote, CrossCheck } from '../saap/cross-check.ts';
 import { type ImportanceOptions, importance } from '../saap/importance.ts';
 import { METRICS, type Metric, type ModuleScores, type Scores } from '../saap/scores.ts';
 import type { OpenModel } from './open-model.ts';
@@ -27,6 +28,8 @@ export interface ScoreOptions extends LongRunning {
   readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
   /** Default: all. */
   readonly metrics?: readonly Metric[];
+  /** Scores a few groups on another backend too, and notes where the two differ: for WebGPU, whose drivers can be wrong without an error. */
+  readonly crossCheck?: CrossCheck | undefined;
   /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses one layer at most and its forward pass. Clear it when the scores are safe. */
   readonly state?: ScoreStateStore | undefined;
 }
@@ -36,6 +39,8 @@ export interface ScoreRun {
   /** Of this run; one that went on from a stored state did less. */
   readonly seconds: number;
   readonly forwardSeconds: number;
+  /** Also in the scores, as sentences. */
+  readonly notes: readonly BackendNote[];
   /** Layers that a stored state already had. */
   readonly resumedLayers: number;
   /** Peak of the runtime's tensors during scoring, and of the kernels' own memory, in bytes. */
@@ -49,9 +54,11 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
   const base = importanceOptions(open, options);
   const resuming = options.state && (await resumable(open, options.windows, base.elements ?? true, options.state));
   const result = await importance(open.programs, open.store, options.windows, { ...base, ...resuming });
+  const described = await describeRun(open, options, result);
   const scores: Scores = {
     format: 'espalier-scores/1',
-    ...(await describeRun(open, options, result)),
+    ...described,
+    ...(result.notes.length > 0 && { engine: { ...described.engine, notes: result.notes.map(({ message }) => message) } }),
     layers: result.layers.map(({ attention, mlp }) => ({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) })),
   };
   const resumedLayers = resuming?.resume?.layers.length ?? 0;
@@ -59,6 +66,7 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
     scores,
     seconds: result.seconds,
     forwardSeconds: result.forwardSeconds,
+    notes: result.notes,
     resumedLayers,
     peakBytes: open.runtime.statistics().peakBytes + result.kernelBytes,
   };
@@ -76,6 +84,7 @@ export function importanceOptions(open: OpenModel, options: ScoreOptions): Impor
     signal: options.signal,
     onProgress: options.onProgress,
     structuresOf: open.structuresOf,
+    crossCheck: options.crossCheck,
     elements: wantedMetrics(options).some((metric) => !WITHOUT_ELEMENTS.includes(metric)),
   };
 }

@@ -4,8 +4,9 @@ import type { WeightStore } from '../architecture/weight-store.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { checkWindows } from '../evaluate/perplexity.ts';
 import type { LongRunning } from '../progress.ts';
-import type { Backend, DeviceTensor } from '../runtime/runtime.ts';
+import type { Backend, DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import { keepFrom } from './activation-budget.ts';
+import { type BackendNote, type CrossCheck, crossCheck } from './cross-check.ts';
 import { type ElementEngine, ElementStages } from './element-stage.ts';
 import type { LayerScores } from './layer-sums.ts';
 import { OwnedTensors } from './owned-tensors.ts';
@@ -31,6 +32,8 @@ export interface ImportanceOptions extends LongRunning {
    * others recompute them. Default 512 MiB on the CPU and 256 MiB elsewhere; 0 recomputes all.
    */
   readonly activationBytes?: number;
+  /** Compares the last layer that is scored with another backend: `notes` tell where they differ. */
+  readonly crossCheck?: CrossCheck | undefined;
   /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
   readonly partial?: { readonly kinds: ReadonlySet<string>; readonly take: (layer: number, partial: LayerPartial) => void | Promise<void> };
   /** Goes on from a state that `onLayer` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. */
@@ -50,6 +53,7 @@ export interface ImportanceResult {
   readonly seconds: number;
   /** Memory of hand-written kernels on the host, which is none of the runtime's tensors, at its peak. */
   readonly kernelBytes: number;
+  readonly notes: readonly BackendNote[];
 }
 
 /** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
@@ -103,6 +107,8 @@ export async function importance(
 
     const layers: LayerScores[] = [...(resume?.layers ?? [])];
     let after = forward.last;
+    const notes: BackendNote[] = [];
+    let checks = options.crossCheck;
     for (let layer = layerCount - 1; layer >= 0; layer--) {
       throwIfCancelled(signal);
       const before = forward.layers[layer];
@@ -113,6 +119,15 @@ export async function importance(
         continue;
       }
       const depth = 1 - (await meanCosine(programs, before.hidden, after));
+      if (checks) {
+        const [state, gradient] = [await firstWindow(programs, before.hidden[0]), await firstWindow(programs, gradients[0])];
+        const note =
+          state &&
+          gradient &&
+          (await crossCheck(programs, store, { layer, structures: options.structuresOf(layer), elements: score.elements, state, gradient }, checks));
+        if (note) notes.push(note);
+        checks = undefined;
+      }
       const scored = await scoreLayer(programs, store, layer, before, gradients, {
         signal,
         score,
@@ -131,10 +146,18 @@ export async function importance(
     }
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
     const seconds = (performance.now() - started) / 1000;
-    return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds, kernelBytes: stages?.kernelBytes ?? 0 };
+    return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds, kernelBytes: stages?.kernelBytes ?? 0, notes };
   } finally {
     for (const gradient of gradients) gradient.dispose();
   }
+}
+
+/** The first window of a batch [windows, tokens, hiddenSize], on the host. */
+async function firstWindow(programs: Programs, batch: DeviceTensor | undefined): Promise<HostTensor | undefined> {
+  if (!batch) return undefined;
+  const { data, shape } = await programs.runtime.read(batch);
+  const values = data as Float32Array;
+  return { dataType: 'float32', shape: [1, ...shape.slice(1)], data: values.slice(0, values.length / (shape[0] ?? 1)) };
 }
 
 function withDepth(scores: LayerScores, depth: number): LayerScores {

@@ -44,8 +44,9 @@ export function parseCalibration(value: unknown, file: string): Scores['calibrat
 }
 
 export function parseEngine(value: unknown, file: string): Scores['engine'] {
-  const { text } = fields(value, 'engine', file);
-  return { version: text('version'), backend: text('backend') };
+  const { text, record } = fields(value, 'engine', file);
+  const notes = Array.isArray(record.notes) ? record.notes.filter((note) => typeof note === 'string') : [];
+  return { version: text('version'), backend: text('backend'), ...(notes.length > 0 && { notes }) };
 }
 
 /** Checked access to the fields of a metadata record. */

@@ -37,7 +37,7 @@ export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {
     model: JSON.stringify({ name, revision, sha256, config, parameters }),
     calibration: JSON.stringify({ source, sha256: textHash, windows, length, seed, loss, tokens }),
     groups: JSON.stringify(scores.groups),
-    engine: JSON.stringify({ version: scores.engine.version, backend: scores.engine.backend }),
+    engine: JSON.stringify({ version: scores.engine.version, backend: scores.engine.backend, notes: scores.engine.notes }),
   });
 }
 

@@ -40,7 +40,12 @@ export interface Scores {
     readonly loss: number;
     readonly tokens: number;
   };
-  readonly engine: { readonly version: string; readonly backend: string };
+  readonly engine: {
+    readonly version: string;
+    readonly backend: string;
+    /** What a reader should know of how the scores came about, as sentences: for instance that two backends differed. */
+    readonly notes?: readonly string[];
+  };
   readonly groups: readonly LayerGroups[];
   /** Arrays have one value per group: [groups] and [neurons]. `depth` is one value per layer, repeated for every group of it. */
   readonly layers: readonly { readonly attention: ModuleScores; readonly mlp: ModuleScores }[];
