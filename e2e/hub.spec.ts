@@ -70,6 +70,29 @@ test('cut connections, a cancelled download and a closed page are taken up by ra
   ]);
 });
 
+test('two pages that open the same model bring it once; it is not deleted meanwhile', async ({ page, context }) => {
+  hub.mischief.slow = 100;
+  const other = await context.newPage();
+  await other.goto(`${hub.url}/e2e/pages/hub.html`);
+  await other.waitForFunction(() => 'hubPage' in window);
+  const first = page.evaluate((each) => window.hubPage.open(each), model());
+  const second = other.evaluate((each) => window.hubPage.open(each), model());
+  await expect.poll(() => hub.requests.some((request) => request.startsWith('/cdn/model.safetensors'))).toBe(true);
+  const refusal = await other.evaluate(
+    (commit) =>
+      window.hubPage.delete('org/tiny', commit).then(
+        () => undefined,
+        (error: Error) => error.message,
+      ),
+    hub.commit,
+  );
+  expect(refusal).toMatch(/org\/tiny is being downloaded by another process or page/);
+  const sha256 = createHash('sha256').update(weights).digest('hex');
+  expect(await first).toMatchObject({ first: 40_000, sha256 });
+  expect(await second).toMatchObject({ first: 40_000, sha256 });
+  expect(hub.requests.filter((request) => request.startsWith('/cdn/model.safetensors'))).toEqual(['/cdn/model.safetensors']);
+});
+
 test('wrong bytes, a full store and a missing model are told', async ({ page }) => {
   hub.mischief.corrupt = 'model.safetensors';
   const corrupt = await page.evaluate((each) => window.hubPage.open(each), model());

@@ -5,9 +5,10 @@ import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CancelledError, FileFormatError, MissingError, StorageError } from '../errors.ts';
 import type { ByteSource } from './checkpoint.ts';
+import { tryDiskLock } from './disk-lock.ts';
 import { checkInnerName, type FileAccess } from './files.ts';
 import { checkRange } from './memory.ts';
-import { MANIFEST, type Manifest, type ModelStore, PARTIAL_SUFFIX, type PartialFile, parseManifest, storedFolder } from './model-store.ts';
+import { lockForDeleting, MANIFEST, type Manifest, type ModelStore, PARTIAL_SUFFIX, type PartialFile, parseManifest, storedFolder } from './model-store.ts';
 
 /** Node reads at most 2 GiB at once. */
 const LARGEST_READ = 1 << 30;
@@ -91,7 +92,9 @@ export function defaultStoreFolder(environment: Readonly<Record<string, string |
 /** Downloaded models in a folder on disk, which is made when the first one comes: one subfolder each, with a manifest when it is whole. */
 export function diskStore(root: string): ModelStore {
   const folderOf = (key: { readonly id: string; readonly commit: string }) => join(root, storedFolder(key));
+  const tryLock: ModelStore['tryLock'] = (key) => tryDiskLock(`${folderOf(key)}.lock`);
   return {
+    tryLock,
     async list(): Promise<readonly Manifest[]> {
       const names = await readdir(root).catch(() => []);
       const manifests = await Promise.all(names.sort().map((name) => readManifest(join(root, name, MANIFEST))));
@@ -108,6 +111,7 @@ export function diskStore(root: string): ModelStore {
       await rename(path + PARTIAL_SUFFIX, path);
     },
     async delete(key) {
+      await using _ = await lockForDeleting({ tryLock }, key);
       // The manifest first: what is left after an interruption counts as not whole.
       await rm(join(folderOf(key), MANIFEST), { force: true });
       await rm(folderOf(key), { recursive: true, force: true });

@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CancelledError, FileFormatError, MissingError, NetworkError, StorageError, UsageError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { diskStore } from './disk.ts';
+import { tryDiskLock } from './disk-lock.ts';
 import { download, findStored, openHubModel, planDownload } from './hub.ts';
 import { chooseFiles, type HubFile } from './hub-files.ts';
 import { type HubModel, parseHubModel } from './hub-model.ts';
@@ -140,6 +142,71 @@ test('a cancelled download goes on later; only what is missing comes', async () 
   expect(hub.requests.some((request) => request.includes('config.json'))).toBe(false);
   expect((await openHubModel(model, store)).tensors.size).toBe(1);
   expect((await readdir(folder)).sort()).toEqual(['README.md', 'config.json', 'espalier-model.json', 'model.safetensors']);
+});
+
+describe('two at once', () => {
+  const bodies = () => hub.requests.filter((request) => request === '/cdn/model.safetensors' || request.startsWith('/cdn/model.safetensors bytes='));
+
+  test('the second waits for the first, sees its progress and fetches nothing again', async () => {
+    hub.mischief.slow = 20;
+    const other = diskStore(join(root, 'cache'));
+    const seen: number[] = [];
+    const [first, second] = await Promise.all([
+      openHubModel(model, store),
+      openHubModel(model, other, { onProgress: ({ completed }) => seen.push(completed) }),
+    ]);
+    expect(bodies()).toEqual(['/cdn/model.safetensors']);
+    expect(await first.sha256()).toBe(await second.sha256());
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    expect(seen.at(-1)).toBe(WANTED);
+    expect((await readdir(join(root, 'cache'))).filter((name) => name.includes('lock'))).toEqual([]);
+  });
+
+  test('when the first gives up, the second goes on where it was', async () => {
+    hub.mischief.slow = 20;
+    const controller = new AbortController();
+    const first = get({ signal: controller.signal, onProgress: ({ completed }) => completed > 50_000 && controller.abort() });
+    const second = openHubModel(model, diskStore(join(root, 'cache')));
+    await expect(first).rejects.toThrow(CancelledError);
+    expect((await second).tensors.size).toBe(1);
+    expect(bodies()[1]).toMatch(/bytes=\d{5,}-/);
+  });
+
+  test('nobody deletes a model that is coming, and a wait can be cancelled', async () => {
+    const key = { id: model.id, commit: hub.commit };
+    const lock = await store.tryLock(key);
+    expect(await diskStore(join(root, 'cache')).tryLock(key)).toBeUndefined();
+    await expect(store.delete(key)).rejects.toThrow(/org\/tiny is being downloaded by another process or page/);
+    const controller = new AbortController();
+    await expect(get({ signal: controller.signal, onProgress: () => controller.abort() })).rejects.toThrow(CancelledError);
+    await lock?.[Symbol.asyncDispose]();
+    await get();
+  });
+
+  test('a process that died in the middle holds nothing', async () => {
+    const key = { id: model.id, commit: hub.commit };
+    const path = join(root, 'cache', `org--tiny--${hub.commit}.lock`);
+    // A process of its own takes the lock as another `espalier` would, and ends without giving it back.
+    const script = `const { writeFileSync, mkdirSync } = require('node:fs'); const { dirname } = require('node:path');
+      mkdirSync(dirname(${JSON.stringify(path)}), { recursive: true });
+      writeFileSync(${JSON.stringify(path)}, JSON.stringify({ host: require('node:os').hostname(), process: process.pid }));`;
+    execFileSync(process.execPath, ['-e', script]);
+    expect(await store.tryLock(key)).toBeDefined();
+    // And one of another machine, that has not been heard of for two minutes.
+    const elsewhere = join(root, 'elsewhere.lock');
+    await writeFile(elsewhere, JSON.stringify({ host: 'another', process: 1 }));
+    expect(await tryDiskLock(elsewhere)).toBeUndefined();
+    const past = new Date(Date.now() - 120_000);
+    await utimes(elsewhere, past, past);
+    expect(await tryDiskLock(elsewhere)).toBeDefined();
+  });
+
+  test('of many who try at once one gets the lock', async () => {
+    const path = join(root, 'many.lock');
+    await writeFile(path, JSON.stringify({ host: hostname(), process: 2 ** 30 }));
+    const locks = await Promise.all(Array.from({ length: 20 }, () => tryDiskLock(path)));
+    expect(locks.filter((lock) => lock !== undefined)).toHaveLength(1);
+  });
 });
 
 test('a server without ranges begins again, and the file is right', async () => {

@@ -2,11 +2,12 @@ import { listFiles, modelInfo } from '@huggingface/hub';
 import { CancelledError, EspalierError, MissingError, NetworkError, StorageError, throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import type { FileAccess } from './files.ts';
 import { openCheckpoint } from './folder.ts';
-import { downloadFile, type Transfer } from './hub-download.ts';
+import { downloadFile, pause, type Transfer } from './hub-download.ts';
 import { chooseFiles, type HubFile, megabytes } from './hub-files.ts';
 import type { HubModel } from './hub-model.ts';
-import type { Manifest, ModelStore } from './model-store.ts';
+import type { Manifest, ModelStore, StoreLock } from './model-store.ts';
 
 export interface HubOptions {
   /** An access token, for private and gated models. Kept out of every message. */
@@ -45,8 +46,7 @@ export async function planDownload(model: HubModel, store: ModelStore, options: 
     const files = chooseFiles(listed, model.id, model.file);
     const licence = (info.cardData as { license?: unknown } | undefined)?.license;
     const there = await store.files({ id: model.id, commit });
-    let present = 0;
-    for (const file of files) if ((await there.open(file.name))?.byteLength === file.size) present += file.size;
+    const present = await presentBytes(files, there);
     const bytes = files.reduce((sum, file) => sum + file.size, 0);
     return { model, commit, licence: typeof licence === 'string' ? licence : undefined, files, bytes, present };
   });
@@ -66,27 +66,32 @@ function hubFile(entry: { type: string; path: string; size: number; oid?: string
 /**
  * Brings a planned model into the store. Progress is one sum of bytes over all files, of which those that are there already count at once. Files are held
  * against the hub's digests while they come; a cut connection is resumed, also after a restart; a file has its final name only when it is whole.
+ * While another process or page brings the same model, waits for it and takes what it brought.
  * Throws StorageError when the store has too little room, NetworkError, FileFormatError for wrong bytes, CancelledError.
  */
 export async function download(plan: DownloadPlan, store: ModelStore, options: HubOptions & LongRunning = {}): Promise<Manifest> {
   const { model, commit, bytes, files } = plan;
   const key = { id: model.id, commit };
-  const needed = bytes - plan.present;
+  let reported = 0;
+  // Bytes that have to come again are not taken off what was reported: progress never goes back.
+  const report = (completed: number) => {
+    reported = Math.max(reported, completed);
+    options.onProgress?.({ stage: 'downloading', completed: reported, total: bytes, unit: 'bytes' });
+  };
+  await using _ = await waitForLock(plan, store, async () => report(await presentBytes(files, await store.files(key))), options.signal);
+  const there = await store.files(key);
+  const needed = bytes - (await presentBytes(files, there));
   const available = await store.available();
   if (available !== undefined && needed > available) {
     throw new StorageError(`${model.id} needs ${megabytes(needed)} and ${megabytes(available)} are free. Delete a stored model or take a smaller one.`);
   }
-  const there = await store.files(key);
   let have = 0;
-  let reported = 0;
   const transfer: Transfer = {
     fetch: fetchWith(options),
     signal: options.signal,
     onBytes: (count) => {
       have += count;
-      // Bytes that have to come again are not taken off what was reported: progress never goes back.
-      reported = Math.max(reported, have);
-      options.onProgress?.({ stage: 'downloading', completed: reported, total: bytes, unit: 'bytes' });
+      report(have);
     },
   };
   transfer.onBytes(0);
@@ -111,6 +116,26 @@ export async function download(plan: DownloadPlan, store: ModelStore, options: H
   };
   await store.finish(manifest);
   return manifest;
+}
+
+/** Bytes of the files that are there whole. */
+async function presentBytes(files: readonly HubFile[], there: FileAccess): Promise<number> {
+  let present = 0;
+  for (const file of files) if ((await there.open(file.name))?.byteLength === file.size) present += file.size;
+  return present;
+}
+
+const LOOK_AGAIN_MS = 250;
+
+/** Waits while another process or page stores the same model, whose progress `look` reports: what it brings need not come twice. */
+async function waitForLock({ model, commit }: DownloadPlan, store: ModelStore, look: () => Promise<void>, signal: AbortSignal | undefined): Promise<StoreLock> {
+  for (;;) {
+    throwIfCancelled(signal);
+    const lock = await store.tryLock({ id: model.id, commit });
+    if (lock) return lock;
+    await look();
+    await pause(LOOK_AGAIN_MS, signal);
+  }
 }
 
 /** The stored model that a name means without asking the hub: by commit, or the one that the revision meant last. */

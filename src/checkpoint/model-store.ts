@@ -1,3 +1,4 @@
+import { StorageError } from '../errors.ts';
 import type { FileAccess } from './files.ts';
 
 /** A downloaded model: its id and the commit that its revision meant. */
@@ -31,6 +32,9 @@ export interface PartialFile {
   close(): Promise<void>;
 }
 
+/** Held while a model is being stored or deleted. */
+export type StoreLock = AsyncDisposable;
+
 /** Where downloaded models are kept: a folder on disk, or the origin's private file system. */
 export interface ModelStore {
   /** All whole models. */
@@ -39,6 +43,9 @@ export interface ModelStore {
   files(key: StoredKey): Promise<FileAccess>;
   partial(key: StoredKey, name: string): Promise<PartialFile>;
   finish(manifest: Manifest): Promise<void>;
+  /** The right to change a model, or undefined while another process or page has it. It ends with its holder. */
+  tryLock(key: StoredKey): Promise<StoreLock | undefined>;
+  /** Throws StorageError while the model is being stored. */
   delete(key: StoredKey): Promise<void>;
   /** Bytes that can still be stored, or undefined where nobody knows. */
   available(): Promise<number | undefined>;
@@ -63,3 +70,10 @@ export function parseManifest(value: unknown): Manifest | undefined {
 
 export const MANIFEST = 'espalier-model.json';
 export const PARTIAL_SUFFIX = '.part';
+
+/** The lock for deleting a model. Throws StorageError while somebody else stores it. */
+export async function lockForDeleting(store: Pick<ModelStore, 'tryLock'>, key: StoredKey): Promise<StoreLock> {
+  const lock = await store.tryLock(key);
+  if (lock) return lock;
+  throw new StorageError(`${key.id} is being downloaded by another process or page. Wait for it, or stop it, and delete the model then.`);
+}

@@ -1,7 +1,18 @@
 import { MissingError, StorageError } from '../errors.ts';
 import { blobSource } from './file.ts';
 import { checkInnerName, type FileAccess } from './files.ts';
-import { MANIFEST, type Manifest, type ModelStore, PARTIAL_SUFFIX, type PartialFile, parseManifest, type StoredKey, storedFolder } from './model-store.ts';
+import {
+  lockForDeleting,
+  MANIFEST,
+  type Manifest,
+  type ModelStore,
+  PARTIAL_SUFFIX,
+  type PartialFile,
+  parseManifest,
+  type StoredKey,
+  type StoreLock,
+  storedFolder,
+} from './model-store.ts';
 
 /**
  * Downloaded models in the origin's private file system (OPFS), for workers: files are written in place by synchronous handles, so that what has come
@@ -10,7 +21,9 @@ import { MANIFEST, type Manifest, type ModelStore, PARTIAL_SUFFIX, type PartialF
 export function opfsStore(root = 'models'): ModelStore {
   const top = async (create: boolean) => (await navigator.storage.getDirectory()).getDirectoryHandle(root, { create });
   const folder = async (key: StoredKey) => (await top(true)).getDirectoryHandle(storedFolder(key), { create: true });
+  const tryLock: ModelStore['tryLock'] = (key) => tryWebLock(`espalier/${root}/${storedFolder(key)}`);
   return {
+    tryLock,
     async list(): Promise<readonly Manifest[]> {
       const models = await top(false).catch(ifMissing);
       if (!models) return [];
@@ -34,6 +47,7 @@ export function opfsStore(root = 'models'): ModelStore {
       }
     },
     async delete(key) {
+      await using _ = await lockForDeleting({ tryLock }, key);
       const models = await top(true);
       const model = await models.getDirectoryHandle(storedFolder(key)).catch(ifMissing);
       await model?.removeEntry(MANIFEST).catch(ifMissing);
@@ -140,4 +154,22 @@ async function opfsPartial(directory: FileSystemDirectoryHandle, path: string): 
 async function rename(parent: FileSystemDirectoryHandle, file: FileSystemFileHandle, name: string): Promise<void> {
   await parent.removeEntry(name).catch(ifMissing);
   await (file as FileSystemFileHandle & { move(name: string): Promise<void> }).move(name);
+}
+
+/** A lock among all pages and workers of the origin; the browser frees it when its holder goes. */
+function tryWebLock(name: string): Promise<StoreLock | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+      if (!lock) return resolve(undefined);
+      return new Promise<void>((release) => {
+        resolve({
+          async [Symbol.asyncDispose]() {
+            release();
+            await request;
+          },
+        });
+      });
+    });
+    request.catch(reject);
+  });
 }
