@@ -1,6 +1,7 @@
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
 import { forgetModel, offerFromHub, openInBrowser, storedModels } from './browser-models.ts';
 import { probed } from './probe.ts';
+import { opfsScoreState } from './score-state.ts';
 import { serveEngine } from './serve.ts';
 import { createStudioEngine } from './studio-engine.ts';
 
@@ -14,5 +15,6 @@ serveEngine(
     offer: offerFromHub,
     stored: storedModels,
     forget: forgetModel,
+    scoreState: opfsScoreState(),
   }),
 );

@@ -11,6 +11,7 @@ import { inspect } from '../library/inspect.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { refine } from '../library/refine.ts';
 import { score } from '../library/score.ts';
+import type { ScoreStateStore } from '../library/score-resume.ts';
 import { exactStorage } from '../library/storage.ts';
 import type { LongRunning } from '../progress.ts';
 import { SerialQueue } from '../runtime/queue.ts';
@@ -26,12 +27,15 @@ import { deliver } from './deliver.ts';
 import type { BackendInfo, Compensation, Engine, ModelSource, ModelSummary, Repair } from './engine.ts';
 import { recoverModel } from './recovery.ts';
 import { RepairedModels, repairKey } from './repaired-models.ts';
+import { lenient } from './score-state.ts';
 import { measureSpeeds } from './speed.ts';
 import { measureTask } from './tasks.ts';
 
 /** What the engine needs of where it runs: runtimes, and models. */
 export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored' | 'forget'> {
   open(source: ModelSource, options: LongRunning): Promise<Checkpoint>;
+  /** Where scoring keeps what is finished, so that a closed page goes on; absent where there is no such place. */
+  readonly scoreState?: ScoreStateStore;
 }
 
 /** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
@@ -86,7 +90,11 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
     score: ({ text, source, windows, length, seed }, options = {}) =>
       queue.run(async () => {
         const chosen = tokenWindows(await tokenIds.of(text), { length, count: windows, seed });
-        const run = await score(model(), { windows: chosen, calibration: { source, sha256: await sha256OfText(text), seed }, ...options });
+        // A driver can be wrong without an error: WebGPU's scores are compared with WASM's.
+        const crossCheck = model().runtime.backend === 'webgpu' ? { start: () => platform.createRuntime('wasm') } : undefined;
+        const state = platform.scoreState && lenient(platform.scoreState);
+        const run = await score(model(), { windows: chosen, calibration: { source, sha256: await sha256OfText(text), seed }, crossCheck, state, ...options });
+        await state?.clear();
         return run.scores;
       }),
 

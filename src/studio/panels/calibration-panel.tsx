@@ -79,6 +79,12 @@ function ScoresProvenance({ scores, own }: { readonly scores: Scores; readonly o
     <>
       <span className={own ? 'tag tag-own' : 'tag'}>{own ? 'Your run' : 'Precomputed'}</span> {formatCount(windows)} windows of {length} tokens (
       {formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend}; loss {loss.toFixed(3)} nats.
+      {scores.engine.notes?.map((note) => (
+        <strong key={note} role="alert">
+          {' '}
+          {note}
+        </strong>
+      ))}
     </>
   );
 }
