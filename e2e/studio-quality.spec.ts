@@ -5,54 +5,96 @@ import { syntheticScores } from '../src/saap/testing/synthetic-scores.ts';
 import { SMALL, StudioPage } from './studio-page.ts';
 
 const STILL = { ...SMALL, autoMeasure: false };
-const WIDTHS = [390, 1280, 2560] as const;
+const WIDTHS = [390, 1280, 1920] as const;
+/** Where the whole page is written as pictures, for people to look at. */
+const PICTURES = 'node_modules/.cache/studio';
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 test.use({ serviceWorkers: 'block' });
 
+/** Runs in the page: texts that are cut off, in boxes that hide what does not fit, in fields, or at the edge of their chart. */
+function clippedTexts(): string[] {
+  const found: string[] = [];
+  const ink = document.createElement('canvas').getContext('2d');
+  const isShown = (element: Element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('.visually-hidden, .skip');
+  const tell = (element: Element, text: string) =>
+    found.push(`${element.tagName.toLowerCase()}.${element.getAttribute('class') ?? ''}: "${text.trim().slice(0, 60)}"`);
+  for (const element of document.querySelectorAll<HTMLElement>('body *:not(svg *)')) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim());
+    if (hasText && isShown(element) && getComputedStyle(element).overflowX === 'hidden' && element.scrollWidth > element.clientWidth + 1)
+      tell(element, element.textContent ?? '');
+  }
+  for (const field of document.querySelectorAll<HTMLSelectElement | HTMLInputElement>('select, input[type="number"], input[type="text"]')) {
+    if (!isShown(field) || !ink) continue;
+    const style = getComputedStyle(field);
+    ink.font = style.font;
+    const text = field instanceof HTMLSelectElement ? (field.selectedOptions[0]?.text ?? '') : field.value || field.placeholder;
+    const room = field.clientWidth - Number.parseFloat(style.paddingLeft) - Number.parseFloat(style.paddingRight);
+    if (ink.measureText(text).width > room + 1) tell(field, text);
+  }
+  for (const chart of document.querySelectorAll('svg')) {
+    const { left, right } = chart.getBoundingClientRect();
+    for (const text of chart.querySelectorAll('text')) {
+      const box = text.getBoundingClientRect();
+      if (isShown(text) && box.width > 0 && (box.left < left - 3 || box.right > right + 3)) tell(text, text.textContent ?? '');
+    }
+  }
+  return found;
+}
+
 for (const colorScheme of ['light', 'dark'] as const) {
-  test(`is accessible and fits every width, ${colorScheme}`, async ({ page }, testInfo) => {
+  test(`is accessible, fits every width and cuts nothing off, ${colorScheme}`, async ({ page }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     const studio = new StudioPage(page);
     await studio.open('/?backend=wasm', STILL);
     await expect(page.getByRole('button', { name: /^WASM/ })).toBeVisible({ timeout: 60_000 });
     await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 60_000 });
+    // What is folded away has to fit too.
+    for (const summary of ['Open another model', 'Look at the windows', 'Advanced']) await page.getByText(summary, { exact: true }).click();
+    await expect(studio.panel('Calibration').getByRole('status')).toBeVisible({ timeout: 60_000 });
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
       await expect(studio.heatmap).toBeVisible();
       expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `overflow at ${width}`).toBeLessThanOrEqual(0);
-      await testInfo.attach(`${colorScheme}-${width}`, { body: await page.screenshot({ fullPage: true }), contentType: 'image/png' });
+      expect(await page.evaluate(clippedTexts), `cut off at ${width}`).toEqual([]);
+      await page.screenshot({ fullPage: true, path: `${PICTURES}/${colorScheme}-${width}.png` });
       const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
     }
   });
 }
 
-test('plans and draws 30 layers of 1,536 neurons within a frame while the slider moves', async ({ page }, testInfo) => {
+test('plans and draws 30 layers of 1,536 neurons while the slider moves, and tells what a frame takes', async ({ page }, testInfo) => {
   const scores = encodeScores(syntheticScores({ layers: 30, attentionGroups: 3, neurons: 1536 }));
   await page.route('**/scores.safetensors', (route) => route.fulfill({ body: Buffer.from(scores), contentType: 'application/octet-stream' }));
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', STILL);
   await expect(studio.heatmap).toBeVisible();
+  // Script time of a move: event, plan, React, layout effects with the canvas. Frames without a move are the browser's own.
   const times = await studio.slider.evaluate(async (element) => {
     const slider = element as HTMLInputElement;
     const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')?.set;
     const taken: number[] = [];
-    for (let move = 0; move < 60; move += 1) {
+    for (let move = 0; move < 140; move += 1) {
       await new Promise(requestAnimationFrame);
       const start = performance.now();
-      set?.call(slider, String(0.1 + (move % 30) * 0.02));
+      set?.call(slider, String(0.1 + (move % 60) * 0.01));
       slider.dispatchEvent(new Event('input', { bubbles: true }));
       await Promise.resolve();
       taken.push(performance.now() - start);
     }
     return taken.slice(20).sort((a, b) => a - b);
   });
-  const [quick = 0, median = 0] = [times[Math.floor(times.length / 10)], times[Math.floor(times.length / 2)]];
-  testInfo.annotations.push({ type: 'slider move', description: `median ${median.toFixed(1)} ms, quickest tenth ${quick.toFixed(1)} ms` });
-  console.log(`slider move to drawn plan: median ${median.toFixed(1)} ms, quickest tenth ${quick.toFixed(1)} ms`);
-  // The quickest tenth: what the page needs when other programs leave it alone.
-  expect(quick).toBeLessThan(16.7);
+  const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;
+  const sentence = `slider move to drawn plan: median ${at(0.5).toFixed(1)} ms, 95th percentile ${at(0.95).toFixed(1)} ms`;
+  testInfo.annotations.push({ type: 'slider move', description: sentence });
+  console.log(sentence);
+  await expect(studio.panel('Plan').getByRole('definition').nth(3)).toContainText('46.1 k');
+  const shares = await studio
+    .panel('Importance')
+    .getByRole('img', { name: /Share removed per layer/ })
+    .getAttribute('aria-label');
+  expect(shares).toContain('layer 29');
 });
 
 test('works by keyboard: the map, its table, protection, undo', async ({ page }) => {
@@ -125,6 +167,24 @@ test('carries a recipe in a link and remembers choices over a reload', async ({ 
   await expect(studio.panel('Plan')).toContainText('Kept whole: layer 1');
   await page.goto('/?backend=wasm');
   await expect(studio.panel('Plan')).toContainText('35%');
+});
+
+test('without WebGPU it says which check failed and computes on WebAssembly', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
+  await page.route(/engine-worker.*\.js/, async (route) => {
+    const response = await route.fetch();
+    const hidden = "Object.defineProperty(Object.getPrototypeOf(navigator), 'gpu', { get: () => undefined });\n";
+    await route.fulfill({ response, body: hidden + (await response.text()) });
+  });
+  const studio = new StudioPage(page);
+  await studio.open('/', { ...STILL, maxNewTokens: 2 });
+  const chip = page.getByRole('button', { name: /^WASM/ });
+  await expect(chip).toBeVisible({ timeout: 60_000 });
+  await expect(studio.panel('Model')).toContainText('WebGPU cannot be used here.');
+  await chip.click();
+  await expect(page.getByRole('listitem').filter({ hasText: ': no' }).first()).toBeVisible();
+  await studio.panel('Read').getByRole('button', { name: 'Generate' }).click({ timeout: 60_000 });
+  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/2 tokens/, { timeout: 120_000 });
 });
 
 test('says what is wrong, and goes on with what works', async ({ page }) => {

@@ -47,6 +47,7 @@ export function ModelPanel() {
           </button>
         </p>
       )}
+      {backend.data?.reason && !backend.data.reason.includes('backend=') && <p className="soft small backend-reason">{backend.data.reason}</p>}
       {backend.isPending && <p className="soft small">Starting the engine…</p>}
       {(error ?? backend.error) && <Notice kind="error">{(error ?? backend.error)?.message}</Notice>}
       <ModelPicker />

@@ -3,7 +3,7 @@ import type { Plan, Target } from '../../surgery/plan.ts';
 import { NumberField } from '../parts/number-field.tsx';
 import { SelectField } from '../parts/select-field.tsx';
 import type { PlanSummary } from '../planning/plan-outcome.ts';
-import { type TargetKind, translateTarget } from '../planning/translate-target.ts';
+import { type TargetKind, translateTarget, withContext } from '../planning/translate-target.ts';
 import { useStudio } from '../state/store.ts';
 import { LARGEST_RATIO } from './ratio-slider.tsx';
 
@@ -71,7 +71,7 @@ export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | un
           value={target.context}
           min={1}
           max={1e7}
-          onChange={(context) => Number.isInteger(context) && set({ ...target, context })}
+          onChange={(context) => Number.isInteger(context) && set(withContext(target, context, summary))}
         />
       )}
     </div>

@@ -3,7 +3,7 @@ import { makePlan } from '../../saap/make-plan.ts';
 import { syntheticScores } from '../../saap/testing/synthetic-scores.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import { planSummary } from './plan-outcome.ts';
-import { translateTarget } from './translate-target.ts';
+import { translateTarget, withContext } from './translate-target.ts';
 
 const plain = syntheticScores({ layers: 4, attentionGroups: 4, neurons: 256 });
 const config = { ...plain.model.config, head_dim: 16, hidden_size: 64, num_attention_heads: 4, vocab_size: 100, max_position_embeddings: 256 };
@@ -30,6 +30,14 @@ describe('a target in another unit', () => {
     if (first?.kind !== 'memory') throw new Error('A target in memory was asked for.');
     const held = makePlan(scores, { target: { ...first, context: 200 } });
     expect(translateTarget('memory', held, planSummary(scores, held), 0.3)).toMatchObject({ context: 200 });
+  });
+
+  it('keeps the same groups in reach when the context changes', () => {
+    const target = translateTarget('memory', plan, summary, 0.3);
+    if (target?.kind !== 'memory') throw new Error('A target in memory was asked for.');
+    const shorter = withContext(target, 16, summary);
+    expect(shorter.value).toBeLessThan(target.value);
+    expect(makePlan(scores, { target: shorter }).ratio).toBeCloseTo(0.3, 1);
   });
 
   it('leaves a missing head size to the planner', () => {

@@ -22,6 +22,12 @@ export function translateTarget(kind: TargetKind, plan: Plan | undefined, summar
   }
 }
 
+/** A target in memory for another context: what the plan at hand takes with a cache of that length, so that it stays in reach. */
+export function withContext(target: Extract<Target, { readonly kind: 'memory' }>, context: number, summary: PlanSummary | undefined): Target {
+  const change = summary ? cacheOf(summary, context) - cacheOf(summary, target.context) : 0;
+  return { kind: 'memory', value: Math.max(0, Math.round(target.value + change)), context };
+}
+
 /** Nothing where the score file does not tell the head size; planning then says so. */
 function cacheOf(summary: PlanSummary, context: number): number {
   try {
