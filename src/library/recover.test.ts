@@ -150,6 +150,14 @@ describe('recover', () => {
     expect(result.adapterParameters).toBeGreaterThan(0);
   });
 
+  test('says when an export would round again', async () => {
+    using open = new OpenModel(runtime, pruned());
+    const result = await recover(open, options({ groupSize: 16, steps: 1 }));
+    using model = result.model;
+    expect(result.notes.join()).toMatch(/Groups of 16 inputs are rounded again by exports to q4 and q8.*export in f32/);
+    expect(model.model.checkpoint.groupQuantised?.('model.layers.0.mlp.down_proj.weight')?.groupSize).toBe(16);
+  });
+
   test('frees everything but the model that it returns', async () => {
     using open = new OpenModel(runtime, pruned());
     await perplexity(open.programs, open.store, [TOKENS]);

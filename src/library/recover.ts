@@ -2,6 +2,7 @@ import { forwardBlocks } from '../architecture/forward.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { QUANTISATION_BLOCK } from '../export/dtypes.ts';
 import { AdaptedModel, type LayerAdapters } from '../saap/recovery/adapted-model.ts';
 import { createAdapters, mergedCheckpoint, mergeQuantised, quantisedCheckpoint, quantiseModel } from '../saap/recovery/recovered-checkpoint.ts';
 import { type StopReason, type TrainingResult, train } from '../saap/recovery/train.ts';
@@ -87,7 +88,7 @@ export async function recover(model: OpenModel, options: RecoverOptions): Promis
     adapterParameters: result.parameters.reduce((sum, { length }) => sum + length, 0),
     tokensPerSecond: result.seconds > 0 ? result.tokens / result.seconds : 0,
     seconds: (performance.now() - started) / 1000,
-    notes: quantised ? partialGroups(base, settings.groupSize) : [],
+    notes: quantised ? [...partialGroups(base, settings.groupSize), ...otherGroups(settings.groupSize)] : [],
   };
 }
 
@@ -117,5 +118,13 @@ function partialGroups({ architecture }: Model, groupSize: number): string[] {
     ...notes,
     `The widths of layer${uneven.length === 1 ? '' : 's'} ${uneven.join(', ')} are no multiples of ${groupSize}: the last group of a row has fewer inputs there, and an export pads it. ` +
       `Plan with widths rounded to ${groupSize} to avoid that.`,
+  ];
+}
+
+/** Exports hold groups of one size only. */
+function otherGroups(groupSize: number): string[] {
+  if (groupSize === QUANTISATION_BLOCK) return [];
+  return [
+    `Groups of ${groupSize} inputs are rounded again by exports to q4 and q8, which have groups of ${QUANTISATION_BLOCK}; export in f32 or f16, or train in groups of ${QUANTISATION_BLOCK}.`,
   ];
 }
