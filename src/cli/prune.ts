@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { diskOutput } from '../export/disk.ts';
+import { EXPORT_FORMATS } from '../export/dtypes.ts';
 import { exportPruned } from '../library/export.ts';
 import { applyPlan } from '../library/prune.ts';
 import { checkPlanFits } from '../surgery/plan-file.ts';
@@ -42,6 +43,8 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const plan = await choosePlan(name, open, options, output, signal);
           checkPlanFits(plan, open.layerGroups());
           const dtype = options.dtype ?? plan.recipe.dtype ?? 'f32';
+          const { note } = EXPORT_FORMATS[dtype];
+          if (note) output.note(`${dtype}: ${note}`);
           const windows = options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
           using pruned = await applyPlan(open, plan.layers, {
             compensate: options.compensate,

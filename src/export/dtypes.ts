@@ -18,16 +18,47 @@ export interface ExportFormat {
   readonly file: string;
   /** What transformers.js calls it. */
   readonly transformersName: string;
+  /** Where it is slower than its size promises, for people who choose a format; from `npm run bench -- formats`. */
+  readonly note: string | undefined;
 }
+
+const SLOW_ON_WASM =
+  'ONNX Runtime 1.30 has no products in blocks for WebAssembly: every token expands each matrix anew, so that single tokens take there 10 to 18 times as long as in f32 (a prompt 1.6 to 1.8 times). On the CPU of Node tokens are faster than in f32.';
+const HALF_NEEDS =
+  'WebGPU needs a device with shader-f16 for it; the CPU and WebAssembly expand it to f32 when it is loaded, so that only the download is smaller.';
 
 /** Elements of a matrix row that share one scale. */
 export const QUANTISATION_BLOCK = 32;
 
 export const EXPORT_FORMATS: Readonly<Record<ExportDataType, ExportFormat>> = {
-  f32: { activations: 'float32', bits: undefined, embeddingBits: undefined, widthMultiple: 4, file: 'model.onnx', transformersName: 'fp32' },
-  f16: { activations: 'float16', bits: undefined, embeddingBits: undefined, widthMultiple: 4, file: 'model_fp16.onnx', transformersName: 'fp16' },
-  q8: { activations: 'float32', bits: 8, embeddingBits: 8, widthMultiple: QUANTISATION_BLOCK, file: 'model_quantized.onnx', transformersName: 'q8' },
-  q4: { activations: 'float32', bits: 4, embeddingBits: 8, widthMultiple: QUANTISATION_BLOCK, file: 'model_q4.onnx', transformersName: 'q4' },
+  f32: { activations: 'float32', bits: undefined, embeddingBits: undefined, widthMultiple: 4, file: 'model.onnx', transformersName: 'fp32', note: undefined },
+  f16: {
+    activations: 'float16',
+    bits: undefined,
+    embeddingBits: undefined,
+    widthMultiple: 4,
+    file: 'model_fp16.onnx',
+    transformersName: 'fp16',
+    note: HALF_NEEDS,
+  },
+  q8: {
+    activations: 'float32',
+    bits: 8,
+    embeddingBits: 8,
+    widthMultiple: QUANTISATION_BLOCK,
+    file: 'model_quantized.onnx',
+    transformersName: 'q8',
+    note: SLOW_ON_WASM,
+  },
+  q4: {
+    activations: 'float32',
+    bits: 4,
+    embeddingBits: 8,
+    widthMultiple: QUANTISATION_BLOCK,
+    file: 'model_q4.onnx',
+    transformersName: 'q4',
+    note: SLOW_ON_WASM,
+  },
 };
 
 /** Bytes that one element of a block's matrices takes on file: half-byte or byte, plus its share of the block's scale and packed zero point. */

@@ -59,7 +59,7 @@ const generator = await pipeline('text-generation', 'PATH_OR_ID', { dtype: '${fo
 const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64 });
 \`\`\`
 
-Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is ${card.config.maximumPositions} tokens.
+${format.note ? `${format.note}\n\n` : ''}Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is ${card.config.maximumPositions} tokens.
 
 ## Kept widths
 

@@ -40,7 +40,7 @@ async function open(options: RandomLlamaOptions, wrap: (session: Session) => Ses
       headDimension: Number(shape[3]),
     }));
   const step = new CapturedStep(runtime, wrap(await runtime.createSession(single.graph, { externalData })), slots, CAPACITY, 64);
-  return new Decoder({ runtime, session, label: 'decoder', fixed: true, step });
+  return new Decoder({ runtime, session, label: 'decoder', fixed: true, slots, step });
 }
 
 async function largestDifference(decoder: Decoder, options: RandomLlamaOptions, capacity = CAPACITY): Promise<number> {

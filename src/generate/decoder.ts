@@ -1,3 +1,4 @@
+import { halfToFloat } from '../checkpoint/half.ts';
 import { MismatchError, UnsupportedError, UsageError } from '../errors.ts';
 import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
@@ -11,6 +12,8 @@ export interface OpenDecoderOptions {
   readonly label?: string | undefined;
   /** Whether all attention is GroupQueryAttention, so that a cache of full length can be written in place. Default false: the cache grows. */
   readonly fixedCache?: boolean | undefined;
+  /** Channels of a head, for models that do not state it in the shapes of their caches. */
+  readonly headDimension?: number | undefined;
   /** Disposed with the decoder, such as a runtime of its own. */
   readonly owned?: Disposable | undefined;
   /** The same model as a decoder of single tokens, to be captured on WebGPU; it must have the same caches. */
@@ -25,11 +28,12 @@ const LARGE_VOCABULARY = 32_768;
 
 /** Compiles a decoder: an exported model, or one of the same interface (onnx-community). Throws UnsupportedError naming an input that is not known. */
 export async function openDecoder(runtime: Runtime, model: Graph | Uint8Array | { readonly path: string }, options: OpenDecoderOptions = {}): Promise<Decoder> {
-  const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken, owned } = options;
+  const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken, owned, headDimension } = options;
   const files = externalData ? { externalData } : {};
   const session = await runtime.createSession(model, { label, frequentRuns: true, ...files });
   try {
-    if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder({ runtime, session, label, fixed, owned });
+    const slots = cacheSlots(session, label, headDimension);
+    if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder({ runtime, session, label, fixed, owned, slots });
     const { graph, capacity } = singleToken;
     const step = await runtime.createSession(graph, { label: `${label}, token by token`, graphCapture: true, ...files });
     const vocabulary = graph.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
@@ -39,7 +43,8 @@ export async function openDecoder(runtime: Runtime, model: Graph | Uint8Array | 
       label,
       fixed,
       owned,
-      step: new CapturedStep(runtime, step, cacheSlots(session, label), capacity, Number(vocabulary)),
+      slots,
+      step: new CapturedStep(runtime, step, slots, capacity, Number(vocabulary)),
     });
   } catch (error) {
     session.dispose();
@@ -53,6 +58,7 @@ export interface DecoderParts {
   readonly session: Session;
   readonly label: string;
   readonly fixed: boolean;
+  readonly slots: readonly CacheSlot[];
   readonly step?: CapturedStep | undefined;
   readonly owned?: Disposable | undefined;
 }
@@ -68,16 +74,17 @@ export class Decoder implements Disposable {
   readonly #shortlister: Shortlister | undefined;
   readonly #owned: Disposable | undefined;
 
-  constructor({ runtime, session, label, fixed, step, owned }: DecoderParts) {
+  constructor({ runtime, session, label, fixed, slots, step, owned }: DecoderParts) {
     this.#runtime = runtime;
     this.#session = session;
     this.label = label;
-    this.#slots = cacheSlots(session, label);
+    this.#slots = slots;
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
     this.#fixed = fixed && runtime.backend !== 'wasm';
     this.#step = step;
     this.#owned = owned;
-    const vocabulary = session.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
+    const logits = session.outputs.find(({ name }) => name === 'logits');
+    const vocabulary = logits?.dataType === 'float32' ? logits.shape.at(-1) : undefined;
     this.#shortlister = typeof vocabulary === 'number' && vocabulary >= LARGE_VOCABULARY ? new Shortlister(runtime, vocabulary) : undefined;
   }
 
@@ -245,8 +252,10 @@ export class Sequence implements Disposable {
 
   async #read(logits: DeviceTensor): Promise<{ readonly data: Float32Array; readonly vocabulary: number }> {
     const { data, dataType, shape } = await this.#parts.runtime.read(logits);
-    if (!(data instanceof Float32Array)) throw new MismatchError(`${this.#parts.label}: the logits are ${dataType}; they must be float32.`);
-    return { data, vocabulary: shape.at(-1) ?? 0 };
+    const vocabulary = shape.at(-1) ?? 0;
+    if (dataType === 'float16') return { data: halfToFloat(data as Uint16Array), vocabulary };
+    if (!(data instanceof Float32Array)) throw new MismatchError(`${this.#parts.label}: the logits are ${dataType}; they must be float32 or float16.`);
+    return { data, vocabulary };
   }
 }
 
@@ -272,24 +281,28 @@ function inputValues(name: string, tokenIds: readonly number[], past: number, ke
   }
 }
 
-function cacheSlots(session: Session, label: string): CacheSlot[] {
-  return session.inputs.flatMap((input) => {
-    if (inputValues(input.name, [], 0, 0)) return [];
-    return [cacheSlot(input, session, label)];
-  });
+/** Throws UnsupportedError for an input that no decoder has, for caches of unknown shape, and for a model without caches. */
+function cacheSlots(session: Session, label: string, headDimension: number | undefined): CacheSlot[] {
+  const caches = session.inputs.filter(({ name }) => inputValues(name, [], 0, 0) === undefined);
+  if (caches.length === 0)
+    throw new UnsupportedError(
+      `${label} has no key/value cache (past_key_values.{layer}.key|value), so that it cannot decode token by token. Export it with past.`,
+    );
+  return caches.map((input) => cacheSlot(input, session, label, headDimension));
 }
 
-function cacheSlot({ name, dataType, shape }: ValueInfo, session: Session, label: string): CacheSlot {
+function cacheSlot({ name, dataType, shape }: ValueInfo, session: Session, label: string, known: number | undefined): CacheSlot {
   const present = name.replace('past_key_values', 'present');
-  const [, heads, , headDimension] = shape;
+  const [, heads, , channels] = shape;
   const isFloat = dataType === 'float32' || dataType === 'float16';
   if (!/^past_key_values\.\d+\.(key|value)$/.test(name) || !session.outputNames.includes(present) || !isFloat)
     throw new UnsupportedError(
-      `${label}: the input ${name} is not known; decoders have input_ids, attention_mask, position_ids, num_logits_to_keep and past_key_values.{layer}.key|value.`,
+      `${label}: the input ${name} (${dataType}) is not known; decoders have input_ids, attention_mask, position_ids, num_logits_to_keep and past_key_values.{layer}.key|value with present.{layer}.key|value.`,
     );
-  if (shape.length !== 4 || typeof heads !== 'number' || typeof headDimension !== 'number')
+  const headDimension = typeof channels === 'number' ? channels : known;
+  if (shape.length !== 4 || typeof heads !== 'number' || headDimension === undefined)
     throw new UnsupportedError(
-      `${label}: the cache ${name} has shape [${shape.join(', ')}]; it must be [batch, heads, past, head dimension] with numbers for heads and dimension.`,
+      `${label}: the cache ${name} has shape [${shape.join(', ')}]; it must be [batch, heads, past, head dimension] with numbers for heads and dimension, or head_dim in config.json.`,
     );
   return { past: name, present, dataType, heads, headDimension };
 }

@@ -53,7 +53,7 @@ export async function openExported(runtime: Runtime, files: FileAccess, pathOf: 
   const headDimension = number('head_dim', number('hidden_size', 0) / Math.max(1, number('num_attention_heads', 1)));
   // Of decoders that others exported it is not known how their attention treats a cache of full length.
   const fixedCache = config.espalier !== undefined && allowsFixedCache(headDimension);
-  const decoder = await openDecoder(runtime, { path: pathOf(file) }, { label: file, fixedCache });
+  const decoder = await openDecoder(runtime, { path: pathOf(file) }, { label: file, fixedCache, headDimension });
   return {
     name: files.name,
     decoder,
