@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { buildLibrary } from './build-library.mjs';
+
+/**
+ * Tries damaged files of every kind that comes from strangers: each must be read, or refused with a sentence, soon. A case that fails is told with its
+ * number, and `--only N` tries it alone.
+ *
+ *   node scripts/fuzz.mjs [--seed 0] [--count 100000] [--from 0] [--only N] [KIND ...]
+ */
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const BUILT = join(ROOT, 'node_modules/.cache/fuzz');
+const FOLDERS = [join(ROOT, 'src/checkpoint/fixtures'), join(ROOT, 'src/architecture/fixtures')];
+/** Without an answer for so long a case hangs. */
+const PATIENCE_MS = 120_000;
+
+if (isMainThread) await main();
+else await work(workerData);
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: 'string', default: '0' },
+      count: { type: 'string', default: '100000' },
+      from: { type: 'string', default: '0' },
+      only: { type: 'string' },
+    },
+  });
+  const seed = Number(values.seed);
+  const from = Number(values.only ?? values.from);
+  const end = values.only === undefined ? from + Number(values.count) : from + 1;
+  await buildLibrary(BUILT, { hostile: 'src/checkpoint/testing/hostile.ts' });
+  const { hostileFormats } = await import(pathToFileURL(join(BUILT, 'hostile.js')).href);
+  const known = (await hostileFormats(...FOLDERS)).map(({ name }) => name);
+  const unknown = positionals.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`There is no kind ${unknown.join(', ')}; there are ${known.join(', ')}.`);
+  for (const name of positionals.length > 0 ? positionals : known) await runKind({ name, seed, from, end });
+}
+
+/** One kind in a thread of its own, which is given up when a case hangs. */
+async function runKind(task) {
+  const started = performance.now();
+  let next = task.from;
+  while (next < task.end) {
+    const { index, outcome } = await runUntilEnd({ ...task, from: next });
+    if (outcome !== 'done') {
+      process.exitCode = 1;
+      console.log(`FAILED ${task.name} ${index}: ${outcome}`);
+    }
+    next = index + 1;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`${task.name}: ${task.end - task.from} files, ${seconds.toFixed(0)} s, peak ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
+}
+
+/** Resolves at the end, or at the first case that fails. */
+function runUntilEnd(task) {
+  return new Promise((resolve) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: task });
+    let index = task.from;
+    let told = performance.now();
+    const end = (outcome) => {
+      clearInterval(watch);
+      void worker.terminate();
+      resolve({ index, outcome });
+    };
+    const watch = setInterval(() => {
+      if (performance.now() - told > PATIENCE_MS) end('it hangs');
+    }, 1000);
+    worker.on('message', (message) => {
+      told = performance.now();
+      index = message.index;
+      if (message.outcome) end(message.outcome);
+    });
+    worker.on('error', (error) => end(`the thread ended: ${error.stack}`));
+    worker.on('exit', () => end('the thread ended'));
+  });
+}
+
+async function work({ name, seed, from, end }) {
+  const { caseIntegers, hostileFormats, survives } = await import(pathToFileURL(join(BUILT, 'hostile.js')).href);
+  const { attempt } = (await hostileFormats(...FOLDERS)).find((format) => format.name === name);
+  let told = performance.now();
+  for (let index = from; index < end; index += 1) {
+    try {
+      await survives(`${name} ${index}`, () => attempt(caseIntegers(seed, index), index));
+    } catch (error) {
+      parentPort.postMessage({ index, outcome: `${error.message} ${error.cause?.stack ?? ''}` });
+      return;
+    }
+    if (performance.now() - told > 500) {
+      told = performance.now();
+      parentPort.postMessage({ index });
+    }
+  }
+  parentPort.postMessage({ index: end - 1, outcome: 'done' });
+}
