@@ -59,7 +59,7 @@ export function RecoveryPanel() {
           </button>
         </div>
       </div>
-      <p className="soft small recovery-about">{ABOUT[recoverMethod]}</p>
+      <p className="soft small recovery-about">{ABOUT[recoverMethod]} Larger models need a smaller learning rate, down to 0.0001.</p>
       <div className="task-slot">
         <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />
         {recoveryRun?.state.status === 'failed' && <Notice kind="error">{recoveryRun.state.message}</Notice>}

@@ -53,7 +53,7 @@ export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
   recoverText: { kind: 'embedded' },
   recoverMethod: 'group-wise-4',
   recoverSteps: 40,
-  recoverRate: 1e-3,
+  recoverRate: 5e-3,
   recoverBatch: 8,
   recoverLength: 128,
   recoveryRun: undefined,
