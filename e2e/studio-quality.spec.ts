@@ -57,8 +57,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(studio.heatmap).toBeVisible();
       expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `overflow at ${width}`).toBeLessThanOrEqual(0);
       expect(await page.evaluate(clippedTexts), `cut off at ${width}`).toEqual([]);
+      await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ fullPage: true, path: `${PICTURES}/${colorScheme}-${width}.png` });
-      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+      // The other theme changes colours alone, and the widest page is the middle one with more room: what was seen once is not looked for again.
+      if (colorScheme === 'dark' ? width !== 1280 : width === 1920) continue;
+      const axe = new AxeBuilder({ page });
+      const { violations } = await (colorScheme === 'dark' ? axe.withRules(['color-contrast']) : axe.withTags(RULES)).analyze();
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
     }
   });

@@ -14,7 +14,7 @@ import { fetchEmbedded } from './embedded.ts';
 import { recipeOf } from './measurements.ts';
 import { repairKey, repairSuffix } from './repair.ts';
 import { useBackend, useScores } from './use-engine.ts';
-import { usePlan } from './use-plan.ts';
+import { useRestedPlan } from './use-plan.ts';
 
 /** A model to measure tasks on, and where its items are kept. */
 export interface TaskSubjectPlan {
@@ -55,7 +55,7 @@ export function useTaskInUse() {
 export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPlan[] {
   const { data: scores } = useScores();
   const { data: backend } = useBackend();
-  const outcome = usePlan();
+  const outcome = useRestedPlan();
   const recipe = useStudio((state) => state.recipe);
   const chosenModel = useStudio((state) => state.chosenModel);
   const through = useStudio((state) => state.taskThrough);

@@ -1,3 +1,4 @@
+import { useEffect, useState } from 'react';
 import type { Scores } from '../../saap/scores.ts';
 import { type PlanOutcome, planOutcome, planSummary } from '../planning/plan-outcome.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -21,6 +22,20 @@ export function usePlan(): PlanOutcome | undefined {
   const { data: scores } = useScores();
   const recipe = useStudio((state) => state.recipe);
   return scores && currentPlan(scores, recipe);
+}
+
+/** Reading and drawing that may lag behind a slider waits this long. */
+const REST_MILLISECONDS = 250;
+
+/** The plan once the reader has rested on it: for panels that look things up for a plan, which must not happen at every move of the slider. */
+export function useRestedPlan(): PlanOutcome | undefined {
+  const present = usePlan();
+  const [rested, setRested] = useState(present);
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(present), REST_MILLISECONDS);
+    return () => clearTimeout(timer);
+  }, [present]);
+  return rested;
 }
 
 /** What the present plan removes, counted; undefined without one. */

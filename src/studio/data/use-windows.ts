@@ -1,4 +1,5 @@
 import { keepPreviousData, skipToken, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useShallow } from 'zustand/react/shallow';
 import { modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { textKey } from '../state/text.ts';
@@ -9,7 +10,18 @@ import { readText, useModel } from './use-engine.ts';
 export function useCalibrationWindows(shown: boolean, from: number, count: number) {
   const client = useQueryClient();
   const { data: model } = useModel();
-  const { calibrationText, calibrationWindows: windows, calibrationLength: length, calibrationSeed: seed, chosenModel, opening } = useStudio();
+  const {
+    calibrationText,
+    calibrationWindows: windows,
+    calibrationLength: length,
+    calibrationSeed: seed,
+    chosenModel,
+    opening,
+  } = useStudio(
+    useShallow(({ calibrationText, calibrationWindows, calibrationLength, calibrationSeed, chosenModel, opening }) => ({
+      ...{ calibrationText, calibrationWindows, calibrationLength, calibrationSeed, chosenModel, opening },
+    })),
+  );
   return useQuery({
     queryKey: ['windows', modelKey(chosenModel), opening, textKey(calibrationText), windows, length, seed, from, count],
     queryFn:

@@ -1,3 +1,4 @@
+import { useShallow } from 'zustand/react/shallow';
 import type { Scores } from '../../saap/scores.ts';
 import { forgetScores } from '../data/session.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
@@ -15,7 +16,13 @@ import { TextChoice } from './text-choice.tsx';
 export function CalibrationPanel() {
   const { data: scores, error: scoresError } = useScores();
   const { data: model } = useModel();
-  const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, chosenModel, setCalibration, tasks } = useStudio();
+  const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, chosenModel, setCalibration, isScoring } = useStudio(
+    useShallow(({ tasks, ...state }) => ({
+      ...{ calibrationText: state.calibrationText, calibrationWindows: state.calibrationWindows, calibrationLength: state.calibrationLength },
+      ...{ calibrationSeed: state.calibrationSeed, scoresChoice: state.scoresChoice, chosenModel: state.chosenModel },
+      ...{ setCalibration: state.setCalibration, isScoring: tasks.score !== undefined },
+    })),
+  );
   const run = useScoreRun();
   const backToPrecomputed = () => {
     setCalibration({ scoresChoice: { kind: 'precomputed' } });
@@ -48,7 +55,7 @@ export function CalibrationPanel() {
           onChange={(value) => setCalibration({ calibrationSeed: Math.round(value) })}
         />
         <div className="field field-action">
-          <button type="button" className="primary" disabled={!model || tasks.score !== undefined} onClick={() => run.mutate()}>
+          <button type="button" className="primary" disabled={!model || isScoring} onClick={() => run.mutate()}>
             Score
           </button>
         </div>

@@ -8,14 +8,25 @@ import { Notice } from '../parts/notice.tsx';
 import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import type { PaneState, Side } from '../state/generate-slice.ts';
-import { useStudio } from '../state/store.ts';
+import { useStudioFields } from '../state/store.ts';
 
 /** One prompt, two models: dense and pruned side by side, streaming; with a recovered one a third. */
 export function GeneratePanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, recovered, setGenerate, tasks } = useStudio();
+  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, recovered, setGenerate, tasks } = useStudioFields(
+    'prompt',
+    'maxNewTokens',
+    'temperature',
+    'generateSeed',
+    'showDoubt',
+    'useChat',
+    'panes',
+    'recovered',
+    'setGenerate',
+    'tasks',
+  );
   const isChat = useChat && (model?.chat ?? false);
   const { run, stop } = useGeneration(plan, isChat);
   const promptId = useId();

@@ -1,3 +1,4 @@
+import { useShallow } from 'zustand/react/shallow';
 import { defaultMinimumNeurons } from '../../saap/make-plan.ts';
 import { hasStability } from '../../saap/measured-coordinates.ts';
 import type { Scores } from '../../saap/scores.ts';
@@ -13,7 +14,12 @@ import { MetricField } from './metric-field.tsx';
 export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }) {
   const recipe = useStudio((state) => state.recipe);
   const changeRecipe = useStudio((state) => state.changeRecipe);
-  const { repairWindows, repairLambda, refineWindows, refineEvaluations, setCalibration } = useStudio();
+  const { repairWindows, repairLambda, refineWindows, refineEvaluations, setCalibration } = useStudio(
+    useShallow((state) => ({
+      ...{ repairWindows: state.repairWindows, repairLambda: state.repairLambda, refineWindows: state.refineWindows },
+      ...{ refineEvaluations: state.refineEvaluations, setCalibration: state.setCalibration },
+    })),
+  );
   const neurons = Math.max(1, ...(scores?.groups.map(({ mlp }) => mlp.groups) ?? [1]));
   const groups = Math.max(1, ...(scores?.groups.map(({ attention }) => attention.groups) ?? [1]));
   const fused = recipe.metric?.includes('+') ?? false;

@@ -4,7 +4,7 @@ import { usePlan, usePlanSummary } from '../data/use-plan.ts';
 import { formatPercent } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
-import { useStudio } from '../state/store.ts';
+import { useStudio, useStudioFields } from '../state/store.ts';
 import { PlanAdvanced } from './plan-advanced.tsx';
 import { PlanOutcomeTable } from './plan-outcome-table.tsx';
 import { PlanRules } from './plan-rules.tsx';
@@ -19,7 +19,7 @@ export function PlanPanel() {
   const outcome = usePlan();
   const summary = usePlanSummary();
   const { data: scores } = useScores();
-  const { recipe, setRatio, undo, redo, past, future } = useStudio();
+  const { recipe, setRatio, undo, redo, past, future } = useStudioFields('recipe', 'setRatio', 'undo', 'redo', 'past', 'future');
   const sliderId = useId();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const ratio = recipe.target.kind === 'ratio' ? recipe.target.value : (plan?.ratio ?? 0);

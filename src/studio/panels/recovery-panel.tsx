@@ -9,7 +9,7 @@ import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { bestPoint, lossPoints, type RecoveryRun } from '../state/recovery-slice.ts';
-import { useStudio } from '../state/store.ts';
+import { useStudioFields } from '../state/store.ts';
 import { RecoveredExport } from './recovered-export.tsx';
 import { RecoveryReadings } from './recovery-readings.tsx';
 import { TextChoice } from './text-choice.tsx';
@@ -31,7 +31,17 @@ export function RecoveryPanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { recoverText, recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength, recoveryRun, tasks, setRecovery } = useStudio();
+  const { recoverText, recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength, recoveryRun, tasks, setRecovery } = useStudioFields(
+    'recoverText',
+    'recoverMethod',
+    'recoverSteps',
+    'recoverRate',
+    'recoverBatch',
+    'recoverLength',
+    'recoveryRun',
+    'tasks',
+    'setRecovery',
+  );
   const { run, cancel } = useRecovery();
   const running = tasks.recover !== undefined;
   return (

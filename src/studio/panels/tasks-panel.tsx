@@ -13,7 +13,7 @@ import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { type TaskRow, taskRows, tasksCsv } from '../planning/task-table.ts';
-import { useStudio } from '../state/store.ts';
+import { useStudio, useStudioFields } from '../state/store.ts';
 import { TaskChoice, TaskExample } from './task-choice.tsx';
 import { TaskTable } from './task-table.tsx';
 
@@ -30,7 +30,15 @@ const THROUGH = [
 export function TasksPanel() {
   const { data: model } = useModel();
   const { task, part, error } = useTaskInUse();
-  const { taskItems, taskThrough, taskMethods, taskMetric, comparedMethods, tasks, setZeroShot } = useStudio();
+  const { taskItems, taskThrough, taskMethods, taskMetric, comparedMethods, tasks, setZeroShot } = useStudioFields(
+    'taskItems',
+    'taskThrough',
+    'taskMethods',
+    'taskMetric',
+    'comparedMethods',
+    'tasks',
+    'setZeroShot',
+  );
   const subjects = useTaskSubjects(task);
   const measured = useMeasuredTask(subjects);
   const rows = useMemo(() => (part ? taskRows(part, measured) : []), [part, measured]);

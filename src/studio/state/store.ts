@@ -1,11 +1,13 @@
 import { create } from 'zustand';
-import { createJSONStorage, persist } from 'zustand/middleware';
+import { persist } from 'zustand/middleware';
+import { useShallow } from 'zustand/react/shallow';
 import { type CalibrationSlice, createCalibrationSlice } from './calibration-slice.ts';
 import { createGenerateSlice, type GenerateSlice } from './generate-slice.ts';
 import { createMeasureSlice, type MeasureSlice } from './measure-slice.ts';
 import { type ChosenModel, createModelSlice, type ModelSlice } from './model-slice.ts';
 import { createRecipeSlice, type RecipeSlice } from './recipe-slice.ts';
 import { createRecoverySlice, type RecoverySlice } from './recovery-slice.ts';
+import { restedStorage } from './rested-storage.ts';
 import { createRunsSlice, type RunsSlice } from './runs-slice.ts';
 import { createTasksSlice, type TasksSlice } from './tasks-slice.ts';
 import { createViewSlice, type ViewSlice } from './view-slice.ts';
@@ -66,6 +68,11 @@ export const useStudio = create<StudioState>()(
       ...createRecoverySlice(...use),
       ...createRunsSlice(...use),
     }),
-    { name: 'espalier-studio', version: 1, storage: createJSONStorage(() => localStorage), partialize: persisted },
+    { name: 'espalier-studio', version: 1, storage: restedStorage(() => localStorage), partialize: persisted },
   ),
 );
+
+/** Some fields of the state: renders again when one of these changes, and not with every move of a slider. */
+export function useStudioFields<Key extends keyof StudioState>(...keys: readonly Key[]): Pick<StudioState, Key> {
+  return useStudio(useShallow((state) => Object.fromEntries(keys.map((key) => [key, state[key]])) as Pick<StudioState, Key>));
+}
