@@ -27,7 +27,7 @@ export async function withBenchPage<Result>(
       const page = await browser.newPage();
       page.on('pageerror', (error) => console.error(error.message));
       await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/index.html`);
-      await page.waitForFunction(() => 'productsBench' in window);
+      await page.waitForFunction(() => 'loadBench' in window);
       return await work(page, browser);
     } finally {
       await browser.close();

@@ -24,8 +24,8 @@ export interface Timed {
   readonly dispatches?: number | undefined;
 }
 
-/** Lines for people: speeds, ours over transformers.js, pruned over dense against what the removed bytes allow. */
-export function report(timed: readonly Timed[], promptTokens: number): string[] {
+/** Lines for people: speeds, bytes read and dispatches of a token, ours over transformers.js, pruned over dense against what the removed bytes allow. */
+export function report(timed: readonly Timed[], promptTokens: number, layers: number): string[] {
   const part = (name: string, key: keyof Lap) => (timed.find((entry) => entry.name === name)?.laps ?? []).map((lap) => lap[key]);
   const fastest = (name: string) => Math.min(...part(name, 'fastest'));
   const lines = timed.map(({ name, bytes, dispatches }) => {
@@ -33,7 +33,7 @@ export function report(timed: readonly Timed[], promptTokens: number): string[] 
     const speed = (milliseconds: number, tokens = 1) => ((1000 * tokens) / milliseconds).toFixed(milliseconds > 1000 ? 2 : 0);
     const range = `laps ${speed(Math.max(...decode))} to ${speed(Math.min(...decode))}, fastest token ${fastest(name).toFixed(2)} ms`;
     const counted = dispatches === undefined ? '' : `, ${dispatches} dispatches a token`;
-    return `${name.padEnd(24)} ${(bytes / 2 ** 20).toFixed(1).padStart(6)} MiB, prefill ${speed(median(part(name, 'prefill')), promptTokens).padStart(5)} tokens/s, decode ${speed(median(decode)).padStart(5)} tokens/s (${range})${counted}`;
+    return `${name.padEnd(24)} ${(bytes / 2 ** 20).toFixed(1).padStart(6)} MiB a token, prefill ${speed(median(part(name, 'prefill')), promptTokens).padStart(5)} tokens/s, decode ${speed(median(decode)).padStart(5)} tokens/s (${range})${counted}`;
   });
   for (const { name: theirs } of timed.filter(({ name }) => name.endsWith(', transformers.js'))) {
     const own = theirs.replace(', transformers.js', '');
@@ -50,6 +50,15 @@ export function report(timed: readonly Timed[], promptTokens: number): string[] 
     lines.push(
       `${name} / dense: bytes allow ${allowed.toFixed(2)}; decode ${gained.toFixed(2)}, by the fastest tokens ${best.toFixed(2)}, which is ${(best / allowed).toFixed(2)} of it (target 0.9); prefill ${prefill.toFixed(2)}`,
     );
+    if (best < 0.9 * allowed) lines.push(`${name}: ${boundBy(dense?.dispatches, layers)}`);
   }
   return lines;
+}
+
+/** Why a narrower model is not faster by its bytes, and what would help. */
+function boundBy(dispatches: number | undefined, layers: number): string {
+  const perLayer = (dispatches ?? 0) / layers;
+  return dispatches === undefined
+    ? 'the time of a token is not all bytes: what each of its operators costs besides stays. Removing whole blocks (--search depth) removes operators, too.'
+    : `a token has ${dispatches} dispatches, however narrow its matrices are, and what each costs besides its bytes stays; narrower matrices spread over fewer cores. Removing a whole block (--search depth) removes about ${perLayer.toFixed(0)} of them, 1/${layers} of the time.`;
 }

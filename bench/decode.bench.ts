@@ -41,7 +41,7 @@ export async function run([name = 'stories', format = 'f32', rounds = '7']: read
       }
     }
     console.log(`${name} in ${dataType}, ${runtime.description}: ${PROMPT} prompt tokens, ${NEW_TOKENS} decoded, ${rounds} rounds in turn`);
-    for (const line of report(contestants, PROMPT)) console.log(line);
+    for (const line of report(contestants, PROMPT, open.config.layers)) console.log(line);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -33,6 +33,8 @@ for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect'] as const
 
 const bytesOf = async (url: string) => new Uint8Array(await (await fetch(url)).arrayBuffer());
 
+const blobOf = async (url: string) => (await fetch(url)).blob();
+
 const bench: BrowserBench = {
   async run({ backend, models, file, singleToken, prompt, newTokens, rounds }) {
     using runtime = await createWebRuntime({ backend });
@@ -40,12 +42,12 @@ const bench: BrowserBench = {
     const contestants: { name: string; bytes: number; lap: (tokens: number) => Promise<Lap>; laps: Lap[]; dispatches?: number }[] = [];
     for (const model of models) {
       const url = `/models/${model.folder}/onnx/${file}`;
-      const decoder = await openDecoder(runtime, await bytesOf(url), { externalData: { [`${file}_data`]: await bytesOf(`${url}_data`) }, fixedCache: true });
+      const decoder = await openDecoder(runtime, await bytesOf(url), { externalData: { [`${file}_data`]: await blobOf(`${url}_data`) }, fixedCache: true });
       contestants.push({ ...model, lap: (tokens) => ownLap(decoder, prompt, tokens), laps: [] });
       if (model.name !== 'dense') continue;
       if (singleToken) {
         const graph = readModel(await bytesOf(`/models/dense/onnx/${singleToken.file}`));
-        const externalData = { [`${file}_data`]: await bytesOf(`${url}_data`) };
+        const externalData = { [`${file}_data`]: await blobOf(`${url}_data`) };
         const captured = await openDecoder(runtime, await bytesOf(url), {
           externalData,
           fixedCache: true,

@@ -13,7 +13,7 @@ let loaded: Promise<WebBuild> | undefined;
 
 /**
  * The build for this browser, one for all backends of a page. Where WebAssembly can be suspended (JSPI) it waits for the GPU by that; elsewhere
- * all of its code is instrumented to be unwound (asyncify), which makes tokens of small models about 1.4 times slower on both backends
+ * all of its code is instrumented to be unwound (asyncify), which makes tokens of small models a fifth slower on the WASM backend
  * (`npm run bench -- browser-decode`) and the download 10 MB larger.
  */
 export function loadWebBuild(): Promise<WebBuild> {

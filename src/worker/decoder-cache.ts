@@ -4,10 +4,12 @@ import type { Decoder } from '../generate/decoder.ts';
 export class DecoderCache implements Disposable {
   readonly #decoders = new Map<string, Decoder>();
   readonly #resident: () => number;
+  readonly #onFreed: ((key: string) => void) | undefined;
 
-  /** `resident` models are kept ready to generate: the dense one, the last pruned one, and a recovered one where there is one. */
-  constructor(resident: () => number) {
+  /** `resident` models are kept ready to generate: the dense one, the last pruned one, and a recovered one where there is one; `onFreed` is told whose place was needed. */
+  constructor(resident: () => number, onFreed?: (key: string) => void) {
     this.#resident = resident;
+    this.#onFreed = onFreed;
   }
 
   /** The decoder of that key; made, and the one unused for longest disposed, when it is not there. */
@@ -19,17 +21,18 @@ export class DecoderCache implements Disposable {
       return known;
     }
     // Room is made before, so that there is never one more.
-    while (this.#decoders.size >= this.#resident()) this.#drop();
+    while (this.#decoders.size >= this.#resident()) this.#onFreed?.(this.#drop());
     const decoder = await make();
     this.#decoders.set(key, decoder);
     return decoder;
   }
 
-  #drop(): void {
-    const oldest = this.#decoders.entries().next().value;
-    if (!oldest) return;
-    this.#decoders.delete(oldest[0]);
-    oldest[1].dispose();
+  /** The key of what was disposed. */
+  #drop(): string {
+    const [key = ''] = this.#decoders.keys();
+    this.#decoders.get(key)?.dispose();
+    this.#decoders.delete(key);
+    return key;
   }
 
   [Symbol.dispose](): void {

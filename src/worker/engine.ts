@@ -251,6 +251,8 @@ export interface Generation {
   readonly timeToFirstToken: number;
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** What happened on the way, in sentences: a model that was freed to make room, a device that was lost and replaced. */
+  readonly notes?: readonly string[];
 }
 
 export interface ExportRequest {

@@ -7,6 +7,7 @@ import { perplexity } from '../evaluate/perplexity.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
 import { generate } from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
+import { reopenElsewhere } from '../generate/reopen.ts';
 import { inspect } from '../library/inspect.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { refine } from '../library/refine.ts';
@@ -41,7 +42,12 @@ export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored
 /** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
 export function createStudioEngine(platform: StudioPlatform): Engine {
   const queue = new SerialQueue();
-  const decoders = new DecoderCache(() => models.columns);
+  const notes: string[] = [];
+  const decoders = new DecoderCache(
+    () => models.columns,
+    (key) =>
+      notes.push(`The ${key === 'dense' ? 'dense' : 'earlier pruned'} model was freed from memory to make room; it is loaded again when it is asked for.`),
+  );
   let started: Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> | undefined;
   let opened: OpenModel | undefined;
 
@@ -160,13 +166,16 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
     generate: (plan, { prompt, maxNewTokens, temperature, seed, chat, repair }, options = {}) =>
       queue.run(async () => {
         const tokenizer = await model().tokenizer();
+        notes.length = 0;
         const decoder = await decoderOf(plan, repair, options);
         const { finish: _finish, ...generation } = await generate(decoder, tokenizer, promptIds(tokenizer, prompt, chat), {
           ...{ maxNewTokens, temperature, seed, signal: options.signal },
           maximumPositions: model().config.maximumPositions,
           onToken: ({ tokenId, text, probability }) => options.onToken?.({ id: tokenId, text, probability }),
+          reopen: (fault) => models.use(plan, repair, options, (open) => reopenElsewhere(open.model, platform.createRuntime, options)(fault)),
+          onRecovered: (sentence) => notes.push(sentence),
         });
-        return generation;
+        return notes.length === 0 ? generation : { ...generation, notes: [...notes] };
       }),
 
     export: (plan, request, options = {}) =>
