@@ -1,7 +1,7 @@
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { buildLibrary } from './build-library.mjs';
 
 /**
@@ -15,9 +15,10 @@ const BUILT = join(ROOT, 'node_modules/.cache/fuzz');
 const FOLDERS = [join(ROOT, 'src/checkpoint/fixtures'), join(ROOT, 'src/architecture/fixtures')];
 /** Without an answer for so long a case hangs. */
 const PATIENCE_MS = 120_000;
+const DIED = 'the process died, as when memory runs out';
 
-if (isMainThread) await main();
-else await work(workerData);
+if (process.send === undefined) await main();
+else process.once('message', (task) => void work(task));
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -40,12 +41,20 @@ async function main() {
   for (const name of positionals.length > 0 ? positionals : known) await runKind({ name, seed, from, end });
 }
 
-/** One kind in a thread of its own, which is given up when a case hangs. */
+/** One kind in a process of its own, which is given up when a case hangs. */
 async function runKind(task) {
   const started = performance.now();
   let next = task.from;
+  let everyCase = false;
   while (next < task.end) {
-    const { index, outcome } = await runUntilEnd({ ...task, from: next });
+    const { index, outcome } = await runUntilEnd({ ...task, from: next, everyCase });
+    if (outcome === DIED && !everyCase) {
+      // Which case it was is known only when each is told before it is tried.
+      everyCase = true;
+      next = index;
+      continue;
+    }
+    everyCase = false;
     if (outcome !== 'done') {
       process.exitCode = 1;
       console.log(`FAILED ${task.name} ${index}: ${outcome}`);
@@ -53,48 +62,54 @@ async function runKind(task) {
     next = index + 1;
   }
   const seconds = (performance.now() - started) / 1000;
-  console.log(`${task.name}: ${task.end - task.from} files, ${seconds.toFixed(0)} s, peak ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
+  console.log(`${task.name}: ${task.end - task.from} files, ${seconds.toFixed(0)} s`);
 }
 
 /** Resolves at the end, or at the first case that fails. */
 function runUntilEnd(task) {
   return new Promise((resolve) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: task });
+    const child = fork(fileURLToPath(import.meta.url));
     let index = task.from;
     let told = performance.now();
     const end = (outcome) => {
       clearInterval(watch);
-      void worker.terminate();
+      child.kill('SIGKILL');
       resolve({ index, outcome });
     };
     const watch = setInterval(() => {
       if (performance.now() - told > PATIENCE_MS) end('it hangs');
     }, 1000);
-    worker.on('message', (message) => {
+    child.on('message', (message) => {
       told = performance.now();
       index = message.index;
       if (message.outcome) end(message.outcome);
     });
-    worker.on('error', (error) => end(`the thread ended: ${error.stack}`));
-    worker.on('exit', () => end('the thread ended'));
+    child.on('exit', () => end(DIED));
+    child.send(task);
   });
 }
 
-async function work({ name, seed, from, end }) {
+async function work({ name, seed, from, end, everyCase }) {
   const { caseIntegers, hostileFormats, survives } = await import(pathToFileURL(join(BUILT, 'hostile.js')).href);
   const { attempt } = (await hostileFormats(...FOLDERS)).find((format) => format.name === name);
   let told = performance.now();
   for (let index = from; index < end; index += 1) {
+    if (everyCase) await tell({ index });
     try {
       await survives(`${name} ${index}`, () => attempt(caseIntegers(seed, index), index));
     } catch (error) {
-      parentPort.postMessage({ index, outcome: `${error.message} ${error.cause?.stack ?? ''}` });
+      await tell({ index, outcome: `${error.message} ${error.cause?.stack ?? ''}` });
       return;
     }
     if (performance.now() - told > 500) {
       told = performance.now();
-      parentPort.postMessage({ index });
+      await tell({ index });
     }
   }
-  parentPort.postMessage({ index: end - 1, outcome: 'done' });
+  await tell({ index: end - 1, outcome: 'done' });
+}
+
+/** Resolves when the parent has it. */
+function tell(message) {
+  return new Promise((resolve) => process.send(message, resolve));
 }

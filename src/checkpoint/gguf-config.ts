@@ -112,14 +112,15 @@ function llama3Scaling(metadata: GgufMetadata, headDimension: number, factors: F
   const factor = factors.reduce((largest, each) => Math.max(largest, each), 0);
   const theta = metadata.number('llama.rope.freq_base') ?? 10000;
   const positions = 8192;
-  const expected = Array.from({ length: headDimension / 2 }, (_, i) => {
+  // As many as are stored, not as the metadata claim: that may be any number.
+  const expected = Array.from(factors, (_, i) => {
     const wavelength = 2 * Math.PI * theta ** ((2 * i) / headDimension);
     if (wavelength < positions / 4) return 1;
     if (wavelength > positions) return factor;
     const smooth = (positions / wavelength - 1) / (4 - 1);
     return 1 / ((1 - smooth) / factor + smooth);
   });
-  if (factors.length !== expected.length || expected.some((each, i) => Math.abs(each - (factors[i] ?? 0)) > 1e-3 * each)) {
+  if (factors.length !== headDimension / 2 || expected.some((each, i) => Math.abs(each - (factors[i] ?? 0)) > 1e-3 * each)) {
     throw new UnsupportedError(`${metadata.file} has rope factors that do not follow LLaMA 3's rule. Take the model's safetensors.`);
   }
   return { rope_type: 'llama3', factor: shortest(factor), low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: positions };

@@ -221,6 +221,16 @@ test('a model that makes no sense as a whole is refused', async () => {
   await expect(open(split, 'x-00001-of-00002.gguf')).rejects.toThrow(/no file "x-00002-of-00002.gguf", one of the 2 parts/);
 });
 
+test('a head dimension of a billion asks for no memory', async () => {
+  const bytes = await readFile(join(import.meta.dirname, 'fixtures/gguf/llama3.gguf'));
+  for (const key of ['llama.attention.key_length', 'llama.attention.value_length', 'llama.rope.dimension_count']) {
+    // The key, its type (a 32-bit number), its value.
+    const at = bytes.indexOf(key);
+    if (at >= 0) bytes.writeUInt32LE(2 ** 30, at + key.length + 4);
+  }
+  await expect(openCheckpoint(memoryFiles('m', { 'x.gguf': new Uint8Array(bytes) }))).rejects.toThrow(/rope factors that do not follow LLaMA 3's rule/);
+});
+
 const shared = join(import.meta.dirname, '../../../shared/data');
 describe.runIf(existsSync(shared))('real models', () => {
   test('TinyStories-656K in half precision equals its safetensors, tensors and tokens', async () => {
