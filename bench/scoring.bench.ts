@@ -1,35 +1,79 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { openNamed } from '../src/checkpoint/local.ts';
 import { readText } from '../src/cli/calibration.ts';
 import { perplexity } from '../src/evaluate/perplexity.ts';
 import { tokenWindows } from '../src/evaluate/windows.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
-import { importance } from '../src/saap/importance.ts';
+import { type ImportanceOptions, type ImportanceResult, importance } from '../src/saap/importance.ts';
 import { interleave, ratio, spread } from './measure.ts';
+import { type PyTorchRun, pyTorchScorer } from './scoring-pytorch.ts';
+
+const MIB = 2 ** 20;
+const PYTORCH = 'PyTorch';
 
 /**
- * Scoring of all gradient metrics against one forward pass with losses over the same windows, on the CPU backend, interleaved.
- * Options: a model (default stories), and a text file (default the model's calibration text), number of windows.
+ * Scoring of all gradient metrics against one forward pass with losses over the same windows, on the CPU backend: with activations kept where they fit, and with all of them recomputed.
+ * Interleaved; and with PyTorch computing the same metrics on as many threads where the variable PYTHON names a Python that has torch, transformers and safetensors.
+ * Options: a model (default stories), a text file (default the model's calibration text), number of windows (16), rounds (3).
  */
-export async function run([name = 'stories', text = 'public/models/stories/calibration.txt', count = '16']: readonly string[]): Promise<void> {
+export async function run([name = 'stories', text = 'public/models/stories/calibration.txt', count = '16', rounds = '3']: readonly string[]): Promise<void> {
   if (!existsSync(text)) throw new Error(`there is no text ${text}`);
-  using runtime = await createNodeRuntime();
+  const threads = availableParallelism();
+  using runtime = await createNodeRuntime({ threads });
   using open = new OpenModel(runtime, await openNamed(name), { residentBytes: 2 ** 30 });
   const ids = (await open.tokenizer()).encode((await readText([text])).text, { addSpecialTokens: false });
   const windows = tokenWindows(ids, { length: 128, count: Number(count), seed: 0 });
-  const options = { structuresOf: open.structuresOf };
-  const times = await interleave(
-    {
-      forward: () => perplexity(open.programs, open.store, windows),
-      scoring: () => importance(open.programs, open.store, windows, options),
-      'scoring without elements': () => importance(open.programs, open.store, windows, { ...options, elements: false }),
-    },
-    3,
-  );
-  console.log(`${name}, ${windows.length} windows of 128 tokens, ${runtime.description}`);
-  for (const [label, values] of Object.entries(times)) console.log(`${label}: ${spread(values)}`);
-  console.log(`scoring / forward: ${ratio(times.scoring, times.forward)} (target at most 4.2)`);
-  console.log(`scoring without elements / forward: ${ratio(times['scoring without elements'], times.forward)}`);
-  console.log(`peak of tensors: ${(runtime.statistics().peakBytes / 2 ** 20).toFixed(0)} MiB`);
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
+  const results: Record<string, ImportanceResult[]> = {};
+  const peaks: Record<string, number> = {};
+  const python: PyTorchRun[] = [];
+  const scoring = (label: string, options: Partial<ImportanceOptions>) => async () => {
+    runtime.resetPeak();
+    const result = await importance(open.programs, open.store, windows, { structuresOf: open.structuresOf, ...options });
+    results[label] = [...(results[label] ?? []), result];
+    peaks[label] = Math.max(peaks[label] ?? 0, runtime.statistics().peakBytes + result.kernelBytes);
+  };
+  try {
+    const pyTorch = process.env.PYTHON === undefined ? undefined : await pyTorchScorer(process.env.PYTHON, open.model.checkpoint, windows, threads, folder);
+    const times: Record<string, number[]> = await interleave<string>(
+      {
+        forward: () => perplexity(open.programs, open.store, windows),
+        kept: scoring('kept', { activationBytes: 2 ** 30 }),
+        recomputed: scoring('recomputed', { activationBytes: 0 }),
+        'without elements': scoring('without elements', { elements: false, activationBytes: 0 }),
+        ...(pyTorch && { [PYTORCH]: async () => void python.push(await pyTorch()) }),
+      },
+      Number(rounds),
+    );
+    console.log(`${name}, ${windows.length} windows of 128 tokens, ${runtime.description}`);
+    const forward = times.forward ?? [];
+    for (const [label, values] of Object.entries(times)) {
+      if (label === PYTORCH) continue;
+      const target = { kept: ' (target at most 3.2)', recomputed: ' (target at most 4.2)' }[label] ?? '';
+      const against =
+        label === 'forward' ? '' : `; against forward ${ratio(values, forward)}${target}; peak of memory ${((peaks[label] ?? 0) / MIB).toFixed(0)} MiB`;
+      console.log(`${label}: ${spread(values)}${against}`);
+      const stages = results[label]?.at(-1)?.stages ?? {};
+      if (Object.keys(stages).length > 0)
+        console.log(
+          `  ${Object.entries(stages)
+            .map(([stage, seconds]) => `${stage} ${(1000 * seconds).toFixed(0)} ms`)
+            .join(', ')}`,
+        );
+    }
+    // The first round is the warm-up that `interleave` leaves out.
+    const measured = python.slice(1);
+    if (measured.length === 0) return console.log('PyTorch: not measured; set PYTHON to a Python with torch, transformers and safetensors.');
+    const seconds = measured.map((one) => 1000 * one.seconds);
+    console.log(`PyTorch, ${threads} threads: forward ${spread(measured.map((one) => 1000 * one.forwardSeconds))}, scoring ${spread(seconds)}`);
+    for (const label of ['kept', 'recomputed']) console.log(`PyTorch / ${label}: ${ratio(seconds, times[label] ?? [])} (target at least 1, aim 2)`);
+    const [loss, ownLoss] = [measured[0]?.loss ?? Number.NaN, results.kept?.[0]?.loss ?? Number.NaN];
+    console.log(`loss: ${ownLoss.toFixed(5)} here, ${loss.toFixed(5)} in PyTorch`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

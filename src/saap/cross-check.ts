@@ -7,6 +7,7 @@ import { RunBuffers } from './run-buffers.ts';
 import { scoreLayer } from './score-layer.ts';
 import { ScorePrograms } from './score-programs.ts';
 import { METRICS, type Metric } from './scores.ts';
+import { Stopwatch } from './stopwatch.ts';
 import type { CoupledStructure } from './structures.ts';
 
 /** Scores of one layer by the backend in use and by another one differ by more than rounding explains. */
@@ -83,7 +84,14 @@ async function scoreWindow(programs: Programs, store: WeightStore, { layer, stru
     using weights = await store.lease(layer);
     using output = await programs.block(weights, hidden, layer);
     const states = { hidden: [hidden], kept: undefined };
-    const { scores } = await scoreLayer(programs, store, layer, states, gradients, { structures, score, stages, buffers, onWindows: () => undefined });
+    const { scores } = await scoreLayer(programs, store, layer, states, gradients, {
+      structures,
+      score,
+      stages,
+      buffers,
+      watch: new Stopwatch(),
+      onWindows: () => undefined,
+    });
     return { scores, output: (await runtime.read(output)).data as Float32Array };
   } finally {
     for (const tensor of gradients) tensor.dispose();

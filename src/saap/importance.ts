@@ -18,6 +18,7 @@ import { scoreLayer } from './score-layer.ts';
 import { ScorePrograms } from './score-programs.ts';
 import { gradientsFrom, gradientsOf, type ScoreState } from './score-state.ts';
 import type { LayerPartial } from './shards.ts';
+import { Stopwatch } from './stopwatch.ts';
 import type { CoupledStructure } from './structures.ts';
 
 export interface ImportanceOptions extends LongRunning {
@@ -54,6 +55,8 @@ export interface ImportanceResult {
   /** Memory of hand-written kernels on the host, which is none of the runtime's tensors, at its peak. */
   readonly kernelBytes: number;
   readonly notes: readonly BackendNote[];
+  /** Seconds of the forward pass, the head's gradient, weights, the backward passes, element metrics, the metrics from their sums, and depth. */
+  readonly stages: Readonly<Record<string, number>>;
 }
 
 /** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
@@ -85,6 +88,7 @@ export async function importance(
   using stages = score.elements ? new ElementStages(programs, options.elementEngine) : undefined;
   using buffers = new RunBuffers(programs.runtime);
   using owned = new OwnedTensors();
+  const watch = new Stopwatch();
   let gradients: DeviceTensor[] = [];
   const unit = { forward: 1, backward: 2 };
   let units = (config.layers - layerCount) * (unit.forward + unit.backward) * windows.length;
@@ -94,13 +98,15 @@ export async function importance(
   };
   try {
     report(0);
-    const forward = await scoreForward(programs, store, batches, owned, score, {
-      signal,
-      layers: layerCount,
-      keepFrom: keepFrom(store, score, windows.length * tokens, budget),
-      onWindows: (count) => report(count * unit.forward),
-    });
-    const head = resume ?? (await headGradients(programs, store, batches, forward.last, options));
+    const forward = await watch.time('forward', () =>
+      scoreForward(programs, store, batches, owned, score, {
+        signal,
+        layers: layerCount,
+        keepFrom: keepFrom(store, score, windows.length * tokens, budget),
+        onWindows: (count) => report(count * unit.forward),
+      }),
+    );
+    const head = resume ?? (await watch.time('head gradient', () => headGradients(programs, store, batches, forward.last, options)));
     gradients = 'batches' in head ? head.batches : gradientsFrom(programs.runtime, head, batches, config.hiddenSize);
     const { losses } = head;
     const forwardSeconds = (performance.now() - started) / 1000;
@@ -118,7 +124,7 @@ export async function importance(
         report(unit.backward * windows.length);
         continue;
       }
-      const depth = 1 - (await meanCosine(programs, before.hidden, after));
+      const depth = 1 - (await watch.time('depth', () => meanCosine(programs, before.hidden, after)));
       if (checks) {
         const [state, gradient] = [await firstWindow(programs, before.hidden[0]), await firstWindow(programs, gradients[0])];
         const note =
@@ -130,6 +136,7 @@ export async function importance(
       }
       const scored = await scoreLayer(programs, store, layer, before, gradients, {
         signal,
+        watch,
         score,
         stages,
         buffers,
@@ -146,7 +153,16 @@ export async function importance(
     }
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
     const seconds = (performance.now() - started) / 1000;
-    return { layers, loss, tokens: windows.length * (tokens - 1), forwardSeconds, seconds, kernelBytes: stages?.kernelBytes ?? 0, notes };
+    return {
+      layers,
+      loss,
+      tokens: windows.length * (tokens - 1),
+      forwardSeconds,
+      seconds,
+      kernelBytes: stages?.kernelBytes ?? 0,
+      notes,
+      stages: watch.seconds(),
+    };
   } finally {
     for (const gradient of gradients) gradient.dispose();
   }

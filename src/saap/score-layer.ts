@@ -10,11 +10,13 @@ import type { RunBuffers } from './run-buffers.ts';
 import type { LayerStates } from './score-forward.ts';
 import type { ScorePrograms } from './score-programs.ts';
 import type { LayerPartial } from './shards.ts';
+import type { Stopwatch } from './stopwatch.ts';
 import type { CoupledStructure } from './structures.ts';
 
 interface ScoreLayerOptions extends LongRunning {
   readonly structures: readonly CoupledStructure[];
   readonly score: ScorePrograms;
+  readonly watch: Stopwatch;
   /** Absent where element metrics and stability are not wanted: no weight gradient is computed at all. */
   readonly stages: ElementStages | undefined;
   readonly buffers: RunBuffers;
@@ -36,12 +38,12 @@ export async function scoreLayer(
   gradients: DeviceTensor[],
   options: ScoreLayerOptions,
 ): Promise<{ readonly scores: LayerScores; readonly partial: LayerPartial | undefined }> {
-  const { structures, score, stages, buffers } = options;
+  const { structures, score, stages, buffers, watch } = options;
   const { members } = score;
   const session = await score.score(kept !== undefined);
-  const { device, host } = await layerWeights(programs, store, layer);
+  const { device, host } = await watch.time('weights', () => layerWeights(programs, store, layer));
   using weights = device;
-  using stage = stages?.layer(members, weights, host, states[0]?.shape[1] ?? 0);
+  using stage = await watch.time('weights', async () => stages?.layer(members, weights, host, states[0]?.shape[1] ?? 0));
   const sums = new LayerSums(structures, members);
   let spare: DeviceTensor | undefined;
   try {
@@ -53,26 +55,30 @@ export async function scoreLayer(
       const { cosine, sine, mask } = programs.positions(tokens, layer);
       const key = `${session.outputNames.length}:${hidden.shape}:${members.map(({ weight }) => only(weights.tensors, weight).shape)}`;
       const target = spare && `${spare.shape}` === `${hidden.shape}` ? spare : undefined;
-      const outputs = await buffers.run(
-        session,
-        feedsOf(session, { ...weights.tensors, ...kept?.[index], hidden, cosine, sine, mask, outputGradient }),
-        key,
-        target ? { 'gradient/hidden': target } : {},
+      const outputs = await watch.time('backward', () =>
+        buffers.run(
+          session,
+          feedsOf(session, { ...weights.tensors, ...kept?.[index], hidden, cosine, sine, mask, outputGradient }),
+          key,
+          target ? { 'gradient/hidden': target } : {},
+        ),
       );
       if (target) spare = undefined;
       gradients[index] = target ?? buffers.take('gradient/hidden') ?? only(outputs, 'gradient/hidden');
       spare?.dispose();
       spare = outputGradient;
-      sums.add(windows, tokens, await readMatching(programs.runtime, outputs, /^(signed|sum|squares)\//));
-      await stage?.add({ windows, tokens, value: (name) => only(outputs, name) });
+      sums.add(windows, tokens, await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares)\//)));
+      await watch.time('elements', async () => stage?.add({ windows, tokens, value: (name) => only(outputs, name) }));
       options.onWindows(windows);
     }
     const weightOf = (weight: string) => host[weight];
-    const results = await stage?.finish();
+    const results = await watch.time('elements', async () => stage?.finish());
     if (results) sums.addMagnitudes(results.absolute);
     const raw = async (order: 'first' | 'second') => (options.partial?.has(order) ? await stage?.sums(order) : undefined);
-    const partial = options.partial && sums.partial(options.partial, weightOf, results?.totals, { first: await raw('first'), second: await raw('second') });
-    return { scores: sums.scores(weightOf, results?.totals), partial };
+    return await watch.time('metrics', async () => ({
+      scores: sums.scores(weightOf, results?.totals),
+      partial: options.partial && sums.partial(options.partial, weightOf, results?.totals, { first: await raw('first'), second: await raw('second') }),
+    }));
   } finally {
     spare?.dispose();
   }
