@@ -32,8 +32,10 @@ export function App() {
           </p>
           <ModelPanel />
           <CalibrationPanel />
-          <ImportancePanel />
-          <PlanPanel />
+          <div className="planning">
+            <ImportancePanel />
+            <PlanPanel />
+          </div>
           <ComparePanel />
           <RunsPanel />
           <TasksPanel />
