@@ -35,7 +35,9 @@ export async function run([name = 'stories', format = 'f32', rounds = '7']: read
       contestants.push({ ...model, name: `${model.name}, transformers.js`, lap: () => theirs(prompt, NEW_TOKENS), laps: [] });
     }
     for (let round = -1; round < Number(rounds); round++) {
-      for (const { lap, laps } of contestants) {
+      // Each round begins with another one, so that none always follows the same other.
+      const turn = Math.max(0, round) % contestants.length;
+      for (const { lap, laps } of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
         const result = await lap();
         if (round >= 0) laps.push(result);
       }
