@@ -46,7 +46,7 @@ export function addPlanOptions(command: Command): Command {
     .option('--protect <layers>', 'comma-separated layers that stay whole')
     .option('--minimum-attention-groups <n>', 'attention groups that stay in every layer', wholeNumber('--minimum-attention-groups', 1))
     .option('--minimum-neurons <n>', 'neurons that stay in every layer', wholeNumber('--minimum-neurons', 1))
-    .option('--round-to <n>', 'round the neurons of a layer to a multiple; WebGPU is 1.4 times as fast in f32 and f16 with multiples of 4', wholeNumber('--round-to', 1));
+    .option('--round-to <n>', 'round the neurons of a layer to a multiple; on WebGPU f32 needs multiples of 4 to be fast', wholeNumber('--round-to', 1));
 }
 
 /** The planner's options from the command line's. Throws UsageError unless exactly one target is given. */
