@@ -5,7 +5,7 @@ import { SMALL, StudioPage } from './studio-page.ts';
 
 const SETTINGS = {
   ...{ ...SMALL, autoMeasure: false, maxNewTokens: 4 },
-  ...{ taskItems: 40, recoverMethod: 'lora', recoverSteps: 3, recoverBatch: 8, recoverLength: 32, recoverRate: 0.005 },
+  ...{ taskItems: 40, recoverMethod: 'lora', recoverSteps: 3, recoverBatch: 8, recoverLength: 32, recoverRates: { groupWise: 0.03, lora: 0.005 } },
 };
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** Time for a step on a machine that has other work too. */

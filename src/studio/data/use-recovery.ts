@@ -4,7 +4,7 @@ import { CancelledError } from '../../errors.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import type { ExportRequest } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
-import { type RecoveredColumn, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
+import { type RecoveredColumn, type RecoveryMethod, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 import { useMeasureSettings } from './measurements.ts';
@@ -17,7 +17,7 @@ export function useRecovery() {
   const controller = useRef<AbortController>(undefined);
   const run = async (plan: Plan) => {
     const { beginTask, reportTask, endTask, setRecovery, setRecoveryRun, addRecoveryStep, setPane, opening, ...chosen } = useStudio.getState();
-    const { recoverText, recoverMethod: method, recoverSteps: steps, recoverRate, recoverBatch, recoverLength } = chosen;
+    const { recoverText, recoverMethod: method, recoverSteps: steps, recoverRates, recoverBatch, recoverLength } = chosen;
     controller.current?.abort();
     controller.current = new AbortController();
     const { signal } = controller.current;
@@ -35,7 +35,7 @@ export function useRecovery() {
       const result = await engine.recover(
         plan,
         {
-          ...{ text, length: recoverLength, steps, batchWindows: recoverBatch, learningRate: recoverRate, seed: 0, repair },
+          ...{ text, length: recoverLength, steps, batchWindows: recoverBatch, learningRate: recoverRates[rateOf(method)], seed: 0, repair },
           ...(method === 'lora' ? { method, bits: 4 } : { method: 'group-wise', bits: method === 'group-wise-4' ? 4 : 8 }),
         },
         { signal, onStep: addRecoveryStep, onProgress: (progress) => reportTask('recover', { ...progress, stage: 'training' }) },

@@ -8,7 +8,7 @@ import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
-import { bestPoint, lossPoints, type RecoveryRun } from '../state/recovery-slice.ts';
+import { bestPoint, lossPoints, type RecoveryRun, rateOf } from '../state/recovery-slice.ts';
 import { useStudioFields } from '../state/store.ts';
 import { RecoveredExport } from './recovered-export.tsx';
 import { RecoveryReadings } from './recovery-readings.tsx';
@@ -31,11 +31,11 @@ export function RecoveryPanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { recoverText, recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength, recoveryRun, tasks, setRecovery } = useStudioFields(
+  const { recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoveryRun, tasks, setRecovery } = useStudioFields(
     'recoverText',
     'recoverMethod',
     'recoverSteps',
-    'recoverRate',
+    'recoverRates',
     'recoverBatch',
     'recoverLength',
     'recoveryRun',
@@ -53,7 +53,14 @@ export function RecoveryPanel() {
           <Segmented label="Method" options={METHODS} value={recoverMethod} onChange={(method) => setRecovery({ recoverMethod: method })} />
         </div>
         <NumberField label="Steps" value={recoverSteps} min={1} max={100_000} onChange={(value) => setRecovery({ recoverSteps: Math.round(value) })} />
-        <NumberField label="Learning rate" value={recoverRate} min={1e-7} max={1} step={1e-4} onChange={(value) => setRecovery({ recoverRate: value })} />
+        <NumberField
+          label="Learning rate"
+          value={recoverRates[rateOf(recoverMethod)]}
+          min={1e-7}
+          max={1}
+          step={1e-4}
+          onChange={(value) => setRecovery({ recoverRates: { ...recoverRates, [rateOf(recoverMethod)]: value } })}
+        />
         <NumberField label="Windows a step" value={recoverBatch} min={1} max={512} onChange={(value) => setRecovery({ recoverBatch: Math.round(value) })} />
         <NumberField
           label="Window length"
@@ -69,7 +76,7 @@ export function RecoveryPanel() {
           </button>
         </div>
       </div>
-      <p className="soft small recovery-about">{ABOUT[recoverMethod]} Larger models need a smaller learning rate, down to 0.0001.</p>
+      <p className="soft small recovery-about">{ABOUT[recoverMethod]} Larger models need a smaller learning rate.</p>
       <div className="task-slot">
         <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />
         {recoveryRun?.state.status === 'failed' && <Notice kind="error">{recoveryRun.state.message}</Notice>}

@@ -35,14 +35,15 @@ export interface RecoverySlice {
   readonly recoverText: ChosenText;
   readonly recoverMethod: RecoveryMethod;
   readonly recoverSteps: number;
-  readonly recoverRate: number;
+  /** Peak learning rates: a change of pooled inputs is 32 times smaller and wants some ten times the rate (docs/method.md section 7). */
+  readonly recoverRates: Readonly<Record<'groupWise' | 'lora', number>>;
   /** Windows of one step, and tokens of one window. */
   readonly recoverBatch: number;
   readonly recoverLength: number;
   readonly recoveryRun: RecoveryRun | undefined;
   readonly recovered: RecoveredColumn | undefined;
   setRecovery(
-    patch: Partial<Pick<RecoverySlice, 'recoverText' | 'recoverMethod' | 'recoverSteps' | 'recoverRate' | 'recoverBatch' | 'recoverLength' | 'recovered'>>,
+    patch: Partial<Pick<RecoverySlice, 'recoverText' | 'recoverMethod' | 'recoverSteps' | 'recoverRates' | 'recoverBatch' | 'recoverLength' | 'recovered'>>,
   ): void;
   setRecoveryRun(run: RecoveryRun | undefined): void;
   /** Adds a step to the run; ignored when none is running. */
@@ -53,7 +54,7 @@ export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
   recoverText: { kind: 'embedded' },
   recoverMethod: 'group-wise-4',
   recoverSteps: 40,
-  recoverRate: 5e-3,
+  recoverRates: { groupWise: 0.03, lora: 0.003 },
   recoverBatch: 8,
   recoverLength: 128,
   recoveryRun: undefined,
@@ -67,6 +68,11 @@ export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
 });
 
 const METHOD_NAMES: Readonly<Record<RecoveryMethod, string>> = { 'group-wise-4': '4 bits', 'group-wise-8': '8 bits', lora: 'LoRA' };
+
+/** Which of the learning rates a method takes. */
+export function rateOf(method: RecoveryMethod): keyof RecoverySlice['recoverRates'] {
+  return method === 'lora' ? 'lora' : 'groupWise';
+}
 
 /** A method for people. */
 export function recoveryMethodName(method: RecoveryMethod): string {

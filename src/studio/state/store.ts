@@ -34,7 +34,7 @@ function persisted(state: StudioState) {
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
   const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
   const { taskItems, taskThrough, taskMethods, taskMetric } = state;
-  const { recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength } = state;
+  const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength } = state;
   const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
   const isStored = chosenModel.kind !== 'files';
   return {
@@ -44,7 +44,7 @@ function persisted(state: StudioState) {
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
-    ...{ recoverMethod, recoverSteps, recoverRate, recoverBatch, recoverLength },
+    ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength },
     ...{ repairWindows, repairLambda, refineWindows, refineEvaluations, past: past.slice(-KEPT_STEPS), future: future.slice(0, KEPT_STEPS) },
   };
 }
