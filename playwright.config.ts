@@ -14,6 +14,8 @@ export default defineConfig({
   testMatch: '**/*.spec.ts',
   outputDir: 'node_modules/.cache/playwright',
   timeout: 300_000,
+  // A machine that does other things is slow, not wrong.
+  expect: { timeout: 60_000 },
   workers: 1,
   retries: 0,
   forbidOnly: true,

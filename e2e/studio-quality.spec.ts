@@ -47,11 +47,11 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     const studio = new StudioPage(page);
     await studio.open('/?backend=wasm', STILL);
-    await expect(page.getByRole('button', { name: /^WASM/ })).toBeVisible({ timeout: 60_000 });
-    await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 60_000 });
+    await expect(page.getByRole('button', { name: /^WASM/ })).toBeVisible({ timeout: 180_000 });
+    await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 180_000 });
     // What is folded away has to fit too.
     for (const summary of ['Open another model', 'Look at the windows', 'Advanced']) await page.getByText(summary, { exact: true }).click();
-    await expect(studio.panel('Calibration').getByRole('status')).toBeVisible({ timeout: 60_000 });
+    await expect(studio.panel('Calibration').getByRole('status')).toBeVisible({ timeout: 180_000 });
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
       await expect(studio.heatmap).toBeVisible();
@@ -146,13 +146,13 @@ test('plans for a size as well as for a ratio, chosen before there is a plan', a
 test('opens a model from files, scores it and plans', async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', STILL);
-  await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 60_000 });
+  await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 180_000 });
   await studio.panel('Model').getByText('Open another model').click();
   await studio.panel('Model').getByLabel('choose a folder').setInputFiles('public/models/stories');
   await expect(studio.panel('Model')).toContainText('Read from your files');
   await expect(studio.panel('Importance')).toContainText('No scores yet');
   await studio.panel('Calibration').getByRole('button', { name: 'Score' }).click();
-  await expect(studio.panel('Calibration')).toContainText('Your run', { timeout: 120_000 });
+  await expect(studio.panel('Calibration')).toContainText('Your run', { timeout: 180_000 });
   await expect(studio.heatmap).toBeVisible();
   await expect(studio.panel('Plan')).toContainText('20%');
   await studio.panel('Model').getByRole('button', { name: 'Back to stories' }).click();
@@ -183,12 +183,12 @@ test('without WebGPU it says which check failed and computes on WebAssembly', as
   const studio = new StudioPage(page);
   await studio.open('/', { ...STILL, maxNewTokens: 2 });
   const chip = page.getByRole('button', { name: /^WASM/ });
-  await expect(chip).toBeVisible({ timeout: 60_000 });
+  await expect(chip).toBeVisible({ timeout: 180_000 });
   await expect(studio.panel('Model')).toContainText('WebGPU cannot be used here.');
   await chip.click();
   await expect(page.getByRole('listitem').filter({ hasText: ': no' }).first()).toBeVisible();
-  await studio.panel('Read').getByRole('button', { name: 'Generate' }).click({ timeout: 60_000 });
-  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/2 tokens/, { timeout: 120_000 });
+  await studio.panel('Read').getByRole('button', { name: 'Generate' }).click({ timeout: 180_000 });
+  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/2 tokens/, { timeout: 180_000 });
 });
 
 test('says what is wrong, and goes on with what works', async ({ page }) => {
@@ -196,7 +196,7 @@ test('says what is wrong, and goes on with what works', async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', STILL);
   await expect(studio.heatmap).toBeVisible();
-  await expect(page.getByRole('button', { name: /^No engine/ })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByRole('button', { name: /^No engine/ })).toBeVisible({ timeout: 180_000 });
   await expect(studio.panel('Model').getByRole('alert')).toBeVisible();
   await studio.setRatio(40);
   await expect(studio.panel('Plan')).toContainText('40%');

@@ -5,7 +5,7 @@ import { SMALL, StudioPage } from './studio-page.ts';
 /** Computed on WebAssembly and in small: what is measured elsewhere is not measured again here. */
 const TINY = { ...SMALL, comparedMethods: [], refineWindows: 1, refineEvaluations: 1, repairWindows: 2 };
 /** Time for a computation on a machine that has other things to do. */
-const PATIENT = 120_000;
+const PATIENT = 180_000;
 
 test.use({ serviceWorkers: 'block' });
 
