@@ -78,17 +78,19 @@ describe('activations', () => {
 });
 
 describe('memory', () => {
-  it('of streamed scoring stays within four times the weights of a layer, the block inputs and 200 MB', async () => {
-    const size = { layers: 6, hiddenSize: 256, queryHeads: 4, keyValueHeads: 4, headDimension: 64, neurons: 1024, vocabulary: 64, seed: 3 };
+  it('of streamed scoring stays within four times the weights of a layer, the block inputs and what one batch needs', async () => {
+    const size = { layers: 6, hiddenSize: 96, queryHeads: 4, keyValueHeads: 4, headDimension: 24, neurons: 768, vocabulary: 64, seed: 3 };
     using large = new OpenModel(runtime, randomLlama(size), { residentBytes: 0 });
-    const texts = Array.from({ length: 4 }, (_, window) => Int32Array.from({ length: 64 }, (_, token) => (token * 7 + window) % 64));
+    const [count, tokens] = [2, 8];
+    const texts = Array.from({ length: count }, (_, window) => Int32Array.from({ length: tokens }, (_, token) => (token * 7 + window) % 64));
     runtime.resetPeak();
     const { kernelBytes } = await importance(large.programs, large.store, texts, { structuresOf: large.structuresOf, activationBytes: 0 });
     const peak = runtime.statistics().peakBytes + kernelBytes;
-    const layer = 4 * (4 * 256 * 256 + 3 * 256 * 1024);
-    const inputs = 4 * size.layers * 4 * 64 * 256;
-    expect(peak).toBeLessThan(4 * layer + inputs + 200e6);
-    // The tensors that one layer and the states need must be in there: a peak below them would mean that it is not counted.
+    const layer = 4 * (4 * 96 * 96 + 3 * 96 * 768);
+    const inputs = 4 * size.layers * count * tokens * 96;
+    // Of the 200 MB that the design allows beside weights and inputs, so short windows need little; six layers of weights at once would not fit.
+    expect(peak).toBeLessThan(4 * layer + inputs + 1.5e6);
+    // What must be there: a peak below it would mean that something is not counted.
     expect(peak).toBeGreaterThan(3 * layer + inputs);
-  });
+  }, 30_000);
 });

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CancelledError, UsageError } from '../errors.ts';
+import { randomLlama } from '../export/testing/random-llama.ts';
+import { OpenModel } from '../library/open-model.ts';
+import { score } from '../library/score.ts';
+import { resumable, type ScoreStateStore } from '../library/score-resume.ts';
+import { createNodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { encodeScores } from '../saap/score-file.ts';
+import { lenient } from './score-state.ts';
+
+const windows = Array.from({ length: 4 }, (_, window) => Int32Array.from({ length: 10 }, (_, token) => (token * 5 + window * 3) % 48));
+const calibration = { source: 'drawn', sha256: '0'.repeat(64), seed: 0 };
+
+/** What the page's store does, without a browser. */
+function memoryStore() {
+  let kept: Uint8Array | undefined;
+  const store: ScoreStateStore = {
+    name: 'memory',
+    load: async () => kept,
+    save: async (bytes) => {
+      kept = bytes;
+    },
+    clear: async () => {
+      kept = undefined;
+    },
+  };
+  return { store, kept: () => kept };
+}
+
+let runtime: Runtime;
+let open: OpenModel;
+beforeAll(async () => {
+  runtime = await createNodeRuntime({ threads: 1 });
+  open = new OpenModel(
+    runtime,
+    randomLlama({ layers: 5, hiddenSize: 32, queryHeads: 4, keyValueHeads: 2, headDimension: 8, neurons: 40, vocabulary: 48, seed: 11 }),
+  );
+});
+afterAll(() => {
+  open.dispose();
+  runtime.dispose();
+});
+
+it('a cancelled run keeps its layers, and the next one goes on to the same file', async () => {
+  const { store, kept } = memoryStore();
+  const cancel = new AbortController();
+  const cancelled = score(open, {
+    ...{ windows, calibration, state: lenient(store), signal: cancel.signal },
+    onProgress: ({ completed, total }) => completed > 0.7 * total && cancel.abort(),
+  });
+  await expect(cancelled).rejects.toThrow(CancelledError);
+  expect(kept()).toBeDefined();
+  const finished = await score(open, { windows, calibration, state: lenient(store) });
+  expect(finished.resumedLayers).toBeGreaterThan(1);
+  const whole = await score(open, { windows, calibration });
+  expect(Buffer.from(encodeScores(finished.scores)).equals(encodeScores(whole.scores))).toBe(true);
+  // Other windows: the state is of another run.
+  expect((await resumable(open, windows.slice(1), true, store)).resume).toBeUndefined();
+});
+
+it('a store that fails loses the state and nothing else', async () => {
+  const fail = async () => {
+    throw new UsageError('The storage is full.');
+  };
+  const run = await score(open, { windows, calibration, state: lenient({ name: 'full', load: fail, save: fail, clear: fail }) });
+  expect(run.resumedLayers).toBe(0);
+});
