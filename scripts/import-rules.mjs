@@ -27,7 +27,7 @@ const PACKAGE_RULES = [
   { what: 'ONNX Runtime', matches: /^onnxruntime-/, allowed: /^runtime\// },
   { what: 'onnxruntime-node', matches: /^onnxruntime-node/, allowed: /^runtime\/node\.ts$/ },
   { what: 'an entry of onnxruntime-web other than /webgpu', matches: /^onnxruntime-web(?!\/webgpu$)/, allowed: /^runtime\/web-build\.ts$/ },
-  { what: 'Node built-ins', matches: /^node:/, allowed: /^(cli\/|runtime\/node\.ts$|export\/disk\.ts$|checkpoint\/(disk|local|package-root)\.ts$)/ },
+  { what: 'Node built-ins', matches: /^node:/, allowed: /^(cli\/|runtime\/node\.ts$|export\/disk\.ts$|checkpoint\/(disk|disk-lock|local|package-root)\.ts$)/ },
 ];
 
 /** Tests, and helpers in folders called testing, may import anything. */

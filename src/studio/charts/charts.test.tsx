@@ -130,7 +130,13 @@ describe('charts draw plain SVG', () => {
   });
 
   it('lets no name of a method pass the edge of the chart', () => {
-    const long = { name: 'llm-pruner-element-first', points: [{ ratio: 0.1, value: 20 }, { ratio: 0.75, value: 60 }] };
+    const long = {
+      name: 'llm-pruner-element-first',
+      points: [
+        { ratio: 0.1, value: 20 },
+        { ratio: 0.75, value: 60 },
+      ],
+    };
     const chart = (width: number) =>
       markup(
         <RatioChart
