@@ -1,4 +1,4 @@
-import { throwIfCancelled } from '../../errors.ts';
+import { throwIfCancelled, UsageError } from '../../errors.ts';
 import type { Progress } from '../../progress.ts';
 import { AdamW, clipGradients, cosineRate } from './adamw.ts';
 import type { AdaptedModel } from './adapted-model.ts';
@@ -212,7 +212,7 @@ class TrainingRun {
 
   #now() {
     const state = this.#state;
-    if (!state) throw new Error('The training has not started.');
+    if (!state) throw new UsageError('The training has not started; call start first.');
     return state;
   }
 }
