@@ -18,7 +18,21 @@ export function architectureFor(checkpoint: Checkpoint): Architecture {
   const factory = Object.hasOwn(FACTORIES, type) ? FACTORIES[type] : undefined;
   if (!factory) {
     const supported = Object.keys(FACTORIES).join(', ');
-    throw new UnsupportedError(`${checkpoint.provenance.name}: the architecture "${type}" is not supported; supported are: ${supported}.`);
+    throw new UnsupportedError(
+      `${checkpoint.provenance.name}: the architecture "${type}" is not supported; supported are: ${supported}. Choose a model of one of these.`,
+    );
   }
+  refuseQuantised(checkpoint);
   return factory(checkpoint);
+}
+
+/** Weights packed by AWQ, GPTQ, compressed-tensors or bitsandbytes have other names than plain ones. */
+function refuseQuantised({ tensors, config, provenance }: Checkpoint): void {
+  const packed = [...tensors.keys()].find((name) => /\.(qweight|weight_packed|weight\.quant_state\..*)$/.test(name));
+  if (packed === undefined) return;
+  const stated = config.quantization_config as { quant_method?: unknown } | null | undefined;
+  const method = typeof stated?.quant_method === 'string' ? ` by ${stated.quant_method}` : '';
+  throw new UnsupportedError(
+    `${provenance.name} is quantised${method} (tensor ${packed}), which is not read. Take the model in half precision, or as a GGUF file.`,
+  );
 }

@@ -3,6 +3,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { FileAccess } from './files.ts';
 import { openGguf } from './gguf.ts';
 import { joinPieces, wholeName } from './joined.ts';
+import { JSON_LIMITS, parseJsonRecord, readWhole } from './json.ts';
 import { openOnnx } from './onnx.ts';
 import { ONNX_FILES } from './onnx-files.ts';
 import type { OpenOptions } from './open-options.ts';
@@ -15,11 +16,32 @@ import { quote } from './weights.ts';
  */
 export async function openCheckpoint(folder: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
   const files = await joinPieces(folder);
+  await refuseAdapter(files);
   const weights = options.weights === undefined ? chooseWeights(files.name, await files.list()) : wholeName(options.weights);
   if (weights.endsWith('.safetensors') || weights === INDEX) return openFolder(files, { ...options, weights: options.weights && weights });
   if (weights.endsWith('.gguf')) return openGguf(files, weights, options);
   if (weights.endsWith('.onnx')) return openOnnx(files, weights, options);
-  throw new UnsupportedError(`${quote(weights)} is not a weight file that is read: .safetensors, .gguf or .onnx.`);
+  throw PICKLE.test(weights)
+    ? pickled(files.name, weights)
+    : new UnsupportedError(`${quote(weights)} is not a weight file that is read: .safetensors, .gguf or .onnx. Name one of these, or the model's folder.`);
+}
+
+const PICKLE = /\.(bin|pt|pth|ckpt)$/;
+
+function pickled(folder: string, file: string): UnsupportedError {
+  return new UnsupportedError(
+    `${folder} has PyTorch pickle weights (${file}) and no safetensors. Convert them, e.g. with model.save_pretrained(folder) of transformers.`,
+  );
+}
+
+/** An adapter's folder has weights, but they only change those of another model. */
+async function refuseAdapter(files: FileAccess): Promise<void> {
+  const source = await files.open('adapter_config.json');
+  if (!source || (await files.open('config.json'))) return;
+  const { base_model_name_or_path: base } = parseJsonRecord(await readWhole(source, JSON_LIMITS.config), source.name);
+  throw new UnsupportedError(
+    `${files.name} is an adapter${typeof base === 'string' ? ` of ${quote(base)}` : ''}, not a model. Merge it into its model, e.g. with merge_and_unload() of peft, and open the result.`,
+  );
 }
 
 function chooseWeights(folder: string, names: readonly string[]): string {
@@ -33,12 +55,8 @@ function chooseWeights(folder: string, names: readonly string[]): string {
   if (gguf !== undefined) return gguf;
   const onnx = ONNX_FILES.find((name) => names.includes(name)) ?? names.find((name) => name.endsWith('.onnx'));
   if (onnx !== undefined) return onnx;
-  const pickle = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
-  if (pickle !== undefined) {
-    throw new UnsupportedError(
-      `${folder} has PyTorch pickle weights (${pickle}) and no safetensors. Convert them, e.g. with model.save_pretrained(folder) of transformers.`,
-    );
-  }
+  const pickle = names.find((name) => PICKLE.test(name));
+  if (pickle !== undefined) throw pickled(folder, pickle);
   throw new MissingError(`${folder} has no model weights. A model is a folder with config.json and model.safetensors, or a .gguf file.`);
 }
 

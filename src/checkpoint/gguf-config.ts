@@ -23,9 +23,13 @@ const CLASSES: Readonly<Record<string, { readonly modelType: string; readonly cl
 /** `general.architecture`. Throws UnsupportedError for one that has no config here. */
 export function ggufArchitecture(metadata: GgufMetadata): string {
   const architecture = metadata.requiredString('general.architecture');
+  const kind = metadata.string('general.type') ?? (architecture === 'clip' ? 'mmproj' : 'model');
+  if (kind === 'mmproj')
+    throw new UnsupportedError(`${metadata.file} is the image part of a model, not a language model. Open the GGUF file without "mmproj" in its name.`);
+  if (kind === 'adapter') throw new UnsupportedError(`${metadata.file} is an adapter (LoRA), not a model. Merge it into its model and open the result.`);
   if (Object.hasOwn(CLASSES, architecture)) return architecture;
   throw new UnsupportedError(
-    `${metadata.file} is of the architecture ${quote(architecture)}; GGUF files are read for ${Object.keys(CLASSES).join(', ')} (Mistral files say llama).`,
+    `${metadata.file} is of the architecture ${quote(architecture)}; GGUF files are read for ${Object.keys(CLASSES).join(', ')} (Mistral files say llama). Take a model of one of these.`,
   );
 }
 

@@ -2,6 +2,7 @@ import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { ByteSource } from './checkpoint.ts';
 import { BLOCK_FORMATS, type BlockFormat, OTHER_GGML_TYPES } from './dequantize.ts';
 import { GgufReader, type GgufValue } from './gguf-reader.ts';
+import { placeholder } from './placeholder.ts';
 import { quote } from './weights.ts';
 
 export interface GgufTensor {
@@ -36,7 +37,8 @@ const SMALLEST_METADATA_ENTRY = 13;
 export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
   const file = source.name;
   const reader = new GgufReader(source);
-  if ((await reader.u32()) !== MAGIC) throw new FileFormatError(`${file} is not a GGUF file: it does not begin with "GGUF".`);
+  if ((await reader.u32()) !== MAGIC)
+    throw new FileFormatError((await placeholder(source)) ?? `${file} is not a GGUF file: it does not begin with "GGUF". Fetch it again.`);
   const version = await reader.u32();
   if (version === 0x02000000 || version === 0x03000000) throw new UnsupportedError(`${file} is a big-endian GGUF file. Convert it to little-endian.`);
   if (version !== 2 && version !== 3)

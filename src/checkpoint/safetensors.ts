@@ -2,6 +2,7 @@ import { FileFormatError, MismatchError, UnsupportedError } from '../errors.ts';
 import type { ByteSource, TensorInfo } from './checkpoint.ts';
 import { decodeElements, elementBytes } from './elements.ts';
 import { isRecord, parseJsonRecord } from './json.ts';
+import { placeholder } from './placeholder.ts';
 import { elementCount, elementRange, missingTensor, quote, type RowRange, type Weights } from './weights.ts';
 
 /** The format's own limit on the JSON header. */
@@ -29,7 +30,10 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
   const prefix = await source.read(0, 8);
   const headerLength = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (headerLength > source.byteLength - 8 || headerLength > LARGEST_HEADER) {
-    throw new FileFormatError(`${file} is not a whole safetensors file: it claims a header of ${headerLength} bytes and has ${source.byteLength} in all.`);
+    const found = await placeholder(source);
+    throw new FileFormatError(
+      found ?? `${file} is not a whole safetensors file: it claims a header of ${headerLength} bytes and has ${source.byteLength} in all. Fetch it again.`,
+    );
   }
   const header = parseJsonRecord(await source.read(8, 8 + headerLength), `the header of ${file}`);
   const metadata: Record<string, string> = {};
