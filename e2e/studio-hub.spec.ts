@@ -68,12 +68,12 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   await expect(model.getByRole('status')).toContainText('are here already', { timeout: PATIENT });
   open();
   await model.getByRole('button', { name: 'Go on downloading' }).click();
-  await expect(model.getByRole('definition').filter({ hasText: 'mit' })).toBeVisible({ timeout: PATIENT });
+  await expect(model.getByRole('definition').filter({ hasText: 'org/stories' })).toBeVisible({ timeout: PATIENT });
   await expect(studio.panel('Importance')).toContainText('No scores yet');
 
   hub.mischief.status = 500;
   await page.reload();
-  await expect(model.getByRole('definition').filter({ hasText: 'mit' })).toBeVisible({ timeout: PATIENT });
+  await expect(model.getByRole('definition').filter({ hasText: 'org/stories' })).toBeVisible({ timeout: PATIENT });
   await model.getByText('Open another model').click();
   await expect(model.getByRole('heading', { name: /Stored in this browser, 9\.\d MB/ })).toBeVisible({ timeout: PATIENT });
   await expect(model.getByRole('button', { name: 'Delete org/stories' })).toBeDisabled();
