@@ -24,7 +24,8 @@ async function isAccessible(page: Page, panels: readonly string[]): Promise<void
 
 async function fitsNarrowly(page: Page): Promise<void> {
   await page.setViewportSize({ width: 390, height: 900 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+  // Charts follow the width a moment later.
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
   await page.setViewportSize({ width: 1280, height: 900 });
 }
 

@@ -50,7 +50,7 @@ export function addRecoverOptions(command: Command): Command {
     .option('--rank <n>', 'rank of the adapters (default: 8)', wholeNumber('--rank', 1))
     .option('--scale <x>', 'strength of the adapters times their rank (default: 16)', realNumber('--scale', 0))
     .option('--dropout <p>', 'share of the inputs of adapters that is left out (default: 0.05)', realNumber('--dropout', 0, 0.99))
-    .option('--learning-rate <r>', 'peak of the learning rate (default: 0.0001)', realNumber('--learning-rate', 0))
+    .option('--learning-rate <r>', 'peak of the learning rate (default: 0.03 group-wise, 0.003 lora)', realNumber('--learning-rate', 0))
     .option('--warmup-steps <n>', 'steps up to the peak (default: a tenth, at most 100)', wholeNumber('--warmup-steps', 0))
     .option('--weight-decay <x>', 'decoupled weight decay (default: 0)', realNumber('--weight-decay', 0))
     .option('--steps <n>', 'optimiser steps (default: as --epochs needs)', wholeNumber('--steps', 1))

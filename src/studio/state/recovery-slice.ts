@@ -1,5 +1,6 @@
 import type { StateCreator } from 'zustand';
 import type { RecoveryProgress } from '../../library/recover.ts';
+import { LEARNING_RATES } from '../../library/recover-options.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import type { Recovery } from '../../worker/engine.ts';
 import type { ChosenText } from './text.ts';
@@ -54,7 +55,7 @@ export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
   recoverText: { kind: 'embedded' },
   recoverMethod: 'group-wise-4',
   recoverSteps: 40,
-  recoverRates: { groupWise: 0.03, lora: 0.003 },
+  recoverRates: { groupWise: LEARNING_RATES['group-wise'], lora: LEARNING_RATES.lora },
   recoverBatch: 8,
   recoverLength: 128,
   recoveryRun: undefined,
