@@ -38,6 +38,15 @@ describe('commands', () => {
     expect(found.bytes).toBeGreaterThan(4 * parameters);
   });
 
+  it('prunes and verifies on WebAssembly, and opens what it wrote there as on the CPU', async () => {
+    const output = inFolder('pruned-on-wasm');
+    await resultOf(['prune', model, ...calibration, '--ratio', '0.3', '--backend', 'wasm', '--output', output]);
+    const generate = (backend: string) => resultOf(['generate', output, '--prompt', 'a b', '--max-new-tokens', '6', '--threads', '1', '--backend', backend]);
+    const onWasm = await generate('wasm');
+    expect(onWasm.text).toEqual(expect.any(String));
+    expect(onWasm.text).toBe((await generate('cpu')).text);
+  });
+
   it('score, plan and prune hand their files on to each other; evaluate and generate read what prune wrote', async () => {
     const scores = inFolder('scores.safetensors');
     const scored = await espalier(['score', model, ...calibration, '--output', scores, '--json']);

@@ -5,6 +5,7 @@ import { diskFolder, diskSource } from '../checkpoint/disk.ts';
 import { sha256OfSource, sha256OfText } from '../checkpoint/sha256.ts';
 import { UsageError } from '../errors.ts';
 import type { TaskResult } from '../evaluate/tasks-result.ts';
+import { openOnDisk } from '../export/disk.ts';
 import { type ExportedModel, openExported } from '../library/exported-model.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { evaluateTasks } from '../library/tasks.ts';
@@ -83,7 +84,7 @@ async function measure(
 
 async function withExported<Result>(folder: string, options: CommonOptions, use: (model: ExportedModel) => Promise<Result>): Promise<Result> {
   using runtime = await openRuntime(options);
-  using model = await openExported(runtime, await diskFolder(folder), (file) => join(folder, file));
+  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend));
   return await use(model);
 }
 

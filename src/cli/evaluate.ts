@@ -7,6 +7,7 @@ import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
 import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
 import { readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
+import { openOnDisk } from '../export/disk.ts';
 import { openExported } from '../library/exported-model.ts';
 import { readBytes, readText } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
@@ -60,7 +61,7 @@ async function evaluateExported(
   output: Console,
 ): Promise<PerplexityResult & { readonly source: string }> {
   using runtime = await openRuntime(options);
-  using model = await openExported(runtime, await diskFolder(folder), (file) => join(folder, file));
+  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend));
   const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options);
   return { source, ...(await decoderPerplexity(model.decoder, model.vocabulary, windows, { signal, onProgress: output.onProgress })) };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { diskFolder } from '../checkpoint/disk.ts';
 import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import { openOnDisk } from '../export/disk.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import { generate } from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
@@ -40,7 +41,7 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
         });
       } else {
         using runtime = await openRuntime(options);
-        using model = await openExported(runtime, await diskFolder(folder), (file) => join(folder, file));
+        using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend));
         await run(model.decoder, model.tokenizer, model.maximumPositions, options, signal);
       }
     });

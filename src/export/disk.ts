@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
-import type { OutputFolder } from './output-folder.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { OpenedModel, OutputFolder } from './output-folder.ts';
 
 /** What tells a folder that an export wrote, and that another may replace. */
 const MARK = 'espalier.json';
@@ -34,7 +36,7 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
         await handle.close();
       }
     },
-    openModel: async (name) => ({ model: { path: join(temporary, name) } }),
+    openModel: (name, dataName, backend) => openOnDisk(join(temporary, name), backend, [basename(dataName)]),
     async publish() {
       await checkReplaceable(target, path);
       const old = `${temporary}.old`;
@@ -55,6 +57,15 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
       if (!published) await remove();
     },
   };
+}
+
+/** A model file for a session on `backend`. The CPU's finds external data by itself; others take the bytes, with the files of `dataNames` beside the model as blobs. */
+export async function openOnDisk(path: string, backend: Runtime['backend'], dataNames?: readonly string[]): Promise<OpenedModel> {
+  if (backend === 'cpu') return { model: { path } };
+  const folder = dirname(path);
+  const names = dataNames ?? (await readdir(folder)).filter((name) => name.startsWith(`${basename(path)}_data`));
+  const externalData = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await openAsBlob(join(folder, name))] as const)));
+  return { model: await readFile(path), externalData };
 }
 
 /** Makes a folder and those above it. Returns what takes them away again: those that were not there before, as far as they are empty. */

@@ -91,7 +91,7 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   await write('generation_config.json', generation instanceof Uint8Array ? [generation] : textChunks(generation));
   for (const { name, bytes } of await copiedFiles(checkpoint)) await write(name, [bytes]);
 
-  const opened = await output.openModel(modelName, dataName);
+  const opened = await output.openModel(modelName, dataName, runtime.backend);
   const { headDimension, vocabulary } = architecture.config;
   using decoder = await openDecoder(runtime, opened.model, {
     externalData: opened.externalData,

@@ -21,8 +21,8 @@ export interface OpenedModel {
 export interface OutputFolder {
   /** Writes one file from its chunks, in order. */
   write(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
-  /** The written model `name` with its external data `dataName`, for a session. */
-  openModel(name: string, dataName: string): Promise<OpenedModel>;
+  /** The written model `name` with its external data `dataName`, for a session on `backend`: only the CPU's opens files by their path. */
+  openModel(name: string, dataName: string, backend: Runtime['backend']): Promise<OpenedModel>;
   /** Gives the folder its final name. Nothing can be written afterwards. */
   publish(): Promise<void>;
   /** Removes everything that was written. Does nothing after `publish`. */

@@ -5,6 +5,7 @@ import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
 import { MissingError } from '../errors.ts';
 import { allowsFixedCache } from '../export/attention.ts';
 import { EXPORT_FORMATS } from '../export/dtypes.ts';
+import type { OpenedModel } from '../export/output-folder.ts';
 import { type Decoder, openDecoder } from '../generate/decoder.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -34,10 +35,10 @@ export async function isExported(files: FileAccess): Promise<boolean> {
 }
 
 /**
- * Opens an exported model. `pathOf` gives the path of a file where the runtime can open files by itself with their external data beside them.
+ * Opens an exported model. `openFile` gives a model file of the folder, with its external data, as the runtime takes it.
  * Throws MissingError when the folder has no decoder.
  */
-export async function openExported(runtime: Runtime, files: FileAccess, pathOf: (name: string) => string): Promise<ExportedModel> {
+export async function openExported(runtime: Runtime, files: FileAccess, openFile: (name: string) => Promise<OpenedModel>): Promise<ExportedModel> {
   const [file] = await exportedFiles(files);
   if (file === undefined) throw new MissingError(`${files.name} has no onnx/model.onnx; "espalier prune" writes such a folder.`);
   const config = await readConfig(files);
@@ -53,7 +54,8 @@ export async function openExported(runtime: Runtime, files: FileAccess, pathOf: 
   const headDimension = number('head_dim', number('hidden_size', 0) / Math.max(1, number('num_attention_heads', 1)));
   // Of decoders that others exported it is not known how their attention treats a cache of full length.
   const fixedCache = config.espalier !== undefined && allowsFixedCache(headDimension);
-  const decoder = await openDecoder(runtime, { path: pathOf(file) }, { label: file, fixedCache, headDimension });
+  const { model, externalData } = await openFile(file);
+  const decoder = await openDecoder(runtime, model, { externalData, label: file, fixedCache, headDimension });
   return {
     name: files.name,
     decoder,

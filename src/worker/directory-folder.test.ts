@@ -52,7 +52,7 @@ describe('a folder in one that the reader picked', () => {
     const folder = await directoryFolder(new FakeDirectory().handle, 'model');
     await folder.write('onnx/model.onnx', bytes('graph'));
     await folder.write('onnx/model.onnx_data', bytes('weights'));
-    const { model, externalData } = await folder.openModel('onnx/model.onnx', 'onnx/model.onnx_data');
+    const { model, externalData } = await folder.openModel('onnx/model.onnx', 'onnx/model.onnx_data', 'wasm');
     expect(new TextDecoder().decode(model as Uint8Array)).toBe('graph');
     expect(Object.keys(externalData ?? {})).toEqual(['model.onnx_data']);
     await expect(folder.read('README.md')).rejects.toBeInstanceOf(MissingError);
