@@ -6,7 +6,13 @@ import { addChoosePlanOptions, type ChoosePlanOptions } from './choose-plan.ts';
 import { addCalibrationOptions, addCommonOptions, type CommonOptions, oneOf, realNumber, wholeNumber } from './options.ts';
 import { addPlanOptions } from './plan-options.ts';
 
-export interface RecoverCommandOptions extends CommonOptions, ChoosePlanOptions {
+/** Options of the library that are options of the command as they are. */
+const PASSED_ON = [
+  ...(['rank', 'scale', 'dropout', 'learningRate', 'warmupSteps', 'weightDecay', 'steps', 'epochs'] as const),
+  ...(['batchWindows', 'accumulation', 'maxGradientNorm', 'evaluateEvery', 'patience'] as const),
+];
+
+export interface RecoverCommandOptions extends CommonOptions, ChoosePlanOptions, Pick<RecoverOptions, 'method' | (typeof PASSED_ON)[number]> {
   readonly compensate: 'none' | 'bias' | 'least-squares';
   readonly data: readonly string[];
   readonly heldOut?: readonly string[];
@@ -14,21 +20,7 @@ export interface RecoverCommandOptions extends CommonOptions, ChoosePlanOptions 
   readonly window: number;
   readonly maxTokens?: number;
   readonly trainWindows?: number;
-  readonly method: 'group-wise' | 'lora';
   readonly bits: '4' | '8';
-  readonly rank?: number;
-  readonly scale?: number;
-  readonly dropout?: number;
-  readonly learningRate?: number;
-  readonly warmupSteps?: number;
-  readonly weightDecay?: number;
-  readonly steps?: number;
-  readonly epochs?: number;
-  readonly batchWindows?: number;
-  readonly accumulation?: number;
-  readonly maxGradientNorm?: number;
-  readonly evaluateEvery?: number;
-  readonly patience?: number;
   readonly checkpoint?: string;
   readonly output: string;
 }
@@ -66,25 +58,8 @@ export function addRecoverOptions(command: Command): Command {
 
 /** The library's options, those that were given. Throws UsageError for both lengths of a training. */
 export function settingsFrom(options: RecoverCommandOptions): Omit<RecoverOptions, 'examples'> {
-  const { rank, scale, dropout, learningRate, warmupSteps, weightDecay, steps, epochs, batchWindows, accumulation, maxGradientNorm, evaluateEvery, patience } =
-    options;
-  if (steps !== undefined && epochs !== undefined) throw new UsageError('Give either --steps or --epochs: both say how long to train.');
-  const given = {
-    rank,
-    scale,
-    dropout,
-    learningRate,
-    warmupSteps,
-    weightDecay,
-    steps,
-    epochs,
-    batchWindows,
-    accumulation,
-    maxGradientNorm,
-    evaluateEvery,
-    patience,
-  };
-  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<RecoverOptions>;
+  if (options.steps !== undefined && options.epochs !== undefined) throw new UsageError('Give either --steps or --epochs: both say how long to train.');
+  const known = Object.fromEntries(PASSED_ON.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))) as Partial<RecoverOptions>;
   return { ...known, method: options.method, bits: options.bits === '4' ? 4 : 8, seed: options.seed };
 }
 

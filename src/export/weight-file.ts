@@ -65,14 +65,8 @@ export class WeightFile {
 
   /** A matrix for MatMulNBits, quantised from float32 in blocks along its inputs: elements, scales and zero points; several are stacked by their outputs. */
   quantised(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
-    const { outputs, inputs } = stackedShape(sources);
-    const blocks = blockCount(inputs, QUANTISATION_BLOCK);
-    const tensors = [
-      [nameOf(sources, 'quantised'), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
-      [nameOf(sources, 'scales'), scaleType, [outputs, blocks]],
-      [nameOf(sources, 'zero_points'), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
-    ] as const;
-    return this.#store(tensors, async function* (checkpoint) {
+    const { inputs } = stackedShape(sources);
+    return this.#store(blockTensors(sources, bits, scaleType), async function* (checkpoint) {
       const matrix = quantiseBlocks(await readStacked(checkpoint, sources), inputs, bits, QUANTISATION_BLOCK);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
@@ -83,14 +77,8 @@ export class WeightFile {
   /** The same of weights that the checkpoint holds in such blocks, as they are; with remainders [blocks, out] (`GroupBlocks`). */
   grouped(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
     const { outputs, inputs } = stackedShape(sources);
-    const blocks = blockCount(inputs, QUANTISATION_BLOCK);
-    const tensors = [
-      [nameOf(sources, 'quantised'), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
-      [nameOf(sources, 'scales'), scaleType, [outputs, blocks]],
-      [nameOf(sources, 'zero_points'), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
-      [nameOf(sources, 'remainders'), scaleType, [blocks, outputs]],
-    ] as const;
-    return this.#store(tensors, async function* (checkpoint) {
+    const remainders = [nameOf(sources, 'remainders'), scaleType, [blockCount(inputs, QUANTISATION_BLOCK), outputs]] as const;
+    return this.#store([...blockTensors(sources, bits, scaleType), remainders], async function* (checkpoint) {
       const matrix = groupBlocks(checkpoint, sources, bits);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
@@ -149,6 +137,17 @@ export class WeightFile {
     this.#weights.push({ placed: this.#layout.tensors.slice(before), chunks });
     return placed;
   }
+}
+
+/** Elements, scales and zero points of a stacked matrix for MatMulNBits. */
+function blockTensors(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType) {
+  const { outputs, inputs } = stackedShape(sources);
+  const blocks = blockCount(inputs, QUANTISATION_BLOCK);
+  return [
+    [nameOf(sources, 'quantised'), 'uint8', [outputs, blocks, (QUANTISATION_BLOCK * bits) / 8]],
+    [nameOf(sources, 'scales'), scaleType, [outputs, blocks]],
+    [nameOf(sources, 'zero_points'), 'uint8', [outputs, Math.ceil((blocks * bits) / 8)]],
+  ] as const;
 }
 
 async function* rowChunks(checkpoint: Checkpoint, source: WeightBinding, dataType: FloatType): AsyncGenerator<Uint8Array, void, undefined> {

@@ -37,10 +37,10 @@ export function elementScoresModule(memory: MemoryLimits): Uint8Array<ArrayBuffe
   );
 }
 
-/** (source, pitch, target, panelBytes, panels, tokens): [tokens, pitch bytes] into `panels` panels of `lanes` floats a token. */
+/** [tokens, pitch bytes] into `panels` panels of `lanes` floats a token. */
 function pack(lanes: 4 | 8) {
-  const body = new FunctionBody(6);
-  const [source, pitch, target, panelBytes, panels, tokens] = range(6).map(() => body.parameter()) as [Local, Local, Local, Local, Local, Local];
+  const body = new FunctionBody('source', 'pitch', 'target', 'panelBytes', 'panels', 'tokens');
+  const { source, pitch, target, panelBytes, panels, tokens } = body.parameters;
   const [panel, token, from, to] = [body.integer(), body.integer(), body.integer(), body.integer()];
   const move = range(lanes / 4).map((part) => f32x4.store(to.get, f32x4.load(from.get, part * VECTOR), part * VECTOR));
   const onePanel = block(
@@ -52,33 +52,14 @@ function pack(lanes: 4 | 8) {
   return body.encode(block(panel.set(i32.constant(0)), countUp(panel, panels.get, i32.constant(1), onePanel)));
 }
 
-/**
- * (gradients, gradientWindow, gradientPanel, inputs, inputWindow, inputPanel, tokens, windows, weight, first, second, pitch, absolute, absoluteWindow, tileRows, tileColumns):
- * addresses are those of the first tile row; `…Window` and `…Panel` are the bytes from one window or panel to the next.
- */
+/** Addresses are those of the first tile row; `…Window` and `…Panel` are the bytes from one window or panel to the next. */
 function accumulate(axis: 0 | 1) {
-  const body = new FunctionBody(16);
-  const parameters = range(16).map(() => body.parameter());
-  const [gradients, gradientWindow, gradientPanel, inputs, inputWindow, inputPanel, tokens, windows] = parameters as [
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-  ];
-  const [weight, first, second, pitch, absolute, absoluteWindow, tileRows, tileColumns] = parameters.slice(8) as [
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-  ];
+  const body = new FunctionBody(
+    ...(['gradients', 'gradientWindow', 'gradientPanel', 'inputs', 'inputWindow', 'inputPanel', 'tokens', 'windows'] as const),
+    ...(['weight', 'first', 'second', 'pitch', 'absolute', 'absoluteWindow', 'tileRows', 'tileColumns'] as const),
+  );
+  const { gradients, gradientWindow, gradientPanel, inputs, inputWindow, inputPanel, tokens, windows } = body.parameters;
+  const { weight, first, second, pitch, absolute, absoluteWindow, tileRows, tileColumns } = body.parameters;
   const [column, row, window, gradientEnd] = [body.integer(), body.integer(), body.integer(), body.integer()];
   const [gradient, input, offset, magnitude] = [body.integer(), body.integer(), body.integer(), body.integer()];
   const tile = range(TILE_ROWS).map(() => range(HALVES).map(() => body.vector()));
@@ -140,11 +121,10 @@ function accumulate(axis: 0 | 1) {
   return body.encode(counted(column, tileColumns, counted(row, tileRows, counted(window, windows, oneWindow))));
 }
 
-/** (weight, first, second, pitch, scale, sums, sumsOrder, rows, vectors): `scale` is the address of 1 / windows, `sumsOrder` the bytes from one of the three sums to the next. */
+/** `scale` is the address of 1 / windows, `sumsOrder` the bytes from one of the three sums to the next. */
 function reduce(axis: 0 | 1) {
-  const body = new FunctionBody(9);
-  const parameters = range(9).map(() => body.parameter()) as [Local, Local, Local, Local, Local, Local, Local, Local, Local];
-  const [weight, first, second, pitch, scale, sums, sumsOrder, rows, vectors] = parameters;
+  const body = new FunctionBody('weight', 'first', 'second', 'pitch', 'scale', 'sums', 'sumsOrder', 'rows', 'vectors');
+  const { weight, first, second, pitch, scale, sums, sumsOrder, rows, vectors } = body.parameters;
   const [row, vector, offset, target] = [body.integer(), body.integer(), body.integer(), body.integer()];
   const [n, w, mean, square, half] = [body.vector(), body.vector(), body.vector(), body.vector(), body.vector()];
   const totals = range(3).map(() => body.vector());

@@ -41,18 +41,15 @@ export function countUp(counter: Local, end: Code, step: Code, body: Code): Code
   return [0x03, EMPTY, ...body, ...counter.set(i32.add(counter.get, step)), ...i32.below(counter.get, end), 0x0d, 0, 0x0b];
 }
 
-/** The body of one exported function; its parameters are i32, in the order in which they are taken. */
-export class FunctionBody {
+/** The body of one exported function; its parameters are i32, in the order of their names. */
+export class FunctionBody<Parameter extends string> {
+  readonly parameters: Readonly<Record<Parameter, Local>>;
   readonly #parameters: number;
   readonly #locals: number[] = [];
-  #taken = 0;
 
-  constructor(parameters: number) {
-    this.#parameters = parameters;
-  }
-
-  parameter(): Local {
-    return local(this.#taken++);
+  constructor(...names: readonly Parameter[]) {
+    this.#parameters = names.length;
+    this.parameters = Object.fromEntries(names.map((label, index) => [label, local(index)])) as Record<Parameter, Local>;
   }
 
   integer(): Local {
@@ -82,7 +79,7 @@ export interface MemoryLimits {
 }
 
 /** The bytes of a module that imports its memory as `env.memory` and exports `functions` by name. */
-export function encodeModule(functions: Readonly<Record<string, ReturnType<FunctionBody['encode']>>>, memory: MemoryLimits): Uint8Array<ArrayBuffer> {
+export function encodeModule(functions: Readonly<Record<string, ReturnType<FunctionBody<string>['encode']>>>, memory: MemoryLimits): Uint8Array<ArrayBuffer> {
   const entries = Object.entries(functions);
   const types = entries.map(([, { parameters }]) => [0x60, ...unsigned(parameters), ...Array<number>(parameters).fill(I32), 0]);
   const limits = [memory.shared ? 3 : 1, ...unsigned(memory.initial), ...unsigned(memory.maximum)];

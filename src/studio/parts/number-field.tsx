@@ -1,4 +1,5 @@
-import { useEffect, useId, useState } from 'react';
+import { useId } from 'react';
+import { numberWithin, useTypedNumber } from './typed-number.ts';
 
 /** A labelled number. What is typed counts when it is inside the bounds; on leaving, anything else falls back to the last good value. */
 export function NumberField({
@@ -21,29 +22,15 @@ export function NumberField({
   readonly onChange: (value: number) => void;
 }) {
   const id = useId();
-  const [text, setText] = useState(String(value));
-  useEffect(() => setText((typed) => (Number(typed) === value ? typed : String(value))), [value]);
-  const change = (typed: string) => {
-    setText(typed);
-    const number = Number(typed);
-    if (typed.trim() !== '' && Number.isFinite(number) && number >= min && number <= max) onChange(number);
-  };
+  const typing = useTypedNumber(value, String(value), (typed) => {
+    const number = numberWithin(typed, min, max);
+    if (number !== undefined) onChange(number);
+  });
   return (
     <label className="field" htmlFor={id}>
       <span className="field-label">{label}</span>
       <span className="field-control">
-        <input
-          id={id}
-          type="number"
-          inputMode="decimal"
-          value={text}
-          min={min}
-          max={max}
-          step={step}
-          disabled={disabled}
-          onChange={(event) => change(event.target.value)}
-          onBlur={() => setText(String(value))}
-        />
+        <input id={id} type="number" inputMode="decimal" {...typing} min={min} max={max} step={step} disabled={disabled} />
         {unit && <span className="field-unit">{unit}</span>}
       </span>
     </label>

@@ -1,4 +1,5 @@
-import { useEffect, useId, useState } from 'react';
+import { useId } from 'react';
+import { numberWithin, useTypedNumber } from './typed-number.ts';
 
 /** A labelled number that may be left empty: then the default, which its placeholder names, holds. What is typed counts when it is inside the bounds. */
 export function OptionalNumberField({
@@ -25,14 +26,11 @@ export function OptionalNumberField({
   const id = useId();
   const hintId = useId();
   const shown = value === undefined ? '' : String(Number(value.toPrecision(6)));
-  const [text, setText] = useState(shown);
-  useEffect(() => setText((typed) => (typed.trim() !== '' && value !== undefined && Number(typed) === value ? typed : shown)), [value, shown]);
-  const change = (typed: string) => {
-    setText(typed);
-    const number = Number(typed);
+  const typing = useTypedNumber(value, shown, (typed) => {
+    const number = numberWithin(typed, min, max);
     if (typed.trim() === '') onChange(undefined);
-    else if (Number.isFinite(number) && number >= min && number <= max && (step !== 1 || Number.isInteger(number))) onChange(number);
-  };
+    else if (number !== undefined && (step !== 1 || Number.isInteger(number))) onChange(number);
+  });
   return (
     <label className="field" htmlFor={id}>
       <span className="field-label">{label}</span>
@@ -40,14 +38,12 @@ export function OptionalNumberField({
         id={id}
         type="number"
         inputMode="decimal"
-        value={text}
+        {...typing}
         min={min}
         max={max}
         step={step}
         placeholder={placeholder}
         aria-describedby={hint ? hintId : undefined}
-        onChange={(event) => change(event.target.value)}
-        onBlur={() => setText(shown)}
       />
       {hint && (
         <span className="field-hint" id={hintId}>
