@@ -165,7 +165,19 @@ describe('two at once', () => {
   test('when the first gives up, the second goes on where it was', async () => {
     hub.mischief.slow = 20;
     const controller = new AbortController();
-    const first = get({ signal: controller.signal, onProgress: ({ completed }) => completed > 50_000 && controller.abort() });
+    let begun = () => {};
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const first = get({
+      signal: controller.signal,
+      onProgress: ({ completed }) => {
+        begun();
+        if (completed > 50_000) controller.abort();
+      },
+    });
+    // Whoever comes first downloads: the second must find the lock taken.
+    await hasBegun;
     const second = openHubModel(model, diskStore(join(root, 'cache')));
     await expect(first).rejects.toThrow(CancelledError);
     expect((await second).tensors.size).toBe(1);
