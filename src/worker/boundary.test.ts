@@ -26,6 +26,7 @@ function connect(answers: Partial<Engine>): Engine {
     fit: refuse,
     evaluate: refuse,
     task: refuse,
+    keptTraining: refuse,
     recover: refuse,
     speed: refuse,
     generate: refuse,

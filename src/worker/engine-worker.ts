@@ -1,7 +1,7 @@
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
 import { forgetModel, offerFromHub, openInBrowser, storedModels } from './browser-models.ts';
+import { originFile } from './kept-file.ts';
 import { probed } from './probe.ts';
-import { opfsScoreState } from './score-state.ts';
 import { serveEngine } from './serve.ts';
 import { createStudioEngine } from './studio-engine.ts';
 
@@ -15,6 +15,7 @@ serveEngine(
     offer: offerFromHub,
     stored: storedModels,
     forget: forgetModel,
-    scoreState: opfsScoreState(),
+    scoreState: originFile('score-state.safetensors'),
+    training: originFile('training-state'),
   }),
 );

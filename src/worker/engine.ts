@@ -1,5 +1,5 @@
 import type { Task } from '../evaluate/tasks.ts';
-import type { Recovered, RecoveryProgress } from '../library/recover.ts';
+import type { Recovered, RecoveryProgress, RecoveryRecord } from '../library/recover.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
 import type { LongRunning } from '../progress.ts';
 import type { PlanOptions } from '../saap/plan-options.ts';
@@ -219,6 +219,18 @@ export interface RecoverRequest {
   readonly seed: number;
   /** What the pruned model had before the training. */
   readonly repair?: Repair | undefined;
+  /** Go on from what is kept of this training, in place of starting anew; see `keptTraining`. */
+  readonly goOn?: boolean | undefined;
+}
+
+/** A training that was not finished and is kept in this browser. */
+export interface KeptTraining extends Pick<RecoverRequest, 'method' | 'bits' | 'steps'> {
+  /** Of the pruned model. */
+  readonly ratio: number;
+  /** The losses so far, by step. */
+  readonly records: readonly RecoveryRecord[];
+  /** Whether it is the training that was asked for: model, plan, repair, text and settings are the same. */
+  readonly same: boolean;
 }
 
 /** How a recovery went, and the number of the model that it made. */
@@ -325,7 +337,12 @@ export interface Engine {
   fit(scores: Scores, options: PlanOptions): Promise<Plan>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
-  /** Trains adapters on the pruned model (docs/method.md section 7). Cancelling resolves with the best so far. */
+  /** What is kept of an unfinished training; null for nothing. */
+  keptTraining(plan: Plan, request: RecoverRequest): Promise<KeptTraining | null>;
+  /**
+   * Trains adapters on the pruned model (docs/method.md section 7). Cancelling resolves with the best so far. Until it is finished, or another is started, the
+   * training is kept in this browser.
+   */
   recover(plan: Plan, request: RecoverRequest, options?: Recovering): Promise<Recovery>;
   speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;

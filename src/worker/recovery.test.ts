@@ -8,8 +8,10 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { makePlan } from '../saap/make-plan.ts';
 import { decodeScores } from '../saap/score-file.ts';
 import type { Plan } from '../surgery/plan.ts';
-import type { Engine, RecoverRequest } from './engine.ts';
+import type { Engine, RecoverRequest, Recovery } from './engine.ts';
+import type { KeptFile } from './kept-file.ts';
 import { createStudioEngine } from './studio-engine.ts';
+import { memoryFile } from './testing/memory-file.ts';
 
 const text = 'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came with his knife. '.repeat(12);
 const REQUEST: RecoverRequest = { text, length: 16, method: 'lora', bits: 4, steps: 4, batchWindows: 4, learningRate: 5e-3, seed: 0 };
@@ -17,19 +19,26 @@ const none = async () => {
   throw new UsageError('There is no hub in this test.');
 };
 
-let runtime: Runtime;
-let engine: Engine;
-let plan: Plan;
-beforeAll(async () => {
-  runtime = await createNodeRuntime({ threads: 2 });
-  engine = createStudioEngine({
+/** An engine as a freshly opened page has it. */
+async function openStories(training: KeptFile): Promise<Engine> {
+  const opened = createStudioEngine({
     support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
     createRuntime: async () => runtime,
     open: async () => openCheckpoint(await diskFolder('public/models/stories'), { name: 'stories' }),
-    ...{ offer: none, stored: async () => [], forget: none },
+    ...{ offer: none, stored: async () => [], forget: none, training },
   });
-  await engine.backend('auto');
-  await engine.openModel({ kind: 'embedded', id: 'stories' });
+  await opened.backend('auto');
+  await opened.openModel({ kind: 'embedded', id: 'stories' });
+  return opened;
+}
+
+let runtime: Runtime;
+let engine: Engine;
+let plan: Plan;
+const { file, kept } = memoryFile();
+beforeAll(async () => {
+  runtime = await createNodeRuntime({ threads: 2 });
+  engine = await openStories(file);
   const scores = await decodeScores(new Uint8Array(await readFile('public/models/stories/scores.safetensors')));
   plan = makePlan(scores, { target: { kind: 'ratio', value: 0.3 } });
 });
@@ -40,6 +49,7 @@ it('recovers a pruned model, tells every step, and measures, writes and hands ou
   const recovery = await engine.recover(plan, REQUEST, { onStep: ({ step }) => steps.push(step) });
   expect(recovery.heldOutAfter).toBeLessThan(recovery.heldOutBefore);
   expect(new Set(steps)).toEqual(new Set([0, 1, 2, 3, 4]));
+  expect(kept()).toBeUndefined();
   const repair = { recovered: recovery.recovered };
   const request = { text, windows: 2, length: 16 };
   const before = await engine.evaluate(plan, request);
@@ -54,14 +64,54 @@ it('recovers a pruned model, tells every step, and measures, writes and hands ou
 
 it('keeps the best when it is cancelled, in place of the model before', async () => {
   const controller = new AbortController();
-  const recovery = await engine.recover(
-    plan,
-    { ...REQUEST, method: 'group-wise', steps: 50 },
-    { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() },
-  );
+  const long = { ...REQUEST, method: 'group-wise', steps: 50 } as const;
+  const recovery = await engine.recover(plan, long, { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() });
   expect(recovery).toMatchObject({ stoppedBecause: 'cancelled' });
   expect(recovery.steps).toBeLessThan(5);
+  expect(await engine.keptTraining(plan, long)).toMatchObject({ same: true, steps: 50, ratio: plan.ratio });
   const request = { text, windows: 1, length: 16 };
   expect((await engine.evaluate(plan, { ...request, repair: { recovered: recovery.recovered } })).tokens).toBe(15);
   await expect(engine.evaluate(plan, { ...request, repair: { recovered: recovery.recovered - 1 } })).rejects.toBeInstanceOf(MissingError);
+});
+
+const losses = ({ history }: Pick<Recovery, 'history'>) => history.map(({ step, loss, heldOutLoss }) => ({ step, loss, heldOutLoss }));
+
+it('goes on after a reload to the same losses, and only as the same training', async () => {
+  const whole = await engine.recover(plan, REQUEST);
+  let closed: Uint8Array | undefined;
+  await engine.recover(plan, REQUEST, {
+    onStep: ({ step }) => {
+      if (step === 3) closed ??= kept();
+    },
+  });
+
+  const page = memoryFile(closed);
+  const reloaded = await openStories(page.file);
+  const found = await reloaded.keptTraining(plan, REQUEST);
+  expect(found).toMatchObject({ same: true, method: 'lora', steps: 4 });
+  const made = found?.records.length ?? 0;
+  expect(found?.records.map(({ step }) => step)).toEqual([0, 1, 2].slice(0, made));
+  expect(made).toBeGreaterThan(0);
+  expect(await reloaded.keptTraining(plan, { ...REQUEST, seed: 1 })).toMatchObject({ same: false });
+
+  const steps: number[] = [];
+  const resumed = await reloaded.recover(plan, { ...REQUEST, goOn: true }, { onStep: ({ step }) => steps.push(step) });
+  expect(losses(resumed)).toEqual(losses(whole));
+  expect(steps[0]).toBe(made - 1);
+  expect(page.kept()).toBeUndefined();
+  expect(await reloaded.keptTraining(plan, REQUEST)).toBeNull();
+});
+
+it('starts anew over what is kept of another training, and says so of what cannot be read', async () => {
+  const controller = new AbortController();
+  await engine.recover(plan, { ...REQUEST, steps: 50 }, { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() });
+  const bytes = kept() ?? new Uint8Array();
+  const torn = memoryFile(bytes.slice(0, -9));
+  const reloaded = await openStories(torn.file);
+  await expect(reloaded.recover(plan, { ...REQUEST, steps: 50, goOn: true })).rejects.toThrow(/cannot be read.*start anew/);
+  expect(torn.kept()).toBeUndefined();
+  const other = await engine.recover(plan, { ...REQUEST, steps: 1, goOn: true });
+  expect(other.history.map(({ step }) => step)).toEqual([0, 1]);
+  const garbage = await openStories(memoryFile(Uint8Array.of(1, 2, 3)).file);
+  expect(await garbage.keptTraining(plan, REQUEST)).toBeNull();
 });

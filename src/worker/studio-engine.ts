@@ -12,7 +12,6 @@ import { inspect } from '../library/inspect.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { refine } from '../library/refine.ts';
 import { score } from '../library/score.ts';
-import type { ScoreStateStore } from '../library/score-resume.ts';
 import { exactStorage } from '../library/storage.ts';
 import type { LongRunning } from '../progress.ts';
 import { SerialQueue } from '../runtime/queue.ts';
@@ -26,9 +25,10 @@ import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
 import { deliver } from './deliver.ts';
 import type { BackendInfo, Compensation, Engine, ModelSource, ModelSummary, Repair } from './engine.ts';
-import { recoverModel } from './recovery.ts';
+import { type KeptFile, lenient } from './kept-file.ts';
+import { TrainingKeeper } from './kept-training.ts';
+import { recoverModel, trainingKey } from './recovery.ts';
 import { RepairedModels, repairKey } from './repaired-models.ts';
-import { lenient } from './score-state.ts';
 import { measureSpeeds } from './speed.ts';
 import { measureTask } from './tasks.ts';
 
@@ -36,7 +36,9 @@ import { measureTask } from './tasks.ts';
 export interface StudioPlatform extends Platform, Pick<Engine, 'offer' | 'stored' | 'forget'> {
   open(source: ModelSource, options: LongRunning): Promise<Checkpoint>;
   /** Where scoring keeps what is finished, so that a closed page goes on; absent where there is no such place. */
-  readonly scoreState?: ScoreStateStore;
+  readonly scoreState?: KeptFile;
+  /** Where a recovery keeps its training, likewise. */
+  readonly training?: KeptFile;
 }
 
 /** The engine behind the page: the library's verbs on one runtime and one open model. Heavy calls run one after another. */
@@ -63,6 +65,7 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
     return tokenWindows(ids, { length, count: Math.max(1, Math.min(windows, Math.floor(ids.length / length))), seed });
   };
   const models = new RepairedModels(model, drawn);
+  const trainings = new TrainingKeeper(platform.training);
   const decoderOf = (plan: Plan | null, repair: Repair | undefined, options: LongRunning) =>
     decoders.get(plan === null ? 'dense' : repairKey(plan, repair), () =>
       models.use(plan, repair, options, (open) => decoderForModel(open.runtime, open.model, options)),
@@ -143,10 +146,14 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
         );
       }),
 
+    keptTraining: async (plan, request) => (await trainings.find(() => trainingKey(model(), plan, request))) ?? null,
+
     recover: (plan, request, options = {}) =>
       queue.run(() =>
         models.use(plan, request.repair, options, async (open) => {
-          const { checkpoint, ...recovery } = await recoverModel(open, await windowsOf(request.text, request.length), request, options);
+          const key = await trainingKey(model(), plan, request);
+          const windows = await windowsOf(request.text, request.length);
+          const { checkpoint, ...recovery } = await recoverModel(open, windows, { ...request, key, ratio: plan.ratio }, trainings, options);
           return { ...recovery, recovered: models.keepRecovered(checkpoint) };
         }),
       ),

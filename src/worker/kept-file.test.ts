@@ -3,30 +3,15 @@ import { CancelledError, UsageError } from '../errors.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
-import { resumable, type ScoreStateStore } from '../library/score-resume.ts';
+import { resumable } from '../library/score-resume.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { encodeScores } from '../saap/score-file.ts';
-import { lenient } from './score-state.ts';
+import { lenient } from './kept-file.ts';
+import { memoryFile } from './testing/memory-file.ts';
 
 const windows = Array.from({ length: 4 }, (_, window) => Int32Array.from({ length: 10 }, (_, token) => (token * 5 + window * 3) % 48));
 const calibration = { source: 'drawn', sha256: '0'.repeat(64), seed: 0 };
-
-/** What the page's store does, without a browser. */
-function memoryStore() {
-  let kept: Uint8Array | undefined;
-  const store: ScoreStateStore = {
-    name: 'memory',
-    load: async () => kept,
-    save: async (bytes) => {
-      kept = bytes;
-    },
-    clear: async () => {
-      kept = undefined;
-    },
-  };
-  return { store, kept: () => kept };
-}
 
 let runtime: Runtime;
 let open: OpenModel;
@@ -43,7 +28,7 @@ afterAll(() => {
 });
 
 it('a cancelled run keeps its layers, and the next one goes on to the same file', async () => {
-  const { store, kept } = memoryStore();
+  const { file: store, kept } = memoryFile();
   const cancel = new AbortController();
   const cancelled = score(open, {
     ...{ windows, calibration, state: lenient(store), signal: cancel.signal },

@@ -1,0 +1,134 @@
+import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/json.ts';
+import { FileFormatError } from '../errors.ts';
+import type { RecoveryCheckpoint, RecoveryProgress, RecoveryRecord } from '../library/recover.ts';
+import type { KeptTraining } from './engine.ts';
+import { type KeptFile, lenient } from './kept-file.ts';
+
+const FORMAT = 'espalier-kept-training/1';
+
+/** Writing takes at most this share of a training's time. */
+const WRITING_SHARE = 1 / 50;
+
+/** What a training is known by and what is told of it, in front of its state. */
+interface Head extends Omit<KeptTraining, 'same'> {
+  /** Of model, plan, text and settings. */
+  readonly key: string;
+}
+
+/** A training that is under way: its checkpoint for `recover`, and an ear for its steps. */
+export interface TrackedTraining {
+  /** Whether it goes on from what was kept. */
+  readonly resumed: boolean;
+  readonly checkpoint: RecoveryCheckpoint;
+  hear(progress: RecoveryProgress): void;
+}
+
+/**
+ * The one training that outlives a reload: its state with the losses so far, in one file. Another training takes its place; what cannot be read counts as nothing.
+ * Without a file nothing is kept.
+ */
+export class TrainingKeeper {
+  readonly #file: KeptFile | undefined;
+  /** What the file says, once it was read: asked for at every change of the settings. */
+  #head: Head | undefined;
+  #read = false;
+
+  constructor(file: KeptFile | undefined) {
+    this.#file = file && lenient(file);
+  }
+
+  /** The training that is kept, and whether it is that of `key`, which is asked for only then. */
+  async find(key: () => Promise<string>): Promise<KeptTraining | undefined> {
+    if (!this.#read) await this.#load();
+    if (!this.#head) return undefined;
+    const { key: own, ...told } = this.#head;
+    return { ...told, same: own === (await key()) };
+  }
+
+  /** Begins the training of a key: from what is kept of it where `goOn` says so, else anew, and then what was kept is forgotten. */
+  async begin(about: Omit<Head, 'records'>, goOn: boolean, signal: AbortSignal | undefined): Promise<TrackedTraining> {
+    const kept = goOn ? await this.#load() : undefined;
+    const own = kept?.head.key === about.key ? kept : undefined;
+    if (!own) await this.clear();
+    const records = new Map((own?.head.records ?? []).map((record) => [record.step, record]));
+    let due = 0;
+    return {
+      resumed: own !== undefined,
+      hear: ({ step, loss, heldOutLoss, learningRate }) => {
+        const known = records.get(step);
+        records.set(step, { step, loss: loss ?? known?.loss, heldOutLoss: heldOutLoss ?? known?.heldOutLoss, learningRate });
+      },
+      checkpoint: {
+        every: 1,
+        read: async () => own?.state,
+        write: async (state) => {
+          const started = performance.now();
+          if (started < due && !signal?.aborted) return;
+          await this.#save({ ...about, records: [...records.values()] }, state);
+          const ended = performance.now();
+          due = ended + (ended - started) / WRITING_SHARE;
+        },
+      },
+    };
+  }
+
+  /** Forgets what is kept. */
+  async clear(): Promise<void> {
+    this.#remember(undefined);
+    await this.#file?.clear();
+  }
+
+  #remember(head: Head | undefined): void {
+    this.#head = head;
+    this.#read = true;
+  }
+
+  async #save(head: Head, state: Uint8Array): Promise<void> {
+    this.#remember(head);
+    await this.#file?.save(encodeKept(head, state));
+  }
+
+  async #load(): Promise<{ readonly head: Head; readonly state: Uint8Array } | undefined> {
+    const bytes = await this.#file?.load();
+    const kept = bytes && decodeKept(bytes);
+    this.#remember(kept?.head);
+    return kept;
+  }
+}
+
+/** Length of the head as 4 bytes, little-endian, the head as JSON, then the state. */
+function encodeKept(head: Head, state: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(JSON.stringify({ format: FORMAT, ...head }));
+  const bytes = new Uint8Array(4 + text.length + state.length);
+  new DataView(bytes.buffer).setUint32(0, text.length, true);
+  bytes.set(text, 4);
+  bytes.set(state, 4 + text.length);
+  return bytes;
+}
+
+/** Undefined for bytes that are no kept training: of another version, or damaged. */
+function decodeKept(bytes: Uint8Array): { readonly head: Head; readonly state: Uint8Array } | undefined {
+  if (bytes.length < 4) return undefined;
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (length > bytes.length - 4) return undefined;
+  try {
+    const { format, ...head } = parseJsonRecord(bytes.subarray(4, 4 + length), 'The kept training');
+    if (format !== FORMAT || !isHead(head)) return undefined;
+    // A copy: tensors are read where their bytes are aligned.
+    return { head: { ...head, records: head.records.map(readRecord) }, state: bytes.slice(4 + length) };
+  } catch (error) {
+    if (error instanceof FileFormatError) return undefined;
+    throw error;
+  }
+}
+
+function isHead(value: JsonRecord): value is JsonRecord & Head {
+  const { key, ratio, method, bits, steps, records } = value;
+  const areNumbers = [ratio, bits, steps].every(Number.isFinite);
+  return typeof key === 'string' && areNumbers && typeof method === 'string' && Array.isArray(records) && records.every(isRecord);
+}
+
+/** Losses that are absent, or were no numbers, are null in JSON or not there. */
+function readRecord({ step, loss, heldOutLoss, learningRate }: RecoveryRecord): RecoveryRecord {
+  return { step, loss: loss ?? undefined, heldOutLoss: heldOutLoss ?? undefined, learningRate };
+}
