@@ -75,7 +75,7 @@ for (const backend of ['webgpu', 'wasm'] as const) {
       const away = studio.panel('Take away');
       await away.getByRole('button', { name: 'Build and verify' }).click();
       await expect(away).toContainText('Verified.', { timeout: SLOW });
-      await expect(away).toContainText(/compared at 96 positions/);
+      await expect(away).toContainText(/compared at 256 positions/);
       const [file] = await Promise.all([page.waitForEvent('download'), away.getByRole('button', { name: /^Download stories-pruned-25\.zip/ }).click()]);
       const names = Object.keys(unzipSync(readFileSync(await file.path())));
       for (const name of ['config.json', 'tokenizer.json', 'espalier.json', 'README.md', 'onnx/model.onnx', 'onnx/model.onnx_data'])

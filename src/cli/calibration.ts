@@ -6,6 +6,7 @@ import { sha256OfBytes, sha256OfText } from '../checkpoint/sha256.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { joinTexts, readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
+import { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { type CalibrationOptions, DEFAULT_COMPENSATION_WINDOWS, DEFAULT_MEASURE_WINDOWS, DEFAULT_WINDOWS } from './options.ts';
 
@@ -53,7 +54,7 @@ export async function readMeasureWindows(
 
 /** A few windows of real text, on which an export is compared with the block programs. */
 export async function readVerificationWindows(name: string, open: OpenModel, options: CalibrationOptions): Promise<readonly ArrayLike<number>[]> {
-  return readOtherWindows(name, open, options, undefined, 2);
+  return readOtherWindows(name, open, options, undefined, Math.ceil(VERIFIED_POSITIONS / options.length));
 }
 
 async function readOtherWindows(name: string, open: OpenModel, options: CalibrationOptions, windows: number | undefined, usual: number) {

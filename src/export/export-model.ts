@@ -5,7 +5,6 @@ import { CancelledError } from '../errors.ts';
 import { openDecoder } from '../generate/decoder.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { LongRunning } from '../progress.ts';
-import { seededRandom } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Plan } from '../surgery/plan.ts';
 import { allowsFixedCache } from './attention.ts';
@@ -16,6 +15,7 @@ import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
 import { roundedCheckpoint } from './rounded.ts';
+import { verificationWindows } from './verification-windows.ts';
 import { type ReferenceLogits, type Verification, verifyDecoder } from './verify.ts';
 
 export interface ExportOptions extends LongRunning {
@@ -27,8 +27,8 @@ export interface ExportOptions extends LongRunning {
   readonly reference: ReferenceLogits;
   /** The block programs; with them, coarse formats are also held to the model whose weights are as they are rounded. */
   readonly programs?: Programs | undefined;
-  /** Windows of token ids to verify with, at least 64 positions together; default: 96 tokens drawn from the vocabulary. */
-  readonly windows?: readonly (readonly number[])[] | undefined;
+  /** Windows of text to verify on, as token ids; what they lack of 256 positions is drawn from the vocabulary. */
+  readonly windows?: readonly ArrayLike<number>[] | undefined;
   /** Default 'f32'. */
   readonly dataType?: ExportDataType | undefined;
   /** How the model was pruned; absent for a dense model. */
@@ -93,17 +93,17 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
 
   const opened = await output.openModel(modelName, dataName, runtime.backend);
   const { headDimension, vocabulary } = architecture.config;
+  const { windows, areText } = verificationWindows(options.windows ?? [], vocabulary, decoderPositions(architecture.config));
   using decoder = await openDecoder(runtime, opened.model, {
     externalData: opened.externalData,
     label: modelName,
     fixedCache: allowsFixedCache(headDimension),
   });
-  const windows = options.windows ?? [drawWindow(vocabulary)];
   const roundedReference = dataType === 'f32' || !options.programs ? undefined : roundedLogits(model, options.programs, dataType);
   const verification = await verifyDecoder(decoder, options.reference, {
     dataType,
     windows,
-    areText: options.windows !== undefined,
+    areText,
     roundedReference,
     signal,
     onProgress,
@@ -136,10 +136,4 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
 function roundedLogits({ checkpoint, architecture }: Model, programs: Programs, dataType: ExportDataType): ReferenceLogits {
   const tables = [...architecture.embedWeights(), ...architecture.headWeights()].map(({ tensor }) => tensor);
   return blockProgramLogits(programs, new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables))));
-}
-
-/** Any tokens do to tell two programs of one model apart; text is only needed where a share of agreement is to mean something. */
-function drawWindow(vocabulary: number): number[] {
-  const random = seededRandom(0);
-  return Array.from({ length: 96 }, () => Math.floor(random() * vocabulary));
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { VerificationError } from '../errors.ts';
+import { UsageError, VerificationError } from '../errors.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -19,7 +19,7 @@ afterAll(() => runtime.dispose());
 
 const checkpoint = randomLlama({ hiddenSize: 64, neurons: 96 });
 const TABLES = ['model.embed_tokens.weight'];
-const WINDOWS = [0, 1, 2].map((start) => Array.from({ length: 24 }, (_, index) => (start * 7 + index * 29) % 64));
+const WINDOWS = [0, 1, 2, 3].map((start) => Array.from({ length: 64 }, (_, index) => (start * 7 + index * 29) % 64));
 const definitionOf = (model: Checkpoint): ReferenceLogits => {
   const computed = new Map<string, Promise<Float32Array>>();
   return (tokenIds) => {
@@ -32,12 +32,17 @@ const definitionOf = (model: Checkpoint): ReferenceLogits => {
 const definition = definitionOf(checkpoint);
 
 describe('verifyDecoder', () => {
+  test('refuses fewer than 256 positions', async () => {
+    using decoder = await decoderForModel(runtime, modelOf(checkpoint));
+    await expect(verifyDecoder(decoder, definition, { dataType: 'f32', windows: WINDOWS.slice(1) })).rejects.toThrow(UsageError);
+  });
+
   for (const dataType of Object.keys(EXPORT_FORMATS) as ExportDataType[]) {
     test(`accepts the model in ${dataType} and refuses another one`, async () => {
       using decoder = await decoderForModel(runtime, modelOf(checkpoint), { dataType });
       const options = { dataType, windows: WINDOWS, roundedReference: definitionOf(roundedCheckpoint(checkpoint, dataType, TABLES)) };
       const { positions, top1Agreement, rootMeanSquareDifference } = await verifyDecoder(decoder, definition, options);
-      expect(positions).toBe(72);
+      expect(positions).toBe(256);
       expect(top1Agreement).toBeGreaterThan(0.6);
       expect(rootMeanSquareDifference).toBeGreaterThan(0);
       using other = await decoderForModel(runtime, modelOf(randomLlama({ hiddenSize: 64, neurons: 96, seed: 2 })), { dataType });

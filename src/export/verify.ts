@@ -3,6 +3,7 @@ import type { Decoder } from '../generate/decoder.ts';
 import { greatest } from '../generate/sampling.ts';
 import type { LongRunning } from '../progress.ts';
 import type { ExportDataType } from './dtypes.ts';
+import { VERIFIED_POSITIONS } from './verification-windows.ts';
 
 /** Logits [tokens, vocabulary] of the block programs for one window of token ids. */
 export type ReferenceLogits = (tokenIds: readonly number[]) => Promise<Float32Array>;
@@ -50,13 +51,12 @@ export const ROUNDED_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
   q4: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85 },
 };
 
-const FEWEST_POSITIONS = 64;
 /** Positions at the end of each window that are decoded one by one, through the cache. */
 const DECODED = 8;
 
 export interface VerifyOptions extends LongRunning {
   readonly dataType: ExportDataType;
-  /** Windows of token ids; at least 64 positions together. */
+  /** Windows of token ids; at least 256 positions together. */
   readonly windows: readonly (readonly number[])[];
   /** Whether the windows are text. On drawn tokens a model is undecided, and coarse formats are not judged by the tokens that they choose; in q8 and q4 a single logit may be twice as far off (0.6 of the largest with SmolLM2-135M). Default true. */
   readonly areText?: boolean | undefined;
@@ -74,7 +74,7 @@ export async function verifyDecoder(decoder: Decoder, reference: ReferenceLogits
   const judged = (bounds: Bounds): Bounds =>
     areText || dataType === 'f32' ? bounds : { ...bounds, agreement: 0, largest: (dataType === 'f16' ? 1 : 2) * bounds.largest };
   const total = windows.reduce((sum, window) => sum + window.length, 0);
-  if (total < FEWEST_POSITIONS) throw new UsageError(`Only ${total} positions were given to verify the export; give at least ${FEWEST_POSITIONS}.`);
+  if (total < VERIFIED_POSITIONS) throw new UsageError(`Only ${total} positions were given to verify the export; give at least ${VERIFIED_POSITIONS}.`);
   const comparison = new Comparison();
   const rounded = new Comparison();
   for (const window of windows) {

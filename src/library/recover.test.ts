@@ -127,7 +127,7 @@ describe('recover', () => {
     expect((await perplexity(model.programs, model.store, windows)).loss).toBeGreaterThan(0);
 
     const { files, bytes, verification } = await exported(model, dtype);
-    expect(verification.positions).toBe(96);
+    expect(verification.positions).toBe(256);
     const read = await matrices(files, `onnx/${file}`);
     expect(read.size).toBe(14);
     for (const [name, values] of read) expect(relativeDifference(values, await model.model.checkpoint.read(name)), name).toBeLessThan(1e-6);

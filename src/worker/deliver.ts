@@ -8,8 +8,8 @@ import type { Plan } from '../surgery/plan.ts';
 import { directoryFolder } from './directory-folder.ts';
 import type { ExportedModel, ExportRequest } from './engine.ts';
 
-/** Windows that an export is verified on: rounded numbers are judged by a share of positions, which takes more of them. */
-const VERIFIED = { exact: { length: 96, windows: 1 }, rounded: { length: 128, windows: 2 } } as const;
+/** Tokens of the windows that an export is verified on. */
+const VERIFIED_LENGTH = 128;
 
 /** Builds and verifies a (pruned) model, into a folder that the reader picked or as a zip archive. `windowsOf` cuts text into windows of a length. */
 export async function deliver(
@@ -20,7 +20,6 @@ export async function deliver(
   options: LongRunning,
 ): Promise<ExportedModel> {
   const { dtype, text, repair, figures, folder } = request;
-  const { length, windows } = dtype === 'f32' ? VERIFIED.exact : VERIFIED.rounded;
   const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${repair && 'recovered' in repair ? 'recovered' : 'pruned'}-${Math.round(plan.ratio * 100)}`;
   const exportTo = async (output: OutputFolder) =>
     exportPruned(open, {
@@ -32,7 +31,7 @@ export async function deliver(
           recipe: { ...plan.recipe, dtype, compensate: repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none') },
         },
       },
-      windows: (await windowsOf(text, length)).slice(0, windows),
+      windows: await windowsOf(text, VERIFIED_LENGTH),
       ...(figures && { figures }),
       ...options,
     });

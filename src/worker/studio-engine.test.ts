@@ -139,7 +139,7 @@ describe('the engine behind the page, on the embedded model', () => {
     const figures = { 'perplexity of a test': '12.5 (dense 10.1)' };
     const { archive, name, card, verification } = await engine.export(plan(), { dtype: 'f32', text, figures });
     expect(name).toBe('stories-pruned-30');
-    expect(verification.positions).toBe(96);
+    expect(verification.positions).toBe(256);
     expect(await card.text()).toContain('perplexity of a test');
     const files = unzipSync(new Uint8Array((await archive?.arrayBuffer()) ?? new ArrayBuffer()));
     expect(Object.keys(files)).toContain('stories-pruned-30/onnx/model.onnx');
