@@ -14,6 +14,11 @@ export interface RatioSeries {
   readonly points: readonly { readonly ratio: number; readonly value: number }[];
 }
 
+/** A model that was trained after pruning. */
+export interface RecoveredMark extends RatioPoint {
+  readonly name: string;
+}
+
 const MARGIN = { top: 30, right: 14, bottom: 22, left: 46 };
 
 /**
@@ -28,7 +33,7 @@ export function RatioChart({
   dense,
   estimate,
   others = [],
-  recovered,
+  recovered = [],
   ratio,
   maximumRatio,
   logarithmic = false,
@@ -44,8 +49,8 @@ export function RatioChart({
   /** Estimated values between measured ones, in order of ratio. */
   readonly estimate: readonly { readonly ratio: number; readonly value: number }[];
   readonly others?: readonly RatioSeries[];
-  /** The recovered model. */
-  readonly recovered?: RatioPoint | undefined;
+  /** Recovered models; the one nearest to the chosen ratio carries its value. */
+  readonly recovered?: readonly RecoveredMark[];
   readonly ratio: number;
   readonly maximumRatio: number;
   readonly logarithmic?: boolean;
@@ -60,7 +65,7 @@ export function RatioChart({
   const everything = [...points, ...(dense ? [dense] : [])];
   const rings = points.flatMap(({ ratio: at, dense: value }) => (value === undefined ? [] : [{ ratio: at, value, error: 0 }]));
   const lines = others.flatMap((series) => series.points.map((point) => ({ ...point, error: 0 })));
-  const y = valueScale([...everything, ...rings, ...lines, ...(recovered ? [recovered] : [])], logarithmic, [bottom, MARGIN.top]);
+  const y = valueScale([...everything, ...rings, ...lines, ...recovered], logarithmic, [bottom, MARGIN.top]);
   const path =
     y &&
     line<{ ratio: number; value: number }>(
@@ -73,6 +78,8 @@ export function RatioChart({
         12,
       )
     : [];
+  const nearest = recovered.toSorted((a, b) => Math.abs(a.ratio - ratio) - Math.abs(b.ratio - ratio) || a.value - b.value)[0];
+  const trained = recovered.map((point) => ` Recovered, ${point.name}: ${format(point.value)}.`).join('');
   const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${format(point.value)}`).join(', ');
   return (
     // biome-ignore lint/a11y/useSemanticElements: an SVG that holds buttons is a figure by role only.
@@ -81,7 +88,7 @@ export function RatioChart({
       width={width}
       height={height}
       viewBox={`0 0 ${width} ${height}`}
-      aria-label={`${title} (${unit}) against ratio. ${summary}`}
+      aria-label={`${title} (${unit}) against ratio. ${summary}${summary && trained ? '.' : ''}${trained}`}
       role="figure"
     >
       <text className="chart-title" x={0} y={12}>
@@ -145,8 +152,19 @@ export function RatioChart({
             onPick={onPick}
           />
         ))}
-      {y && recovered && <RecoveredPoint point={recovered} x={round(x(recovered.ratio))} scale={y.scale} text={`recovered: ${format(recovered.value)}`} />}
-      {everything.length === 0 && !recovered && (
+      {y &&
+        recovered.map((point) => (
+          <RecoveredPoint
+            key={point.name}
+            point={point}
+            x={round(x(point.ratio))}
+            scale={y.scale}
+            text={format(point.value)}
+            isLabelled={point === nearest}
+            right={width}
+          />
+        ))}
+      {everything.length === 0 && recovered.length === 0 && (
         <text className="chart-empty" x={(MARGIN.left + right) / 2} y={(MARGIN.top + bottom) / 2} textAnchor="middle">
           not measured yet
         </text>
@@ -207,20 +225,30 @@ function RecoveredPoint({
   x,
   scale,
   text,
+  isLabelled,
+  right,
 }: {
-  readonly point: RatioPoint;
+  readonly point: RecoveredMark;
   readonly x: number;
   readonly scale: (value: number) => number;
   readonly text: string;
+  readonly isLabelled: boolean;
+  /** Right edge of the chart. */
+  readonly right: number;
 }) {
   const y = round(scale(point.value));
+  const label = `recovered: ${text}`;
   return (
     <g className="recovered-point">
       {point.error > 0 && <line x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />}
-      <path d={`M${x} ${round(y - 5)}l5 5l-5 5l-5 -5z`} />
-      <text x={x + 8} y={y} dy="0.35em">
-        {text}
-      </text>
+      <path d={`M${x} ${round(y - 5)}l5 5l-5 5l-5 -5z`}>
+        <title>{`Recovered, ${point.name}: ${text}`}</title>
+      </path>
+      {isLabelled && (
+        <text {...labelPlace(x + 8, label, right)} y={y} dy="0.35em">
+          {label}
+        </text>
+      )}
     </g>
   );
 }

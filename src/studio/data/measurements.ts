@@ -7,6 +7,7 @@ import type { Scores } from '../../saap/scores.ts';
 import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine.ts';
 import { ratioKey, type SweepStep } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
+import type { RecoveredColumn } from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { textKey } from '../state/text.ts';
 import { repairKey } from './repair.ts';
@@ -70,11 +71,34 @@ export function measurementKey(step: SweepStep, scores: Scores, recipe: RecipeCh
   return ['measured', what, [settings.backend, ...how].join(), family, ratioKey(ratio)];
 }
 
+/** A recovered model that was measured; it outlives the model itself, which goes with the page. */
+export interface RecoveredMeasurement {
+  /** '50% removed, LoRA'. */
+  readonly name: string;
+  readonly ratio: number;
+  readonly perplexity: PerplexityMeasurement;
+}
+
+/** Cache key of a recovered model's perplexity: the last training of a method at a ratio stands for it. */
+export function recoveredKey(
+  { recipe, plan, method }: Pick<RecoveredColumn, 'recipe' | 'plan' | 'method'>,
+  scores: Scores,
+  settings: MeasureSettings,
+): QueryKey {
+  return [...recoveredPrefix(scores, recipe, settings), ratioKey(plan.ratio), method];
+}
+
+function recoveredPrefix(scores: Scores, recipe: RecipeChoices, { backend, textKey, measureWindows, measureLength, repairKey }: MeasureSettings): QueryKey {
+  return ['measured', 'recovered', [backend, textKey, measureWindows, measureLength].join(), recipeFamily(scores, recipe, repairKey)];
+}
+
 export interface Measurements {
   readonly perplexity: ReadonlyMap<number, PerplexityMeasurement>;
   /** Perplexity of other methods, by name. */
   readonly methods: ReadonlyMap<string, ReadonlyMap<number, PerplexityMeasurement>>;
   readonly speed: ReadonlyMap<number, SpeedComparison>;
+  /** Recovered models, by ratio. */
+  readonly recovered: readonly RecoveredMeasurement[];
 }
 
 function collect<Value>(
@@ -95,7 +119,7 @@ function collect<Value>(
   return new Map([...found].sort(([a], [b]) => a - b));
 }
 
-const NOTHING: Measurements = { perplexity: new Map(), methods: new Map(), speed: new Map() };
+const NOTHING: Measurements = { perplexity: new Map(), methods: new Map(), speed: new Map(), recovered: [] };
 
 /** What has been measured for a recipe, by ratio; 0 is the dense model. Follows the cache. */
 function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, settings: MeasureSettings): Measurements {
@@ -121,6 +145,10 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
       perplexity: of<PerplexityMeasurement>({ what: 'perplexity' }),
       methods: new Map(comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })])),
       speed: of<SpeedComparison>({ what: 'speed' }),
+      recovered: client
+        .getQueriesData<RecoveredMeasurement>({ queryKey: recoveredPrefix(scores, recipe, settings) })
+        .flatMap(([, value]) => value ?? [])
+        .sort((a, b) => a.ratio - b.ratio),
     };
   }, [client, scores, family, comparedMethods, settings, present]);
 }

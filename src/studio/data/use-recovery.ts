@@ -1,75 +1,90 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { CancelledError } from '../../errors.ts';
+import type { Progress } from '../../progress.ts';
 import type { Plan } from '../../surgery/plan.ts';
-import type { ExportRequest } from '../../worker/engine.ts';
+import type { ExportRequest, KeptTraining, RecoverRequest } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
+import { fingerprint } from '../state/fingerprint.ts';
 import { type RecoveredColumn, type RecoveryMethod, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
+import { textKey } from '../state/text.ts';
 import { studioEngine } from './engine.ts';
-import { useMeasureSettings } from './measurements.ts';
-import { repairFor, repairSuffix } from './repair.ts';
-import { readText } from './use-engine.ts';
+import { repairFor, repairKey, repairSuffix } from './repair.ts';
+import { readText, useModel } from './use-engine.ts';
+import { useRestedPlan } from './use-plan.ts';
 
-/** The training of a pruned model. `cancel` ends it and keeps the best so far; before the first measurement nothing is kept. */
+/** What the engine is asked for: the training of a plan with the settings of the panel. */
+export async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverRequest> {
+  const { recoverText, recoverMethod: method, recoverSteps: steps, recoverRates, recoverBatch, recoverLength } = useStudio.getState();
+  const [text, repair] = [await readText(client, recoverText, 'calibration'), await repairFor(client, plan)];
+  return {
+    ...{ text, length: recoverLength, steps, batchWindows: recoverBatch, learningRate: recoverRates[rateOf(method)], seed: 0, repair },
+    ...(method === 'lora' ? { method, bits: 4 } : { method: 'group-wise', bits: method === 'group-wise-4' ? 4 : 8 }),
+  };
+}
+
+/** The training of a pruned model, anew or from what is kept of it. `cancel` ends it and keeps the best so far; before the first measurement nothing is kept. */
 export function useRecovery() {
   const client = useQueryClient();
   const controller = useRef<AbortController>(undefined);
-  const run = async (plan: Plan) => {
-    const { beginTask, reportTask, endTask, setRecovery, setRecoveryRun, addRecoveryStep, setPane, opening, ...chosen } = useStudio.getState();
-    const { recoverText, recoverMethod: method, recoverSteps: steps, recoverRates, recoverBatch, recoverLength } = chosen;
+  const run = async (plan: Plan, kept?: KeptTraining) => {
+    const { beginTask, reportTask, endTask, setRecovery, setRecoveryRun, addRecoveryStep, setPane, opening, recipe, ...chosen } = useStudio.getState();
+    const { recoverMethod: method, recoverSteps: steps } = chosen;
     controller.current?.abort();
     controller.current = new AbortController();
     const { signal } = controller.current;
-    const started: Omit<RecoveryRun, 'state'> = { of: `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, plan, method, steps, progress: [] };
+    const of = `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`;
     /** A run of a model that is no longer on the bench has nobody to tell. */
     const end = (state: RecoveryRun['state']) => {
       const { recoveryRun } = useStudio.getState();
       if (useStudio.getState().opening === opening && recoveryRun) setRecoveryRun({ ...recoveryRun, state });
     };
-    setRecoveryRun({ ...started, state: { status: 'running' } });
+    setRecoveryRun({ of, plan, method, steps, earlier: kept?.records ?? [], progress: [], state: { status: 'running' } });
     beginTask('recover');
     try {
       const engine = await studioEngine();
-      const [text, repair] = [await readText(client, recoverText, 'calibration'), await repairFor(client, plan)];
-      const result = await engine.recover(
-        plan,
-        {
-          ...{ text, length: recoverLength, steps, batchWindows: recoverBatch, learningRate: recoverRates[rateOf(method)], seed: 0, repair },
-          ...(method === 'lora' ? { method, bits: 4 } : { method: 'group-wise', bits: method === 'group-wise-4' ? 4 : 8 }),
-        },
-        { signal, onStep: addRecoveryStep, onProgress: (progress) => reportTask('recover', { ...progress, stage: 'training' }) },
-      );
+      const request = { ...(await recoverRequest(client, plan)), goOn: kept !== undefined };
+      const onProgress = (progress: Progress) => reportTask('recover', { ...progress, stage: 'training' });
+      const result = await engine.recover(plan, request, { signal, onStep: addRecoveryStep, onProgress });
       end({ status: 'done', result });
       if (useStudio.getState().opening !== opening) return;
-      setRecovery({ recovered: { plan, method, result, name: `${started.of}, ${recoveryMethodName(method)}` } });
+      setRecovery({ recovered: { plan, recipe, method, result, at: Date.now(), name: `${of}, ${recoveryMethodName(method)}` } });
       setPane('recovered', { status: 'idle' });
     } catch (error) {
       if (error instanceof CancelledError) end({ status: 'stopped' });
       else end({ status: 'failed', message: error instanceof Error ? error.message : String(error) });
     } finally {
       endTask('recover');
+      void client.invalidateQueries({ queryKey: [KEPT_TRAINING] });
     }
   };
   return { run, cancel: () => controller.current?.abort() };
 }
 
-/** Perplexity of the recovered model on the text that the others are measured on; measured when there is one. */
-export function useRecoveredPerplexity() {
+const KEPT_TRAINING = 'kept-training';
+
+/** The unfinished training that this browser keeps, looked for when the reader has rested on a plan and settings; undefined for none. */
+export function useKeptTraining(): KeptTraining | undefined {
   const client = useQueryClient();
-  const recovered = useStudio((state) => state.recovered);
-  const measureText = useStudio((state) => state.measureText);
-  const { textKey, measureWindows: windows, measureLength: length } = useMeasureSettings();
+  const { isSuccess } = useModel();
+  const outcome = useRestedPlan();
+  const plan = outcome?.ok ? outcome.plan : undefined;
+  const running = useStudio(({ tasks }) => tasks.recover !== undefined);
+  const settings = useStudio(
+    useShallow(({ opening, recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, ...state }) => [
+      ...[opening, textKey(recoverText), recoverMethod, recoverSteps, recoverRates[rateOf(recoverMethod)], recoverBatch, recoverLength],
+      ...[plan?.recipe.compensate, repairKey(state)],
+    ]),
+  );
   const { data } = useQuery({
-    queryKey: ['recovered', recovered?.result.recovered, textKey, windows, length],
-    enabled: recovered !== undefined,
-    queryFn: async ({ signal }) => {
-      if (!recovered) throw new CancelledError();
-      const text = await readText(client, measureText, 'evaluation');
-      return (await studioEngine()).evaluate(recovered.plan, { text, windows, length, repair: { recovered: recovered.result.recovered } }, { signal });
-    },
+    queryKey: [KEPT_TRAINING, ...settings, plan && fingerprint(JSON.stringify(plan.layers))],
+    enabled: isSuccess && plan !== undefined && !running,
+    ...{ staleTime: 0, gcTime: 0 },
+    queryFn: async () => (plan ? (await studioEngine()).keptTraining(plan, await recoverRequest(client, plan)) : null),
   });
-  return recovered && data ? { ratio: recovered.plan.ratio, perplexity: data } : undefined;
+  return (!running && data) || undefined;
 }
 
 /** In which numbers a recovered model is exported: those that its weights have already. */

@@ -1,11 +1,10 @@
 import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { RatioChart, type RatioPoint, type RatioSeries } from '../charts/ratio-chart.tsx';
+import { RatioChart, type RatioPoint, type RatioSeries, type RecoveredMark } from '../charts/ratio-chart.tsx';
 import { useWidth } from '../charts/use-width.ts';
 import { type Measurements, useCurrentMeasurements, useMeasureSettings } from '../data/measurements.ts';
 import { useModel } from '../data/use-engine.ts';
 import { usePlan } from '../data/use-plan.ts';
-import { useRecoveredPerplexity } from '../data/use-recovery.ts';
 import { useSweep } from '../data/use-sweep.ts';
 import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
@@ -135,7 +134,6 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
 
 function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; readonly ratio: number; readonly onPick: (ratio: number) => void }) {
   const { ref, width } = useWidth<HTMLDivElement>();
-  const recovered = useRecoveredPerplexity();
   const charts = useMemo(() => {
     const perplexity = [...measured.perplexity].map(([at, value]) => ({ ratio: at, value: value.perplexity, error: value.standardError }));
     const speeds = [...measured.speed];
@@ -171,9 +169,7 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
           points={all.filter((point) => point.ratio > 0)}
           dense={all.find((point) => point.ratio === 0)}
           others={others}
-          recovered={
-            estimated && recovered ? { ratio: recovered.ratio, value: recovered.perplexity.perplexity, error: recovered.perplexity.standardError } : undefined
-          }
+          recovered={estimated ? recoveredPoints(measured) : []}
           estimate={estimated ? estimateCurve(all) : []}
           ratio={ratio}
           maximumRatio={MAXIMUM_RATIO}
@@ -192,6 +188,10 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
 function denseSpeedOf(measured: Measurements, ratio: number) {
   const nearest = [...measured.speed].sort(([a], [b]) => Math.abs(a - ratio) - Math.abs(b - ratio))[0];
   return nearest?.[1].dense;
+}
+
+function recoveredPoints({ recovered }: Measurements): RecoveredMark[] {
+  return recovered.map(({ name, ratio, perplexity }) => ({ name, ratio, value: perplexity.perplexity, error: perplexity.standardError }));
 }
 
 function methodSeries(measured: Measurements): RatioSeries[] {

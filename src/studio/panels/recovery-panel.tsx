@@ -1,14 +1,18 @@
+import type { KeptTraining } from '../../worker/engine.ts';
 import { LossCurve } from '../charts/loss-curve.tsx';
 import { useWidth } from '../charts/use-width.ts';
 import { useModel } from '../data/use-engine.ts';
+import { download } from '../data/use-export.ts';
 import { usePlan } from '../data/use-plan.ts';
-import { useRecovery } from '../data/use-recovery.ts';
+import { useKeptTraining, useRecovery } from '../data/use-recovery.ts';
+import { formatPercent } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
-import { bestPoint, lossPoints, type RecoveryRun, rateOf } from '../state/recovery-slice.ts';
+import { lossesCsv } from '../planning/losses-csv.ts';
+import { bestPoint, lossPoints, methodOf, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudioFields } from '../state/store.ts';
 import { RecoveredExport } from './recovered-export.tsx';
 import { RecoveryReadings } from './recovery-readings.tsx';
@@ -43,7 +47,10 @@ export function RecoveryPanel() {
     'setRecovery',
   );
   const { run, cancel } = useRecovery();
+  const kept = useKeptTraining();
+  const own = kept?.same ? kept : undefined;
   const running = tasks.recover !== undefined;
+  const stopped = own?.records.at(-1)?.step ?? 0;
   return (
     <Panel id="recovery" title="Recover" hint="A short training of the pruned model. It gives back part of what pruning cost.">
       <div className="fields">
@@ -71,8 +78,13 @@ export function RecoveryPanel() {
           onChange={(value) => setRecovery({ recoverLength: Math.round(value) })}
         />
         <div className="field field-action">
-          <button type="button" className="primary" disabled={!model || !plan || running} onClick={() => plan && void run(plan)}>
-            Recover
+          {own && (
+            <button type="button" className="primary" disabled={!model || !plan || running} onClick={() => plan && void run(plan, own)}>
+              Continue from step {stopped}
+            </button>
+          )}
+          <button type="button" className={own ? undefined : 'primary'} disabled={!model || !plan || running} onClick={() => plan && void run(plan)}>
+            {own ? 'Start anew' : 'Recover'}
           </button>
         </div>
       </div>
@@ -81,23 +93,40 @@ export function RecoveryPanel() {
         <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />
         {recoveryRun?.state.status === 'failed' && <Notice kind="error">{recoveryRun.state.message}</Notice>}
         {recoveryRun?.state.status === 'stopped' && <p className="soft small">Stopped before the first measurement. Nothing was kept.</p>}
+        {kept && <p className="soft small">{keptSentence(kept)}</p>}
       </div>
-      <Course run={recoveryRun} steps={recoveryRun?.steps ?? recoverSteps} />
+      <Course run={recoveryRun} kept={own} steps={recoveryRun?.steps ?? recoverSteps} />
       <RecoveredExport />
     </Panel>
   );
 }
 
-/** Numbers beside the curve, of the run that goes or went last. */
-function Course({ run, steps }: { readonly run: RecoveryRun | undefined; readonly steps: number }) {
+/** What is kept of an unfinished training, and what to do with it. */
+function keptSentence(kept: KeptTraining): string {
+  const at = `step ${kept.records.at(-1)?.step ?? 0} of ${kept.steps}`;
+  if (kept.same) return `This training stopped at ${at} and is kept in this browser. It goes on exactly from there.`;
+  const name = `${formatPercent(kept.ratio)} removed, ${recoveryMethodName(methodOf(kept))}`;
+  return `Another training is kept in this browser: ${name}, stopped at ${at}. It goes on when plan, text and settings are the same again. Recover puts a new one in its place.`;
+}
+
+/** Numbers beside the curve, of the run that goes or went last, else of the one that is kept. */
+function Course({ run, kept, steps }: { readonly run: RecoveryRun | undefined; readonly kept: KeptTraining | undefined; readonly steps: number }) {
   const { ref, width } = useWidth<HTMLDivElement>();
-  const points = lossPoints(run?.progress ?? []);
+  const points = lossPoints(run ? [...run.earlier, ...run.progress] : (kept?.records ?? []));
   const best = bestPoint(points);
   return (
     <div className="recovery-course">
       <RecoveryReadings run={run} points={points} best={best} />
       <div ref={ref} className="recovery-curve">
         <LossCurve points={points} steps={steps} best={best?.step} width={Math.max(220, width)} />
+        <button
+          type="button"
+          className="link"
+          disabled={points.length === 0}
+          onClick={() => download('losses.csv', new Blob([lossesCsv(points)], { type: 'text/csv' }))}
+        >
+          Losses, CSV
+        </button>
       </div>
     </div>
   );

@@ -1,8 +1,7 @@
 import { useWidth } from '../charts/use-width.ts';
 import { WidthsChart } from '../charts/widths-chart.tsx';
 import { formatPercent } from '../parts/format.ts';
-import { recipeLabel } from '../planning/recipe-label.ts';
-import type { Run } from '../planning/run.ts';
+import { type Run, runLabel } from '../planning/run.ts';
 import { runDifferences, widthDifferences } from '../planning/run-differences.ts';
 
 /** Two runs laid over each other: widths per layer, and figure by figure. */
@@ -49,8 +48,8 @@ export function RunComparison({ first, second }: { readonly first: Run; readonly
   );
 }
 
-function nameOf(letter: string, { ratio, recipe }: Run): string {
-  return `${letter}: ${formatPercent(ratio)}, ${recipeLabel(recipe)}`;
+function nameOf(letter: string, run: Run): string {
+  return `${letter}: ${formatPercent(run.ratio)}, ${runLabel(run)}`;
 }
 
 function differencesSentence(differing: ReturnType<typeof widthDifferences>, layers: number): string {

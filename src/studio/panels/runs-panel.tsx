@@ -1,10 +1,11 @@
 import { useShallow } from 'zustand/react/shallow';
 import { useScores } from '../data/use-engine.ts';
+import { useRecoveredHistory } from '../data/use-recovered-history.ts';
 import { useRunHistory } from '../data/use-run-history.ts';
 import { formatBytes, formatCount, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
+import { Notice } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
-import { recipeLabel } from '../planning/recipe-label.ts';
-import type { Run } from '../planning/run.ts';
+import { type Run, runLabel } from '../planning/run.ts';
 import { useStudio } from '../state/store.ts';
 import { RunComparison } from './run-comparison.tsx';
 
@@ -13,6 +14,7 @@ const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle
 /** Every recipe that was measured for this model, to go back to, and two of them side by side. */
 export function RunsPanel() {
   const present = useRunHistory();
+  const problem = useRecoveredHistory();
   const { data: scores } = useScores();
   const { runs, pickedRuns, removedRun, bringBackRun } = useStudio(
     useShallow(({ runs, pickedRuns, removedRun, bringBackRun }) => ({ runs, pickedRuns, removedRun, bringBackRun })),
@@ -23,7 +25,7 @@ export function RunsPanel() {
     <Panel
       id="history"
       title="History"
-      hint="Recipes that you rested on and that were measured. Pick two to lay them over each other."
+      hint="Recipes that you rested on and that were measured, and recovered models. Pick two to lay them over each other."
       aside={
         removedRun && (
           <button type="button" className="quiet" onClick={bringBackRun}>
@@ -32,6 +34,7 @@ export function RunsPanel() {
         )
       }
     >
+      {problem && <Notice kind="error">{problem}</Notice>}
       {own.length === 0 ? (
         <p className="soft small">Nothing measured yet. A recipe appears here once its perplexity is there.</p>
       ) : (
@@ -80,7 +83,7 @@ function letterOf(picked: readonly string[], id: string): string | undefined {
 function RunRow({ run, isPresent, letter }: { readonly run: Run; readonly isPresent: boolean; readonly letter: string | undefined }) {
   const { pickRun, removeRun, changeRecipe } = useStudio(useShallow(({ pickRun, removeRun, changeRecipe }) => ({ pickRun, removeRun, changeRecipe })));
   const { recipe, ratio, parametersAfter, bytes, perplexity, speed, at, measuredOn } = run;
-  const label = recipeLabel(recipe);
+  const label = runLabel(run);
   const name = `${formatPercent(ratio)}, ${label}`;
   return (
     <tr className={isPresent ? 'present' : undefined}>

@@ -38,8 +38,10 @@ export function taskText(task: RunningTask, label: string, now: number): string 
   const amount = unit === 'bytes' ? `${formatBytes(completed)} of ${formatBytes(total)}` : `${formatCount(completed)} of ${formatCount(total)} ${unit}`;
   const seconds = (now - task.stageStartedAt) / 1000;
   const parts = [stage, amount];
-  if (completed > 0 && seconds > 0.5 && completed < total) {
-    const rate = completed / seconds;
+  // What was there before does not count for the rate.
+  const made = completed - task.stageStartedFrom;
+  if (made > 0 && seconds > 0.5 && completed < total) {
+    const rate = made / seconds;
     parts.push(
       unit === 'bytes' ? `${formatBytes(rate)}/s` : `${rate < 10 ? rate.toFixed(1) : formatCount(rate)}/s`,
       `${formatSeconds((total - completed) / rate)} left`,

@@ -3,6 +3,7 @@ import type { Plan } from '../../surgery/plan.ts';
 import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import type { PlanSummary } from './plan-outcome.ts';
+import { recipeLabel } from './recipe-label.ts';
 
 /** Kept groups of one layer, of how many. */
 export interface LayerWidth {
@@ -30,6 +31,8 @@ export interface Run {
   readonly perplexity: PerplexityMeasurement;
   readonly dense?: PerplexityMeasurement;
   readonly speed?: SpeedComparison;
+  /** That the pruned model was trained, how, and which step was kept. */
+  readonly recovered?: { readonly method: string; readonly bestStep: number; readonly steps: number };
 }
 
 /** The run of a plan that was measured. */
@@ -66,6 +69,12 @@ export function widthsOf(scores: Scores, plan: Plan): LayerWidth[] {
     mlp: plan.layers[layer]?.mlp.length ?? mlp.groups,
     neurons: mlp.groups,
   }));
+}
+
+/** A run in a few words, without its target: 'saap + bias, recovered with LoRA, step 36 of 40'. */
+export function runLabel({ recipe, recovered }: Pick<Run, 'recipe' | 'recovered'>): string {
+  if (!recovered) return recipeLabel(recipe);
+  return `${recipeLabel(recipe)}, recovered with ${recovered.method}, step ${recovered.bestStep} of ${recovered.steps}`;
 }
 
 /** Whether something that was kept is a run; it may come from an older version of the page. */

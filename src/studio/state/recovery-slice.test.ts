@@ -24,7 +24,7 @@ it('takes steps only while a run goes', () => {
   const store = createStore(createRecoverySlice);
   store.getState().addRecoveryStep(step(1, 2, undefined));
   expect(store.getState().recoveryRun).toBeUndefined();
-  const run = { of: '20% removed', plan: {} as Plan, method: 'lora', steps: 4, progress: [] } as const;
+  const run = { of: '20% removed', plan: {} as Plan, method: 'lora', steps: 4, earlier: [], progress: [] } as const;
   store.getState().setRecoveryRun({ ...run, state: { status: 'running' } });
   store.getState().addRecoveryStep(step(1, 2, undefined));
   expect(store.getState().recoveryRun?.progress).toHaveLength(1);

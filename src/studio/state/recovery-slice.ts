@@ -1,8 +1,9 @@
 import type { StateCreator } from 'zustand';
-import type { RecoveryProgress } from '../../library/recover.ts';
+import type { RecoveryProgress, RecoveryRecord } from '../../library/recover.ts';
 import { LEARNING_RATES } from '../../library/recover-options.ts';
 import type { Plan } from '../../surgery/plan.ts';
-import type { Recovery } from '../../worker/engine.ts';
+import type { KeptTraining, Recovery } from '../../worker/engine.ts';
+import type { RecipeChoices } from './recipe-slice.ts';
 import type { ChosenText } from './text.ts';
 
 export type RecoveryMethod = 'group-wise-4' | 'group-wise-8' | 'lora';
@@ -14,6 +15,8 @@ export interface RecoveryRun {
   readonly plan: Plan;
   readonly method: RecoveryMethod;
   readonly steps: number;
+  /** Steps that were made before this page was opened, or before it was stopped. */
+  readonly earlier: readonly RecoveryRecord[];
   readonly progress: readonly RecoveryProgress[];
   readonly state: { readonly status: 'running' } | { readonly status: 'stopped' } | { readonly status: 'failed'; readonly message: string } | FinishedRecovery;
 }
@@ -26,8 +29,11 @@ interface FinishedRecovery {
 /** The recovered model that the engine holds, for the panels that show it beside the others. */
 export interface RecoveredColumn {
   readonly plan: Plan;
+  readonly recipe: RecipeChoices;
   readonly method: RecoveryMethod;
   readonly result: Recovery;
+  /** When it was finished, in milliseconds since 1970. */
+  readonly at: number;
   /** '20% removed, 4 bits'. */
   readonly name: string;
 }
@@ -80,8 +86,13 @@ export function recoveryMethodName(method: RecoveryMethod): string {
   return METHOD_NAMES[method];
 }
 
+/** The method that an engine's request or kept training names. */
+export function methodOf({ method, bits }: Pick<KeptTraining, 'method' | 'bits'>): RecoveryMethod {
+  return method === 'lora' ? 'lora' : bits === 4 ? 'group-wise-4' : 'group-wise-8';
+}
+
 /** The steps of a run as points of its loss curve: events that repeat a step are one point. */
-export function lossPoints(progress: readonly RecoveryProgress[]) {
+export function lossPoints(progress: readonly Pick<RecoveryRecord, 'step' | 'loss' | 'heldOutLoss'>[]) {
   const points = new Map<number, { readonly step: number; readonly loss: number | undefined; readonly heldOutLoss: number | undefined }>();
   for (const { step, loss, heldOutLoss } of progress) {
     const known = points.get(step);

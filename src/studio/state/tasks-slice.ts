@@ -9,6 +9,8 @@ export interface RunningTask {
   readonly progress: Progress | undefined;
   /** When the present stage began, for its rate. */
   readonly stageStartedAt: number;
+  /** What was done already when it began: kept from an earlier visit. */
+  readonly stageStartedFrom: number;
 }
 
 export interface TasksSlice {
@@ -21,13 +23,15 @@ export interface TasksSlice {
 export const createTasksSlice: StateCreator<TasksSlice> = (set, get) => ({
   tasks: {},
   beginTask(name, now = Date.now()) {
-    set({ tasks: { ...get().tasks, [name]: { startedAt: now, progress: undefined, stageStartedAt: now } } });
+    set({ tasks: { ...get().tasks, [name]: { startedAt: now, progress: undefined, stageStartedAt: now, stageStartedFrom: 0 } } });
   },
   reportTask(name, progress, now = Date.now()) {
     const task = get().tasks[name];
     if (!task) return;
-    const stageStartedAt = task.progress?.stage === progress.stage ? task.stageStartedAt : now;
-    set({ tasks: { ...get().tasks, [name]: { ...task, progress, stageStartedAt } } });
+    const isSame = task.progress?.stage === progress.stage;
+    const started = isSame ? task : { stageStartedAt: now, stageStartedFrom: progress.completed };
+    const { stageStartedAt, stageStartedFrom } = started;
+    set({ tasks: { ...get().tasks, [name]: { ...task, progress, stageStartedAt, stageStartedFrom } } });
   },
   endTask(name) {
     const { [name]: _ended, ...tasks } = get().tasks;
