@@ -52,7 +52,7 @@ export async function evaluateTasksCommand(name: string, options: EvaluateTasksO
   const tasks =
     folder === undefined
       ? await withModel(name, options, signal, (open) => run(open, () => open.model.checkpoint.sha256()))
-      : await withExported(folder, options, (model) => run(model, () => exportedHash(folder, model.file)));
+      : await withExported(folder, options, output.note, (model) => run(model, () => exportedHash(folder, model.file)));
   output.result({ model: name, tasks }, () => [`${name}:`, ...taskLines(tasks)]);
 }
 
@@ -82,9 +82,14 @@ async function measure(
   }
 }
 
-async function withExported<Result>(folder: string, options: CommonOptions, use: (model: ExportedModel) => Promise<Result>): Promise<Result> {
+async function withExported<Result>(
+  folder: string,
+  options: CommonOptions,
+  onNote: (sentence: string) => void,
+  use: (model: ExportedModel) => Promise<Result>,
+): Promise<Result> {
   using runtime = await openRuntime(options);
-  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend));
+  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend), onNote);
   return await use(model);
 }
 

@@ -61,7 +61,7 @@ async function evaluateExported(
   output: Console,
 ): Promise<PerplexityResult & { readonly source: string }> {
   using runtime = await openRuntime(options);
-  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend));
+  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend), output.note);
   const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options);
   return { source, ...(await decoderPerplexity(model.decoder, model.vocabulary, windows, { signal, onProgress: output.onProgress })) };
 }

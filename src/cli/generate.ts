@@ -41,13 +41,25 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
         });
       } else {
         using runtime = await openRuntime(options);
-        using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend));
-        await run(model.decoder, model.tokenizer, model.maximumPositions, options, signal);
+        const notes: string[] = [];
+        const note = (sentence: string) => {
+          notes.push(sentence);
+          createConsole({ json: options.json ?? false, quiet: options.quiet ?? false }).note(sentence);
+        };
+        using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend), note);
+        await run(model.decoder, model.tokenizer, model.maximumPositions, options, signal, notes);
       }
     });
 }
 
-async function run(decoder: Decoder, tokenizer: Tokenizer, maximumPositions: number, options: GenerateOptions, signal: AbortSignal): Promise<void> {
+async function run(
+  decoder: Decoder,
+  tokenizer: Tokenizer,
+  maximumPositions: number,
+  options: GenerateOptions,
+  signal: AbortSignal,
+  notes: readonly string[] = [],
+): Promise<void> {
   const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
   const { prompt, maxNewTokens, temperature, topK, topP, repetitionPenalty, seed } = options;
   const promptIds = options.chat
@@ -69,6 +81,18 @@ async function run(decoder: Decoder, tokenizer: Tokenizer, maximumPositions: num
   const { text, tokenIds, timeToFirstToken, prefillTokensPerSecond, decodeTokensPerSecond, finish } = result;
   const speed = `${promptIds.length} prompt tokens at ${prefillTokensPerSecond.toFixed(0)} tokens/s, first token after ${(timeToFirstToken * 1000).toFixed(0)} ms, ${tokenIds.length} tokens at ${decodeTokensPerSecond.toFixed(1)} tokens/s`;
   if (output.json)
-    output.result({ text, tokenIds, timeToFirstToken, prefillTokensPerSecond, decodeTokensPerSecond, promptTokens: promptIds.length, finish }, () => []);
+    output.result(
+      {
+        text,
+        tokenIds,
+        timeToFirstToken,
+        prefillTokensPerSecond,
+        decodeTokensPerSecond,
+        promptTokens: promptIds.length,
+        finish,
+        ...(notes.length > 0 && { notes }),
+      },
+      () => [],
+    );
   else output.note(speed);
 }

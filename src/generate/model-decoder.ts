@@ -7,7 +7,7 @@ import type { WeightFile } from '../export/weight-file.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Decoder, openDecoder } from './decoder.ts';
-import { halfPrecisionFault, type PreciseLogits } from './spot-check.ts';
+import { type PreciseLogits, spotCheck } from './spot-check.ts';
 
 export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | 'positions'>, LongRunning {
   /**
@@ -18,12 +18,17 @@ export interface ModelDecoderOptions extends Pick<DecoderOptions, 'dataType' | '
   readonly capture?: boolean | undefined;
   /** Disposed with the decoder. */
   readonly owned?: Disposable | undefined;
-  /**
-   * Logits in single precision, against which a decoder in f16 is checked on a few positions before it is trusted. Where it is wrong, the decoder is
-   * in f32 and `onRefused` is told why.
-   */
-  readonly precise?: PreciseLogits | undefined;
-  readonly onRefused?: ((sentence: string) => void) | undefined;
+  /** Without it, what the decoder says is taken for right. */
+  readonly check?: DecoderCheck | undefined;
+}
+
+/** How a decoder is compared with single precision on a few positions before it is trusted, and what is used where it is wrong. */
+export interface DecoderCheck {
+  readonly precise: PreciseLogits;
+  /** Told one sentence for every decoder that is refused. */
+  readonly onRefused: (sentence: string) => void;
+  /** Makes the runtime where the model is opened when single precision is wrong on its own, too; the decoder owns it. Without it single precision is not checked. */
+  readonly elsewhere?: (() => Promise<Runtime>) | undefined;
 }
 
 const CAPTURED_TOKENS = 1024;
@@ -33,20 +38,35 @@ const CAPTURED_TOKENS = 1024;
  * which the browser keeps outside the page's heap and of which one tensor at a time is read. Throws CancelledError between weights when the signal fires.
  */
 export async function decoderForModel(runtime: Runtime, model: Model, options: ModelDecoderOptions = {}): Promise<Decoder> {
-  const { dataType = 'f32', precise, onRefused } = options;
+  const { dataType = 'f32', check } = options;
   const decoder = await open(runtime, model, options, dataType);
-  if (dataType !== 'f16' || !precise) return decoder;
+  const isHalf = dataType === 'f16';
+  if (!check || !(isHalf || check.elsewhere)) return decoder;
   try {
-    const fault = await halfPrecisionFault(decoder, precise, model.architecture.config.vocabulary);
+    const { vocabulary, maximumPositions } = model.architecture.config;
+    const fault = await spotCheck(decoder, check.precise, vocabulary, maximumPositions);
     if (fault === undefined) return decoder;
-    onRefused?.(fault);
+    check.onRefused(`${fault} ${isHalf ? 'Single precision' : 'Another backend'} is used instead.`);
   } catch (error) {
     decoder.dispose();
     throw error;
   }
   // What is owned is the next decoder's.
   decoder.release();
-  return open(runtime, model, options, 'f32');
+  if (isHalf || !check.elsewhere) return decoderForModel(runtime, model, { ...options, dataType: 'f32' });
+  options.owned?.[Symbol.dispose]();
+  return decoderElsewhere(check.elsewhere, model, options);
+}
+
+/** The same in single precision on a runtime of its own, taken for right. */
+export async function decoderElsewhere(createRuntime: () => Promise<Runtime>, model: Model, options: ModelDecoderOptions = {}): Promise<Decoder> {
+  const runtime = await createRuntime();
+  try {
+    return await open(runtime, model, { ...options, owned: runtime }, 'f32');
+  } catch (error) {
+    runtime.dispose();
+    throw error;
+  }
 }
 
 async function open(runtime: Runtime, model: Model, options: ModelDecoderOptions, dataType: ExportDataType): Promise<Decoder> {

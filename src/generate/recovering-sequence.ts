@@ -2,8 +2,15 @@ import { type DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.t
 import type { Decoder, Sequence } from './decoder.ts';
 import type { Choice, Sampler } from './sampling.ts';
 
-/** Opens the same model elsewhere after a fault of its device. The caller disposes the decoder. */
-export type Reopen = (fault: DeviceError) => Promise<Decoder>;
+/** The same model after a fault of its device. */
+export interface Reopened {
+  readonly decoder: Decoder;
+  /** Whether the sequence disposes the decoder, which was opened for it alone. */
+  readonly owned: boolean;
+}
+
+/** Opens the same model elsewhere after a fault of its device. */
+export type Reopen = (fault: DeviceError) => Promise<Reopened>;
 
 export interface RecoveringOptions {
   /** Tokens that the sequence holds. */
@@ -45,8 +52,9 @@ export class RecoveringSequence implements Disposable {
       if (!isFault || !reopen || this.#recoveries >= MOST_RECOVERIES) throw error;
       this.#recoveries += 1;
       this[Symbol.dispose]();
-      this.#owned = await reopen(error);
-      this.#decoder = this.#owned;
+      const { decoder: next, owned } = await reopen(error);
+      this.#decoder = next;
+      this.#owned = owned ? next : undefined;
       onRecovered?.(`${error.message} The model was opened again: ${this.#decoder.label}; the text goes on from its ${history.length} tokens.`);
       return this.choose(history, sampler, history, onChunk);
     }

@@ -125,7 +125,7 @@ describe('half precision', () => {
   test('is used where it is right, and refused in one sentence where its logits are wrong', async () => {
     await precise(whole, async (logits) => {
       const refusals: string[] = [];
-      const options = { dataType: 'f16' as const, precise: logits, onRefused: (sentence: string) => refusals.push(sentence) };
+      const options = { dataType: 'f16' as const, check: { precise: logits, onRefused: (sentence: string) => refusals.push(sentence) } };
       const cacheOf = async (runtime: Runtime) => {
         using decoder = await decoderForModel(runtime, model, options);
         return decoder.cacheType;
@@ -142,7 +142,7 @@ describe('half precision', () => {
       }
       expect(refusals).toHaveLength(2);
       expect(refusals[0]).toMatch(
-        /half precision is wrong on this device: its logits differ from single precision by up to .* is allowed\. Single precision is used instead\.$/,
+        /half precision is wrong on this device: its logits differ from those computed elsewhere by up to .* is allowed\. Single precision is used instead\.$/,
       );
     });
   });

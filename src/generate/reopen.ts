@@ -15,7 +15,7 @@ export function reopenElsewhere(model: Model, createRuntime: (backend: WebBacken
       let runtime: Runtime | undefined;
       try {
         runtime = await createRuntime(backend);
-        return await decoderForModel(runtime, model, { ...options, owned: runtime });
+        return { decoder: await decoderForModel(runtime, model, { ...options, owned: runtime }), owned: true };
       } catch (error) {
         runtime?.dispose();
         if (!(error instanceof DeviceError)) throw error;

@@ -1,13 +1,17 @@
 import type { FileAccess } from '../checkpoint/files.ts';
-import { readConfig } from '../checkpoint/folder.ts';
+import { openCheckpoint, readConfig } from '../checkpoint/folder.ts';
 import { JSON_LIMITS, readWhole } from '../checkpoint/json.ts';
 import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
-import { MissingError } from '../errors.ts';
+import { MissingError, UnsupportedError } from '../errors.ts';
 import { allowsFixedCache } from '../export/attention.ts';
+import { blockProgramLogits } from '../export/block-logits.ts';
 import { EXPORT_FORMATS } from '../export/dtypes.ts';
 import type { OpenedModel } from '../export/output-folder.ts';
 import { type Decoder, openDecoder } from '../generate/decoder.ts';
+import { decoderForModel } from '../generate/model-decoder.ts';
+import { spotCheck } from '../generate/spot-check.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { OpenModel } from './open-model.ts';
 
 /** A folder in the layout of transformers.js that has been opened for generation: what `prune` writes. */
 export interface ExportedModel extends Disposable {
@@ -35,10 +39,16 @@ export async function isExported(files: FileAccess): Promise<boolean> {
 }
 
 /**
- * Opens an exported model. `openFile` gives a model file of the folder, with its external data, as the runtime takes it.
+ * Opens an exported model. `openFile` gives a model file of the folder, with its external data, as the runtime takes it. A decoder in half precision is compared
+ * with its own weights in single precision on a few positions; where it is wrong, they are decoded instead, and `onNote` is told in a sentence.
  * Throws MissingError when the folder has no decoder.
  */
-export async function openExported(runtime: Runtime, files: FileAccess, openFile: (name: string) => Promise<OpenedModel>): Promise<ExportedModel> {
+export async function openExported(
+  runtime: Runtime,
+  files: FileAccess,
+  openFile: (name: string) => Promise<OpenedModel>,
+  onNote: (sentence: string) => void = () => undefined,
+): Promise<ExportedModel> {
   const [file] = await exportedFiles(files);
   if (file === undefined) throw new MissingError(`${files.name} has no onnx/model.onnx; "espalier prune" writes such a folder.`);
   const config = await readConfig(files);
@@ -55,7 +65,8 @@ export async function openExported(runtime: Runtime, files: FileAccess, openFile
   // Of decoders that others exported it is not known how their attention treats a cache of full length.
   const fixedCache = config.espalier !== undefined && allowsFixedCache(headDimension);
   const { model, externalData } = await openFile(file);
-  const decoder = await openDecoder(runtime, model, { externalData, label: file, fixedCache, headDimension });
+  const opened = await openDecoder(runtime, model, { externalData, label: file, fixedCache, headDimension });
+  const decoder = opened.cacheType === 'float16' ? await checkedHalf(runtime, files, file, opened, onNote) : opened;
   return {
     name: files.name,
     decoder,
@@ -65,4 +76,27 @@ export async function openExported(runtime: Runtime, files: FileAccess, openFile
     file,
     [Symbol.dispose]: () => decoder.dispose(),
   };
+}
+
+/** `decoder` where it is right, otherwise one of its weights in single precision. */
+async function checkedHalf(runtime: Runtime, files: FileAccess, file: string, decoder: Decoder, onNote: (sentence: string) => void): Promise<Decoder> {
+  try {
+    const checkpoint = await openCheckpoint(files, { name: files.name, weights: file });
+    using open = new OpenModel(runtime, checkpoint);
+    const { vocabulary, maximumPositions } = open.config;
+    const fault = await spotCheck(decoder, blockProgramLogits(open.programs, open.store), vocabulary, maximumPositions);
+    if (fault === undefined) return decoder;
+    onNote(`${fault} Single precision is used instead.`);
+    const replacement = await decoderForModel(runtime, open.model);
+    decoder.dispose();
+    return replacement;
+  } catch (error) {
+    // Graphs of other makers may not give their weights back: there is nothing to compare with.
+    if (error instanceof UnsupportedError || error instanceof MissingError) {
+      onNote(`${decoder.label}: half precision was not compared with single precision: ${error.message}`);
+      return decoder;
+    }
+    decoder.dispose();
+    throw error;
+  }
 }

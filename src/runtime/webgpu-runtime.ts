@@ -79,8 +79,9 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
   override dispose(): void {
     super.dispose();
     void this.queue.run(async () => {
-      await this.#pinner.release();
-      await this.#anchor?.release();
+      // A lost device may refuse; then there is nothing left to release.
+      await this.#pinner.release().catch(() => undefined);
+      await this.#anchor?.release().catch(() => undefined);
       this.#anchor = undefined;
       this.device.destroy();
     });

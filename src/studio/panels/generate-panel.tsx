@@ -147,6 +147,12 @@ function Pane({ side, title, pane, prompt, divergesAt, showDoubt, isChat }: Pane
         )}
       </p>
       {pane.status === 'failed' && <Notice kind="error">{pane.message}</Notice>}
+      {pane.status === 'done' &&
+        pane.result.notes?.map((note) => (
+          <Notice key={note} kind="note">
+            {note}
+          </Notice>
+        ))}
       <p className="pane-foot small soft">{paneFoot(pane, divergesAt)}</p>
     </article>
   );
