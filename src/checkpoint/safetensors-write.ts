@@ -3,6 +3,7 @@ import { MismatchError, UsageError } from '../errors.ts';
 /** A tensor to write. F16 data are 16-bit patterns (`floatToHalf`). */
 export type WritableTensor =
   | { readonly dtype: 'F32'; readonly shape: readonly number[]; readonly data: Float32Array }
+  | { readonly dtype: 'F64'; readonly shape: readonly number[]; readonly data: Float64Array }
   | { readonly dtype: 'F16'; readonly shape: readonly number[]; readonly data: Uint16Array }
   | { readonly dtype: 'I64'; readonly shape: readonly number[]; readonly data: BigInt64Array };
 

@@ -1,29 +1,40 @@
 import { sha256OfBytes } from '../checkpoint/sha256.ts';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
+import { elementCount } from '../runtime/data-types.ts';
 import type { ImportanceOptions } from '../saap/importance.ts';
+import type { ScoreState } from '../saap/score-state.ts';
 import { decodeScoreState, encodeScoreState, type StateShape } from '../saap/score-state-file.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
 
-/** Where a run that may be cancelled keeps what it has, layer by layer: one file, replaced whole. */
+/** Where a run that may be cancelled keeps what it has: one file, replaced whole. */
 export interface ScoreStateStore {
   /** For messages. */
   readonly name: string;
   load(): Promise<Uint8Array | undefined>;
   save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   clear(): Promise<void>;
+  /** Milliseconds between two states within a layer, at least. Default 10,000: small models are done with a layer before. */
+  readonly betweenStates?: number;
 }
+
+const BETWEEN_STATES = 10_000;
+/** Saving may take one part in so many of the time. */
+const SAVING_PART = 20;
+/** Browsers and file systems take no more in one piece. */
+const LARGEST_STATE = 2 ** 31 - 1;
 
 /**
  * What lets `importance` go on from a stored state and store new ones. A state counts only if model, windows, settings, version and backend are the same: the result is then that of
- * one run, bit for bit. One that is of another run, or damaged, is passed over and replaced.
+ * one run, bit for bit. One that is of another run, or damaged, is passed over and replaced. A state is stored after each layer, and where layers take long also after a batch of
+ * windows: so rarely that a twentieth of the time goes into it at most.
  */
 export async function resumable(
   open: OpenModel,
   windows: readonly ArrayLike<number>[],
   elements: boolean,
   store: ScoreStateStore,
-): Promise<Pick<ImportanceOptions, 'resume' | 'onLayer'>> {
+): Promise<Pick<ImportanceOptions, 'resume' | 'onLayer' | 'onBatch'>> {
   const length = windows[0]?.length ?? 0;
   const ids = Int32Array.from(windows.flatMap((window) => Array.from(window)));
   const shape: StateShape = {
@@ -38,11 +49,30 @@ export async function resumable(
     windows: windows.length,
     gradients: windows.length * length * open.config.hiddenSize,
     groups: open.layerGroups(),
+    elements,
+    structuresOf: open.structuresOf,
+    sizeOf: (layer, weight) => elementCount(open.model.architecture.blockWeights(layer).find(({ input }) => input === weight)?.shape ?? [0]),
+  };
+  let saved = { at: performance.now(), took: 0 };
+  const save = async (state: ScoreState) => {
+    const started = performance.now();
+    await store.save(encodeScoreState(shape, state));
+    const at = performance.now();
+    saved = { at, took: at - started };
   };
   return {
     resume: await load(store, shape),
-    onLayer: async (state) => store.save(encodeScoreState(shape, await state())),
+    onLayer: async (state) => save(await state()),
+    onBatch: async (state) => {
+      if (performance.now() - saved.at < Math.max(store.betweenStates ?? BETWEEN_STATES, SAVING_PART * saved.took)) return;
+      const known = await state();
+      if (bytesOf(known) <= LARGEST_STATE) await save(known);
+    },
   };
+}
+
+function bytesOf({ gradients, begun }: ScoreState): number {
+  return [...(begun?.sums.values() ?? [])].reduce((sum, { byteLength }) => sum + byteLength, gradients.byteLength);
 }
 
 async function load(store: ScoreStateStore, shape: StateShape) {

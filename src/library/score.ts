@@ -30,7 +30,7 @@ export interface ScoreOptions extends LongRunning {
   readonly metrics?: readonly Metric[];
   /** Scores a few groups on another backend too, and notes where the two differ: for WebGPU, whose drivers can be wrong without an error. */
   readonly crossCheck?: CrossCheck | undefined;
-  /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses one layer at most and its forward pass. Clear it when the scores are safe. */
+  /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses its forward pass and one layer at most, or of a layer that takes long the batches of some seconds. Clear it when the scores are safe. */
   readonly state?: ScoreStateStore | undefined;
 }
 

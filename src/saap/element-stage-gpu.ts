@@ -5,7 +5,8 @@ import { type ElementScorer, splitTotals } from '../runtime/kernels/run-element-
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import type { WebGpuRuntime } from '../runtime/webgpu-runtime.ts';
 import type { ElementResults, ElementStage, MemberActivations } from './element-stage.ts';
-import { allocateSums, readSums, reduceSums } from './element-sums.ts';
+import { allocateSums, readProgress, readSums, reduceSums, writeProgress } from './element-sums.ts';
+import type { ProgressSums } from './layer-progress.ts';
 import type { LinearMember } from './score-graph.ts';
 
 /** The fused WGSL kernel: no weight gradient is written to memory, and all windows of a batch share one pass over the weights. */
@@ -42,6 +43,15 @@ export class WgslStage implements ElementStage {
       this.#absolute.get(weight)?.push(...splitTotals(options, (await this.#programs.runtime.read(totals)).data as Float32Array).absolute);
     }
     this.#windows += windows;
+  }
+
+  progress(): Promise<ProgressSums> {
+    return readProgress(this.#programs.runtime, this.#sums, this.#absolute);
+  }
+
+  async takeUp(sums: ProgressSums, windows: number): Promise<void> {
+    await writeProgress(this.#programs.runtime, this.#sums, this.#absolute, sums, windows);
+    this.#windows = windows;
   }
 
   async finish(): Promise<ElementResults> {

@@ -4,7 +4,8 @@ import { gradientOf } from '../passes/differentiate.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import { elementGraph } from './element-graph.ts';
 import type { ElementResults, ElementStage, MemberActivations } from './element-stage.ts';
-import { allocateSums, readAll, readSums, reduceSums } from './element-sums.ts';
+import { allocateSums, readAll, readProgress, readSums, reduceSums, writeProgress } from './element-sums.ts';
+import type { ProgressSums } from './layer-progress.ts';
 import type { LinearMember } from './score-graph.ts';
 
 /** One weight gradient per window by Gemm, reduced at once. The sums are written in place on CPU and WASM, in two alternating buffers on WebGPU. */
@@ -45,6 +46,15 @@ export class OnnxStage implements ElementStage {
       for (const [index, { weight }] of this.#members.entries()) this.#absolute.get(weight)?.push(sums[index] ?? new Float32Array());
       this.#windows++;
     }
+  }
+
+  progress(): Promise<ProgressSums> {
+    return readProgress(this.#programs.runtime, this.#current, this.#absolute);
+  }
+
+  async takeUp(sums: ProgressSums, windows: number): Promise<void> {
+    await writeProgress(this.#programs.runtime, this.#current, this.#absolute, sums, windows);
+    this.#windows = windows;
   }
 
   async finish(): Promise<ElementResults> {

@@ -5,6 +5,7 @@ import type { ScoredMatrix, WasmElementScorer } from '../runtime/kernels/run-ele
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ElementResults, ElementStage, MemberActivations } from './element-stage.ts';
 import { elementsOf } from './host-view.ts';
+import { joinWindows, type ProgressSums, splitWindows } from './layer-progress.ts';
 import type { LinearMember } from './score-graph.ts';
 
 /** The members as the kernel sees them. */
@@ -38,6 +39,16 @@ export class WasmStage implements ElementStage {
         return all.subarray((all.length / windows) * window, (all.length / windows) * (window + 1));
       });
     }
+  }
+
+  async progress(): Promise<ProgressSums> {
+    const { absolute, sums } = await this.#scorer.progress();
+    return new Map([...[...absolute].map(([weight, windows]) => [`magnitudes/${weight}`, joinWindows(windows)] as const), ...sums]);
+  }
+
+  async takeUp(sums: ProgressSums, windows: number): Promise<void> {
+    const absolute = this.#matrices.map(({ name }) => [name, splitWindows(sums.get(`magnitudes/${name}`), windows)] as const);
+    this.#scorer.takeUp({ absolute: new Map(absolute), sums });
   }
 
   finish(): Promise<ElementResults> {

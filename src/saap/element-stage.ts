@@ -7,6 +7,7 @@ import { WebGpuRuntime } from '../runtime/webgpu-runtime.ts';
 import { WgslStage } from './element-stage-gpu.ts';
 import { OnnxStage } from './element-stage-onnx.ts';
 import { scoredMatrices, WasmStage } from './element-stage-wasm.ts';
+import type { ProgressSums } from './layer-progress.ts';
 import type { LinearMember } from './score-graph.ts';
 
 /** Inputs X [windows * tokens, in] and output gradients dY [windows * tokens, out] of every member over a batch of windows, by the values' names in the block. */
@@ -34,6 +35,10 @@ export interface ElementResults {
 export interface ElementStage extends Disposable {
   /** Takes a batch in; it may be overwritten afterwards. */
   add(batch: MemberActivations): Promise<void>;
+  /** The sums so far: `first/{w}`, `second/{w}` and `magnitudes/{w}` (`layer-progress.ts`). They are to be read before the next call. */
+  progress(): Promise<ProgressSums>;
+  /** Before the first batch: goes on from the sums of `windows` windows that a stage of the same kind gave, to the same bits. */
+  takeUp(sums: ProgressSums, windows: number): Promise<void>;
   /** After the last batch. */
   finish(): Promise<ElementResults>;
   /** After `finish`: the sums over windows of w g_j ('first') or (w g_j)^2 ('second') for every single weight, [rows * columns] by weight. */

@@ -3,6 +3,7 @@ import type { DeviceWeights } from '../architecture/weights.ts';
 import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
 import { elementReductionGraph } from './element-graph.ts';
 import type { ElementTotals } from './element-stage.ts';
+import { joinWindows, type ProgressSums, splitWindows } from './layer-progress.ts';
 import type { LinearMember } from './score-graph.ts';
 
 /** The sums over windows of w g (`first/<weight>`) and w^2 g^2 (`second/<weight>`) of every member, as tensors of the runtime. */
@@ -24,6 +25,29 @@ export async function readAll(runtime: Runtime, outputs: Record<string, DeviceTe
     arrays.push((await runtime.read(tensor)).data as Float32Array);
   }
   return arrays;
+}
+
+/** The sums and the magnitudes of windows as `ElementStage.progress` gives them. */
+export async function readProgress(
+  runtime: Runtime,
+  sums: Readonly<Record<string, DeviceTensor>>,
+  absolute: ReadonlyMap<string, readonly Float32Array[]>,
+): Promise<Map<string, Float32Array>> {
+  const found = new Map([...absolute].map(([weight, windows]) => [`magnitudes/${weight}`, joinWindows(windows)]));
+  for (const [name, tensor] of Object.entries(sums)) found.set(name, (await runtime.read(tensor)).data as Float32Array);
+  return found;
+}
+
+/** Puts back what `readProgress` gave. */
+export async function writeProgress(
+  runtime: Runtime,
+  sums: Readonly<Record<string, DeviceTensor>>,
+  absolute: ReadonlyMap<string, Float32Array[]>,
+  progress: ProgressSums,
+  windows: number,
+): Promise<void> {
+  for (const [weight, arrays] of absolute) arrays.push(...splitWindows(progress.get(`magnitudes/${weight}`), windows));
+  for (const [name, tensor] of Object.entries(sums)) await runtime.write(tensor, progress.get(name) ?? new Float32Array());
 }
 
 export async function readSums(

@@ -37,10 +37,12 @@ export interface ImportanceOptions extends LongRunning {
   readonly crossCheck?: CrossCheck | undefined;
   /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
   readonly partial?: { readonly kinds: ReadonlySet<string>; readonly take: (layer: number, partial: LayerPartial) => void | Promise<void> };
-  /** Goes on from a state that `onLayer` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. */
+  /** Goes on from a state that `onLayer` or `onBatch` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. */
   readonly resume?: ScoreState | undefined;
   /** Told after each layer what a later run needs to go on from there. */
   readonly onLayer?: ((state: () => Promise<ScoreState>) => Promise<void>) | undefined;
+  /** The same after each batch of windows of a layer. Such a state holds two numbers for every weight of the layer, so it is asked for from time to time only. */
+  readonly onBatch?: ((state: () => Promise<ScoreState>) => Promise<void>) | undefined;
 }
 
 export interface ImportanceResult {
@@ -112,6 +114,12 @@ export async function importance(
     const forwardSeconds = (performance.now() - started) / 1000;
 
     const layers: LayerScores[] = [...(resume?.layers ?? [])];
+    const stateAt = async (layer: number): Promise<ScoreState> => ({
+      layer,
+      layers: [...layers],
+      losses,
+      gradients: await gradientsOf(programs.runtime, gradients),
+    });
     let after = forward.last;
     const notes: BackendNote[] = [];
     let checks = options.crossCheck;
@@ -126,7 +134,8 @@ export async function importance(
       }
       const depth = 1 - (await watch.time('depth', () => meanCosine(programs, before.hidden, after)));
       if (checks) {
-        const [state, gradient] = [await firstWindow(programs, before.hidden[0]), await firstWindow(programs, gradients[0])];
+        // Of the last batch: in a run that goes on, the gradients of others may have passed this layer.
+        const [state, gradient] = [await firstWindow(programs, before.hidden.at(-1)), await firstWindow(programs, gradients.at(-1))];
         const note =
           state &&
           gradient &&
@@ -142,6 +151,8 @@ export async function importance(
         buffers,
         structures: options.structuresOf(layer),
         partial: options.partial?.kinds,
+        resume: layer === layerCount - 1 ? resume?.begun : undefined,
+        onBatch: options.onBatch && ((begun) => options.onBatch?.(async () => ({ ...(await stateAt(layer + 1)), begun: await begun() })) ?? Promise.resolve()),
         onWindows: (count) => report(count * unit.backward),
       });
       layers.unshift(withDepth(scored.scores, depth));
@@ -149,7 +160,7 @@ export async function importance(
       for (const values of before.kept ?? []) owned.free(Object.values(values));
       after = before.hidden;
       if (options.partial && scored.partial) await options.partial.take(layer, withCosine(scored.partial, options.partial.kinds, 1 - depth));
-      if (layer > 0) await options.onLayer?.(async () => ({ layer, layers: [...layers], losses, gradients: await gradientsOf(programs.runtime, gradients) }));
+      if (layer > 0) await options.onLayer?.(() => stateAt(layer));
     }
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
     const seconds = (performance.now() - started) / 1000;

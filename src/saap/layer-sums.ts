@@ -1,6 +1,7 @@
 import type { HostTensor } from '../runtime/runtime.ts';
 import { addAbsolute, addSigned, emptySums, foldChannels, gradientMetrics, type StructureSums } from './accumulators.ts';
 import type { ElementTotals } from './element-stage.ts';
+import { joinWindows, type ProgressSums, splitWindows } from './layer-progress.ts';
 import type { LinearMember } from './score-graph.ts';
 import type { ModuleScores } from './scores.ts';
 import type { LayerPartial } from './shards.ts';
@@ -52,6 +53,40 @@ export class LayerSums {
     for (let window = 0; window < this.windows; window++) {
       for (const { structure, sums } of this.#structures)
         addAbsolute(sums, structure, (weight) => absolute.get(weight)?.[window] ?? this.#biases.get(weight)?.magnitudes[window]);
+    }
+  }
+
+  /** The sums over the windows so far (`layer-progress.ts`), themselves: to be read before the next batch. */
+  progress(): ProgressSums {
+    const found = new Map<string, Float32Array | Float64Array>();
+    for (const { structure, sums } of this.#structures) {
+      found.set(`joint-squares/${structure.kind}`, sums.jointSquares);
+      for (const [weight, values] of sums.signed) found.set(`signed/${weight}`, values);
+      for (const [weight, values] of sums.signedSquares) found.set(`signed-squares/${weight}`, values);
+    }
+    for (const [weight, { sum, squares }] of this.#moments) found.set(`input-sum/${weight}`, sum).set(`input-squares/${weight}`, squares);
+    for (const [bias, { first, second, magnitudes }] of this.#biases)
+      found.set(`first/${bias}`, first).set(`second/${bias}`, second).set(`magnitudes/${bias}`, joinWindows(magnitudes));
+    return found;
+  }
+
+  /** Before the first batch: goes on from what `progress` gave after `windows` windows of `tokens`. */
+  takeUp(progress: ProgressSums, windows: number, tokens: number): void {
+    const copyOf = (name: string) => Float64Array.from(progress.get(name) ?? []);
+    this.windows = windows;
+    this.rows = windows * tokens;
+    for (const { structure, sums } of this.#structures) {
+      sums.windows = windows;
+      sums.jointSquares.set(copyOf(`joint-squares/${structure.kind}`));
+      for (const [weight, values] of sums.signed) values.set(copyOf(`signed/${weight}`));
+      for (const [weight, values] of sums.signedSquares) values.set(copyOf(`signed-squares/${weight}`));
+    }
+    for (const { weight, bias } of this.#members) {
+      const [sum, squares] = [copyOf(`input-sum/${weight}`), copyOf(`input-squares/${weight}`)];
+      if (squares.length > 0) this.#moments.set(weight, { rows: this.rows, sum, squares });
+      if (bias === undefined) continue;
+      const magnitudes = splitWindows(progress.get(`magnitudes/${bias}`), windows);
+      this.#biases.set(bias, { first: copyOf(`first/${bias}`), second: copyOf(`second/${bias}`), magnitudes });
     }
   }
 

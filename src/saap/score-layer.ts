@@ -4,6 +4,7 @@ import { MismatchError, throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor, Runtime, Session } from '../runtime/runtime.ts';
 import type { ElementStages } from './element-stage.ts';
+import type { LayerProgress } from './layer-progress.ts';
 import { type LayerScores, LayerSums } from './layer-sums.ts';
 import { layerWeights } from './layer-weights.ts';
 import type { RunBuffers } from './run-buffers.ts';
@@ -22,6 +23,10 @@ interface ScoreLayerOptions extends LongRunning {
   readonly buffers: RunBuffers;
   /** Told how many windows a batch had. */
   readonly onWindows: (windows: number) => void;
+  /** Goes on from here: the gradients of its batches have passed this layer. */
+  readonly resume?: LayerProgress | undefined;
+  /** Told after each batch but the last what the layer has summed so far. */
+  readonly onBatch?: ((progress: () => Promise<LayerProgress>) => Promise<void>) | undefined;
   /** Kinds of sums to return as well: `sumsFor`. */
   readonly partial?: ReadonlySet<string> | undefined;
 }
@@ -45,9 +50,17 @@ export async function scoreLayer(
   using weights = device;
   using stage = await watch.time('weights', async () => stages?.layer(members, weights, host, states[0]?.shape[1] ?? 0));
   const sums = new LayerSums(structures, members);
+  const done = options.resume?.batches ?? 0;
+  if (options.resume) {
+    const windows = states.slice(0, done).reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+    sums.takeUp(options.resume.sums, windows, states[0]?.shape[1] ?? 0);
+    await stage?.takeUp(options.resume.sums, windows);
+    options.onWindows(windows);
+  }
   let spare: DeviceTensor | undefined;
   try {
     for (const [index, hidden] of states.entries()) {
+      if (index < done) continue;
       throwIfCancelled(options.signal);
       const outputGradient = gradients[index];
       if (!outputGradient) throw new MismatchError(`Batch ${index} of layer ${layer} has states and no gradient.`);
@@ -70,6 +83,8 @@ export async function scoreLayer(
       sums.add(windows, tokens, await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares)\//)));
       await watch.time('elements', async () => stage?.add({ windows, tokens, value: (name) => only(outputs, name) }));
       options.onWindows(windows);
+      if (index + 1 < states.length)
+        await options.onBatch?.(async () => ({ batches: index + 1, sums: new Map([...sums.progress(), ...((await stage?.progress()) ?? [])]) }));
     }
     const weightOf = (weight: string) => host[weight];
     const results = await watch.time('elements', async () => stage?.finish());

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CancelledError, UsageError } from '../errors.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import { OpenModel } from '../library/open-model.ts';
-import { score } from '../library/score.ts';
+import { type ScoreOptions, score } from '../library/score.ts';
 import { resumable } from '../library/score-resume.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -42,6 +42,33 @@ it('a cancelled run keeps its layers, and the next one goes on to the same file'
   expect(Buffer.from(encodeScores(finished.scores)).equals(encodeScores(whole.scores))).toBe(true);
   // Other windows: the state is of another run.
   expect((await resumable(open, windows.slice(1), true, store)).resume).toBeUndefined();
+});
+
+it('a run that is cancelled within a layer keeps the batches that are done', async () => {
+  // Three batches.
+  const long = Array.from({ length: 20 }, (_, window) => Int32Array.from({ length: 120 }, (_, token) => (token * 5 + window * 3) % 48));
+  const { file, kept } = memoryFile();
+  const cancel = new AbortController();
+  const state = {
+    ...file,
+    betweenStates: 0,
+    save: async (bytes: Uint8Array<ArrayBuffer>) => {
+      await file.save(bytes);
+      if (new TextDecoder().decode(bytes.subarray(0, 20_000)).includes('"begun.')) cancel.abort();
+    },
+  };
+  await expect(score(open, { windows: long, calibration, state, signal: cancel.signal })).rejects.toThrow(CancelledError);
+  expect(kept()).toBeDefined();
+  const countedRuns = async (options: Pick<ScoreOptions, 'state'>) => {
+    const before = runtime.statistics().runs;
+    const run = await score(open, { windows: long, calibration, ...options });
+    return { run, count: runtime.statistics().runs - before };
+  };
+  const { run: finished, count } = await countedRuns({ state: file });
+  const { run: whole, count: all } = await countedRuns({});
+  expect(Buffer.from(encodeScores(finished.scores)).equals(encodeScores(whole.scores))).toBe(true);
+  expect(finished.resumedLayers).toBe(0);
+  expect(count).toBeLessThan(all);
 });
 
 it('a store that fails loses the state and nothing else', async () => {

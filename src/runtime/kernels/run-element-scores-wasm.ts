@@ -110,6 +110,33 @@ export class WasmElementScorer implements Disposable {
     if (this.#waiting === this.#capacity) await this.#flush();
   }
 
+  /**
+   * What is summed over the windows so far: |w g_j| per channel and window, and the sums of g (`first/{name}`) and g^2 (`second/{name}`), [outputs, inputs].
+   * Arrays may be the kernel's own: read them before the next call.
+   */
+  async progress(): Promise<{ readonly absolute: ReadonlyMap<string, readonly Float32Array[]>; readonly sums: ReadonlyMap<string, Float32Array> }> {
+    await this.#flush();
+    const sums = new Map<string, Float32Array>();
+    for (const { matrix, rows, columns, first, second } of this.#places) {
+      for (const [order, address] of Object.entries({ first, second })) {
+        const padded = this.#kernels.floats(address, rows * columns);
+        sums.set(`${order}/${matrix.name}`, columns === matrix.inputs ? padded.subarray(0, matrix.outputs * columns) : withoutPadding(padded, columns, matrix));
+      }
+    }
+    return { absolute: this.#absolute, sums };
+  }
+
+  /** After `begin`: goes on from what `progress` gave for the same matrices. */
+  takeUp(progress: { readonly absolute: ReadonlyMap<string, readonly Float32Array[]>; readonly sums: ReadonlyMap<string, Float32Array | Float64Array> }): void {
+    this.#absolute = new Map([...progress.absolute].map(([name, windows]) => [name, [...windows]]));
+    for (const { matrix, rows, columns, first, second } of this.#places) {
+      for (const [order, address] of Object.entries({ first, second })) {
+        const values = progress.sums.get(`${order}/${matrix.name}`);
+        copyPadded(values ?? new Float32Array(), matrix.inputs, this.#kernels.floats(address, rows * columns), columns);
+      }
+    }
+  }
+
   /** Ends the layer: the sums of |w g_j| per channel and window, and the element metrics per channel, by weight. */
   async finish(): Promise<{ readonly absolute: ReadonlyMap<string, readonly Float32Array[]>; readonly totals: ReadonlyMap<string, ChannelTotals> }> {
     await this.#flush();
@@ -203,8 +230,14 @@ export class WasmElementScorer implements Disposable {
   }
 }
 
+function withoutPadding(padded: Float32Array, columns: number, { outputs, inputs }: ScoredMatrix): Float32Array {
+  const values = new Float32Array(outputs * inputs);
+  for (let row = 0; row < outputs; row++) values.set(padded.subarray(row * columns, row * columns + inputs), row * inputs);
+  return values;
+}
+
 /** Copies rows of `width` values into rows of `pitch`; the rest of each, and of the target, becomes zero. */
-function copyPadded(values: Float32Array, width: number, target: Float32Array, pitch: number): void {
+function copyPadded(values: Float32Array | Float64Array, width: number, target: Float32Array, pitch: number): void {
   if (width === pitch) {
     target.set(values);
     target.fill(0, values.length);
