@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../export/dtypes.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
+import { DEFAULT_ROUND_TO, type PlanOptions } from '../saap/plan-options.ts';
 import { SEARCHES } from '../saap/search/searches.ts';
 import type { Target } from '../surgery/plan.ts';
 import { oneOf, ratio, realNumber, wholeNumber } from './options.ts';
@@ -46,12 +46,28 @@ export function addPlanOptions(command: Command): Command {
     .option('--protect <layers>', 'comma-separated layers that stay whole')
     .option('--minimum-attention-groups <n>', 'attention groups that stay in every layer', wholeNumber('--minimum-attention-groups', 1))
     .option('--minimum-neurons <n>', 'neurons that stay in every layer', wholeNumber('--minimum-neurons', 1))
-    .option('--round-to <n>', 'round the neurons of a layer to a multiple; on WebGPU f32 needs multiples of 4 to be fast', wholeNumber('--round-to', 1));
+    .option(
+      '--round-to <n>',
+      `round the neurons of a layer to a multiple; on WebGPU f32 needs multiples of 4 to be fast, 1 meets the target to a single neuron (default: ${DEFAULT_ROUND_TO})`,
+      wholeNumber('--round-to', 1),
+    );
 }
 
 /** The planner's options from the command line's. Throws UsageError unless exactly one target is given. */
 export function planOptionsFrom(options: PlanCommandOptions): PlanOptions {
-  const { metric, fusion, scope: fusionScope, search, gamma, stability, minimumAttentionGroups, minimumNeurons, roundTo, dtype, seed } = options;
+  const {
+    metric,
+    fusion,
+    scope: fusionScope,
+    search,
+    gamma,
+    stability,
+    minimumAttentionGroups,
+    minimumNeurons,
+    roundTo = DEFAULT_ROUND_TO,
+    dtype,
+    seed,
+  } = options;
   const protect = parseLayers(options.protect);
   const wanted = { metric, fusion, fusionScope, search, gamma, stability, minimumAttentionGroups, minimumNeurons, roundTo, dtype, seed, protect };
   return { ...(Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Partial<PlanOptions>), target: targetFrom(options) };

@@ -9,8 +9,8 @@ import { groupTable } from '../saap/search/group-table.ts';
 import { type StorageCost, storageFor, weightBytes } from '../saap/search/storage.ts';
 import type { OpenModel } from './open-model.ts';
 
-/** Corrections until an export fits: what rounding to groups, to blocks of inputs and to aligned tensors leaves. */
-const ATTEMPTS = 6;
+/** Corrections until an export fits: what rounding to groups, widths, blocks of inputs and aligned tensors leaves. Each weighs twice the last: an excess may be far smaller than the step in which plans change. */
+const ATTEMPTS = 16;
 
 /** Bytes of graph and weights that the export of a model has: from its layout, no weight is read. */
 export function exportedBytes(model: Model, dataType: ExportDataType): number {
@@ -36,7 +36,7 @@ export function exactStorage(open: OpenModel, scores: Scores, options: PlanOptio
     const heads = layers.reduce((sum, { attention }) => sum + attention.length, 0);
     const excess = exportedBytes(pruned.model, dtype) + heads * cachePerHead - target.value;
     if (excess <= 0) break;
-    storage = { ...storage, fixed: storage.fixed + Math.ceil(excess) };
+    storage = { ...storage, fixed: storage.fixed + Math.ceil(excess) * 2 ** attempt };
   }
   return storage;
 }

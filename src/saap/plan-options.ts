@@ -16,6 +16,12 @@ export interface PlanOptions extends Partial<Omit<Recipe, 'model' | 'calibration
 /** The default recipe: what docs/method.md section 6 found best. */
 export const DEFAULT_RECIPE = { metric: 'element-second+fisher', fusion: 'shared', fusionScope: 'model', search: 'tempered' } as const;
 
+/**
+ * What people who prune get unless they ask otherwise, in the command line and in the page: widths for which f32 kernels on WebGPU move four elements at a time
+ * (`npm run bench -- widths`: 1.4 times as fast). The target is then met to within four neurons instead of one; methods are compared without it, at equal size.
+ */
+export const DEFAULT_ROUND_TO = 4;
+
 /** The recipe with its defaults filled in, its search, and the groups that it is about. Throws UsageError naming the option and its domain. */
 export function readOptions(scores: Scores, options: PlanOptions): { recipe: Recipe; search: Search; table: GroupTable } {
   const { storage: _, ...asked } = options;

@@ -1,11 +1,12 @@
 import { useShallow } from 'zustand/react/shallow';
 import { defaultMinimumNeurons } from '../../saap/make-plan.ts';
 import { hasStability } from '../../saap/measured-coordinates.ts';
+import { DEFAULT_ROUND_TO } from '../../saap/plan-options.ts';
 import type { Scores } from '../../saap/scores.ts';
 import { NumberField } from '../parts/number-field.tsx';
 import { OptionalNumberField } from '../parts/optional-number-field.tsx';
 import { Segmented } from '../parts/segmented.tsx';
-import type { RecipeChoices } from '../state/recipe-slice.ts';
+import { INITIAL_RECIPE, type RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { BalanceFields } from './balance-fields.tsx';
 import { MetricField } from './metric-field.tsx';
@@ -23,7 +24,7 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
   const neurons = Math.max(1, ...(scores?.groups.map(({ mlp }) => mlp.groups) ?? [1]));
   const groups = Math.max(1, ...(scores?.groups.map(({ attention }) => attention.groups) ?? [1]));
   const fused = recipe.metric?.includes('+') ?? false;
-  const changed = CHANGEABLE.filter((key) => recipe[key] !== undefined).length;
+  const changed = CHANGEABLE.filter((key) => recipe[key] !== INITIAL_RECIPE[key]).length;
   const isLeastSquares = recipe.compensate === 'least-squares';
   return (
     <details className="advanced">
@@ -46,9 +47,9 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
         />
         <OptionalNumberField
           label="Widths in steps of"
-          value={recipe.roundTo}
-          {...{ min: 1, max: neurons, placeholder: '1' }}
-          hint="neurons, e.g. 32 for fast kernels"
+          value={recipe.roundTo === DEFAULT_ROUND_TO ? undefined : recipe.roundTo}
+          {...{ min: 1, max: neurons, placeholder: String(DEFAULT_ROUND_TO) }}
+          hint="neurons; multiples of 4 are fast on WebGPU"
           onChange={(roundTo) => changeRecipe({ roundTo })}
         />
         <h3>How groups are ranked</h3>

@@ -1,4 +1,5 @@
 import { METHODS } from '../../saap/methods.ts';
+import { DEFAULT_ROUND_TO } from '../../saap/plan-options.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 
 /** A recipe in a few words, without its target: 'saap, refined + bias, 2 layers whole'. */
@@ -11,7 +12,7 @@ export function recipeLabel(recipe: RecipeChoices): string {
     `${method}${compensate === 'none' ? '' : ` + ${compensate === 'bias' ? 'bias' : 'least squares'}`}`,
     ...(measured ? ['refined'] : tuned ? ['tuned'] : []),
     ...(protect.length > 0 ? [`${protect.length === 1 ? '1 layer' : `${protect.length} layers`} whole`] : []),
-    ...(roundTo !== undefined && roundTo > 1 ? [`steps of ${roundTo}`] : []),
+    ...(roundTo !== undefined && roundTo !== DEFAULT_ROUND_TO ? [`steps of ${roundTo}`] : []),
     ...(minimumNeurons !== undefined || minimumAttentionGroups !== undefined ? ['own minimums'] : []),
   ];
   return parts.join(', ');

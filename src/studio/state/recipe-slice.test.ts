@@ -52,7 +52,9 @@ describe('the recipe slice', () => {
     store.getState().changeRecipe({ balance: { depth: 1 }, roundTo: 8 });
     store.getState().changeRecipe({ search: 'uniform', roundTo: undefined });
     expect(store.getState().recipe).not.toHaveProperty('balance');
-    expect(store.getState().recipe).not.toHaveProperty('roundTo');
+    expect(store.getState().recipe.roundTo).toBe(4);
+    store.getState().changeRecipe({ roundTo: 1 });
+    expect(store.getState().recipe.roundTo).toBe(1);
   });
 
   it('has nothing to undo at the start', () => {

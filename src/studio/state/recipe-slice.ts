@@ -1,11 +1,18 @@
 import type { StateCreator } from 'zustand';
-import { DEFAULT_RECIPE, type PlanOptions } from '../../saap/plan-options.ts';
+import { DEFAULT_RECIPE, DEFAULT_ROUND_TO, type PlanOptions } from '../../saap/plan-options.ts';
 import { SEARCHES } from '../../saap/search/searches.ts';
 
 /** What the reader chose: a recipe without what the score file knows. */
 export type RecipeChoices = Omit<PlanOptions, 'storage'>;
 
-export const INITIAL_RECIPE: RecipeChoices = { ...DEFAULT_RECIPE, target: { kind: 'ratio', value: 0.2 }, compensate: 'none', dtype: 'f32', seed: 0 };
+export const INITIAL_RECIPE: RecipeChoices = {
+  ...DEFAULT_RECIPE,
+  target: { kind: 'ratio', value: 0.2 },
+  roundTo: DEFAULT_ROUND_TO,
+  compensate: 'none',
+  dtype: 'f32',
+  seed: 0,
+};
 
 /** What may change while the groups that stay do not. */
 const BESIDE_THE_PLAN: readonly (keyof RecipeChoices)[] = ['dtype', 'compensate', 'measured'];
@@ -67,8 +74,9 @@ export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
  * else is asked for, and its balance goes with a search that takes none.
  */
 function changedRecipe(recipe: RecipeChoices, patch: Partial<RecipeChoices>): RecipeChoices {
-  const changed = { ...recipe, ...patch };
   const keys = Object.keys(patch) as (keyof RecipeChoices)[];
+  const defaults = Object.fromEntries(keys.flatMap((key) => (patch[key] === undefined ? [[key, INITIAL_RECIPE[key]]] : [])));
+  const changed = { ...recipe, ...patch, ...defaults };
   const drop = new Set<string>(Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [key] : [])));
   if (!('measured' in patch) && keys.some((key) => !BESIDE_THE_PLAN.includes(key))) drop.add('measured');
   if (!('balance' in patch) && !SEARCHES.find(({ name }) => name === changed.search)?.balanced) drop.add('balance');
