@@ -7,6 +7,7 @@ import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 import type { ElementEngine } from '../../src/saap/element-stage.ts';
 import { importance } from '../../src/saap/importance.ts';
 import type { Metric } from '../../src/saap/scores.ts';
+import { connectEngine } from '../../src/worker/client.ts';
 
 /** A model that the test describes: drawn at random by options, or files of a folder in base64. */
 export type ScoredModel = { readonly random: RandomLlamaOptions } | { readonly files: Readonly<Record<string, string>> };
@@ -18,10 +19,21 @@ export interface PlainScores {
   readonly leaked: number;
 }
 
+export interface WorkerScores {
+  readonly backend: string;
+  /** Sentences that the score file carries. */
+  readonly notes: readonly string[];
+  /** Runtimes that scoring started beside the one that it runs on. */
+  readonly started: readonly string[];
+  readonly largest: number;
+}
+
 /** What the test asks of this page. */
 export interface ScoresPage {
   support: typeof webgpuSupport;
   score(backend: 'webgpu' | 'wasm', model: ScoredModel, windows: readonly number[][], engine?: ElementEngine): Promise<PlainScores>;
+  /** Scores the studio's model on WebGPU in the studio's worker, whose program for a layer is wrong by `fault` of its results. */
+  scoreInWorker(fault: number): Promise<WorkerScores>;
 }
 
 const page: ScoresPage = {
@@ -40,6 +52,25 @@ const page: ScoresPage = {
       scores = { loss, layers: layers.map(({ attention, mlp }) => ({ attention: plain(attention), mlp: plain(mlp) })) };
     }
     return { ...scores, leaked: runtime.statistics().liveTensors - before };
+  },
+  async scoreInWorker(fault) {
+    const started: string[] = [];
+    const runtimes = new BroadcastChannel('runtimes');
+    runtimes.onmessage = ({ data }) => started.push(String(data));
+    const worker = new Worker(new URL('./faulty-engine-worker.ts', import.meta.url), { type: 'module', name: String(fault) });
+    try {
+      const engine = connectEngine(worker);
+      const { backend } = await engine.backend('webgpu');
+      await engine.openModel({ kind: 'embedded', id: 'stories' });
+      const text = await (await fetch('/models/stories/calibration.txt')).text();
+      started.length = 0;
+      const { engine: described, layers } = await engine.score({ text, source: 'calibration', windows: 1, length: 8, seed: 0 });
+      const largest = Math.max(...layers.flatMap(({ mlp }) => Array.from(mlp['element-second'] ?? [])));
+      return { backend, notes: described.notes ?? [], started, largest };
+    } finally {
+      worker.terminate();
+      runtimes.close();
+    }
   },
 };
 
