@@ -36,6 +36,19 @@ describe('commands', () => {
     };
     expect(found.layers).toEqual([layer, layer]);
     expect(found.bytes).toBeGreaterThan(4 * parameters);
+    expect((found.structures as { members: string[] }[]).map(({ members }) => members)).toEqual([
+      [
+        'attention.query: 16 rows (rows 0 to 15 in group 0, rows 16 to 31 in group 1)',
+        'attention.key: 8 rows (rows 0 to 7 in group 0, rows 8 to 15 in group 1)',
+        'attention.value: 8 rows (rows 0 to 7 in group 0, rows 8 to 15 in group 1)',
+        'attention.output: 16 columns (columns 0 to 15 in group 0, columns 16 to 31 in group 1)',
+      ],
+      [
+        'mlp.gate: 1 row (row 0 in group 0, row 23 in group 23)',
+        'mlp.up: 1 row (row 0 in group 0, row 23 in group 23)',
+        'mlp.down: 1 column (column 0 in group 0, column 23 in group 23)',
+      ],
+    ]);
   });
 
   it('prunes and verifies on WebAssembly, and opens what it wrote there as on the CPU', async () => {

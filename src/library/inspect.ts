@@ -51,8 +51,22 @@ export function inspect(open: OpenModel): Inspection {
       parametersPerGroup,
       members: members.map(({ weight, axis, groupOfChannel }) => {
         const perGroup = groupOfChannel.filter((group) => group === 0).length;
-        return `${weight}: ${perGroup} ${axis === 0 ? (perGroup === 1 ? 'row' : 'rows') : perGroup === 1 ? 'column' : 'columns'}`;
+        const unit = `${axis === 0 ? 'row' : 'column'}${perGroup === 1 ? '' : 's'}`;
+        const shown = [...new Set([0, groups - 1])].map((group) => `${unit} ${sliceOf(groupOfChannel, group)} in group ${group}`);
+        return `${weight}: ${perGroup} ${unit} (${shown.join(', ')})`;
       }),
     })),
   };
+}
+
+/** The channels of a group as ranges: '0 to 63', or '3', or '0 to 7 and 32 to 39'. */
+function sliceOf(groupOfChannel: Int32Array, group: number): string {
+  const ranges: { readonly from: number; to: number }[] = [];
+  for (const [channel, owner] of groupOfChannel.entries()) {
+    if (owner !== group) continue;
+    const last = ranges.at(-1);
+    if (last?.to === channel - 1) last.to = channel;
+    else ranges.push({ from: channel, to: channel });
+  }
+  return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`)).join(' and ');
 }
