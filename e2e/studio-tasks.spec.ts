@@ -55,7 +55,7 @@ test('measures zero-shot accuracy: stops, goes on after a reload, and shows tabl
     .allInnerTexts();
   expect(cells[0]).toMatch(/^[\d.]+% ± [\d.]+%$/);
   expect(cells[2]).toMatch(/^[−+]?[\d.]+ ± [\d.]+$/);
-  const chart = panel.getByRole('img', { name: /^Accuracy \(story-cloze\)\. Dense: [\d.]+% ± [\d.]+%, 20% removed: .* Guessing: 25%\.$/ });
+  const chart = panel.getByRole('img', { name: /^Accuracy \(story-cloze\)\. Dense: [\d.]+% ± [\d.]+%, 20% removed: .* Guessing: 25\.0%\.$/ });
   await expect(chart.locator('rect')).toHaveCount(2);
 
   const [file] = await Promise.all([page.waitForEvent('download'), panel.getByRole('button', { name: 'Table, CSV' }).click()]);

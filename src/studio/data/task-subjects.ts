@@ -5,6 +5,7 @@ import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import { formatPercent } from '../parts/format.ts';
+import { planFingerprint } from '../planning/plan-fingerprint.ts';
 import { fingerprint } from '../state/fingerprint.ts';
 import { EMBEDDED_MODEL, modelKey } from '../state/model-slice.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -87,8 +88,9 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
 }
 
 /** Tells pruned models apart by the groups that stay and by their compensation. */
-function planKey({ layers, recipe: { compensate = 'none' } }: Plan, repair: string): string {
-  return fingerprint(JSON.stringify(compensate === 'none' ? [layers] : [layers, compensate, repair]));
+function planKey(plan: Plan, repair: string): string {
+  const { compensate = 'none' } = plan.recipe;
+  return compensate === 'none' ? planFingerprint(plan) : fingerprint(JSON.stringify([planFingerprint(plan), compensate, repair]));
 }
 
 /** The engine forgets recovered models with the page, so that their numbers hold for one visit only. */

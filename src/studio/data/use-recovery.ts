@@ -6,7 +6,7 @@ import type { Progress } from '../../progress.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import type { ExportRequest, KeptTraining, RecoverRequest } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
-import { fingerprint } from '../state/fingerprint.ts';
+import { planFingerprint } from '../planning/plan-fingerprint.ts';
 import { type RecoveredColumn, type RecoveryMethod, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { textKey } from '../state/text.ts';
@@ -79,7 +79,7 @@ export function useKeptTraining(): KeptTraining | undefined {
     ]),
   );
   const { data } = useQuery({
-    queryKey: [KEPT_TRAINING, ...settings, plan && fingerprint(JSON.stringify(plan.layers))],
+    queryKey: [KEPT_TRAINING, ...settings, plan && planFingerprint(plan)],
     enabled: isSuccess && plan !== undefined && !running,
     ...{ staleTime: 0, gcTime: 0 },
     queryFn: async () => (plan ? (await studioEngine()).keptTraining(plan, await recoverRequest(client, plan)) : null),

@@ -2,30 +2,25 @@ import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { RatioChart, type RatioPoint, type RatioSeries, type RecoveredMark } from '../charts/ratio-chart.tsx';
 import { useWidth } from '../charts/use-width.ts';
-import { type Measurements, useCurrentMeasurements, useMeasureSettings } from '../data/measurements.ts';
-import { useModel } from '../data/use-engine.ts';
+import { type Measurements, useCurrentMeasurements } from '../data/measurements.ts';
 import { usePlan } from '../data/use-plan.ts';
 import { useSweep } from '../data/use-sweep.ts';
 import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
-import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { estimateAt, estimateCurve } from '../planning/estimate.ts';
 import { ratioKey } from '../planning/sweep.ts';
 import { useStudio } from '../state/store.ts';
+import { CompareFields } from './compare-fields.tsx';
 import { MethodChoice } from './method-choice.tsx';
-import { TextChoice } from './text-choice.tsx';
 
 const MAXIMUM_RATIO = 0.8;
 const CHART_HEIGHT = 210;
 
 /** Dense against pruned: measured numbers at the chosen ratio, and the curves that fill in behind. */
 export function ComparePanel() {
-  const { data: model } = useModel();
   const outcome = usePlan();
-  const settings = useMeasureSettings();
-  const measureText = useStudio((state) => state.measureText);
   const { autoMeasure, setMeasure, setRatio } = useStudio(useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })));
   const failure = useSweep();
   const measured = useCurrentMeasurements();
@@ -45,33 +40,7 @@ export function ComparePanel() {
       <div className="compare-top">
         <Readings measured={measured} ratio={ratio} />
         <div className="compare-settings">
-          <div className="fields">
-            <TextChoice label="Measure on" embedded="stories, shipped" value={measureText} onChange={(text) => setMeasure({ measureText: text })} />
-            <NumberField
-              label="Windows"
-              value={settings.measureWindows}
-              min={1}
-              max={512}
-              onChange={(value) => setMeasure({ measureWindows: Math.round(value) })}
-            />
-            <NumberField
-              label="Window length"
-              unit="tokens"
-              value={settings.measureLength}
-              min={8}
-              max={model?.maximumPositions ?? 512}
-              onChange={(value) => setMeasure({ measureLength: Math.round(value) })}
-            />
-            <NumberField
-              label="Decode"
-              unit="tokens"
-              value={settings.speedTokens}
-              min={4}
-              max={256}
-              onChange={(value) => setMeasure({ speedTokens: Math.round(value) })}
-            />
-            <NumberField label="Repeats" value={settings.speedRepeats} min={1} max={9} onChange={(value) => setMeasure({ speedRepeats: Math.round(value) })} />
-          </div>
+          <CompareFields />
           <MethodChoice />
           <div className="task-slot">
             {failure && <Notice kind="error">{failure}</Notice>}

@@ -5,21 +5,18 @@ import { useGeneration } from '../data/use-generation.ts';
 import { usePlan } from '../data/use-plan.ts';
 import { formatPercent, formatSeconds, formatSpeed } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
-import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import type { PaneState, Side } from '../state/generate-slice.ts';
 import { useStudioFields } from '../state/store.ts';
+import { GenerateFields } from './generate-fields.tsx';
 
 /** One prompt, two models: dense and pruned side by side, streaming; with a recovered one a third. */
 export function GeneratePanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { prompt, maxNewTokens, temperature, generateSeed, showDoubt, useChat, panes, recovered, setGenerate, tasks } = useStudioFields(
+  const { prompt, showDoubt, useChat, panes, recovered, setGenerate, tasks } = useStudioFields(
     'prompt',
-    'maxNewTokens',
-    'temperature',
-    'generateSeed',
     'showDoubt',
     'useChat',
     'panes',
@@ -45,19 +42,7 @@ export function GeneratePanel() {
           <textarea id={promptId} rows={2} value={prompt} onChange={(event) => setGenerate({ prompt: event.target.value })} />
         </label>
         <div className="fields">
-          <NumberField label="New tokens" value={maxNewTokens} min={1} max={480} onChange={(value) => setGenerate({ maxNewTokens: Math.round(value) })} />
-          <NumberField label="Temperature" value={temperature} min={0} max={2} step={0.1} onChange={(value) => setGenerate({ temperature: value })} />
-          <NumberField label="Seed" value={generateSeed} min={0} max={2 ** 31 - 1} onChange={(value) => setGenerate({ generateSeed: Math.round(value) })} />
-          {model?.chat && (
-            <label className="check">
-              <input type="checkbox" checked={useChat} onChange={(event) => setGenerate({ useChat: event.target.checked })} />
-              as a chat message
-            </label>
-          )}
-          <label className="check">
-            <input type="checkbox" checked={showDoubt} onChange={(event) => setGenerate({ showDoubt: event.target.checked })} />
-            shade unsure tokens
-          </label>
+          <GenerateFields />
           <div className="field field-action">
             {running ? (
               <button type="button" onClick={stop}>

@@ -7,22 +7,14 @@ import { usePlan } from '../data/use-plan.ts';
 import { useKeptTraining, useRecovery } from '../data/use-recovery.ts';
 import { formatPercent } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
-import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
-import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { lossesCsv } from '../planning/losses-csv.ts';
-import { bestPoint, lossPoints, methodOf, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
+import { bestPoint, lossPoints, methodOf, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudioFields } from '../state/store.ts';
 import { RecoveredExport } from './recovered-export.tsx';
+import { RecoveryFields } from './recovery-fields.tsx';
 import { RecoveryReadings } from './recovery-readings.tsx';
-import { TextChoice } from './text-choice.tsx';
-
-const METHODS = [
-  { value: 'group-wise-4', label: '4 bits' },
-  { value: 'group-wise-8', label: '8 bits' },
-  { value: 'lora', label: 'LoRA' },
-] as const;
 
 const ABOUT = {
   'group-wise-4': 'Weights are rounded to 4 bits in groups of 32. The training shifts each group, so the recovered model still has 4 bits.',
@@ -35,17 +27,7 @@ export function RecoveryPanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoveryRun, tasks, setRecovery } = useStudioFields(
-    'recoverText',
-    'recoverMethod',
-    'recoverSteps',
-    'recoverRates',
-    'recoverBatch',
-    'recoverLength',
-    'recoveryRun',
-    'tasks',
-    'setRecovery',
-  );
+  const { recoverMethod, recoverSteps, recoveryRun, tasks } = useStudioFields('recoverMethod', 'recoverSteps', 'recoveryRun', 'tasks');
   const { run, cancel } = useRecovery();
   const kept = useKeptTraining();
   const own = kept?.same ? kept : undefined;
@@ -54,29 +36,7 @@ export function RecoveryPanel() {
   return (
     <Panel id="recovery" title="Recover" hint="A short training of the pruned model. It gives back part of what pruning cost.">
       <div className="fields">
-        <TextChoice label="Train on" embedded="stories, shipped" value={recoverText} onChange={(text) => setRecovery({ recoverText: text })} />
-        <div className="field">
-          <span className="field-label">Method</span>
-          <Segmented label="Method" options={METHODS} value={recoverMethod} onChange={(method) => setRecovery({ recoverMethod: method })} />
-        </div>
-        <NumberField label="Steps" value={recoverSteps} min={1} max={100_000} onChange={(value) => setRecovery({ recoverSteps: Math.round(value) })} />
-        <NumberField
-          label="Learning rate"
-          value={recoverRates[rateOf(recoverMethod)]}
-          min={1e-7}
-          max={1}
-          step={1e-4}
-          onChange={(value) => setRecovery({ recoverRates: { ...recoverRates, [rateOf(recoverMethod)]: value } })}
-        />
-        <NumberField label="Windows a step" value={recoverBatch} min={1} max={512} onChange={(value) => setRecovery({ recoverBatch: Math.round(value) })} />
-        <NumberField
-          label="Window length"
-          unit="tokens"
-          value={recoverLength}
-          min={8}
-          max={model?.maximumPositions ?? 512}
-          onChange={(value) => setRecovery({ recoverLength: Math.round(value) })}
-        />
+        <RecoveryFields />
         <div className="field field-action">
           {own && (
             <button type="button" className="primary" disabled={!model || !plan || running} onClick={() => plan && void run(plan, own)}>
@@ -95,7 +55,7 @@ export function RecoveryPanel() {
         {recoveryRun?.state.status === 'stopped' && <p className="soft small">Stopped before the first measurement. Nothing was kept.</p>}
         {kept && <p className="soft small">{keptSentence(kept)}</p>}
       </div>
-      <Course run={recoveryRun} kept={own} steps={recoveryRun?.steps ?? recoverSteps} />
+      <Course run={recoveryRun} kept={own} method={recoverMethod} steps={recoveryRun?.steps ?? recoverSteps} />
       <RecoveredExport />
     </Panel>
   );
@@ -110,13 +70,23 @@ function keptSentence(kept: KeptTraining): string {
 }
 
 /** Numbers beside the curve, of the run that goes or went last, else of the one that is kept. */
-function Course({ run, kept, steps }: { readonly run: RecoveryRun | undefined; readonly kept: KeptTraining | undefined; readonly steps: number }) {
+function Course({
+  run,
+  kept,
+  method,
+  steps,
+}: {
+  readonly run: RecoveryRun | undefined;
+  readonly kept: KeptTraining | undefined;
+  readonly method: RecoveryMethod;
+  readonly steps: number;
+}) {
   const { ref, width } = useWidth<HTMLDivElement>();
   const points = lossPoints(run ? [...run.earlier, ...run.progress] : (kept?.records ?? []));
   const best = bestPoint(points);
   return (
     <div className="recovery-course">
-      <RecoveryReadings run={run} points={points} best={best} />
+      <RecoveryReadings run={run} method={run?.method ?? method} points={points} best={best} />
       <div ref={ref} className="recovery-curve">
         <LossCurve points={points} steps={steps} best={best?.step} width={Math.max(220, width)} />
         <button

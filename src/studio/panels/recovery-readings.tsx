@@ -1,23 +1,28 @@
 import { formatChange, formatCount, formatPerplexity, formatSeconds, formatSpeed } from '../parts/format.ts';
-import type { bestPoint, lossPoints, RecoveryRun } from '../state/recovery-slice.ts';
+import { type bestPoint, type lossPoints, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
 
 type Points = ReturnType<typeof lossPoints>;
 
 /** Held-out perplexity before, now and at its best; speed and time left while a training goes, what was kept when it is over. */
 export function RecoveryReadings({
   run,
+  method,
   points,
   best,
 }: {
   readonly run: RecoveryRun | undefined;
+  readonly method: RecoveryMethod;
   readonly points: Points;
   readonly best: ReturnType<typeof bestPoint>;
 }) {
   const measured = points.filter(({ heldOutLoss }) => heldOutLoss !== undefined);
-  const [before, now] = [measured[0]?.heldOutLoss, measured.at(-1)?.heldOutLoss];
+  const [untrained, now] = [measured[0]?.heldOutLoss, measured.at(-1)];
   const result = run?.state.status === 'done' ? run.state.result : undefined;
-  const given = result?.heldOutBefore ?? before;
+  const isRounded = method !== 'lora';
+  // What rounding costs is told apart from what training gives. Without rounding, the first measurement is that of the model that was given.
+  const given = result?.heldOutBefore ?? (isRounded ? undefined : untrained);
   const kept = result?.heldOutAfter ?? best?.heldOutLoss;
+  const against = given ?? untrained;
   return (
     <div className="recovery-readings">
       <table className="readings">
@@ -30,8 +35,9 @@ export function RecoveryReadings({
         </thead>
         <tbody>
           <Line name={run ? `Before: ${run.of}` : 'Before'} loss={given} against={undefined} />
-          {!result && <Line name="Now" loss={now} against={given} />}
-          <Line name={result ? `Recovered, kept step ${result.bestStep}` : 'Best so far'} loss={kept} against={given} />
+          {isRounded && <Line name={`Rounded to ${recoveryMethodName(method)}, untrained`} loss={untrained} against={given} />}
+          {!result && <Line name={now ? `During: step ${now.step}` : 'During'} loss={now?.heldOutLoss} against={against} />}
+          <Line name={result ? `Recovered, kept step ${result.bestStep}` : 'Best so far'} loss={kept} against={against} />
         </tbody>
       </table>
       <p className="soft small">{result ? endSentence(result) : paceSentence(run)}</p>

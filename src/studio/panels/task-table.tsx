@@ -1,4 +1,4 @@
-import { formatPercent } from '../parts/format.ts';
+import { formatShare } from '../parts/format.ts';
 import type { TaskMetric, TaskRow } from '../planning/task-table.ts';
 
 /** Accuracies of the models on one task, each with its standard error, and the difference to the dense model on the same items. */
@@ -27,10 +27,10 @@ export function TaskTable({ rows, metric, items }: { readonly rows: readonly Tas
             {result ? (
               <>
                 <td className={shown('accuracy')}>
-                  <WithError value={formatPercent(result.accuracy)} error={formatPercent(result.standardError)} />
+                  <WithError value={formatShare(result.accuracy)} error={formatShare(result.standardError)} />
                 </td>
                 <td className={shown('accuracyNormalized')}>
-                  <WithError value={formatPercent(result.accuracyNormalized)} error={formatPercent(result.standardErrorNormalized)} />
+                  <WithError value={formatShare(result.accuracyNormalized)} error={formatShare(result.standardErrorNormalized)} />
                 </td>
                 <td className="figures change">
                   {paired && <WithError value={signed(paired[metric].difference)} error={points(paired[metric].standardError)} />}

@@ -6,7 +6,7 @@ import { useTaskInUse, useTaskSubjects } from '../data/task-subjects.ts';
 import { useModel } from '../data/use-engine.ts';
 import { download } from '../data/use-export.ts';
 import { useMeasuredTask, useTaskRun } from '../data/use-tasks.ts';
-import { formatPercent } from '../parts/format.ts';
+import { formatShare } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
@@ -124,7 +124,7 @@ function TaskChart({ rows, taskName }: { readonly rows: readonly TaskRow[]; read
           unit={taskName}
           bars={bars}
           chance={results[0]?.result.chance}
-          format={formatPercent}
+          format={formatShare}
           width={Math.max(220, width)}
         />
       </div>

@@ -42,6 +42,11 @@ export function formatPercent(share: number): string {
   return `${Number.isInteger(Math.round(percent * 10) / 10) ? Math.round(percent) : oneDecimal(percent)}%`;
 }
 
+/** 20.0%, 12.5%: for columns of shares. */
+export function formatShare(share: number): string {
+  return `${oneDecimal(share * 100)}%`;
+}
+
 /** +4.1%, −12%. */
 export function formatChange(after: number, before: number): string {
   const change = after / before - 1;
