@@ -53,20 +53,28 @@ export async function resumable(
     structuresOf: open.structuresOf,
     sizeOf: (layer, weight) => elementCount(open.model.architecture.blockWeights(layer).find(({ input }) => input === weight)?.shape ?? [0]),
   };
-  let saved = { at: performance.now(), took: 0 };
+  let savedAt = performance.now();
+  /** Milliseconds that the last state within a layer took. */
+  let took = 0;
   const save = async (state: ScoreState) => {
-    const started = performance.now();
     await store.save(encodeScoreState(shape, state));
-    const at = performance.now();
-    saved = { at, took: at - started };
+    savedAt = performance.now();
   };
   return {
     resume: await load(store, shape),
     onLayer: async (state) => save(await state()),
     onBatch: async (state) => {
-      if (performance.now() - saved.at < Math.max(store.betweenStates ?? BETWEEN_STATES, SAVING_PART * saved.took)) return;
-      const known = await state();
-      if (bytesOf(known) <= LARGEST_STATE) await save(known);
+      const started = performance.now();
+      if (started - savedAt < Math.max(store.betweenStates ?? BETWEEN_STATES, SAVING_PART * took)) return;
+      try {
+        const known = await state();
+        if (bytesOf(known) <= LARGEST_STATE) await save(known);
+      } catch (error) {
+        // No memory for a second copy of the sums: the last state stands.
+        if (!(error instanceof RangeError)) throw error;
+      }
+      savedAt = performance.now();
+      took = savedAt - started;
     },
   };
 }

@@ -37,7 +37,7 @@ export interface ImportanceOptions extends LongRunning {
   readonly crossCheck?: CrossCheck | undefined;
   /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
   readonly partial?: { readonly kinds: ReadonlySet<string>; readonly take: (layer: number, partial: LayerPartial) => void | Promise<void> };
-  /** Goes on from a state that `onLayer` or `onBatch` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. */
+  /** Goes on from a state that `onLayer` or `onBatch` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. The sums of a layer that is begun are taken over. */
   readonly resume?: ScoreState | undefined;
   /** Told after each layer what a later run needs to go on from there. */
   readonly onLayer?: ((state: () => Promise<ScoreState>) => Promise<void>) | undefined;

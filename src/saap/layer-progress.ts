@@ -6,10 +6,10 @@
 export interface LayerProgress {
   /** Batches whose sums these are, and whose gradients have passed the layer. */
   readonly batches: number;
-  readonly sums: ReadonlyMap<string, Float32Array | Float64Array>;
+  readonly sums: Map<string, Float32Array | Float64Array>;
 }
 
-export type ProgressSums = LayerProgress['sums'];
+export type ProgressSums = ReadonlyMap<string, Float32Array | Float64Array>;
 
 /** One array of equally long ones. */
 export function joinWindows(windows: readonly Float32Array[]): Float32Array {

@@ -23,7 +23,7 @@ interface ScoreLayerOptions extends LongRunning {
   readonly buffers: RunBuffers;
   /** Told how many windows a batch had. */
   readonly onWindows: (windows: number) => void;
-  /** Goes on from here: the gradients of its batches have passed this layer. */
+  /** Goes on from here: the gradients of its batches have passed this layer. Its sums are taken over: the map is empty afterwards. */
   readonly resume?: LayerProgress | undefined;
   /** Told after each batch but the last what the layer has summed so far. */
   readonly onBatch?: ((progress: () => Promise<LayerProgress>) => Promise<void>) | undefined;
@@ -55,6 +55,8 @@ export async function scoreLayer(
     const windows = states.slice(0, done).reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
     sums.takeUp(options.resume.sums, windows, states[0]?.shape[1] ?? 0);
     await stage?.takeUp(options.resume.sums, windows);
+    // They are as large as two layers, and the caller holds them to its end.
+    options.resume.sums.clear();
     options.onWindows(windows);
   }
   let spare: DeviceTensor | undefined;
