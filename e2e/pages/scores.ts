@@ -32,8 +32,8 @@ export interface WorkerScores {
 export interface ScoresPage {
   support: typeof webgpuSupport;
   score(backend: 'webgpu' | 'wasm', model: ScoredModel, windows: readonly number[][], engine?: ElementEngine): Promise<PlainScores>;
-  /** Scores the studio's model on WebGPU in the studio's worker, whose program for a layer is wrong by `fault` of its results. */
-  scoreInWorker(fault: number): Promise<WorkerScores>;
+  /** Scores the studio's model on WebGPU in the studio's worker, once for each of `faults`: by that part of its results the program for a layer is wrong. */
+  scoreInWorker(faults: readonly number[]): Promise<readonly WorkerScores[]>;
 }
 
 const page: ScoresPage = {
@@ -53,23 +53,30 @@ const page: ScoresPage = {
     }
     return { ...scores, leaked: runtime.statistics().liveTensors - before };
   },
-  async scoreInWorker(fault) {
+  async scoreInWorker(faults) {
     const started: string[] = [];
     const runtimes = new BroadcastChannel('runtimes');
     runtimes.onmessage = ({ data }) => started.push(String(data));
-    const worker = new Worker(new URL('./faulty-engine-worker.ts', import.meta.url), { type: 'module', name: String(fault) });
+    const faulty = new BroadcastChannel('faults');
+    const worker = new Worker(new URL('./faulty-engine-worker.ts', import.meta.url), { type: 'module' });
     try {
       const engine = connectEngine(worker);
       const { backend } = await engine.backend('webgpu');
       await engine.openModel({ kind: 'embedded', id: 'stories' });
       const text = await (await fetch('/models/stories/calibration.txt')).text();
-      started.length = 0;
-      const { engine: described, layers } = await engine.score({ text, source: 'calibration', windows: 1, length: 8, seed: 0 });
-      const largest = Math.max(...layers.flatMap(({ mlp }) => Array.from(mlp['element-second'] ?? [])));
-      return { backend, notes: described.notes ?? [], started, largest };
+      const results: WorkerScores[] = [];
+      for (const fault of faults) {
+        faulty.postMessage(fault);
+        started.length = 0;
+        const { engine: described, layers } = await engine.score({ text, source: 'calibration', windows: 1, length: 8, seed: 0 });
+        const largest = Math.max(...layers.flatMap(({ mlp }) => Array.from(mlp['element-second'] ?? [])));
+        results.push({ backend, notes: described.notes ?? [], started: [...started], largest });
+      }
+      return results;
     } finally {
       worker.terminate();
       runtimes.close();
+      faulty.close();
     }
   },
 };
