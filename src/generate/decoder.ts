@@ -3,6 +3,7 @@ import { MismatchError, UnsupportedError, UsageError } from '../errors.ts';
 import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
 import { type CacheSlot, fixedCache, growingCache, type KeyValueCache } from './cache.ts';
+import { CacheShelf } from './cache-shelf.ts';
 import { CapturedStep } from './captured-step.ts';
 import { type Choice, chooseFrom, type Sampler } from './sampling.ts';
 import { Shortlister } from './shortlist.ts';
@@ -69,7 +70,7 @@ export class Decoder implements Disposable {
   readonly #runtime: Runtime;
   readonly #session: Session;
   readonly #slots: readonly CacheSlot[];
-  readonly #fixed: boolean;
+  readonly #fixed: CacheShelf | undefined;
   readonly #step: CapturedStep | undefined;
   readonly #shortlister: Shortlister | undefined;
   readonly #owned: Disposable | undefined;
@@ -80,7 +81,7 @@ export class Decoder implements Disposable {
     this.label = label;
     this.#slots = slots;
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
-    this.#fixed = fixed && runtime.backend !== 'wasm';
+    this.#fixed = fixed && runtime.backend !== 'wasm' ? new CacheShelf((capacity) => fixedCache(runtime, slots, capacity)) : undefined;
     this.#step = step;
     this.#owned = owned;
     const logits = session.outputs.find(({ name }) => name === 'logits');
@@ -99,7 +100,7 @@ export class Decoder implements Disposable {
     const shared = this.#step?.borrow(capacity);
     const parts = { runtime: this.#runtime, session: this.#session, capacity, label: this.label, shortlister: this.#shortlister };
     if (shared) return new Sequence({ ...parts, cache: shared, step: this.#step });
-    return new Sequence({ ...parts, cache: this.#fixed ? fixedCache(this.#runtime, this.#slots, capacity) : growingCache(this.#runtime, this.#slots) });
+    return new Sequence({ ...parts, cache: this.#fixed?.take(capacity) ?? growingCache(this.#runtime, this.#slots) });
   }
 
   /** Disposes what is the decoder's own, but not `owned`. */
@@ -107,6 +108,7 @@ export class Decoder implements Disposable {
     this.#session.dispose();
     this.#step?.dispose();
     this.#shortlister?.dispose();
+    this.#fixed?.[Symbol.dispose]();
   }
 
   dispose(): void {

@@ -112,9 +112,9 @@ describe('generate', () => {
     expect(result.decodeTokensPerSecond).toBe(0);
   });
 
-  test('stops between tokens when it is cancelled, and frees the cache', async () => {
-    using decoder = await decoderForModel(runtime, modelOf(randomLlama()));
+  test('stops between tokens when it is cancelled, and gives the cache back to the decoder, which frees it', async () => {
     const before = runtime.statistics().liveTensors;
+    using decoder = await decoderForModel(runtime, modelOf(randomLlama()));
     const controller = new AbortController();
     let seen = 0;
     const cancelled = generate(decoder, tokenizer, PROMPT, {
@@ -128,6 +128,10 @@ describe('generate', () => {
     });
     await expect(cancelled).rejects.toThrow(CancelledError);
     expect(seen).toBe(3);
+    const kept = runtime.statistics().liveTensors;
+    await generate(decoder, tokenizer, PROMPT, { maxNewTokens: 50, eosTokenIds: [] });
+    expect(runtime.statistics().liveTensors).toBe(kept);
+    decoder.dispose();
     expect(runtime.statistics().liveTensors).toBe(before);
   });
 
