@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type { StoreLock } from './model-store.ts';
@@ -41,21 +41,29 @@ async function create(path: string, token: string): Promise<boolean> {
   }
 }
 
-/** Takes a dead holder's file away. Returns whether the lock may be tried again. */
+/**
+ * Takes a dead holder's file away. Returns whether the lock may be tried again. One process clears at a time and looks again when it is its turn: the file of a live
+ * holder is never taken away, not even for a moment, in which somebody else could get the lock.
+ */
 async function clearStale(path: string): Promise<boolean> {
   const token = await contents(path);
   if (token === undefined) return true;
   if (!(await isGone(path, token))) return false;
-  const aside = `${path}.${randomUUID()}`;
+  const turn = `${path}.clearing`;
   try {
-    await rename(path, aside);
+    await mkdir(turn);
   } catch {
-    return true;
+    const since = await stat(turn).catch(() => undefined);
+    if (since && Date.now() - since.mtimeMs > GONE_MS) await rmdir(turn).catch(() => undefined);
+    return false;
   }
-  // Between looking and renaming another process may have done the same and taken the lock: then it gets its file back.
-  if ((await contents(aside)) !== token) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
-  return true;
+  try {
+    const found = await contents(path);
+    if (found !== undefined && (await isGone(path, found))) await rm(path, { force: true });
+    return true;
+  } finally {
+    await rmdir(turn).catch(() => undefined);
+  }
 }
 
 async function isGone(path: string, token: string): Promise<boolean> {
