@@ -75,10 +75,11 @@ describe.each(Object.entries(LLAMAS))('log-likelihoods of choices, %s', (_, chec
   });
 
   test('decoder: choices on a kept context equal plain sums of one sequence at a time, and nothing stays on the device', async () => {
-    using decoder = await decoderForModel(runtime, modelOf(checkpoint));
     const before = runtime.statistics().liveTensors;
+    using decoder = await decoderForModel(runtime, modelOf(checkpoint));
     const found = await decoderLikelihoods(decoder).logLikelihoods(groups);
     expectClose(found, expected);
+    decoder.dispose();
     expect(runtime.statistics().liveTensors).toBe(before);
   });
 });
