@@ -7,7 +7,10 @@ import type { LikelihoodModel } from './tasks-likelihood.ts';
 /** Tokens between two chances to keep results. */
 const PASS_TOKENS = 2048;
 
-/** Likelihoods by a decoder (an exported model): the context's keys and values are computed once and kept for its choices. */
+/**
+ * Likelihoods by a decoder (an exported model): the context's keys and values are computed once, together with the first choice, and kept for the others. Not in batches: ONNX
+ * Runtime's attention takes one sequence where several tokens follow a cache, and whole rows or batches of contexts gain less than they cost or than this (docs/results.md).
+ */
 export function decoderLikelihoods(decoder: Decoder): LikelihoodModel {
   return {
     passTokens: PASS_TOKENS,
@@ -26,19 +29,19 @@ export function decoderLikelihoods(decoder: Decoder): LikelihoodModel {
 }
 
 async function scoreGroup(sequence: Sequence, { context, continuations }: ContextGroup, check: () => void): Promise<number[]> {
-  const afterContext = await sequence.append(context, check);
-  sequence.mark();
-  const results: number[] = [];
-  for (const ids of continuations) {
+  const [first = [], ...others] = continuations;
+  const logits = await sequence.appendMarked(context, first.slice(0, -1), check);
+  const width = logits.length / Math.max(1, first.length);
+  const afterContext = logits.subarray(0, width);
+  const sumOf = (ids: readonly number[], following: Float32Array) =>
+    ids
+      .slice(1)
+      .reduce((sum, id, token) => sum - crossEntropy(following.subarray(token * width, (token + 1) * width), id), -crossEntropy(afterContext, ids[0] ?? 0));
+  const results = [sumOf(first, logits.subarray(width))];
+  for (const ids of others) {
     check();
-    let sum = -crossEntropy(afterContext, ids[0] ?? 0);
-    if (ids.length > 1) {
-      sequence.rewind();
-      const logits = await sequence.appendForAllLogits(ids.slice(0, -1));
-      const width = afterContext.length;
-      for (let token = 1; token < ids.length; token++) sum -= crossEntropy(logits.subarray((token - 1) * width, token * width), ids[token] ?? 0);
-    }
-    results.push(sum);
+    if (ids.length > 1) sequence.rewind();
+    results.push(sumOf(ids, ids.length > 1 ? await sequence.appendForAllLogits(ids.slice(0, -1)) : afterContext));
   }
   return results;
 }

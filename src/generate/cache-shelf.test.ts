@@ -10,6 +10,7 @@ function observed() {
     const id = made.push(capacity);
     live.add(id);
     const cache: KeyValueCache = {
+      cutsFree: true,
       feeds: () => ({}),
       targets: () => ({}),
       advance: () => undefined,

@@ -16,6 +16,8 @@ type Tensors = Readonly<Record<string, DeviceTensor>>;
 
 /** Keys and values of one sequence between runs. */
 export interface KeyValueCache extends Disposable {
+  /** Whether tokens at its end are dropped by not counting them. */
+  readonly cutsFree: boolean;
   /** What the next run reads. */
   feeds(): Tensors;
   /** Where the next run writes; empty when it allocates. */
@@ -41,6 +43,7 @@ export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): Key
     if (current !== marked) free(current);
   };
   return {
+    cutsFree: false,
     feeds: () => Object.fromEntries(current),
     targets: () => ({}),
     advance(outputs) {
@@ -71,6 +74,7 @@ export function fixedCache(runtime: Runtime, slots: readonly CacheSlot[], capaci
   const under = (key: 'past' | 'present') => Object.fromEntries(slots.map((slot, index) => [slot[key], tensors[index] as DeviceTensor]));
   const [pasts, presents] = [under('past'), under('present')];
   return {
+    cutsFree: true,
     feeds: () => pasts,
     targets: () => presents,
     advance: () => undefined,

@@ -189,6 +189,31 @@ export class Sequence implements Disposable {
     return (await this.#read(logits)).data;
   }
 
+  /**
+   * Appends a context, marks its end, and returns the logits [1 + tail, vocabulary] after it and after each token of a tail, which is dropped again. Where dropping is
+   * free that is one run: the weights are read once less, a tenth of the time of a task's item.
+   */
+  async appendMarked(context: readonly number[], tail: readonly number[], onChunk?: (done: number) => void): Promise<Float32Array> {
+    if (!this.#cache.cutsFree || tail.length === 0) {
+      const last = await this.#lastLogits(context, onChunk);
+      this.mark();
+      if (tail.length === 0) return last;
+      const rows = new Float32Array((1 + tail.length) * last.length);
+      rows.set(last);
+      rows.set(await this.appendForAllLogits(tail), last.length);
+      this.rewind();
+      return rows;
+    }
+    this.#checkRoom(context.length + tail.length);
+    const lead = Math.max(0, context.length - PREFILL_CHUNK);
+    if (lead > 0) (await this.#appendInChunks(context.slice(0, lead), onChunk)).dispose();
+    using logits = await this.#run([...context.slice(lead), ...tail], 1 + tail.length);
+    this.#length -= tail.length;
+    this.mark();
+    const { data, vocabulary } = await this.#read(logits);
+    return data.subarray(data.length - (1 + tail.length) * vocabulary);
+  }
+
   /** Marks the present end, so that `rewind` comes back to it: several continuations of one context. */
   mark(): void {
     this.#cache.mark();

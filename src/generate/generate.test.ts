@@ -150,6 +150,34 @@ describe('generate', () => {
     });
   });
 
+  test('a context with a tail that is dropped gives what two runs give, with a cache of full length and with one that grows', async () => {
+    const model = modelOf(randomLlama({ maximumPositions: 1024 }));
+    const { graph, weights } = decoderGraph(model);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of weights.chunks(model.checkpoint)) chunks.push(chunk.slice());
+    const externalData = { [weights.location]: new Blob(chunks as BlobPart[]) };
+    // Longer than what is read at once.
+    const context = Array.from({ length: 600 }, (_, index) => (index * 31) % VOCABULARY);
+    const tail = [3, 5, 7];
+    using whole = await openDecoder(runtime, graph, { externalData, fixedCache: true });
+    using plain = whole.start(700);
+    const expected = [...(await plain.append(context)), ...(await plain.appendForAllLogits(tail))];
+    for (const fixedCache of [true, false]) {
+      using decoder = await openDecoder(runtime, graph, { externalData, fixedCache });
+      using sequence = decoder.start(700);
+      const found = await sequence.appendMarked(context, tail);
+      expect(found.length).toBe(expected.length);
+      found.forEach((value, index) => {
+        expect(Math.abs(value - (expected[index] as number))).toBeLessThan(1e-5);
+      });
+      expect(sequence.length).toBe(600);
+      const again = await sequence.appendForAllLogits(tail);
+      again.forEach((value, index) => {
+        expect(Math.abs(value - (expected[index + VOCABULARY] as number))).toBeLessThan(1e-5);
+      });
+    }
+  });
+
   test('refuses an empty or too long prompt', async () => {
     using decoder = await decoderForModel(runtime, modelOf(randomLlama()));
     await expect(generate(decoder, tokenizer, [])).rejects.toThrow(UsageError);

@@ -9,6 +9,8 @@ export interface RandomLlamaOptions {
   readonly headDimension?: number;
   readonly neurons?: number;
   readonly vocabulary?: number;
+  /** Default 128. */
+  readonly maximumPositions?: number;
   /** Kept widths per layer, as a pruned model has them. */
   readonly widths?: readonly { readonly keyValueHeads: number; readonly neurons: number }[];
   readonly tied?: boolean;
@@ -73,7 +75,7 @@ export function randomLlama(options: RandomLlamaOptions = {}): Checkpoint {
     head_dim: headDimension,
     intermediate_size: neurons,
     vocab_size: vocabulary,
-    max_position_embeddings: 128,
+    max_position_embeddings: options.maximumPositions ?? 128,
     rms_norm_eps: 1e-5,
     rope_theta: 10_000,
     hidden_act: 'silu',
