@@ -137,7 +137,7 @@ describe('commands', () => {
     const first = await resultOf([...args, '--methods', 'saap,magnitude-l2']);
     const again = await runInside([...args, '--methods', 'saap,magnitude-l2,flap+bias', '--compensation-windows', '6', '--json']);
     expect(again.code, again.stderr).toBe(1);
-    expect(again.stderr).toContain('another model, calibration, text, tasks or version');
+    expect(again.stderr).toContain('another model, calibration, text, tasks, training or version');
     const more = await resultOf([...args, '--methods', 'saap,magnitude-l2,random']);
     const rows = more.rows as { method: string; ratio: number; parameters: number; perplexity: number; seconds: number }[];
     expect(rows.map(({ method, ratio }) => [method, ratio])).toEqual([
@@ -150,6 +150,16 @@ describe('commands', () => {
     expect(rows[0]?.parameters).toBe(parameters);
     for (const row of rows) expect(row.perplexity).toBeGreaterThan(1);
     expect(await readFile(inFolder('compared.md'), 'utf8')).toContain('magnitude-l2');
+
+    const trained = [...args, '--methods', 'saap+lora', '--steps', '2', '--batch-windows', '2'];
+    expect((await runInside(trained)).stderr).toContain('saap+lora is trained after pruning; give what to learn by --data FILE.');
+    const learnt = (await resultOf([...trained, '--data', text, '--train-windows', '8'])).rows as { method: string; recovery?: { steps: number } }[];
+    expect(learnt.map(({ method, recovery }) => [method, recovery?.steps])).toEqual([
+      ['dense', undefined],
+      ['saap+lora', 2],
+    ]);
+    const other = await runInside([...trained, '--data', text, '--train-windows', '9']);
+    expect(other.stderr).toContain('another model, calibration, text, tasks, training or version');
   });
 
   it('studio says where it is, serves the page, and ends with Ctrl-C', async () => {

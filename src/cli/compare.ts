@@ -1,16 +1,17 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { sha256OfText } from '../checkpoint/sha256.ts';
 import { UsageError } from '../errors.ts';
 import { tokenWindows } from '../evaluate/windows.ts';
-import { type ComparisonCalibration, compare } from '../library/compare.ts';
+import { type ComparisonCalibration, type ComparisonRow, type ComparisonTraining, compare } from '../library/compare.ts';
 import { pairedMethods, tasksMarkdown } from '../library/comparison-pairs.ts';
 import { comparisonCsv, comparisonMarkdown } from '../library/comparison-table.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
 import { VERSION } from '../library/version.ts';
-import { METHODS, MODEL_METHODS, parseMethod } from '../saap/methods.ts';
+import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../saap/methods.ts';
 import { readCalibration, readCompensationWindows, readMeasureWindows, readText } from './calibration.ts';
-import { ComparisonStore } from './comparison-store.ts';
+import { type ComparisonSetting, ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
 import { withModel } from './models.ts';
@@ -25,14 +26,16 @@ import {
   ratio,
   wholeNumber,
 } from './options.ts';
+import { addTrainingOptions, TRAINING_FILES, type TrainingOptions, trainingFrom } from './recover-options.ts';
 import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
+import { readTrainingFiles } from './training-files.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
-interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions {
+interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions, TrainingOptions {
   readonly methods: string;
   readonly ratios: string;
-  readonly text: readonly string[];
-  readonly window: number;
+  readonly text?: readonly string[];
+  readonly data?: readonly string[];
   readonly maxTokens?: number;
   readonly seeds: string;
   readonly compensationWindows?: number;
@@ -43,47 +46,51 @@ interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions 
 export function addCompare(program: Command, signal: AbortSignal): void {
   const command = program.command('compare <model>').description('methods side by side at the same share of removed parameters');
   addTaskOptions(addCommonOptions(addCalibrationOptions(command)))
-    .requiredOption(
-      '--methods <list>',
-      `comma-separated methods (${[...METHODS, ...MODEL_METHODS].map(({ name }) => name).join(', ')}); "+bias" or "+least-squares" after a name adds compensation`,
-    )
+    .requiredOption('--methods <list>', `comma-separated methods (${[...METHODS, ...MODEL_METHODS].map(({ name }) => name).join(', ')}); ${METHOD_SUFFIXES}`)
     .requiredOption('--ratios <list>', 'comma-separated shares of the prunable weights to remove, e.g. 0.2,0.5')
-    .requiredOption('--text <file...>', 'texts to measure perplexity on, each for itself')
-    .option('--window <n>', 'tokens per evaluation window', wholeNumber('--window', 2), 128)
+    .option('--text <file...>', 'texts to measure perplexity on, each for itself')
+    .option('--window <n>', 'tokens per window of evaluation and of training', wholeNumber('--window', 2), 128)
     .option('--max-tokens <n>', 'first tokens of each text to use', wholeNumber('--max-tokens', 2))
-    .option('--seeds <list>', 'comma-separated calibration seeds', '0')
+    .option('--seeds <list>', 'comma-separated seeds of calibration and training', '0')
     .option(
       '--compensation-windows <n>',
       `calibration windows that compensation learns from (default: ${DEFAULT_COMPENSATION_WINDOWS}, or as many as the text has)`,
       wholeNumber('--compensation-windows', 1),
     )
+    .option('--data <file...>', `for methods with recovery, what to learn: ${TRAINING_FILES}`);
+  addTrainingOptions(command)
     .option('--format <format>', 'table for people: markdown or csv', oneOf('--format', ['markdown', 'csv']), 'markdown')
     .option('--output <file>', 'JSON file of all cells, kept after every cell: an interrupted run goes on from it')
     .action(async (name: string, options: CompareOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const ratios = options.ratios.split(',').map(ratio('--ratios'));
       const seeds = options.seeds.split(',').map(wholeNumber('--seeds', 0));
+      const trained = options.methods
+        .split(',')
+        .map(parseMethod)
+        .find(({ recovery }) => recovery);
+      if (trained && !options.data) throw new UsageError(`${trained.name} is trained after pruning; give what to learn by --data FILE.`);
+      if (!options.text && !options.tasks)
+        throw new UsageError('Nothing is measured: give --text FILE for perplexity, --tasks for zero-shot accuracy, or both.');
       const taskFiles = options.tasks === undefined ? [] : await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
       await withModel(name, options, signal, async (open) => {
         const texts = await readEvaluationTexts(open, options);
         const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 });
-        const store = await openStore(open, options, first.calibration, texts, taskFiles);
+        const recovery = trained && (await readTraining(open, options));
+        const store = await openStore(open, options, first.calibration, texts, taskFiles, recovery?.setting);
         const rows = await compare(open, {
           methods: options.methods.split(','),
           ratios,
           seeds,
           texts,
           tasks: taskFiles.map(({ task }) => task),
+          ...(recovery && { training: recovery.training }),
           calibrate: (seed) => calibrate(name, open, { ...options, seed }, signal, output.onProgress),
           signal,
           onProgress: output.onProgress,
           ...(store ? { finished: store.rows } : {}),
           onRow: async (key, row) => {
-            output.note(
-              `${row.method} ${row.ratio} seed ${row.seed}: ${Object.entries(row.texts)
-                .map(([text, value]) => `${text} ${value.perplexity.toFixed(2)}`)
-                .join(', ')} (${row.seconds.toFixed(0)} s)`,
-            );
+            output.note(describeRow(row));
             await store?.add(key, row);
           },
         });
@@ -95,6 +102,14 @@ export function addCompare(program: Command, signal: AbortSignal): void {
     });
 }
 
+function describeRow({ method, ratio: share, seed, texts, tasks = {}, seconds }: ComparisonRow): string {
+  const measured = [
+    ...Object.entries(texts).map(([text, value]) => `${text} ${value.perplexity.toFixed(2)}`),
+    ...Object.entries(tasks).map(([task, value]) => `${task} ${(100 * value.accuracyNormalized).toFixed(1)}%`),
+  ];
+  return `${method} ${share} seed ${seed}: ${measured.join(', ')} (${seconds.toFixed(0)} s)`;
+}
+
 interface EvaluationText {
   readonly name: string;
   readonly sha256: string;
@@ -104,7 +119,7 @@ interface EvaluationText {
 async function readEvaluationTexts(open: OpenModel, options: CompareOptions): Promise<EvaluationText[]> {
   const tokenizer = await open.tokenizer();
   const texts: EvaluationText[] = [];
-  for (const path of options.text) {
+  for (const path of options.text ?? []) {
     const { text, source } = await readText([path]);
     const ids = tokenizer.encode(text, { addSpecialTokens: false });
     const used = options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens);
@@ -129,12 +144,31 @@ async function calibrate(
   return { seed: options.seed, scores, compensationWindows, windows, ...(measures && { measureWindows: await readMeasureWindows(name, open, options) }) };
 }
 
+/** The training of methods with recovery, and what a file of cells says of it. */
+async function readTraining(
+  open: OpenModel,
+  options: CompareOptions,
+): Promise<{ readonly training: ComparisonTraining; readonly setting: NonNullable<ComparisonSetting['recovery']> }> {
+  const { data, heldOut } = await readTrainingFiles(open, { ...options, data: options.data ?? [], seed: 0 });
+  const settings = trainingFrom(options);
+  return {
+    training: { ...settings, examples: data.windows, ...(heldOut && { heldOut }) },
+    setting: {
+      data: (options.data ?? []).map((path) => basename(path)),
+      windows: data.windows.length,
+      sha256: await sha256OfText(JSON.stringify([data.windows, heldOut ?? []])),
+      settings,
+    },
+  };
+}
+
 async function openStore(
   open: OpenModel,
   options: CompareOptions,
   calibration: { readonly source: string; readonly sha256: string },
   texts: readonly EvaluationText[],
   taskFiles: readonly TaskFile[],
+  recovery: ComparisonSetting['recovery'],
 ): Promise<ComparisonStore | undefined> {
   if (!options.output) return undefined;
   if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
@@ -146,6 +180,7 @@ async function openStore(
     calibration: { source: calibration.source, sha256: calibration.sha256, windows, length, compensationWindows },
     texts: texts.map(({ name, sha256, windows: cut }) => ({ name, sha256, window: options.window, tokens: cut.length * (options.window - 1) })),
     ...(taskFiles.length > 0 ? { tasks: taskFiles.map(({ task, sha256 }) => ({ name: task.name, sha256, items: task.items.length })) } : {}),
+    ...(recovery && { recovery }),
     version: VERSION,
   });
 }

@@ -16,6 +16,14 @@ export interface ComparisonSetting {
   };
   readonly texts: readonly { readonly name: string; readonly sha256: string; readonly window: number; readonly tokens: number }[];
   readonly tasks?: readonly { readonly name: string; readonly sha256: string; readonly items: number }[];
+  /** Of methods with recovery; cells without it do not depend on it, so that it may come later. */
+  readonly recovery?: {
+    readonly data: readonly string[];
+    readonly windows: number;
+    /** Of all training and held-out windows. */
+    readonly sha256: string;
+    readonly settings: Readonly<Record<string, unknown>>;
+  };
   readonly version: string;
 }
 
@@ -41,10 +49,19 @@ export class ComparisonStore {
   static async open(path: string, setting: ComparisonSetting): Promise<ComparisonStore> {
     if (!existsSync(path)) return new ComparisonStore(path, setting, new Map());
     const stored = parse(await readFile(path, 'utf8'), path);
-    if (JSON.stringify(stored.setting) !== JSON.stringify(setting)) {
-      throw new MismatchError(`${path} holds a comparison with another model, calibration, text, tasks or version; give another --output or remove the file.`);
+    const { recovery: before, ...storedRest } = stored.setting;
+    const { recovery, ...rest } = setting;
+    if (JSON.stringify(storedRest) !== JSON.stringify(rest) || (before && recovery && JSON.stringify(before) !== JSON.stringify(recovery))) {
+      throw new MismatchError(
+        `${path} holds a comparison with another model, calibration, text, tasks, training or version; give another --output or remove the file.`,
+      );
     }
-    return new ComparisonStore(path, setting, new Map(stored.rows.map((row) => [cellKey(row.method, row.ratio, row.seed), row])));
+    const trained = recovery ?? before;
+    return new ComparisonStore(
+      path,
+      { ...setting, ...(trained && { recovery: trained }) },
+      new Map(stored.rows.map((row) => [cellKey(row.method, row.ratio, row.seed), row])),
+    );
   }
 
   async add(key: string, row: ComparisonRow): Promise<void> {

@@ -12,32 +12,31 @@ const PASSED_ON = [
   ...(['batchWindows', 'accumulation', 'maxGradientNorm', 'evaluateEvery', 'patience'] as const),
 ];
 
-export interface RecoverCommandOptions extends CommonOptions, ChoosePlanOptions, Pick<RecoverOptions, 'method' | (typeof PASSED_ON)[number]> {
-  readonly compensate: 'none' | 'bias' | 'least-squares';
-  readonly data: readonly string[];
+/** Options of a training, whatever is trained. */
+export interface TrainingOptions extends Pick<RecoverOptions, (typeof PASSED_ON)[number]> {
   readonly heldOut?: readonly string[];
-  readonly text?: readonly string[];
   readonly window: number;
-  readonly maxTokens?: number;
   readonly trainWindows?: number;
   readonly bits: '4' | '8';
+}
+
+export interface RecoverCommandOptions extends CommonOptions, ChoosePlanOptions, TrainingOptions, Pick<RecoverOptions, 'method'> {
+  readonly compensate: 'none' | 'bias' | 'least-squares';
+  readonly data: readonly string[];
+  readonly text?: readonly string[];
+  readonly maxTokens?: number;
   readonly checkpoint?: string;
   readonly output: string;
 }
 
-export function addRecoverOptions(command: Command): Command {
-  return addCommonOptions(addCalibrationOptions(addChoosePlanOptions(addPlanOptions(command))))
-    .requiredOption(
-      '--data <file...>',
-      'what to learn: text (.txt, .raw, .md), or records (.jsonl, .json) with "text", "instruction" and "output", or "messages"',
-    )
-    .option('--held-out <file...>', 'the same, to measure on while training (default: a twentieth of the data)')
-    .option('--text <file...>', 'text whose perplexity is measured before and after')
-    .option('--max-tokens <n>', 'use the first so many tokens of --text', wholeNumber('--max-tokens', 2))
-    .option('--window <n>', 'tokens per window of training and of --text', wholeNumber('--window', 2), 128)
+/** What may be learnt from. */
+export const TRAINING_FILES = 'text (.txt, .raw, .md), or records (.jsonl, .json) with "text", "instruction" and "output", or "messages"';
+
+/** Options of commands that train, but for the files to learn from. */
+export function addTrainingOptions(command: Command): Command {
+  return command
+    .option('--held-out <file...>', 'the same kinds of files, to measure on while training (default: a twentieth of the data)')
     .option('--train-windows <n>', 'windows of plain text at most, drawn by seed (default: all)', wholeNumber('--train-windows', 2))
-    .option('--compensate <how>', 'repair before training: none, bias or least-squares', oneOf('--compensate', ['none', 'bias', 'least-squares']), 'none')
-    .option('--method <m>', 'group-wise (quantised, adapters merge exactly) or lora (plain, float32)', oneOf('--method', ['group-wise', 'lora']), 'group-wise')
     .option('--bits <n>', 'of group-wise weights: 4 or 8', oneOf('--bits', ['4', '8']), '4')
     .option('--rank <n>', 'rank of the adapters (default: 8)', wholeNumber('--rank', 1))
     .option('--scale <x>', 'strength of the adapters times their rank (default: 16)', realNumber('--scale', 0))
@@ -51,17 +50,35 @@ export function addRecoverOptions(command: Command): Command {
     .option('--accumulation <n>', 'runs of a step, whose gradients are summed (default: about 1,024 tokens each)', wholeNumber('--accumulation', 1))
     .option('--max-gradient-norm <x>', 'longest norm of the gradients of a step (default: 1)', realNumber('--max-gradient-norm', 0))
     .option('--evaluate-every <n>', 'steps between measurements of the held-out text (default: a tenth)', wholeNumber('--evaluate-every', 1))
-    .option('--patience <n>', 'measurements without a better one after which it stops (default: never)', wholeNumber('--patience', 1))
+    .option('--patience <n>', 'measurements without a better one after which it stops (default: never)', wholeNumber('--patience', 1));
+}
+
+export function addRecoverOptions(command: Command): Command {
+  const planned = addCommonOptions(addCalibrationOptions(addChoosePlanOptions(addPlanOptions(command))))
+    .requiredOption('--data <file...>', `what to learn: ${TRAINING_FILES}`)
+    .option('--text <file...>', 'text whose perplexity is measured before and after')
+    .option('--max-tokens <n>', 'use the first so many tokens of --text', wholeNumber('--max-tokens', 2))
+    .option('--window <n>', 'tokens per window of training and of --text', wholeNumber('--window', 2), 128)
+    .option('--compensate <how>', 'repair before training: none, bias or least-squares', oneOf('--compensate', ['none', 'bias', 'least-squares']), 'none')
+    .option('--method <m>', 'group-wise (quantised, adapters merge exactly) or lora (plain, float32)', oneOf('--method', ['group-wise', 'lora']), 'group-wise');
+  return addTrainingOptions(planned)
     .option('--checkpoint <file>', 'state of the training, kept as it goes; an interrupted one goes on from it exactly')
     .requiredOption('--output <folder>', 'folder to write');
 }
 
-/** The library's options, those that were given. Throws UsageError for both lengths of a training. */
-export function settingsFrom(options: RecoverCommandOptions): Omit<RecoverOptions, 'examples'> {
+/** The library's options of a training, those that were given. Throws UsageError for both lengths of a training. */
+export function trainingFrom(options: TrainingOptions): Omit<RecoverOptions, 'examples' | 'method' | 'seed'> {
   if (options.steps !== undefined && options.epochs !== undefined) throw new UsageError('Give either --steps or --epochs: both say how long to train.');
   const known = Object.fromEntries(PASSED_ON.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]]))) as Partial<RecoverOptions>;
-  return { ...known, method: options.method, bits: options.bits === '4' ? 4 : 8, seed: options.seed };
+  return { ...known, bits: options.bits === '4' ? 4 : 8 };
 }
+
+/** The library's options, those that were given. Throws UsageError for both lengths of a training. */
+export const settingsFrom = (options: RecoverCommandOptions): Omit<RecoverOptions, 'examples'> => ({
+  ...trainingFrom(options),
+  method: options.method,
+  seed: options.seed,
+});
 
 /** The number format of the export: by default the one that holds the trained weights as they are. Throws UsageError where it would round them again. */
 export function trainingDtype({ method, bits, dtype }: RecoverCommandOptions): ExportDataType {

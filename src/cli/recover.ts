@@ -9,20 +9,18 @@ import { exportPruned } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { applyPlan } from '../library/prune.ts';
 import { type Recovered, type RecoverOptions as RecoverSettings, type RecoveryProgress, recover } from '../library/recover.ts';
-import { readTrainingData, type TrainingData } from '../library/training-data.ts';
+import type { TrainingData } from '../library/training-data.ts';
 import type { Plan } from '../surgery/plan.ts';
 import { checkPlanFits } from '../surgery/plan-file.ts';
-import { hasCalibration, readBytes, readCompensationWindows, readText, readVerificationWindows } from './calibration.ts';
+import { hasCalibration, readCompensationWindows, readText, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
 import { type Console, createConsole } from './console.ts';
 import { withModel } from './models.ts';
 import { describePlan } from './plan.ts';
 import { addRecoverOptions, type RecoverCommandOptions, settingsFrom, trainingDtype } from './recover-options.ts';
 import { checkpointFile } from './recovery-file.ts';
+import { readTrainingFiles } from './training-files.ts';
 import { checkWritable } from './write-file.ts';
-
-/** Windows of held-out text at most: they are measured again and again. */
-const HELD_OUT_WINDOWS = 64;
 
 export function addRecover(program: Command, signal: AbortSignal): void {
   addRecoverOptions(program.command('recover <model>').description('prunes, trains adapters quantised in groups (or plain), merges them and exports')).action(
@@ -49,8 +47,7 @@ async function recoverAndExport(
   output: Console,
   signal: AbortSignal,
 ): Promise<void> {
-  const data = await readData(open, options.data, options);
-  const heldOut = options.heldOut && (await readData(open, options.heldOut, { ...options, trainWindows: HELD_OUT_WINDOWS })).windows;
+  const { data, heldOut } = await readTrainingFiles(open, options);
   const text = options.text && (await textWindows(open, options.text, options));
   for (const line of describeData(data)) output.note(line);
   const plan = wantsPlan(options) ? await choosePlan(name, open, options, output, signal) : undefined;
@@ -135,11 +132,6 @@ async function prunedModel(
   const windows = options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
   const { compensate } = options;
   return applyPlan(open, plan.layers, { compensate, signal, onProgress: output.onProgress, ...(windows ? { windows } : {}) });
-}
-
-async function readData(open: OpenModel, paths: readonly string[], { window, trainWindows, seed }: RecoverCommandOptions): Promise<TrainingData> {
-  const files = await Promise.all(paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })));
-  return readTrainingData(files, await open.tokenizer(), { length: window, windows: trainWindows, seed });
 }
 
 function describeData({ windows, learnt, truncated, dropped }: TrainingData): string[] {

@@ -68,6 +68,42 @@ describe('compare', () => {
   });
 });
 
+describe('compare with recovery', () => {
+  const examples = Array.from({ length: 6 }, () => ({ tokens: window() }));
+  const training = { examples, heldOut: examples, steps: 6, batchWindows: 2, learningRate: 0.02, warmupSteps: 1 };
+
+  it('trains what a name says after pruning, to a lower loss, and says how it went', async () => {
+    const before = runtime.statistics().liveTensors;
+    const names = ['saap', 'saap+lora', 'saap+bias+group-wise'];
+    const learnt = [{ name: 'learnt', windows: examples.map(({ tokens }) => tokens) }];
+    const rows = await compare(open, { methods: names, ratios: [0.4], seeds: [1], texts: learnt, calibrate, training });
+    const [dense, pruned, lora, groupWise] = rows;
+    expect([dense?.recovery, pruned?.recovery]).toEqual([undefined, undefined]);
+    expect(lora?.recovery).toMatchObject({ method: 'lora', steps: 6, trainedTokens: 6 * 2 * 16 });
+    expect(groupWise?.recovery).toMatchObject({ method: 'group-wise', steps: 6 });
+    expect(lora?.perplexity).toBeLessThan(pruned?.perplexity ?? 0);
+    expect(lora?.recovery?.heldOutBefore).toBeCloseTo(Math.log(pruned?.perplexity ?? 0), 4);
+    expect(lora?.recovery?.heldOutAfter).toBeCloseTo(Math.log(lora?.perplexity ?? 0), 4);
+    expect([lora?.parameters, groupWise?.removedParameters]).toEqual([pruned?.parameters, pruned?.removedParameters]);
+    expect(comparisonCsv(rows).split('\n')[3]).toContain(`,6,${lora?.recovery?.bestStep},192,`);
+    expect(runtime.statistics().liveTensors).toBe(before);
+  });
+
+  it('refuses a recovery without anything to learn before any work', async () => {
+    const before = scored;
+    await expect(compare(open, { methods: ['saap', 'saap+lora'], ratios: [0.4], seeds: [0], texts, calibrate })).rejects.toThrow(
+      'saap+lora is trained after pruning',
+    );
+    expect(scored).toBe(before);
+  });
+
+  it('measures no perplexity where there is no text', async () => {
+    const rows = await compare(open, { methods: ['magnitude-l2'], ratios: [0.4], seeds: [0], texts: [], calibrate });
+    expect(JSON.stringify(rows)).not.toMatch(/null|perplexity/);
+    expect(comparisonMarkdown(rows).split('\n')[0]).toBe('| removed | method | parameters |');
+  });
+});
+
 describe('the table of a comparison', () => {
   const row = (method: string, seed: number, perplexity: number): ComparisonRow => ({
     method,

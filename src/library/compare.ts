@@ -1,18 +1,13 @@
 import { countParameters } from '../architecture/model.ts';
 import { throwIfCancelled, UsageError } from '../errors.ts';
-import { perplexity } from '../evaluate/perplexity.ts';
 import type { Task } from '../evaluate/tasks.ts';
 import type { LongRunning } from '../progress.ts';
-import { makePlan } from '../saap/make-plan.ts';
 import { type Method, parseMethod } from '../saap/methods.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
 import type { Scores } from '../saap/scores.ts';
-import type { LayerPlan, Plan } from '../surgery/plan.ts';
+import { measureModel, planCell, planSignature, prepareModel } from './comparison-cell.ts';
 import type { OpenModel } from './open-model.ts';
-import { planInPasses } from './plan-in-passes.ts';
-import { applyPlan } from './prune.ts';
-import { refine } from './refine.ts';
-import { scoreTasks, type TaskScores } from './task-scores.ts';
+import type { Recovered, RecoverOptions } from './recover.ts';
+import type { TaskScores } from './task-scores.ts';
 
 /** One cell of a comparison: a method at a ratio with one calibration seed. */
 export interface ComparisonRow {
@@ -26,13 +21,23 @@ export interface ComparisonRow {
   readonly removedParameters: number;
   /** Perplexity, its standard error over windows, and predictions, by text. */
   readonly texts: Readonly<Record<string, { readonly perplexity: number; readonly standardError: number; readonly tokens: number }>>;
-  /** Of the first text, for short tables. */
-  readonly perplexity: number;
-  readonly standardError: number;
+  /** Of the first text, for short tables; absent where no text was asked for. */
+  readonly perplexity?: number;
+  readonly standardError?: number;
   /** Zero-shot results by task, when they were asked for. */
   readonly tasks?: Readonly<Record<string, TaskScores>>;
+  /** How the training went, of a method with recovery. */
+  readonly recovery?: RowRecovery;
   readonly seconds: number;
 }
+
+/** The training of a cell. */
+export interface RowRecovery extends Pick<Recovered, 'steps' | 'bestStep' | 'heldOutBefore' | 'heldOutAfter' | 'trainedTokens' | 'seconds'> {
+  readonly method: RecoverOptions['method'];
+}
+
+/** What a cell's recovery learns from and how: the method's suffix and the cell's seed say the rest. */
+export type ComparisonTraining = Omit<RecoverOptions, 'method' | 'seed' | 'checkpoint' | 'signal' | 'onProgress'>;
 
 /** Calibration of one seed: its scores, and the windows that methods learn from which work on the model itself. */
 export interface ComparisonCalibration {
@@ -52,6 +57,8 @@ export interface CompareOptions extends LongRunning {
   /** Called once per seed, when a cell needs it. */
   readonly calibrate: (seed: number) => Promise<ComparisonCalibration>;
   readonly texts: readonly { readonly name: string; readonly windows: readonly ArrayLike<number>[] }[];
+  /** For methods with recovery: the same training for all of them. */
+  readonly training?: ComparisonTraining;
   /** Zero-shot tasks that every cell is measured on too. */
   readonly tasks?: readonly Task[];
   /** Finished cells by `cellKey`; they are not computed again. */
@@ -65,9 +72,12 @@ export const cellKey = (method: string, ratio: number, seed: number): string => 
 /**
  * Methods side by side at the same share of removed parameters (docs/method.md section 8): every method prunes the same dense model by its own
  * score and selection, calibrated on the same windows; all are measured on the same texts. A plan that several seeds share is measured once.
+ * Throws UsageError for a method whose recovery has no training, or that works on the model and lacks its windows.
  */
 export async function compare(open: OpenModel, options: CompareOptions): Promise<ComparisonRow[]> {
   const methods = options.methods.map(parseMethod);
+  const untrained = methods.find(({ recovery }) => recovery && !options.training);
+  if (untrained) throw new UsageError(`${untrained.name} is trained after pruning; give the comparison text to train on.`);
   const calibrations = new Map<number, Promise<ComparisonCalibration>>();
   const calibrated = (seed: number) => {
     const known = calibrations.get(seed) ?? options.calibrate(seed);
@@ -103,86 +113,21 @@ async function measureCell(
   calibrated: (seed: number) => Promise<ComparisonCalibration>,
 ): Promise<ComparisonRow> {
   const started = performance.now();
-  if (!method) return measure(open, open, options, { method: 'dense', ratio: 0, seed, reachedRatio: 0 }, started);
+  if (!method) {
+    const { parameters } = countParameters(open.model);
+    return measureModel(open, options, { method: 'dense', ratio: 0, seed, reachedRatio: 0, parameters, removedParameters: 0 }, started);
+  }
   const calibration = await calibrated(seed);
-  const { compensate, ...recipe } = method.recipe;
-  const plan = await planCell(open, method, calibration, { ...recipe, target: { kind: 'ratio', value: ratio }, seed }, options.signal);
-  // Without compensation the plan alone decides; methods that ignore the calibration text give the same plan for every seed.
-  const signature = compensate === 'none' ? planSignature(plan.layers) : undefined;
+  const plan = await planCell(open, method, calibration, ratio, options.signal);
+  // Without compensation and training the plan alone decides; methods that ignore the calibration text give the same plan for every seed.
+  const signature = method.recipe.compensate === 'none' && !method.recovery ? planSignature(plan.layers) : undefined;
   const same = signature === undefined ? undefined : measured.get(signature);
   if (same) return { ...same, method: method.name, ratio, seed };
-  using pruned = await applyPlan(open, plan.layers, { compensate, windows: calibration.compensationWindows, signal: options.signal });
-  const row = await measure(
-    open,
-    pruned,
-    options,
-    { method: method.name, ratio, seed, reachedRatio: plan.ratio, parameters: plan.parametersAfter, before: plan.parametersBefore },
-    started,
-  );
+  const { model, recovery } = await prepareModel(open, method, plan.layers, calibration, options);
+  using prepared = model;
+  const { ratio: reachedRatio, parametersBefore, parametersAfter } = plan;
+  const size = { reachedRatio, parameters: parametersAfter, removedParameters: parametersBefore - parametersAfter };
+  const row = await measureModel(prepared, options, { method: method.name, ratio, seed, ...size, recovery }, started);
   if (signature !== undefined) measured.set(signature, row);
   return row;
-}
-
-/** Removed at most in one pass of `saap-passes` (docs/method.md section 6). */
-const PASS_RATIO = 0.1;
-
-async function planCell(
-  open: OpenModel,
-  { name, planning }: Method,
-  { scores, windows, measureWindows }: ComparisonCalibration,
-  plan: PlanOptions & { readonly target: { readonly value: number } },
-  signal: AbortSignal | undefined,
-): Promise<Plan> {
-  const needed = (found: readonly ArrayLike<number>[] | undefined) => {
-    if (!found) throw new UsageError(`${name} works on the model itself; give the calibration its windows.`);
-    return found;
-  };
-  if (planning === 'measured') return (await refine(open, scores, { plan, windows: needed(measureWindows), signal })).plan;
-  if (planning === 'passes') {
-    const passes = Math.max(1, Math.round(plan.target.value / PASS_RATIO));
-    return planInPasses(open, { plan, passes, scores, windows: needed(windows), calibration: scores.calibration, signal });
-  }
-  return makePlan(scores, plan);
-}
-
-async function measure(
-  dense: OpenModel,
-  model: OpenModel,
-  options: CompareOptions,
-  cell: {
-    readonly method: string;
-    readonly ratio: number;
-    readonly seed: number;
-    readonly reachedRatio: number;
-    readonly parameters?: number;
-    readonly before?: number;
-  },
-  started: number,
-): Promise<ComparisonRow> {
-  const texts: Record<string, { perplexity: number; standardError: number; tokens: number }> = {};
-  for (const { name, windows } of options.texts) {
-    const { perplexity: value, standardError, tokens } = await perplexity(model.programs, model.store, windows, { signal: options.signal });
-    texts[name] = { perplexity: value, standardError, tokens };
-  }
-  const tasks = options.tasks && options.tasks.length > 0 ? await scoreTasks(model, options.tasks, { signal: options.signal }) : undefined;
-  const first = texts[options.texts[0]?.name ?? ''];
-  const before = cell.before ?? countParameters(dense.model).parameters;
-  const parameters = cell.parameters ?? countParameters(model.model).parameters;
-  return {
-    method: cell.method,
-    ratio: cell.ratio,
-    seed: cell.seed,
-    reachedRatio: cell.reachedRatio,
-    parameters,
-    removedParameters: before - parameters,
-    texts,
-    perplexity: first?.perplexity ?? Number.NaN,
-    standardError: first?.standardError ?? Number.NaN,
-    ...(tasks ? { tasks } : {}),
-    seconds: (performance.now() - started) / 1000,
-  };
-}
-
-function planSignature(layers: readonly LayerPlan[]): string {
-  return JSON.stringify(layers.map(({ attention, mlp }) => [attention, mlp]));
 }

@@ -45,7 +45,8 @@ export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary
 export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
   const summaries = summariseRows(rows);
   const names = Object.keys(rows[0]?.texts ?? {});
-  const lines = [`| removed | method | parameters | ${names.join(' | ')} |`, `|---|---|---|${names.map(() => '---').join('|')}|`];
+  const columns = ['removed', 'method', 'parameters', ...names];
+  const lines = [`| ${columns.join(' | ')} |`, `|${columns.map(() => '---|').join('')}`];
   for (const ratio of [...new Set(summaries.map((summary) => summary.ratio))].sort((a, b) => a - b)) {
     const first = names[0] ?? '';
     const group = summaries.filter((summary) => summary.ratio === ratio).sort((a, b) => (a.texts[first]?.mean ?? 0) - (b.texts[first]?.mean ?? 0));
@@ -54,16 +55,20 @@ export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
         const { mean = Number.NaN, spread = 0 } = texts[name] ?? {};
         return seeds > 1 ? `${number(mean)} ± ${number(spread)}` : number(mean);
       });
-      lines.push(`| ${(reachedRatio * 100).toFixed(1)}% | ${method} | ${parameters.toLocaleString('en-US')} | ${cells.join(' | ')} |`);
+      lines.push(`| ${[`${(reachedRatio * 100).toFixed(1)}%`, method, parameters.toLocaleString('en-US'), ...cells].join(' | ')} |`);
     }
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** Every cell as comma-separated values. */
+/** What is said of a training. */
+const TRAINED = ['steps', 'bestStep', 'trainedTokens', 'heldOutBefore', 'heldOutAfter'] as const;
+
+/** Every cell as comma-separated values, with its training where a method has recovery. */
 export function comparisonCsv(rows: readonly ComparisonRow[]): string {
   const names = Object.keys(rows[0]?.texts ?? {});
   const tasks = Object.keys(rows[0]?.tasks ?? {});
+  const trained = rows.some(({ recovery }) => recovery) ? TRAINED : [];
   const header = [
     'method',
     'ratio',
@@ -74,6 +79,7 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
     'seconds',
     ...names.flatMap((name) => [`${name} perplexity`, `${name} standard error`]),
     ...tasks.flatMap((name) => [`${name} accuracy`, `${name} accuracy by bytes`, `${name} items`]),
+    ...trained.map((name) => `recovery ${name}`),
   ];
   const lines = rows.map((row) =>
     [
@@ -86,6 +92,7 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
       row.seconds,
       ...names.flatMap((name) => [row.texts[name]?.perplexity, row.texts[name]?.standardError]),
       ...tasks.flatMap((name) => [row.tasks?.[name]?.accuracy, row.tasks?.[name]?.accuracyNormalized, row.tasks?.[name]?.items]),
+      ...trained.map((name) => row.recovery?.[name]),
     ]
       .map(quote)
       .join(','),
@@ -95,4 +102,4 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
 
 const number = (value: number) =>
   Number.isFinite(value) ? (value < 1000 ? value.toFixed(value < 100 ? 2 : 1) : Math.round(value).toLocaleString('en-US')) : 'not finite';
-const quote = (value: unknown) => (/[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+const quote = (value: unknown) => (value === undefined ? '' : /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));

@@ -32,6 +32,8 @@ export interface Recovered {
   readonly stoppedBecause: StopReason;
   /** Trained parameters. */
   readonly adapterParameters: number;
+  /** Tokens that the steps went over, context included. */
+  readonly trainedTokens: number;
   readonly tokensPerSecond: number;
   readonly seconds: number;
   /** Sentences for people, such as which layers have a last group of fewer inputs. */
@@ -86,6 +88,7 @@ export async function recover(model: OpenModel, options: RecoverOptions): Promis
     steps: result.history.at(-1)?.step ?? 0,
     stoppedBecause: result.stoppedBecause,
     adapterParameters: result.parameters.reduce((sum, { length }) => sum + length, 0),
+    trainedTokens: result.tokens,
     tokensPerSecond: result.seconds > 0 ? result.tokens / result.seconds : 0,
     seconds: (performance.now() - started) / 1000,
     notes: quantised ? [...partialGroups(base, settings.groupSize), ...otherGroups(settings.groupSize)] : [],

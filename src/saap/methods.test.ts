@@ -39,6 +39,14 @@ describe('methods', () => {
     expect(parseMethod('saap-measured+bias')).toMatchObject({ planning: 'measured', recipe: { ...parseMethod('saap+bias').recipe } });
   });
 
+  it('reads a recovery after the name, or after its compensation', () => {
+    expect(parseMethod('saap+lora')).toEqual({ ...parseMethod('saap'), name: 'saap+lora', recovery: 'lora' });
+    expect(parseMethod('flap+bias+group-wise')).toEqual({ ...parseMethod('flap+bias'), name: 'flap+bias+group-wise', recovery: 'group-wise' });
+    expect(parseMethod('flap+bias').recovery).toBeUndefined();
+    for (const wrong of ['saap+lora+bias', 'saap+lora+lora', 'saap+bias+lora+group-wise', 'saap+', 'saap+bias+'])
+      expect(() => parseMethod(wrong), wrong).toThrow(/saap\+bias\+lora is both, in this order/);
+  });
+
   it('refuses other names with the legal ones', () => {
     expect(() => parseMethod('sap')).toThrow(UsageError);
     expect(() => parseMethod('sap')).toThrow('"sap" is no method. Methods are saap, llm-pruner-vector,');

@@ -22,35 +22,44 @@ export const MODEL_METHODS: readonly MethodRecipe[] = [
 ];
 
 const COMPENSATIONS = ['bias', 'least-squares'] as const;
+const RECOVERIES = ['lora', 'group-wise'] as const;
+
+/** What may follow a method's name, for people. */
+export const METHOD_SUFFIXES = '"+bias" or "+least-squares" after a name adds compensation, then "+lora" or "+group-wise" recovery';
 
 /** A method with what follows it: its name as asked for, and the part of a recipe that it fixes. */
 export interface Method {
-  /** As given, e.g. 'flap+bias'. */
+  /** As given, e.g. 'flap+bias' or 'saap+least-squares+lora'. */
   readonly name: string;
   readonly source: string;
   readonly planning?: 'measured' | 'passes';
   readonly recipe: Pick<Recipe, 'metric' | 'fusion' | 'fusionScope' | 'search'> & { readonly compensate: NonNullable<Recipe['compensate']> };
+  /** How the pruned and compensated model is trained (docs/method.md section 7); absent: not at all. */
+  readonly recovery?: (typeof RECOVERIES)[number];
 }
 
 /**
- * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias` or `+least-squares` after it for compensation.
- * Throws UsageError listing the legal names, or the legal suffixes.
+ * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias` or `+least-squares` after it for compensation, and `+lora` or `+group-wise`
+ * after that for recovery. Throws UsageError listing the legal names, or the legal suffixes.
  */
 export function parseMethod(text: string): Method {
-  const [base = '', suffix, ...rest] = text.trim().split('+');
+  const [base = '', ...suffixes] = text.trim().split('+');
   const methods = [...METHODS, ...MODEL_METHODS];
   const method = methods.find(({ name }) => name === base);
-  if (!method)
+  if (!method) throw new UsageError(`"${base}" is no method. Methods are ${methods.map(({ name }) => name).join(', ')}; ${METHOD_SUFFIXES}.`);
+  const compensate = COMPENSATIONS.find((known) => known === suffixes[0]);
+  const left = compensate ? suffixes.slice(1) : suffixes;
+  const recovery = RECOVERIES.find((known) => known === left[0]);
+  if (left.length > (recovery ? 1 : 0))
     throw new UsageError(
-      `"${base}" is no method. Methods are ${methods.map(({ name }) => name).join(', ')}, with +bias or +least-squares after a name for compensation.`,
+      `"${text.trim()}" asks for a compensation or a recovery that there is not: ${base}+bias and ${base}+least-squares are compensated, ${base}+lora and ${base}+group-wise recovered, and ${base}+bias+lora is both, in this order.`,
     );
-  const compensate = suffix === undefined ? 'none' : COMPENSATIONS.find((known) => known === suffix);
-  if (!compensate || rest.length > 0) throw new UsageError(`"${text.trim()}" names no compensation that there is: ${base}+bias and ${base}+least-squares are.`);
   const { metric, fusion, fusionScope, search, planning, source } = method;
   return {
     name: text.trim(),
     source,
     ...(planning && { planning }),
-    recipe: { metric, ...(fusion && { fusion }), ...(fusionScope && { fusionScope }), search, compensate },
+    recipe: { metric, ...(fusion && { fusion }), ...(fusionScope && { fusionScope }), search, compensate: compensate ?? 'none' },
+    ...(recovery && { recovery }),
   };
 }

@@ -134,7 +134,7 @@ describe('the boundary between page and engine', () => {
       recover: async (_plan, _request, options) => {
         options?.onStep?.({ ...step, learningRate: 0.1, tokensPerSecond: 5, secondsLeft: 2 });
         while (!options?.signal?.aborted) await tick();
-        return { ...result, adapterParameters: 4, tokensPerSecond: 5, seconds: 1, notes: [] };
+        return { ...result, adapterParameters: 4, trainedTokens: 0, tokensPerSecond: 5, seconds: 1, notes: [] };
       },
     });
     const controller = new AbortController();
