@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { MissingError } from '../../errors.ts';
 import type { StoredModel } from '../../worker/engine.ts';
@@ -14,7 +14,13 @@ export function StoredModels({ onOpen }: { readonly onOpen: (name: string) => vo
   const { data: model } = useModel();
   const opening = useStudio((state) => state.opening);
   // A download that ended is a new entry.
-  const stored = useQuery({ queryKey: ['stored', opening, model?.name], queryFn: async () => (await studioEngine()).stored(), staleTime: 0 });
+  const stored = useQuery({
+    queryKey: ['stored', opening, model?.name],
+    queryFn: async () => (await studioEngine()).stored(),
+    staleTime: 0,
+    // The list stays while it is read anew, and with it a question that an entry has asked.
+    placeholderData: keepPreviousData,
+  });
   const room = useQuery({ queryKey: ['stored', 'room', stored.dataUpdatedAt], queryFn: freeRoom, staleTime: 0 });
   const forget = useMutation({
     mutationFn: async (chosen: StoredModel) => (await studioEngine()).forget({ id: chosen.id, commit: chosen.commit }),
