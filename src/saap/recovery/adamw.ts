@@ -54,12 +54,12 @@ export class AdamW {
       if (!first || !second || gradient?.length !== parameter.length)
         throw new MismatchError(`Parameter ${index} has ${parameter.length} values and its gradient ${gradient?.length ?? 0}.`);
       for (let place = 0; place < parameter.length; place++) {
-        const slope = gradient[place] ?? 0;
-        const mean = beta1 * (first[place] ?? 0) + (1 - beta1) * slope;
-        const square = beta2 * (second[place] ?? 0) + (1 - beta2) * slope * slope;
+        const slope = gradient[place] as number;
+        const mean = beta1 * (first[place] as number) + (1 - beta1) * slope;
+        const square = beta2 * (second[place] as number) + (1 - beta2) * slope * slope;
         first[place] = mean;
         second[place] = square;
-        const kept = (parameter[place] ?? 0) * (1 - rate * weightDecay);
+        const kept = (parameter[place] as number) * (1 - rate * weightDecay);
         parameter[place] = kept - ((rate / correction1) * mean) / (Math.sqrt(square) / correction2 + epsilon);
       }
     }
@@ -89,6 +89,6 @@ export function clipGradients(gradients: readonly Float32Array[], longest: numbe
   const norm = Math.sqrt(squares);
   const factor = longest / (norm + 1e-6);
   if (factor >= 1) return norm;
-  for (const gradient of gradients) for (const [index, value] of gradient.entries()) gradient[index] = value * factor;
+  for (const gradient of gradients) for (let index = 0; index < gradient.length; index++) gradient[index] = (gradient[index] as number) * factor;
   return norm;
 }

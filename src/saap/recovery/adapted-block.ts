@@ -6,7 +6,10 @@ import { differentiate } from '../../passes/differentiate.ts';
 /** The linear layers of a block that are adapted, by their program inputs. */
 export const ADAPTED_WEIGHTS = ['attention.query', 'attention.key', 'attention.value', 'attention.output', 'mlp.gate', 'mlp.up', 'mlp.down'] as const;
 
-/** Program inputs of an adapter: A [rank, groups] and B [outputs, rank]. */
+/**
+ * Program inputs of an adapter: A [rank, groups] and B transposed [rank, outputs]. Products whose result has few rows are several times as fast in ONNX Runtime as those
+ * with few columns, and the gradient of B is as large as its input.
+ */
 export const adapterInputs = (weight: string) => ({ down: `${weight}/down`, up: `${weight}/up` });
 
 export interface AdapterGraphOptions {
@@ -18,16 +21,18 @@ export interface AdapterGraphOptions {
   readonly dropout: boolean;
 }
 
-/** One value that adapters read: layers with the same input share pooling and mask. */
+/** One value that adapters read: layers with the same input share pooling, mask and the product with all their A. */
 export interface AdapterSite {
   /** The first weight that reads the value; names the mask. */
   readonly weight: string;
+  /** All that read it, in the order of the block. */
+  readonly weights: readonly string[];
   /** Its channels in the block program. */
   readonly width: Dimension;
 }
 
 /** Program inputs of a site. Widths that are equal in every layer share a pooling matrix [groups, width]. */
-export const siteInputs = ({ weight, width }: AdapterSite) => ({ pool: `pool/${width}`, mask: `mask/${weight}` });
+export const siteInputs = ({ weight, width }: Pick<AdapterSite, 'weight' | 'width'>) => ({ pool: `pool/${width}`, mask: `mask/${weight}` });
 
 /** The values that adapters of a block read, in the order of the block. */
 export function adapterSites(block: Graph): AdapterSite[] {
@@ -35,7 +40,8 @@ export function adapterSites(block: Graph): AdapterSite[] {
   for (const node of block.nodes) {
     const weight = adaptedWeight(block, node);
     const [input = ''] = node.inputs;
-    if (weight && !sites.has(input)) sites.set(input, { weight, width: widthOf(block, weight) });
+    const known = sites.get(input);
+    if (weight) sites.set(input, known ? { ...known, weights: [...known.weights, weight] } : { weight, weights: [weight], width: widthOf(block, weight) });
   }
   return [...sites.values()];
 }
@@ -51,19 +57,21 @@ export function adaptedBlock(block: Graph, { strength, pooled, dropout }: Adapte
   const groups = ({ width }: AdapterSite): Dimension => (pooled ? `groups of ${width}` : width);
   if (pooled) for (const width of new Set(sites.map((site) => site.width))) builder.input(`pool/${width}`, 'float32', [`groups of ${width}`, width]);
   if (dropout) for (const site of sites) builder.input(siteInputs(site).mask, 'float32', ['batch', 'tokens', groups(site)]);
-  const read = new Map<string, { readonly site: AdapterSite; readonly value: string }>();
+  const lowRanks = new Map<string, string>();
+  let next = 0;
+  /** A (mask * pool(x)) of every weight that reads `input`, by one product. */
   const readBy = (input: string) => {
-    const known = read.get(input);
-    if (known) return known;
-    const site = sites[read.size] as AdapterSite;
+    const site = sites[next++] as AdapterSite;
     const { pool, mask } = siteInputs(site);
     const name = (part: string) => ({ name: `${site.weight}/${part}` });
     const value = pooled ? builder.add('Gemm', [input, pool], { transB: 1 }, name('pooled')) : input;
     const rows = () => builder.add('Reshape', [mask, builder.add('Shape', [value], {}, name('shape'))], {}, name('mask'));
     const masked = dropout ? builder.add('Mul', [value, rows()], {}, name('masked')) : value;
-    const result = { site, value: masked };
-    read.set(input, result);
-    return result;
+    const downs = site.weights.map((weight) => builder.input(adapterInputs(weight).down, 'float32', ['rank', groups(site)]));
+    const down = downs.length > 1 ? builder.add('Concat', downs, { axis: 0 }, name('all down')) : (downs[0] ?? '');
+    const product = builder.add('Gemm', [masked, down], { transB: 1 }, name('low rank'));
+    const parts = downs.length > 1 ? builder.addMany('Split', [product], downs.length, { axis: 1, num_outputs: downs.length }, name('low ranks')) : [product];
+    for (const [index, weight] of site.weights.entries()) lowRanks.set(weight, parts[index] ?? '');
   };
   for (const node of block.nodes) {
     const weight = adaptedWeight(block, node);
@@ -73,13 +81,11 @@ export function adaptedBlock(block: Graph, { strength, pooled, dropout }: Adapte
       builder.append(node);
       continue;
     }
-    const { site, value } = readBy(input);
-    const { down, up } = adapterInputs(weight);
-    builder.input(down, 'float32', ['rank', groups(site)]);
-    builder.input(up, 'float32', [block.inputs.find(({ name }) => name === weight)?.shape[0] ?? 'outputs', 'rank']);
+    if (!lowRanks.has(weight)) readBy(input);
+    const { up } = adapterInputs(weight);
+    builder.input(up, 'float32', ['rank', block.inputs.find(({ name }) => name === weight)?.shape[0] ?? 'outputs']);
     builder.append({ ...node, outputs: [`${output}/base`] });
-    const lowRank = builder.add('Gemm', [value, down], { transB: 1 }, { name: `${weight}/low rank` });
-    const change = builder.add('Gemm', [lowRank, up], { transB: 1, alpha: float(strength) }, { name: `${weight}/change` });
+    const change = builder.add('Gemm', [lowRanks.get(weight) ?? '', up], { alpha: float(strength) }, { name: `${weight}/change` });
     builder.add('Add', [`${output}/base`, change], {}, { name: output });
   }
   for (const output of block.outputs) builder.output(output.name, output.dataType, output.shape);
@@ -93,10 +99,15 @@ export function adaptedBlock(block: Graph, { strength, pooled, dropout }: Adapte
 export function adaptedGradient(block: Graph, options: AdapterGraphOptions, bindings: Readonly<Record<string, number>>): Graph {
   const adapted = adaptedBlock(block, options);
   const adapters = ADAPTED_WEIGHTS.flatMap((weight) => Object.values(adapterInputs(weight)));
+  return differentiate(adapted, { seeds: { output: 'outputGradient' }, wrt: ['hidden', ...adapters], bindings: adaptedSizes(block, bindings) });
+}
+
+/** Example sizes of the adapted block's symbols from those of the block's. */
+export function adaptedSizes(block: Graph, bindings: Readonly<Record<string, number>>): Record<string, number> {
   const sizes: Record<string, number> = { ...bindings, rank: 13 };
   let next = 17;
   for (const { width } of adapterSites(block)) sizes[`groups of ${width}`] ??= next++;
-  return differentiate(adapted, { seeds: { output: 'outputGradient' }, wrt: ['hidden', ...adapters], bindings: sizes });
+  return sizes;
 }
 
 /** The adapted weight that a node multiplies by, if any. */

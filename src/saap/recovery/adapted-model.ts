@@ -1,14 +1,17 @@
 import { isRemoved } from '../../architecture/forward.ts';
-import { exampleBindings, only, type Programs } from '../../architecture/programs.ts';
+import { only, type Programs } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../../errors.ts';
 import { gradientOf } from '../../passes/differentiate.ts';
-import type { DeviceTensor } from '../../runtime/runtime.ts';
-import { adaptedBlock, adaptedGradient, adapterInputs, adapterSites, siteInputs } from './adapted-block.ts';
+import type { Backend, DeviceTensor, Session } from '../../runtime/runtime.ts';
+import { ActivationTrail, type RunTrail, type Tensors } from './activation-trail.ts';
+import { adapterInputs, adapterSites, siteInputs } from './adapted-block.ts';
+import { AdaptedPrograms } from './adapted-programs.ts';
 import type { Adapter } from './adapter.ts';
 import { poolingMatrix } from './adapter.ts';
 import { dropoutMask } from './dropout.ts';
 import { mixSeeds } from './seeds.ts';
+import { TensorPool } from './tensor-pool.ts';
 
 /** Adapters of one layer by the block program's weight inputs. */
 export type LayerAdapters = ReadonlyMap<string, Adapter>;
@@ -21,56 +24,74 @@ export interface DropoutState {
   readonly run: number;
 }
 
+export interface AdaptedModelOptions {
+  /** Bytes that a training step may keep activations and masks in, instead of computing them again; what they were written to is used again by the next step. Default: `ACTIVATION_BYTES`. */
+  readonly activationBytes?: number | undefined;
+}
+
+/** A run of 1,024 tokens through a model of 135 million parameters takes about 1 GiB. In a browser all memory of WebAssembly is 4 GiB. */
+const ACTIVATION_BYTES: Readonly<Record<Backend, number>> = { cpu: 2 * 2 ** 30, wasm: 256 << 20, webgpu: 256 << 20 };
+
 /**
  * A model whose weights stay fixed, with adapters on its linear layers. Blocks run by one forward and one backward session for all layers and widths
- * (docs/architecture.md section 1.3); the backward one recomputes the block, so that only the inputs of blocks are kept.
+ * (docs/architecture.md section 1.3). A forward pass that is to be followed by a backward one keeps what that reads, within a budget; of the layers beyond it only
+ * the inputs, and their blocks are recomputed.
  */
 export class AdaptedModel implements Disposable {
   readonly programs: Programs;
   readonly store: WeightStore;
   readonly layers: readonly LayerAdapters[];
-  readonly #strength: number;
   readonly #groupSize: number;
   readonly #pools = new Map<number, DeviceTensor>();
   readonly #sites;
+  readonly #activationBytes: number;
+  readonly #activations: TensorPool;
+  readonly #plain: AdaptedPrograms;
+  readonly #masked: AdaptedPrograms;
 
-  constructor(programs: Programs, store: WeightStore, layers: readonly LayerAdapters[]) {
+  constructor(programs: Programs, store: WeightStore, layers: readonly LayerAdapters[], options: AdaptedModelOptions = {}) {
     this.programs = programs;
     this.store = store;
     this.layers = layers;
     const [first] = layers.flatMap((adapters) => [...adapters.values()]);
     if (!first) throw new MismatchError('There are no adapters: every block of the model was removed.');
-    this.#strength = first.strength;
     this.#groupSize = first.groupSize;
     this.#sites = adapterSites(programs.architecture.block());
+    this.#activationBytes = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
+    this.#activations = new TensorPool(programs.runtime, this.#activationBytes);
+    const graphs = { strength: first.strength, pooled: first.groupSize > 1 };
+    this.#plain = new AdaptedPrograms(programs, { ...graphs, dropout: false });
+    this.#masked = new AdaptedPrograms(programs, { ...graphs, dropout: true });
+  }
+
+  /** Where a forward pass keeps what its backward pass reads. Disposed by the caller. */
+  trail(): ActivationTrail {
+    return new ActivationTrail(this.#activations, this.#activationBytes);
   }
 
   /**
-   * Runs a batch from its embedding through all blocks. `onLayer` may keep the states that enter a layer (return true), else they are freed.
+   * Runs batches from their embeddings, which it takes over, through all blocks. With a `trail` it leaves there what `backward` needs.
    * Returns the states [windows, tokens, hiddenSize] after the last block, owned by the caller.
    */
   async forward(
     states: readonly DeviceTensor[],
     dropout: ((run: number) => DropoutState | undefined) | undefined,
-    options: { readonly signal?: AbortSignal | undefined; readonly onLayer?: (layer: number, states: readonly DeviceTensor[]) => boolean } = {},
+    { signal, trail }: { readonly signal?: AbortSignal | undefined; readonly trail?: ActivationTrail } = {},
   ): Promise<DeviceTensor[]> {
-    let current = [...states];
+    const current = [...states];
     try {
       for (const [layer, adapters] of this.layers.entries()) {
         if (isRemoved(this.store, layer)) continue;
-        const keep = options.onLayer?.(layer, current) ?? false;
-        const entering = current;
-        current = keep ? [] : [...entering];
         using weights = await this.store.lease(layer);
         using adapted = this.#lease(adapters);
-        for (const [run, hidden] of entering.entries()) {
-          throwIfCancelled(options.signal);
-          const state = dropout?.(run);
-          const session = await this.#session('forward', state !== undefined);
-          using given = this.#given(layer, adapters, hidden, state);
-          const output = only(await session.run({ ...weights.tensors, ...adapted.tensors, ...given.tensors, hidden }), 'output');
-          if (!keep) hidden.dispose();
+        for (const [run, hidden] of current.entries()) {
+          throwIfCancelled(signal);
+          const masks = this.#masks(layer, adapters, hidden, dropout?.(run));
+          const feeds = { ...weights.tensors, ...adapted.tensors, ...this.#shared(layer, adapters, hidden), ...masks, hidden };
+          const { output, kept } = await this.#runBlock(feeds, masks, trail);
           current[run] = output;
+          if (trail) trail.keep(layer, { hidden, kept });
+          else hidden.dispose();
         }
       }
       return current;
@@ -81,12 +102,12 @@ export class AdaptedModel implements Disposable {
   }
 
   /**
-   * The gradients of one layer's adapters, summed over runs into `sums` (by program input), and the gradients with respect to the states that enter it.
-   * `outputGradients` stay the caller's; the result is the caller's.
+   * The gradients of one layer's adapters, summed over runs into `sums` (by program input, in the layout of `Adapter`), and the gradients with respect to the states that
+   * enter it. `outputGradients` and what the trail holds stay the caller's; the result is the caller's.
    */
   async backward(
     layer: number,
-    states: readonly DeviceTensor[],
+    trail: readonly RunTrail[],
     outputGradients: readonly DeviceTensor[],
     dropout: ((run: number) => DropoutState | undefined) | undefined,
     sums: ReadonlyMap<string, Float32Array>,
@@ -97,28 +118,22 @@ export class AdaptedModel implements Disposable {
     using weights = await this.store.lease(layer);
     using adapted = this.#lease(adapters);
     try {
-      for (const [run, hidden] of states.entries()) {
+      for (const [run, { hidden, kept }] of trail.entries()) {
         throwIfCancelled(signal);
-        const state = dropout?.(run);
-        const session = await this.#session('backward', state !== undefined);
-        using given = this.#given(layer, adapters, hidden, state);
         const outputGradient = outputGradients[run];
         if (!outputGradient) throw new MismatchError(`Run ${run} of layer ${layer} has states and no gradient.`);
-        const { 'gradient/hidden': entering, ...outputs } = await session.run({
-          ...weights.tensors,
-          ...adapted.tensors,
-          ...given.tensors,
-          hidden,
-          outputGradient,
-        });
+        using drawn = owned(kept ? {} : this.#masks(layer, adapters, hidden, dropout?.(run)));
+        const masks = kept?.masks ?? drawn.tensors;
+        const session = await this.#programsFor(masks).backward(kept !== undefined);
+        const feeds = { ...weights.tensors, ...adapted.tensors, ...this.#shared(layer, adapters, hidden), ...masks, ...kept?.values, hidden, outputGradient };
+        const { 'gradient/hidden': entering, ...outputs } = await session.run(feedsOf(session, feeds));
+        using results = owned(outputs);
         if (entering) gradients.push(entering);
-        try {
-          for (const [input, sum] of sums) {
-            const part = (await this.programs.runtime.read(only(outputs, gradientOf(input)))).data as Float32Array;
-            for (let index = 0; index < sum.length; index++) sum[index] = (sum[index] as number) + (part[index] as number);
-          }
-        } finally {
-          for (const tensor of Object.values(outputs)) tensor.dispose();
+        for (const [weight, { rank }] of adapters) {
+          const { down, up } = adapterInputs(weight);
+          const read = async (input: string) => (await this.programs.runtime.read(only(results.tensors, gradientOf(input)))).data as Float32Array;
+          add(sums.get(down), await read(down));
+          add(sums.get(up), transposed(await read(up), rank));
         }
       }
       return gradients;
@@ -131,19 +146,36 @@ export class AdaptedModel implements Disposable {
   dispose(): void {
     for (const pool of this.#pools.values()) pool.dispose();
     this.#pools.clear();
+    this.#activations.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #session(direction: 'forward' | 'backward', dropout: boolean) {
-    const { architecture } = this.programs;
-    const pooled = this.#groupSize > 1;
-    const options = { strength: this.#strength, pooled, dropout };
-    const name = `adapted ${direction}, strength ${this.#strength}${pooled ? ', pooled' : ''}${dropout ? ', dropout' : ''}`;
-    return this.programs.session(name, () =>
-      direction === 'forward' ? adaptedBlock(architecture.block(), options) : adaptedGradient(architecture.block(), options, exampleBindings(architecture)),
-    );
+  /** Runs a block and takes over its masks: they are kept with the activations, or freed. */
+  async #runBlock(feeds: Tensors, masks: Tensors, trail: ActivationTrail | undefined): Promise<{ readonly output: DeviceTensor } & Pick<RunTrail, 'kept'>> {
+    const programs = this.#programsFor(masks);
+    let targets: Tensors = {};
+    try {
+      const shapes = trail && programs.keptShapes(feeds);
+      if (!trail || !shapes || !trail.spend(bytesOf(shapes) + Object.values(masks).reduce((sum, { byteLength }) => sum + byteLength, 0))) {
+        const output = only(await (await programs.forward(false)).run(feeds), 'output');
+        owned(masks)[Symbol.dispose]();
+        return { output };
+      }
+      const session = await programs.forward(true);
+      targets = trail.targets(shapes);
+      const { output, ...values } = await session.run(feeds, { into: targets });
+      return { output: only({ ...(output && { output }) }, 'output'), kept: { values, masks } };
+    } catch (error) {
+      trail?.giveBack(targets);
+      owned(masks)[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #programsFor(masks: Tensors): AdaptedPrograms {
+    return Object.keys(masks).length > 0 ? this.#masked : this.#plain;
   }
 
   /** A and B of a layer on the device. */
@@ -153,33 +185,31 @@ export class AdaptedModel implements Disposable {
     for (const [weight, { rank, inputs, outputs, groupSize, down, up }] of adapters) {
       const names = adapterInputs(weight);
       tensors[names.down] = runtime.upload({ dataType: 'float32', shape: [rank, Math.ceil(inputs / groupSize)], data: down });
-      tensors[names.up] = runtime.upload({ dataType: 'float32', shape: [outputs, rank], data: up });
+      tensors[names.up] = runtime.upload({ dataType: 'float32', shape: [rank, outputs], data: transposed(up, outputs) });
     }
     return owned(tensors);
   }
 
-  /** Tables, mask, pooling and dropout of one run; disposing frees what is not shared. */
-  #given(layer: number, adapters: LayerAdapters, hidden: DeviceTensor, dropout: DropoutState | undefined) {
+  /** What blocks read beside weights, adapters and masks: positions and pooling matrices. They stay with their owners. */
+  #shared(layer: number, adapters: LayerAdapters, hidden: DeviceTensor): Tensors {
+    const { cosine, sine, mask } = this.programs.positions(hidden.shape[1] ?? 0, layer);
+    if (this.#groupSize === 1) return { cosine, sine, mask };
+    const pools = this.#sites.map((site) => [siteInputs(site).pool, this.#pool(adapters.get(site.weight)?.inputs ?? 0)] as const);
+    return { cosine, sine, mask, ...Object.fromEntries(pools) };
+  }
+
+  /** Dropout masks of a run, the caller's; none without dropout. */
+  #masks(layer: number, adapters: LayerAdapters, hidden: DeviceTensor, dropout: DropoutState | undefined): Tensors {
     const [windows = 0, tokens = 0] = hidden.shape;
-    const { cosine, sine, mask } = this.programs.positions(tokens, layer);
-    const shared: Record<string, DeviceTensor> = { cosine, sine, mask };
-    const own: Record<string, DeviceTensor> = {};
-    for (const site of this.#sites) {
-      const inputs = adapters.get(site.weight)?.inputs ?? 0;
-      const names = siteInputs(site);
-      if (this.#groupSize > 1) shared[names.pool] = this.#pool(inputs);
-      if (!dropout) continue;
-      const shape = [windows, tokens, Math.ceil(inputs / this.#groupSize)];
+    if (!dropout) return {};
+    const masks = this.#sites.map((site) => {
+      const shape = [windows, tokens, Math.ceil((adapters.get(site.weight)?.inputs ?? 0) / this.#groupSize)];
       const seed = mixSeeds(dropout.seed, 'dropout', dropout.step, dropout.run, layer, site.weight);
-      const data = dropoutMask(
-        shape.reduce((product, size) => product * size, 1),
-        dropout.share,
-        seed,
-      );
-      own[names.mask] = this.programs.runtime.upload({ dataType: 'float32', shape, data });
-    }
-    const { [Symbol.dispose]: free } = owned(own);
-    return { tensors: { ...shared, ...own }, [Symbol.dispose]: free };
+      const size = shape.reduce((product, length) => product * length, 1);
+      const data = dropoutMask(size, dropout.share, seed);
+      return [siteInputs(site).mask, this.programs.runtime.upload({ dataType: 'float32', shape, data })] as const;
+    });
+    return Object.fromEntries(masks);
   }
 
   #pool(inputs: number): DeviceTensor {
@@ -192,7 +222,31 @@ export class AdaptedModel implements Disposable {
   }
 }
 
-function owned(tensors: Readonly<Record<string, DeviceTensor>>) {
+/** What the program reads: with kept activations it does without some of them. */
+function feedsOf({ inputNames }: Session, tensors: Tensors): Tensors {
+  return Object.fromEntries(inputNames.map((name) => [name, only(tensors, name)]));
+}
+
+function bytesOf(shapes: ReadonlyMap<string, readonly number[]>): number {
+  let bytes = 0;
+  for (const shape of shapes.values()) bytes += shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
+  return bytes;
+}
+
+/** A matrix of so many rows, transposed. */
+function transposed(matrix: Float32Array, rows: number): Float32Array {
+  const columns = matrix.length / rows;
+  const result = new Float32Array(matrix.length);
+  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) result[column * rows + row] = matrix[row * columns + column] as number;
+  return result;
+}
+
+function add(sum: Float32Array | undefined, part: Float32Array): void {
+  if (sum?.length !== part.length) throw new MismatchError(`A gradient has ${part.length} values and its sum ${sum?.length ?? 0}.`);
+  for (let index = 0; index < part.length; index++) sum[index] = (sum[index] as number) + (part[index] as number);
+}
+
+function owned(tensors: Tensors) {
   return {
     tensors,
     [Symbol.dispose]: () => {

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exampleBindings } from '../../architecture/programs.ts';
 import { openFixture } from '../../architecture/testing/fixture.ts';
 import { randomLlama } from '../../export/testing/random-llama.ts';
-import { createRandom } from '../../random.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import { createRandom, seededRandom } from '../../random.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { adaptedBlock, adaptedGradient, adaptedSizes } from './adapted-block.ts';
 import { dropoutMask } from './dropout.ts';
+import { keptGraphs } from './kept-activations.ts';
 import { type AdaptedTestOptions, adaptedModel, randomWindows } from './testing/adapted.ts';
 import { adapterParameters, meanLoss, stepGradients } from './training-step.ts';
 import { partsOf, trainingBatch } from './windows.ts';
@@ -74,6 +78,64 @@ test('streamed weights give the loss and the gradients of resident ones', async 
   expect(found[0]).toEqual(found[1]);
 });
 
+describe('kept activations', () => {
+  const widths = [
+    { keyValueHeads: 1, neurons: 20 },
+    { keyValueHeads: 0, neurons: 0 },
+    { keyValueHeads: 2, neurons: 32 },
+  ];
+
+  test.each([
+    { method: 'group-wise', dropout: 0.2, resident: true },
+    { method: 'group-wise', dropout: 0, resident: false },
+    { method: 'lora', dropout: 0.2, resident: false },
+    { method: 'lora', dropout: 0, resident: true },
+  ] as const)(
+    'give the loss and gradients of recomputed ones: $method, dropout $dropout, resident weights: $resident',
+    async ({ method, dropout, resident }) => {
+      const checkpoint = randomLlama({ widths, neurons: 40, hiddenSize: 32, headDimension: 8 });
+      const found = [];
+      // None, some layers and runs, all of them; twice, since the second step writes where the first one did.
+      for (const activationBytes of [0, 40_000, 2 ** 30]) {
+        using setup = await adaptedModel(runtime, checkpoint, { method, trained: true, resident, activationBytes });
+        const runs = batches(setup.base.architecture.config.vocabulary);
+        const step = { dropout: dropout > 0 ? (run: number) => ({ share: dropout, seed: 2, step: 5, run }) : undefined };
+        const [before, first] = [runtime.statistics().liveBytes, await stepGradients(setup.model, runs, step)];
+        found.push({ ...first, keptBytes: runtime.statistics().liveBytes - before });
+        expect(await stepGradients(setup.model, runs, step)).toEqual(first);
+      }
+      const [recomputed, ...others] = found;
+      for (const { loss, gradients } of others) {
+        expect(loss).toBeCloseTo(recomputed?.loss ?? Number.NaN, 6);
+        for (const [index, values] of gradients.entries()) {
+          const expected = recomputed?.gradients[index] ?? new Float32Array();
+          const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+          expect(largest).toBeGreaterThan(0);
+          for (const [place, value] of values.entries()) expect(Math.abs(value - (expected[place] ?? Number.NaN))).toBeLessThan(1e-5 * largest);
+        }
+      }
+      const [none = 0, some = 0, all = 0] = found.map(({ keptBytes }) => keptBytes);
+      expect(some).toBeGreaterThan(none);
+      expect(some - none).toBeLessThanOrEqual(40_000);
+      expect(all).toBeGreaterThan(some);
+    },
+  );
+
+  test('leave no products but those of gradients in the backward program, and only what it reads is kept', async () => {
+    using setup = await adaptedModel(runtime, (await openFixture('llama')).checkpoint, { method: 'lora' });
+    const { architecture } = setup.base;
+    const block = architecture.block();
+    const options = { strength: 2, pooled: false, dropout: true };
+    const backward = adaptedGradient(block, options, exampleBindings(architecture));
+    const { gradient, values } = keptGraphs(adaptedBlock(block, options), backward, adaptedSizes(block, exampleBindings(architecture)));
+    const products = ({ nodes }: Graph) => nodes.filter(({ operator }) => operator === 'Gemm' || operator === 'MatMul').length;
+    // dX, dB and the gradient of its low rank for each of 7 weights, dA and its part of dX for each of 4 inputs, and 4 products of attention.
+    expect(products(gradient)).toBe(3 * 7 + 2 * 4 + 4);
+    expect(products(backward)).toBeGreaterThan(products(gradient) + 10);
+    for (const value of values) expect(gradient.nodes.some(({ inputs }) => inputs.includes(value))).toBe(true);
+  });
+});
+
 test('the loss is the mean over what is learnt, and padding changes nothing', async () => {
   const { checkpoint } = await openFixture('llama');
   using setup = await adaptedModel(runtime, checkpoint, { method: 'lora', trained: true });
@@ -107,5 +169,11 @@ test('a dropout mask leaves out its share, keeps the mean, and is the same for t
   expect(dropped).toBeLessThan(2150);
   expect(new Set(mask)).toEqual(new Set([0, Math.fround(1 / 0.95)]));
   expect(dropoutMask(40_000, 0.05, 3)).toEqual(mask);
+  // The geometric distribution by its formula, draw by draw.
+  const random = seededRandom(3);
+  const expected = new Float32Array(40_000).fill(1 / 0.95);
+  const gap = () => Math.floor(Math.log(1 - random()) * (1 / Math.log(0.95)));
+  for (let place = gap(); place < expected.length; place += 1 + gap()) expected[place] = 0;
+  expect(mask).toEqual(expected);
   expect(dropoutMask(40_000, 0.05, 4)).not.toEqual(mask);
 });

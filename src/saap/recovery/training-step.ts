@@ -1,6 +1,7 @@
 import { isRemoved } from '../../architecture/forward.ts';
 import { MismatchError, throwIfCancelled } from '../../errors.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
+import { OwnedTensors } from '../owned-tensors.ts';
 import { adapterInputs } from './adapted-block.ts';
 import type { AdaptedModel, DropoutState, LayerAdapters } from './adapted-model.ts';
 import { lossGradientOf, lossOf } from './head-loss.ts';
@@ -60,50 +61,32 @@ async function backpropagate(
   { dropout, signal }: StepOptions,
 ): Promise<number> {
   const { programs, store } = model;
-  const kept: (readonly DeviceTensor[])[] = [];
-  const owned = new Set<DeviceTensor>();
-  const own = <Tensors extends readonly DeviceTensor[]>(tensors: Tensors) => {
-    for (const tensor of tensors) owned.add(tensor);
-    return tensors;
-  };
-  const free = (tensors: readonly DeviceTensor[]) => {
-    for (const tensor of tensors) {
-      tensor.dispose();
-      owned.delete(tensor);
+  using trail = model.trail();
+  using owned = new OwnedTensors();
+  const own = (tensors: readonly DeviceTensor[]) => tensors.map((tensor) => owned.own(tensor));
+  const last = own(await model.forward(await embed(model, batches), dropout, { signal, trail }));
+  let loss = 0;
+  let gradients: readonly DeviceTensor[] = [];
+  {
+    using head = await store.lease('head');
+    const seeds: DeviceTensor[] = [];
+    for (const [run, batch] of batches.entries()) {
+      throwIfCancelled(signal);
+      const part = await lossGradientOf(programs, head, tensorOf(last, run), batch, weight);
+      loss += part.loss;
+      seeds.push(owned.own(part.gradient));
     }
-  };
-  try {
-    const onLayer = (layer: number, states: readonly DeviceTensor[]) => {
-      kept[layer] = own(states);
-      return true;
-    };
-    const last = own(await model.forward(await embed(model, batches), dropout, { signal, onLayer }));
-    let loss = 0;
-    let gradients: readonly DeviceTensor[] = [];
-    {
-      using head = await store.lease('head');
-      const seeds: DeviceTensor[] = [];
-      for (const [run, batch] of batches.entries()) {
-        throwIfCancelled(signal);
-        const part = await lossGradientOf(programs, head, tensorOf(last, run), batch, weight);
-        loss += part.loss;
-        seeds.push(...own([part.gradient]));
-      }
-      gradients = seeds;
-    }
-    free(last);
-    for (let layer = model.layers.length - 1; layer >= 0; layer--) {
-      if (isRemoved(store, layer)) continue;
-      const states = kept[layer] ?? [];
-      const entering = own(await model.backward(layer, states, gradients, dropout, sums[layer] ?? new Map(), signal));
-      free(gradients);
-      free(states);
-      gradients = entering;
-    }
-    return loss;
-  } finally {
-    for (const tensor of owned) tensor.dispose();
+    gradients = seeds;
   }
+  owned.free(last);
+  for (let layer = model.layers.length - 1; layer >= 0; layer--) {
+    if (isRemoved(store, layer)) continue;
+    const entering = own(await model.backward(layer, trail.of(layer), gradients, dropout, sums[layer] ?? new Map(), signal));
+    owned.free(gradients);
+    trail.free(layer);
+    gradients = entering;
+  }
+  return loss;
 }
 
 /** Mean loss over the learnt predictions of some runs, in nats, without dropout. */

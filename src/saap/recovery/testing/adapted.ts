@@ -19,11 +19,13 @@ export interface AdaptedTestOptions {
   readonly trained?: boolean;
   /** False streams the weights. */
   readonly resident?: boolean;
+  /** Default: that of the runtime's backend. */
+  readonly activationBytes?: number;
 }
 
 /** An adapted model on a checkpoint, with everything that it is made of. */
 export async function adaptedModel(runtime: Runtime, checkpoint: Checkpoint, options: AdaptedTestOptions) {
-  const { method, bits = 4, groupSize = 16, rank = 4, scale = 16, trained = false, resident = true } = options;
+  const { method, bits = 4, groupSize = 16, rank = 4, scale = 16, trained = false, resident = true, activationBytes } = options;
   const dense = modelOf(checkpoint);
   const quantised = method === 'group-wise' ? await quantiseModel(dense, { bits, groupSize }) : undefined;
   const base = quantised ? modelOf(quantisedCheckpoint(checkpoint, quantised)) : dense;
@@ -36,7 +38,7 @@ export async function adaptedModel(runtime: Runtime, checkpoint: Checkpoint, opt
   }
   const programs = new Programs(runtime, base.architecture);
   const store = new WeightStore(runtime, base, resident ? Number.POSITIVE_INFINITY : 0);
-  const model = new AdaptedModel(programs, store, adapters);
+  const model = new AdaptedModel(programs, store, adapters, { activationBytes });
   return {
     base,
     quantised,
