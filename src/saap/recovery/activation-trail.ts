@@ -1,5 +1,4 @@
 import type { DeviceTensor } from '../../runtime/runtime.ts';
-import type { TensorPool } from './tensor-pool.ts';
 
 export type Tensors = Readonly<Record<string, DeviceTensor>>;
 
@@ -13,13 +12,11 @@ export interface RunTrail {
 
 /** What a forward pass leaves behind for the backward pass, by layer and run: the states that enter, and activations as far as a budget goes. Owns all of it. */
 export class ActivationTrail implements Disposable {
-  readonly #pool: TensorPool;
   readonly #layers = new Map<number, RunTrail[]>();
   #left: number;
 
   /** Activations and masks of at most `bytes` are kept. */
-  constructor(pool: TensorPool, bytes: number) {
-    this.#pool = pool;
+  constructor(bytes: number) {
     this.#left = bytes;
   }
 
@@ -28,15 +25,6 @@ export class ActivationTrail implements Disposable {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
-  }
-
-  /** Tensors that a run may write its results to; none where its results are as good. Give them to `keep` or `giveBack`. */
-  targets(shapes: ReadonlyMap<string, readonly number[]>): Tensors {
-    return this.#pool.reuses ? Object.fromEntries([...shapes].map(([name, shape]) => [name, this.#pool.take(shape)])) : {};
-  }
-
-  giveBack(values: Tensors): void {
-    for (const value of Object.values(values)) this.#pool.give(value);
   }
 
   /** Takes over what a run of a layer leaves. Runs come in order. */
@@ -54,9 +42,7 @@ export class ActivationTrail implements Disposable {
   free(layer: number): void {
     for (const { hidden, kept } of this.of(layer)) {
       hidden.dispose();
-      if (!kept) continue;
-      this.giveBack(kept.values);
-      for (const mask of Object.values(kept.masks)) mask.dispose();
+      for (const tensor of Object.values({ ...kept?.values, ...kept?.masks })) tensor.dispose();
     }
     this.#layers.delete(layer);
   }
