@@ -128,7 +128,7 @@ describe('the boundary between page and engine', () => {
   });
 
   it('waits for a recovery that is cancelled: it gives the best so far', async () => {
-    const step = { stage: 'recovery', completed: 1, total: 9, unit: 'steps', step: 1, steps: 9, loss: 2, heldOutLoss: undefined } as const;
+    const step = { stage: 'recovery', completed: 1, total: 9, unit: 'steps', step: 1, steps: 9, loss: 2, heldOutLoss: undefined, heldOutBefore: 3 } as const;
     const result = { recovered: 1, history: [], heldOutBefore: 3, heldOutAfter: 2, bestStep: 1, steps: 1, stoppedBecause: 'cancelled' } as const;
     const engine = connect({
       recover: async (_plan, _request, options) => {

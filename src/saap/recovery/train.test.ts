@@ -125,7 +125,8 @@ describe('training', () => {
 
   test('tells of every step once or when it is measured, in order, and ends complete', async () => {
     const events: RecoveryProgress[] = [];
-    await trained({ onProgress: (progress) => events.push(progress) });
+    const { heldOutBefore } = await trained({ onProgress: (progress) => events.push(progress) });
+    expect(new Set(events.map((event) => event.heldOutBefore))).toEqual(new Set([heldOutBefore]));
     expect(events.map(({ completed }) => completed)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     expect(new Set(events.map(({ stage, total, unit }) => `${stage} ${total} ${unit}`))).toEqual(new Set(['recovery 8 steps']));
     expect(events.filter(({ heldOutLoss }) => heldOutLoss !== undefined).map(({ step }) => step)).toEqual([0, 2, 4, 6, 8]);

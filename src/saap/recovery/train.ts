@@ -24,6 +24,8 @@ export interface RecoveryProgress extends Progress {
   readonly loss: number | undefined;
   /** Where the held-out text was measured at this step. */
   readonly heldOutLoss: number | undefined;
+  /** Held-out loss of the model that was given, before any rounding. */
+  readonly heldOutBefore: number;
   readonly learningRate: number;
   /** Trained tokens, context included, per second so far; 0 before the first step. */
   readonly tokensPerSecond: number;
@@ -183,7 +185,7 @@ class TrainingRun {
 
   #report(): void {
     const { steps, onProgress } = this.#training;
-    const { tokens, seconds } = this.#now();
+    const { tokens, seconds, heldOutBefore } = this.#now();
     const { step, loss, heldOutLoss, learningRate } = this.#last();
     const tokensPerSecond = seconds > 0 ? tokens / seconds : 0;
     const secondsLeft = step > 0 ? (seconds / step) * (steps - step) : undefined;
@@ -196,6 +198,7 @@ class TrainingRun {
       steps,
       loss,
       heldOutLoss,
+      heldOutBefore,
       learningRate,
       tokensPerSecond,
       secondsLeft,

@@ -19,8 +19,8 @@ export function RecoveryReadings({
   const [untrained, now] = [measured[0]?.heldOutLoss, measured.at(-1)];
   const result = run?.state.status === 'done' ? run.state.result : undefined;
   const isRounded = method !== 'lora';
-  // What rounding costs is told apart from what training gives. Without rounding, the first measurement is that of the model that was given.
-  const given = result?.heldOutBefore ?? (isRounded ? undefined : untrained);
+  // What rounding costs is told apart from what training gives.
+  const given = result?.heldOutBefore ?? run?.progress.at(-1)?.heldOutBefore;
   const kept = result?.heldOutAfter ?? best?.heldOutLoss;
   const against = given ?? untrained;
   return (

@@ -5,7 +5,7 @@ import { bestPoint, createRecoverySlice, lossPoints } from './recovery-slice.ts'
 
 const step = (number: number, loss: number | undefined, heldOutLoss: number | undefined) => ({
   ...({ stage: 'recovery', unit: 'steps', completed: number, total: 4, step: number, steps: 4 } as const),
-  ...{ loss, heldOutLoss, learningRate: 0.1, tokensPerSecond: 1, secondsLeft: 1 },
+  ...{ loss, heldOutLoss, heldOutBefore: 3, learningRate: 0.1, tokensPerSecond: 1, secondsLeft: 1 },
 });
 
 it('makes one point of a step that is told twice, and finds the best', () => {
