@@ -29,6 +29,8 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
       if (recovered) await generateInto('recovered', recovered.plan, recovered.name, chat, { recovered: recovered.result.recovered }, signal);
     } finally {
       if (!signal.aborted || controller.current?.signal === signal) endTask('generate');
+      // A device that was lost on the way may have been replaced by another backend.
+      void client.invalidateQueries({ queryKey: ['backend'] });
     }
   };
   return { run, stop: () => controller.current?.abort() };
