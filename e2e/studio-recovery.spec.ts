@@ -50,7 +50,13 @@ test('a training goes on after a reload to the losses of one that was never inte
   await page.reload();
   await expect(recovered.first()).toBeVisible({ timeout: SLOW });
   await expect(studio.panel('Compare').getByRole('figure', { name: /Recovered, 50% removed, LoRA: [\d.]+/ })).toBeVisible({ timeout: SLOW });
+  await expect(panel).toContainText('This training is finished and is kept in this browser', { timeout: SLOW });
+  await panel.getByRole('button', { name: 'Bring it back' }).click();
+  await finish();
+  expect(await losses(page, studio)).toEqual(whole);
   await expect(recover).toBeEnabled({ timeout: SLOW });
+  await expect(panel.getByRole('button', { name: 'Build and verify as f32' })).toBeVisible();
+  await expect(recovered).toHaveCount(1);
   await panel.getByRole('spinbutton', { name: 'Steps' }).fill('40');
   await panel.getByRole('spinbutton', { name: 'Steps' }).blur();
   await recover.click();
@@ -62,6 +68,8 @@ test('a training goes on after a reload to the losses of one that was never inte
   await panel.getByRole('spinbutton', { name: 'Windows a step' }).blur();
   await expect(panel).toContainText(/Another training is kept in this browser: 50% removed, LoRA, stopped at step \d+ of 40/);
   await expect(recover).toBeVisible();
+  await panel.getByRole('button', { name: 'Forget it' }).click();
+  await expect(panel).not.toContainText('kept in this browser');
   expect(studio.problems).toEqual([]);
 });
 

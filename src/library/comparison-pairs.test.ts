@@ -49,7 +49,7 @@ test('methods are paired at their ratio and against dense, items averaged over s
 test('tables show accuracies best first, and the best method against the others', () => {
   const text = tasksMarkdown(ROWS);
   expect(text).toContain('| 0.0% | dense | 100.0 / 100.0 | 100.0 / 100.0 | 100.0 / 100.0 |');
-  expect(text.indexOf('| 20.0% | saap | 62.5 / 62.5 | 50.0 / 50.0 | 56.3 / 56.3 |')).toBeGreaterThan(0);
+  expect(text.indexOf('| 20.0% | saap | 62.5 / 62.5 | 50.0 / 50.0 | 56.3 ± 6.3 / 56.3 ± 6.3 |')).toBeGreaterThan(0);
   expect(text.indexOf('| saap | 62.5')).toBeLessThan(text.indexOf('| wanda | 25.0'));
   expect(text).toMatch(/\| 20% \| saap \| wanda \| \+18\.8 ± [\d.]+ \| \+18\.8 ± [\d.]+ \|/);
   expect(text).toMatch(/\| 20% \| saap \| dense \| -43\.8 ±/);

@@ -1,5 +1,6 @@
 import { type PairedComparison, pairedComparison } from '../evaluate/tasks-paired.ts';
 import type { ComparisonRow } from './compare.ts';
+import { meanAndSpread } from './comparison-table.ts';
 
 /** Two methods at one ratio on the same items: per task, and over tasks. */
 export interface MethodPair {
@@ -67,7 +68,7 @@ function pairTasks(first: Answers, second: Answers): PairedTasks {
 
 /**
  * Markdown tables of zero-shot accuracies in percent (plain / by bytes), best mean first within a ratio, and of the best method's lead over every
- * other one, tested on the same items. Empty when the rows have no tasks.
+ * other one, tested on the same items. With several seeds the mean over tasks has its spread between them. Empty when the rows have no tasks.
  */
 export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
   const names = Object.keys(rows[0]?.tasks ?? {});
@@ -78,11 +79,11 @@ export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
   for (const ratio of [...new Set(rows.map((row) => row.ratio))].sort((a, b) => a - b)) {
     const methods = [...new Set(rows.filter((row) => row.ratio === ratio).map(({ method }) => method))]
       .map((method) => summary(rows.filter((row) => row.ratio === ratio && row.method === method)))
-      .sort((a, b) => (b.at(-1)?.accuracy ?? 0) - (a.at(-1)?.accuracy ?? 0));
+      .sort((a, b) => (b.at(-1)?.accuracy.mean ?? 0) - (a.at(-1)?.accuracy.mean ?? 0));
     for (const cells of methods) {
       const [first] = cells;
       if (!first) continue;
-      const shown = cells.map(({ accuracy, accuracyNormalized }) => `${(100 * accuracy).toFixed(1)} / ${(100 * accuracyNormalized).toFixed(1)}`);
+      const shown = cells.map(({ accuracy, accuracyNormalized }) => `${percent(accuracy)} / ${percent(accuracyNormalized)}`);
       lines.push(`| ${(100 * first.reachedRatio).toFixed(1)}% | ${first.method} | ${shown.join(' | ')} |`);
     }
     const best = methods[0]?.[0]?.method;
@@ -97,16 +98,32 @@ export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
   return `${lines.join('\n')}\n${leads.length > 2 ? `\n${leads.join('\n')}\n` : ''}`;
 }
 
-/** Means over seeds of every task, then over tasks. */
+/** A share: its mean over seeds, and the spread between them where it is of interest and there are several. */
+interface Share {
+  readonly mean: number;
+  readonly spread?: number;
+}
+
+/** Means over seeds of every task, then over tasks with the spread between seeds. */
 function summary(rows: readonly ComparisonRow[]) {
   const { method = '', tasks = {} } = rows[0] ?? {};
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const reachedRatio = mean(rows.map((row) => row.reachedRatio));
-  const names = Object.keys(tasks);
-  const of = (name: string, key: 'accuracy' | 'accuracyNormalized') => mean(rows.map((row) => row.tasks?.[name]?.[key] ?? Number.NaN));
-  const cells = names.map((name) => ({ method, reachedRatio, accuracy: of(name, 'accuracy'), accuracyNormalized: of(name, 'accuracyNormalized') }));
-  const over = (key: 'accuracy' | 'accuracyNormalized') => mean(cells.map((cell) => cell[key]));
+  const { mean: reachedRatio } = meanAndSpread(rows.map((row) => row.reachedRatio));
+  const values = (row: ComparisonRow, key: 'accuracy' | 'accuracyNormalized') => Object.values(row.tasks ?? {}).map((task) => task[key]);
+  const of = (name: string, key: 'accuracy' | 'accuracyNormalized'): Share => ({
+    mean: meanAndSpread(rows.map((row) => row.tasks?.[name]?.[key] ?? Number.NaN)).mean,
+  });
+  const over = (key: 'accuracy' | 'accuracyNormalized'): Share => {
+    const { mean, spread } = meanAndSpread(rows.map((row) => meanAndSpread(values(row, key)).mean));
+    return { mean, ...(rows.length > 1 && { spread }) };
+  };
+  const cells = Object.keys(tasks).map((name) => ({
+    method,
+    reachedRatio,
+    accuracy: of(name, 'accuracy'),
+    accuracyNormalized: of(name, 'accuracyNormalized'),
+  }));
   return [...cells, { method, reachedRatio, accuracy: over('accuracy'), accuracyNormalized: over('accuracyNormalized') }];
 }
 
+const percent = ({ mean, spread }: Share) => [mean, ...(spread === undefined ? [] : [spread])].map((share) => (100 * share).toFixed(1)).join(' ± ');
 const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(1)}`;

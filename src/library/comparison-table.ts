@@ -10,6 +10,13 @@ export interface ComparisonSummary {
   readonly texts: Readonly<Record<string, { readonly mean: number; readonly spread: number; readonly standardError: number }>>;
 }
 
+/** Mean and spread (population standard deviation) of values that are not none. */
+export function meanAndSpread(values: readonly number[]): { readonly mean: number; readonly spread: number } {
+  const average = (numbers: readonly number[]) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  const mean = average(values);
+  return { mean, spread: Math.sqrt(average(values.map((value) => (value - mean) ** 2))) };
+}
+
 /** Groups rows by method and ratio, in the order in which they first appear. */
 export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary[] {
   const groups = new Map<string, ComparisonRow[]>();
@@ -17,15 +24,13 @@ export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary
     const key = `${row.ratio}|${row.method}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const mean = (values: readonly number[]) => meanAndSpread(values).mean;
   return [...groups.values()].flatMap((group) => {
     const first = group[0];
     if (!first) return [];
     const texts = Object.keys(first.texts).map((name) => {
-      const values = group.map((row) => row.texts[name]?.perplexity ?? Number.NaN);
-      const centre = mean(values);
-      const spread = Math.sqrt(mean(values.map((value) => (value - centre) ** 2)));
-      return [name, { mean: centre, spread, standardError: mean(group.map((row) => row.texts[name]?.standardError ?? Number.NaN)) }] as const;
+      const perplexities = meanAndSpread(group.map((row) => row.texts[name]?.perplexity ?? Number.NaN));
+      return [name, { ...perplexities, standardError: mean(group.map((row) => row.texts[name]?.standardError ?? Number.NaN)) }] as const;
     });
     const { method, ratio } = first;
     return [

@@ -27,6 +27,7 @@ function connect(answers: Partial<Engine>): Engine {
     evaluate: refuse,
     task: refuse,
     keptTraining: refuse,
+    forgetTraining: refuse,
     recover: refuse,
     speed: refuse,
     generate: refuse,

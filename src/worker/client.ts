@@ -27,6 +27,7 @@ export function connectEngine(endpoint: Endpoint): Engine {
     evaluate: (plan, request, options) => call('evaluate', [plan, request], options),
     task: (plan, request, options) => call('task', [plan, request], options),
     keptTraining: (plan, request) => call('keptTraining', [plan, request]),
+    forgetTraining: () => call('forgetTraining', []),
     recover: (plan, request, options) => call('recover', [plan, request], options),
     speed: (plan, request, options) => call('speed', [plan, request], options),
     generate: (plan, request, options) => call('generate', [plan, request], options),

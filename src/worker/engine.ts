@@ -219,11 +219,11 @@ export interface RecoverRequest {
   readonly seed: number;
   /** What the pruned model had before the training. */
   readonly repair?: Repair | undefined;
-  /** Go on from what is kept of this training, in place of starting anew; see `keptTraining`. */
+  /** Go on from what is kept of this training, in place of starting anew; a finished one makes its model again without a step. See `keptTraining`. */
   readonly goOn?: boolean | undefined;
 }
 
-/** A training that was not finished and is kept in this browser. */
+/** The training that is kept in this browser: finished when its last record is of its last step. */
 export interface KeptTraining extends Pick<RecoverRequest, 'method' | 'bits' | 'steps'> {
   /** Of the pruned model. */
   readonly ratio: number;
@@ -337,8 +337,9 @@ export interface Engine {
   fit(scores: Scores, options: PlanOptions): Promise<Plan>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
-  /** What is kept of an unfinished training; null for nothing. */
+  /** The training that is kept, as far as it went; null for nothing. */
   keptTraining(plan: Plan, request: RecoverRequest): Promise<KeptTraining | null>;
+  forgetTraining(): Promise<void>;
   /**
    * Trains adapters on the pruned model (docs/method.md section 7). Cancelling resolves with the best so far. Until it is finished, or another is started, the
    * training is kept in this browser.

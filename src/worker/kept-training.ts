@@ -24,7 +24,7 @@ export interface TrackedTraining {
 }
 
 /**
- * The one training that outlives a reload: its state with the losses so far, in one file. Another training takes its place; what cannot be read counts as nothing.
+ * The one training that outlives a reload, unfinished or finished: its state with the losses so far, in one file. Another training takes its place; what cannot be read counts as nothing.
  * Without a file nothing is kept.
  */
 export class TrainingKeeper {
@@ -63,7 +63,7 @@ export class TrainingKeeper {
         read: async () => own?.state,
         write: async (state) => {
           const started = performance.now();
-          if (started < due && !signal?.aborted) return;
+          if (started < due && !signal?.aborted && records.get(about.steps)?.heldOutLoss === undefined) return;
           await this.#save({ ...about, records: [...records.values()] }, state);
           const ended = performance.now();
           due = ended + (ended - started) / WRITING_SHARE;

@@ -21,6 +21,7 @@ export interface CallArguments {
   readonly evaluate: readonly [plan: Parameters<Engine['evaluate']>[0], request: Parameters<Engine['evaluate']>[1]];
   readonly task: readonly [plan: Parameters<Engine['task']>[0], request: Parameters<Engine['task']>[1]];
   readonly keptTraining: Readonly<Parameters<Engine['keptTraining']>>;
+  readonly forgetTraining: readonly [];
   readonly recover: readonly [plan: Parameters<Engine['recover']>[0], request: Parameters<Engine['recover']>[1]];
   readonly speed: readonly [plan: Parameters<Engine['speed']>[0], request: Parameters<Engine['speed']>[1]];
   readonly generate: readonly [plan: Parameters<Engine['generate']>[0], request: Parameters<Engine['generate']>[1]];

@@ -49,7 +49,7 @@ it('recovers a pruned model, tells every step, and measures, writes and hands ou
   const recovery = await engine.recover(plan, REQUEST, { onStep: ({ step }) => steps.push(step) });
   expect(recovery.heldOutAfter).toBeLessThan(recovery.heldOutBefore);
   expect(new Set(steps)).toEqual(new Set([0, 1, 2, 3, 4]));
-  expect(kept()).toBeUndefined();
+  expect(await engine.keptTraining(plan, REQUEST)).toMatchObject({ same: true, steps: 4, ratio: plan.ratio });
   const repair = { recovered: recovery.recovered };
   const request = { text, windows: 2, length: 16 };
   const before = await engine.evaluate(plan, request);
@@ -98,6 +98,24 @@ it('goes on after a reload to the same losses, and only as the same training', a
   const resumed = await reloaded.recover(plan, { ...REQUEST, goOn: true }, { onStep: ({ step }) => steps.push(step) });
   expect(losses(resumed)).toEqual(losses(whole));
   expect(steps[0]).toBe(made - 1);
+  expect((await reloaded.keptTraining(plan, REQUEST))?.records.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4]);
+});
+
+it('brings a finished training back after a reload without a step, and forgets it when asked', async () => {
+  const whole = await engine.recover(plan, REQUEST);
+  const request = { text, windows: 2, length: 16 };
+  const { perplexity } = await engine.evaluate(plan, { ...request, repair: { recovered: whole.recovered } });
+
+  const page = memoryFile(kept());
+  const reloaded = await openStories(page.file);
+  const steps: number[] = [];
+  const back = await reloaded.recover(plan, { ...REQUEST, goOn: true }, { onStep: ({ step }) => steps.push(step) });
+  expect(steps).toEqual([4]);
+  expect(back).toMatchObject({ stoppedBecause: 'finished', bestStep: whole.bestStep, heldOutBefore: whole.heldOutBefore, trainedTokens: whole.trainedTokens });
+  expect(losses(back)).toEqual(losses(whole));
+  expect((await reloaded.evaluate(plan, { ...request, repair: { recovered: back.recovered } })).perplexity).toBe(perplexity);
+
+  await reloaded.forgetTraining();
   expect(page.kept()).toBeUndefined();
   expect(await reloaded.keptTraining(plan, REQUEST)).toBeNull();
 });

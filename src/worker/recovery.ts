@@ -20,8 +20,8 @@ export interface RecoveryJob extends RecoverRequest {
 }
 
 /**
- * Trains adapters on a pruned model and returns how it went, with the checkpoint of the recovered model, which is a view of the one that was given. What is kept of
- * the training is forgotten when it is finished, and stays when it is cancelled or fails.
+ * Trains adapters on a pruned model and returns how it went, with the checkpoint of the recovered model, which is a view of the one that was given. The training
+ * stays kept when it is over: gone on from when it is finished, it makes the recovered model again without a step.
  */
 export async function recoverModel(
   open: OpenModel,
@@ -45,7 +45,6 @@ export async function recoverModel(
     await keeper.clear();
     throw new FileFormatError('What was kept of this training cannot be read. It was deleted; press Recover to start anew.', { cause: error });
   });
-  if (recovery.stoppedBecause !== 'cancelled') await keeper.clear();
   const { checkpoint } = model.model;
   model.dispose();
   return { ...recovery, checkpoint };

@@ -21,6 +21,7 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
     evaluate: ([plan, request], options) => engine.evaluate(plan, request, options),
     task: ([plan, request], options) => engine.task(plan, request, options),
     keptTraining: ([plan, request]) => engine.keptTraining(plan, request),
+    forgetTraining: () => engine.forgetTraining(),
     recover: ([plan, request], options) => engine.recover(plan, request, options),
     speed: ([plan, request], options) => engine.speed(plan, request, options),
     generate: ([plan, request], options) => engine.generate(plan, request, options),

@@ -178,6 +178,8 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
 
     keptTraining: async (plan, request) => (await trainings.find(() => trainingKey(model(), plan, request))) ?? null,
 
+    forgetTraining: () => trainings.clear(),
+
     recover: (plan, request, options = {}) =>
       heavy(
         () =>

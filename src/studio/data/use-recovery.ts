@@ -7,7 +7,7 @@ import type { Plan } from '../../surgery/plan.ts';
 import type { ExportRequest, KeptTraining, RecoverRequest } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
 import { planFingerprint } from '../planning/plan-fingerprint.ts';
-import { type RecoveredColumn, type RecoveryMethod, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
+import { isFinished, type RecoveredColumn, type RecoveryMethod, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { textKey } from '../state/text.ts';
 import { studioEngine } from './engine.ts';
@@ -65,13 +65,17 @@ export function useRecovery() {
 
 const KEPT_TRAINING = 'kept-training';
 
-/** The unfinished training that this browser keeps, looked for when the reader has rested on a plan and settings; undefined for none. */
-export function useKeptTraining(): KeptTraining | undefined {
+/**
+ * The training that this browser keeps, looked for when the reader has rested on a plan and settings; undefined for none, and for the one that made the recovered
+ * model which is there. `forget` deletes it.
+ */
+export function useKeptTraining(): { readonly kept: KeptTraining | undefined; readonly forget: () => void } {
   const client = useQueryClient();
   const { isSuccess } = useModel();
   const outcome = useRestedPlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const running = useStudio(({ tasks }) => tasks.recover !== undefined);
+  const history = useStudio(({ recovered }) => recovered?.result.history);
   const settings = useStudio(
     useShallow(({ opening, recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, ...state }) => [
       ...[opening, textKey(recoverText), recoverMethod, recoverSteps, recoverRates[rateOf(recoverMethod)], recoverBatch, recoverLength],
@@ -84,7 +88,12 @@ export function useKeptTraining(): KeptTraining | undefined {
     ...{ staleTime: 0, gcTime: 0 },
     queryFn: async () => (plan ? (await studioEngine()).keptTraining(plan, await recoverRequest(client, plan)) : null),
   });
-  return (!running && data) || undefined;
+  const forget = async () => {
+    await (await studioEngine()).forgetTraining();
+    await client.invalidateQueries({ queryKey: [KEPT_TRAINING] });
+  };
+  const isThere = data && isFinished(data) && data.records.at(-1)?.heldOutLoss === history?.at(-1)?.heldOutLoss;
+  return { kept: (!running && !isThere && data) || undefined, forget: () => void forget() };
 }
 
 /** In which numbers a recovered model is exported: those that its weights have already. */

@@ -10,7 +10,7 @@ import { Notice } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { lossesCsv } from '../planning/losses-csv.ts';
-import { bestPoint, lossPoints, methodOf, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
+import { bestPoint, isFinished, lossPoints, methodOf, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
 import { useStudioFields } from '../state/store.ts';
 import { RecoveredExport } from './recovered-export.tsx';
 import { RecoveryFields } from './recovery-fields.tsx';
@@ -29,7 +29,7 @@ export function RecoveryPanel() {
   const plan = outcome?.ok ? outcome.plan : undefined;
   const { recoverMethod, recoverSteps, recoveryRun, tasks } = useStudioFields('recoverMethod', 'recoverSteps', 'recoveryRun', 'tasks');
   const { run, cancel } = useRecovery();
-  const kept = useKeptTraining();
+  const { kept, forget } = useKeptTraining();
   const own = kept?.same ? kept : undefined;
   const running = tasks.recover !== undefined;
   const stopped = own?.records.at(-1)?.step ?? 0;
@@ -40,7 +40,7 @@ export function RecoveryPanel() {
         <div className="field field-action">
           {own && (
             <button type="button" className="primary" disabled={!model || !plan || running} onClick={() => plan && void run(plan, own)}>
-              Continue from step {stopped}
+              {isFinished(own) ? 'Bring it back' : `Continue from step ${stopped}`}
             </button>
           )}
           <button type="button" className={own ? undefined : 'primary'} disabled={!model || !plan || running} onClick={() => plan && void run(plan)}>
@@ -53,7 +53,14 @@ export function RecoveryPanel() {
         <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />
         {recoveryRun?.state.status === 'failed' && <Notice kind="error">{recoveryRun.state.message}</Notice>}
         {recoveryRun?.state.status === 'stopped' && <p className="soft small">Stopped before the first measurement. Nothing was kept.</p>}
-        {kept && <p className="soft small">{keptSentence(kept)}</p>}
+        {kept && (
+          <p className="soft small">
+            {keptSentence(kept)}{' '}
+            <button type="button" className="link" onClick={forget}>
+              Forget it
+            </button>
+          </p>
+        )}
       </div>
       <Course run={recoveryRun} kept={own} method={recoverMethod} steps={recoveryRun?.steps ?? recoverSteps} />
       <RecoveredExport />
@@ -61,12 +68,15 @@ export function RecoveryPanel() {
   );
 }
 
-/** What is kept of an unfinished training, and what to do with it. */
+/** What is kept of a training, and what to do with it. */
 function keptSentence(kept: KeptTraining): string {
+  const finished = isFinished(kept);
   const at = `step ${kept.records.at(-1)?.step ?? 0} of ${kept.steps}`;
+  if (kept.same && finished) return 'This training is finished and is kept in this browser. Bring it back to read what the model writes, and to export it.';
   if (kept.same) return `This training stopped at ${at} and is kept in this browser. It goes on exactly from there.`;
   const name = `${formatPercent(kept.ratio)} removed, ${recoveryMethodName(methodOf(kept))}`;
-  return `Another training is kept in this browser: ${name}, stopped at ${at}. It goes on when plan, text and settings are the same again. Recover puts a new one in its place.`;
+  const [state, when] = finished ? ['finished', 'It comes back'] : [`stopped at ${at}`, 'It goes on'];
+  return `Another training is kept in this browser: ${name}, ${state}. ${when} when plan, text and settings are the same again. Recover puts a new one in its place.`;
 }
 
 /** Numbers beside the curve, of the run that goes or went last, else of the one that is kept. */

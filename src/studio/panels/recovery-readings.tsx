@@ -73,16 +73,16 @@ const REASONS = { finished: 'All steps were made', 'no longer better': 'Stopped 
 function endSentence({
   stoppedBecause,
   steps,
-  seconds,
+  trainedTokens,
   tokensPerSecond,
   adapterParameters,
 }: {
   readonly stoppedBecause: keyof typeof REASONS;
   readonly steps: number;
-  readonly seconds: number;
+  readonly trainedTokens: number;
   readonly tokensPerSecond: number;
   readonly adapterParameters: number;
 }): string {
-  const pace = `${steps} steps in ${formatSeconds(seconds)}, ${formatSpeed(tokensPerSecond)} tokens/s`;
+  const pace = `${steps} steps, ${formatCount(trainedTokens)} tokens at ${formatSpeed(tokensPerSecond)} tokens/s`;
   return `${REASONS[stoppedBecause]}: ${pace}. ${formatCount(adapterParameters)} parameters were trained.`;
 }

@@ -91,6 +91,12 @@ export function methodOf({ method, bits }: Pick<KeptTraining, 'method' | 'bits'>
   return method === 'lora' ? 'lora' : bits === 4 ? 'group-wise-4' : 'group-wise-8';
 }
 
+/** Whether all steps of a kept training were made, so that it can be brought back as it ended. */
+export function isFinished({ records, steps }: Pick<KeptTraining, 'records' | 'steps'>): boolean {
+  const last = records.at(-1);
+  return last !== undefined && last.step >= steps && last.heldOutLoss !== undefined;
+}
+
 /** The steps of a run as points of its loss curve: events that repeat a step are one point. */
 export function lossPoints(progress: readonly Pick<RecoveryRecord, 'step' | 'loss' | 'heldOutLoss'>[]) {
   const points = new Map<number, { readonly step: number; readonly loss: number | undefined; readonly heldOutLoss: number | undefined }>();
