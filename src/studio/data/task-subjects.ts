@@ -5,7 +5,7 @@ import { makePlan } from '../../saap/make-plan.ts';
 import type { Scores } from '../../saap/scores.ts';
 import type { Plan } from '../../surgery/plan.ts';
 import { formatPercent } from '../parts/format.ts';
-import { planFingerprint } from '../planning/plan-fingerprint.ts';
+import { planFingerprint, trainingFingerprint } from '../planning/plan-fingerprint.ts';
 import { fingerprint } from '../state/fingerprint.ts';
 import { EMBEDDED_MODEL, modelKey } from '../state/model-slice.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -93,9 +93,12 @@ function planKey(plan: Plan, repair: string): string {
   return compensate === 'none' ? planFingerprint(plan) : fingerprint(JSON.stringify([planFingerprint(plan), compensate, repair]));
 }
 
-/** The engine forgets recovered models with the page, so that their numbers hold for one visit only. */
-function recoveredSubject({ plan, name, result: { recovered } }: RecoveredColumn, prefix: string): TaskSubjectPlan {
-  return { id: 'recovered', name: `Recovered, ${name}`, ratio: plan.ratio, plan, recovered, key: `${prefix}-recovered-${recovered}-${performance.timeOrigin}` };
+function recoveredSubject(column: RecoveredColumn, prefix: string): TaskSubjectPlan {
+  const { plan, name, result } = column;
+  return {
+    ...{ id: 'recovered', name: `Recovered, ${name}`, ratio: plan.ratio, plan },
+    ...{ recovered: result.recovered, key: `${prefix}-recovered-${trainingFingerprint(column)}` },
+  };
 }
 
 /** Another method's plan at the same ratio; undefined where it cannot reach it. */

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { CancelledError } from '../../errors.ts';
-import { planFingerprint } from '../planning/plan-fingerprint.ts';
+import { trainingFingerprint } from '../planning/plan-fingerprint.ts';
 import { planSummary } from '../planning/plan-outcome.ts';
 import { makeRun } from '../planning/run.ts';
 import { fingerprint } from '../state/fingerprint.ts';
@@ -42,8 +42,7 @@ export function useRecoveredHistory(): string | undefined {
     client.setQueryData(recoveredKey(recovered, scores, settings), measurement);
     const dtype = RECOVERED_DTYPES[method];
     const summary = planSummary(scores, { ...plan, recipe: { ...plan.recipe, dtype } });
-    // The same training made again, or brought back after a reload, is the same entry.
-    const id = fingerprint(JSON.stringify([planFingerprint(plan), method, result.history, measuredOn]));
+    const id = fingerprint(JSON.stringify([trainingFingerprint(recovered), measuredOn]));
     const run = makeRun(id, at, scores, plan, { ...recipe, dtype }, summary, { measuredOn, perplexity });
     addRun({ ...run, recovered: { method: recoveryMethodName(method), bestStep: result.bestStep, steps: result.steps } });
   }, [client, recovered, scores, perplexity, settings, measuredOn, addRun]);

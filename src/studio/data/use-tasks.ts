@@ -2,19 +2,25 @@ import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query';
 import { useMemo, useRef } from 'react';
 import { throwIfCancelled } from '../../errors.ts';
 import type { Task } from '../../evaluate/tasks.ts';
-import type { TaskItems, TaskSubject } from '../planning/task-table.ts';
+import { type TaskItems, taskRows } from '../planning/task-table.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 import { repairFor } from './repair.ts';
 import { addTaskItems, taskItemsQuery } from './task-items.ts';
-import type { TaskSubjectPlan } from './task-subjects.ts';
+import { type TaskSubjectPlan, useTaskInUse, useTaskSubjects } from './task-subjects.ts';
 
 const NONE: TaskItems = new Map();
 
-/** The subjects with the items that are measured, those of earlier visits included. */
-export function useMeasuredTask(subjects: readonly TaskSubjectPlan[]): readonly TaskSubject[] {
+/** The chosen task with the first items that are in use, its subjects, and a row for each of what is measured, in earlier visits too. */
+export function useTaskRows() {
+  const { task, part, error } = useTaskInUse();
+  const subjects = useTaskSubjects(task);
   const found = useQueries({ queries: subjects.map(({ key }) => taskItemsQuery(key)), combine: (results) => results.map(({ data }) => data ?? NONE) });
-  return useMemo(() => subjects.map(({ id, name, ratio }, index) => ({ id, name, ratio, items: found[index] ?? NONE })), [subjects, found]);
+  const rows = useMemo(() => {
+    const measured = subjects.map(({ id, name, ratio }, index) => ({ id, name, ratio, items: found[index] ?? NONE }));
+    return part ? taskRows(part, measured) : [];
+  }, [part, subjects, found]);
+  return { task, part, error, subjects, rows };
 }
 
 /** Measures what is not measured yet, model by model. `cancel` stops it; items that are finished stay, also over a reload. */

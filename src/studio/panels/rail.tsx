@@ -3,7 +3,8 @@ import { useShallow } from 'zustand/react/shallow';
 import { useCurrentMeasurements } from '../data/measurements.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
 import { usePlan } from '../data/use-plan.ts';
-import { formatCount, formatPercent, formatPerplexity } from '../parts/format.ts';
+import { useTaskRows } from '../data/use-tasks.ts';
+import { formatCount, formatPercent, formatPerplexity, formatShare } from '../parts/format.ts';
 import { ratioKey } from '../planning/sweep.ts';
 import { useStudio } from '../state/store.ts';
 
@@ -43,6 +44,7 @@ function useSteps(): Step[] {
     useShallow(({ tasks, panes, scoresChoice, runs, recovered }) => ({ tasks, panes, scoresChoice, runs, recovered })),
   );
   const measured = useCurrentMeasurements();
+  const accuracies = useAccuracies();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const dense = measured.perplexity.get(0);
   const pruned = plan && measured.perplexity.get(ratioKey(plan.ratio));
@@ -92,8 +94,8 @@ function useSteps(): Step[] {
     {
       id: 'zero-shot',
       name: 'Zero-shot',
-      status: tasks.tasks ? 'measuring' : 'accuracy on tasks',
-      state: busy(tasks.tasks !== undefined, false),
+      status: tasks.tasks ? 'measuring' : (accuracies ?? 'accuracy on tasks'),
+      state: busy(tasks.tasks !== undefined, accuracies !== undefined),
     },
     {
       id: 'recovery',
@@ -109,6 +111,14 @@ function useSteps(): Step[] {
     },
     { id: 'take-away', name: 'Take away', status: tasks.export ? 'building' : 'ONNX', state: busy(tasks.export !== undefined, false) },
   ];
+}
+
+/** Zero-shot accuracy of the dense and the pruned model, once both have all items. */
+function useAccuracies(): string | undefined {
+  const { part, rows } = useTaskRows();
+  const metric = useStudio((state) => state.taskMetric);
+  const shares = ['dense', 'plan'].flatMap((id) => rows.find((row) => row.id === id)?.result ?? []).filter(({ items }) => items === part?.items.length);
+  return shares.length === 2 ? shares.map((result) => formatShare(result[metric])).join(' → ') : undefined;
 }
 
 /** The section that is at the top of the window. */

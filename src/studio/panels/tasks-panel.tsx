@@ -1,18 +1,17 @@
-import { useMemo, useRef } from 'react';
+import { useRef } from 'react';
 import { svgFile } from '../charts/svg-file.ts';
 import { type TaskBar, TaskBars } from '../charts/task-bars.tsx';
 import { useWidth } from '../charts/use-width.ts';
-import { useTaskInUse, useTaskSubjects } from '../data/task-subjects.ts';
 import { useModel } from '../data/use-engine.ts';
 import { download } from '../data/use-export.ts';
-import { useMeasuredTask, useTaskRun } from '../data/use-tasks.ts';
+import { useTaskRows, useTaskRun } from '../data/use-tasks.ts';
 import { formatShare } from '../parts/format.ts';
 import { Notice } from '../parts/notice.tsx';
 import { NumberField } from '../parts/number-field.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Segmented } from '../parts/segmented.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
-import { type TaskRow, taskRows, tasksCsv } from '../planning/task-table.ts';
+import { type TaskRow, tasksCsv } from '../planning/task-table.ts';
 import { useStudio, useStudioFields } from '../state/store.ts';
 import { TaskChoice, TaskExample } from './task-choice.tsx';
 import { TaskTable } from './task-table.tsx';
@@ -29,7 +28,7 @@ const THROUGH = [
 /** Zero-shot accuracy: multiple-choice questions, dense against pruned on the same items. */
 export function TasksPanel() {
   const { data: model } = useModel();
-  const { task, part, error } = useTaskInUse();
+  const { task, part, error, subjects, rows } = useTaskRows();
   const { taskItems, taskThrough, taskMethods, taskMetric, comparedMethods, tasks, setZeroShot } = useStudioFields(
     'taskItems',
     'taskThrough',
@@ -39,9 +38,6 @@ export function TasksPanel() {
     'tasks',
     'setZeroShot',
   );
-  const subjects = useTaskSubjects(task);
-  const measured = useMeasuredTask(subjects);
-  const rows = useMemo(() => (part ? taskRows(part, measured) : []), [part, measured]);
   const run = useTaskRun();
   const running = tasks.tasks !== undefined;
   const wanted = (part?.items.length ?? 0) * subjects.length;

@@ -1,5 +1,6 @@
 import type { Plan } from '../../surgery/plan.ts';
 import { fingerprint } from '../state/fingerprint.ts';
+import type { RecoveredColumn } from '../state/recovery-slice.ts';
 
 const known = new WeakMap<Plan['layers'], string>();
 
@@ -8,4 +9,9 @@ export function planFingerprint({ layers }: Plan): string {
   const found = known.get(layers) ?? fingerprint(JSON.stringify(layers));
   known.set(layers, found);
   return found;
+}
+
+/** What tells recovered models apart: plan, method and losses. The same training made again, or brought back after a reload, is the same one. */
+export function trainingFingerprint({ plan, method, result: { history } }: RecoveredColumn): string {
+  return fingerprint(JSON.stringify([planFingerprint(plan), method, history.map(({ step, loss, heldOutLoss }) => [step, loss, heldOutLoss])]));
 }
