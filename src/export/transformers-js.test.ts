@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from '@huggingface/transformers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AutoTokenizer, env } from '@huggingface/transformers';
+import { describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { diskFolder } from '../checkpoint/disk.ts';
@@ -12,42 +11,18 @@ import type { Decoder } from '../generate/decoder.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { greatest } from '../generate/sampling.ts';
 import { OpenModel } from '../library/open-model.ts';
-import { createNodeRuntime } from '../runtime/node.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { diskOutput } from './disk.ts';
 import type { ExportDataType } from './dtypes.ts';
 import { exportModel } from './export-model.ts';
 import { type RandomLlamaOptions, randomLlama } from './testing/random-llama.ts';
 import { referenceLogits } from './testing/reference-llama.ts';
+import { exportBench, greedyByTransformers } from './testing/transformers-js.ts';
 
 /** Development test: what users do with an export. transformers.js runs it with nothing of ours. */
-env.allowRemoteModels = false;
-env.allowLocalModels = true;
+const bench = exportBench();
 
-let runtime: Runtime;
-let folder: string;
-beforeAll(async () => {
-  runtime = await createNodeRuntime({ threads: 1 });
-  folder = await mkdtemp(join(tmpdir(), 'espalier-transformers-'));
-});
-afterAll(async () => {
-  runtime.dispose();
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** Greedy tokens by transformers.js, prompt included; the dtype is what config.json says. */
-async function greedy(path: string, prompt: readonly number[], count: number): Promise<number[]> {
-  env.localModelPath = dirname(path);
-  const model = await AutoModelForCausalLM.from_pretrained(basename(path), { local_files_only: true });
-  const inputs = new Tensor('int64', BigInt64Array.from(prompt, BigInt), [1, prompt.length]);
-  const attentionMask = new Tensor('int64', new BigInt64Array(prompt.length).fill(1n), [1, prompt.length]);
-  const output = await model.generate({ inputs, attention_mask: attentionMask, max_new_tokens: count, do_sample: false } as never);
-  await model.dispose();
-  return Array.from((output as Tensor).data as BigInt64Array, Number);
-}
-
-/** The same by our own loop. */
+/** Greedy tokens by our own loop, prompt included. */
 async function ownGreedy(decoder: Decoder, prompt: readonly number[], count: number): Promise<number[]> {
   using sequence = decoder.start(prompt.length + count);
   const tokens = [...prompt, greatest(await sequence.append(prompt))];
@@ -56,12 +31,12 @@ async function ownGreedy(decoder: Decoder, prompt: readonly number[], count: num
 }
 
 async function exported(checkpoint: Checkpoint, name: string, dataType: ExportDataType = 'f32'): Promise<string> {
-  const path = join(folder, name);
-  using open = new OpenModel(runtime, checkpoint);
+  const path = join(bench.folder, name);
+  using open = new OpenModel(bench.runtime, checkpoint);
   await exportModel({
     model: open.model,
     output: await diskOutput(path),
-    runtime,
+    runtime: bench.runtime,
     reference: blockProgramLogits(open.programs, open.store),
     dataType,
     version: '0.0.0',
@@ -88,7 +63,7 @@ describe('transformers.js', () => {
       modelOf(checkpoint);
       const path = await exported(checkpoint, name.replace(' ', '-'));
       const prompt = [10, 20, 30, 40, 50];
-      const found = await greedy(path, prompt, 12);
+      const found = await greedyByTransformers(path, prompt, 12);
       const expected = [...prompt];
       while (expected.length < found.length) {
         const logits = (await referenceLogits(checkpoint, expected)).at(-1) ?? new Float64Array();
@@ -117,7 +92,7 @@ describe.runIf(existsSync(`${SHARED}/models/stories260K`))('transformers.js on r
       const checkpoint = await openFolder(await diskFolder(`${SHARED}/models/${name}`));
       const reference = await json<Reference>(`${name}.json`);
       const extra = await json<ExtraReference>(`${name}-extra.json`);
-      using open = new OpenModel(runtime, checkpoint);
+      using open = new OpenModel(bench.runtime, checkpoint);
       const { config } = open;
       const range = (size: number) => Array.from({ length: size }, (_, index) => index);
       const fixed = range(config.layers).map((layer) => ({
@@ -135,8 +110,8 @@ describe.runIf(existsSync(`${SHARED}/models/stories260K`))('transformers.js on r
       for (const { label, layers, prompt, greedy: expected } of cases) {
         using pruned = open.pruned(layers);
         const path = await exported(pruned.model.checkpoint, `${name}-${label.replaceAll(/\W/g, '-')}`);
-        expect([label, await greedy(path, prompt, expected.length - prompt.length)]).toEqual([label, expected]);
-        using decoder = await decoderForModel(runtime, pruned.model);
+        expect([label, await greedyByTransformers(path, prompt, expected.length - prompt.length)]).toEqual([label, expected]);
+        using decoder = await decoderForModel(bench.runtime, pruned.model);
         expect([label, await ownGreedy(decoder, prompt, expected.length - prompt.length)]).toEqual([label, expected]);
         env.localModelPath = dirname(path);
         const tokenizer = await AutoTokenizer.from_pretrained(basename(path), { local_files_only: true });

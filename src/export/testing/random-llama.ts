@@ -1,5 +1,6 @@
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { seededRandom } from '../../random.ts';
+import { memoryCheckpoint } from './memory-checkpoint.ts';
 
 export interface RandomLlamaOptions {
   readonly layers?: number;
@@ -84,18 +85,5 @@ export function randomLlama(options: RandomLlamaOptions = {}): Checkpoint {
     eos_token_id: 2,
     ...(options.widths ? { espalier: { layers: widths } } : {}),
   };
-  return {
-    provenance: { name: 'random-llama', format: 'safetensors', licence: 'apache-2.0' },
-    config,
-    tensors,
-    byteLength: [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
-    async read(name, rows) {
-      const values = data.get(name);
-      if (!values) throw new Error(`no tensor ${name}`);
-      const columns = values.length / (tensors.get(name)?.shape[0] ?? 1);
-      return rows ? values.slice(rows.start * columns, rows.end * columns) : values.slice();
-    },
-    file: async () => undefined,
-    sha256: async () => '0'.repeat(64),
-  };
+  return memoryCheckpoint({ name: 'random-llama', format: 'safetensors', licence: 'apache-2.0' }, config, tensors, data);
 }

@@ -2,26 +2,14 @@ import { architectureFor } from '../../architecture/index.ts';
 import { allBindings } from '../../architecture/model.ts';
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { seededRandom } from '../../random.ts';
+import { memoryCheckpoint } from './memory-checkpoint.ts';
 
 /** A checkpoint of any supported architecture with random weights, its tensors found from what the architecture binds. Biases that compensation may add are there too. */
 export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1): Checkpoint {
   const random = seededRandom(seed);
   const tensors = new Map<string, TensorInfo>();
-  const checkpoint: Checkpoint = {
-    provenance: { name: `random ${config.model_type}`, format: 'safetensors' },
-    config,
-    tensors,
-    byteLength: 0,
-    async read(name, rows) {
-      const values = data.get(name);
-      if (!values) throw new Error(`no tensor ${name}`);
-      const columns = values.length / (tensors.get(name)?.shape[0] ?? 1);
-      return rows ? values.slice(rows.start * columns, rows.end * columns) : values.slice();
-    },
-    file: async () => undefined,
-    sha256: async () => '0'.repeat(64),
-  };
   const data = new Map<string, Float32Array>();
+  const checkpoint = memoryCheckpoint({ name: `random ${config.model_type}`, format: 'safetensors' }, config, tensors, data);
   for (const { tensor, shape, rows, offset } of allBindings(architectureFor(checkpoint))) {
     if (tensors.has(tensor)) continue;
     const stored = rows ? [rows.of, ...shape.slice(1)] : shape;

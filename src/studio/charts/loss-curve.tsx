@@ -1,4 +1,5 @@
 import { line, format as numberFormat, scaleLinear } from 'd3';
+import { ChartTitle } from './chart-title.tsx';
 
 /** One step of a training; losses in nats, undefined where there is none. Step 0 is before the first. */
 export interface LossPoint {
@@ -38,18 +39,14 @@ export function LossCurve({
     )(of) ?? undefined;
   return (
     <svg className="loss-curve" width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={summary(heldOut, steps)}>
-      <text className="chart-title" x={0} y={12}>
-        Loss
-        <tspan className="chart-unit" dx={6}>
-          nats
-        </tspan>
+      <ChartTitle title="Loss" unit="nats">
         <tspan className="key-trained" dx={10}>
           — training text
         </tspan>
         <tspan className="key-held-out" dx={10}>
           ● held-out text
         </tspan>
-      </text>
+      </ChartTitle>
       {all.length > 0 &&
         y.ticks(4).map((tick) => (
           <g key={tick} transform={`translate(0 ${round(y(tick))})`}>

@@ -1,4 +1,5 @@
 import { line, format as numberFormat, scaleLinear, scaleLog } from 'd3';
+import { ChartTitle } from './chart-title.tsx';
 
 /** One measured value at one ratio; `error` is its half-width, in the same unit. `dense` is what the dense model gave in turn with it. */
 export interface RatioPoint {
@@ -91,12 +92,7 @@ export function RatioChart({
       aria-label={`${title} (${unit}) against ratio. ${summary}${summary && trained ? '.' : ''}${trained}`}
       role="figure"
     >
-      <text className="chart-title" x={0} y={12}>
-        {title}
-        <tspan className="chart-unit" dx={6}>
-          {unit}
-        </tspan>
-      </text>
+      <ChartTitle title={title} unit={unit} />
       {x.ticks(Math.min(6, Math.max(2, Math.floor(width / 70)))).map((tick) => (
         <g key={tick} transform={`translate(${round(x(tick))} ${bottom})`}>
           <line className="axis-line" y2={4} />

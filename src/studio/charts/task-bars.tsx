@@ -1,4 +1,5 @@
 import { scaleLinear } from 'd3';
+import { ChartTitle } from './chart-title.tsx';
 
 /** One model's accuracy on a task, 0 … 1; `error` is one standard error. */
 export interface TaskBar {
@@ -44,12 +45,7 @@ export function TaskBars({
       role="img"
       aria-label={`${title} (${unit}). ${bars.length > 0 ? summary : 'Not measured yet.'}${chance === undefined ? '' : ` Guessing: ${format(chance)}.`}`}
     >
-      <text className="chart-title" x={0} y={12}>
-        {title}
-        <tspan className="chart-unit" dx={6}>
-          {unit}
-        </tspan>
-      </text>
+      <ChartTitle title={title} unit={unit} />
       {x.ticks(width < 300 ? 2 : 5).map((tick) => (
         <g key={tick} transform={`translate(${round(x(tick))} 0)`}>
           {bars.length > 0 && <line className="grid-line" y1={MARGIN.top} y2={bottom} />}
