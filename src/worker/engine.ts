@@ -227,6 +227,8 @@ export interface RecoverRequest {
 export interface KeptTraining extends Pick<RecoverRequest, 'method' | 'bits' | 'steps'> {
   /** Of the pruned model. */
   readonly ratio: number;
+  /** Held-out loss of the pruned model, in nats. */
+  readonly heldOutBefore: number;
   /** The losses so far, by step. */
   readonly records: readonly RecoveryRecord[];
   /** Whether it is the training that was asked for: model, plan, repair, text and settings are the same. */

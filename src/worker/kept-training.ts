@@ -4,7 +4,7 @@ import type { RecoveryCheckpoint, RecoveryProgress, RecoveryRecord } from '../li
 import type { KeptTraining } from './engine.ts';
 import { type KeptFile, lenient } from './kept-file.ts';
 
-const FORMAT = 'espalier-kept-training/1';
+const FORMAT = 'espalier-kept-training/2';
 
 /** Writing takes at most this share of a training's time. */
 const WRITING_SHARE = 1 / 50;
@@ -46,15 +46,17 @@ export class TrainingKeeper {
   }
 
   /** Begins the training of a key: from what is kept of it where `goOn` says so, else anew, and then what was kept is forgotten. */
-  async begin(about: Omit<Head, 'records'>, goOn: boolean, signal: AbortSignal | undefined): Promise<TrackedTraining> {
+  async begin(about: Omit<Head, 'records' | 'heldOutBefore'>, goOn: boolean, signal: AbortSignal | undefined): Promise<TrackedTraining> {
     const kept = goOn ? await this.#load() : undefined;
     const own = kept?.head.key === about.key ? kept : undefined;
     if (!own) await this.clear();
     const records = new Map((own?.head.records ?? []).map((record) => [record.step, record]));
+    let heldOutBefore = own?.head.heldOutBefore ?? Number.NaN;
     let due = 0;
     return {
       resumed: own !== undefined,
-      hear: ({ step, loss, heldOutLoss, learningRate }) => {
+      hear: ({ step, loss, heldOutLoss, learningRate, heldOutBefore: before }) => {
+        heldOutBefore = before;
         const known = records.get(step);
         records.set(step, { step, loss: loss ?? known?.loss, heldOutLoss: heldOutLoss ?? known?.heldOutLoss, learningRate });
       },
@@ -64,7 +66,7 @@ export class TrainingKeeper {
         write: async (state) => {
           const started = performance.now();
           if (started < due && !signal?.aborted && records.get(about.steps)?.heldOutLoss === undefined) return;
-          await this.#save({ ...about, records: [...records.values()] }, state);
+          await this.#save({ ...about, heldOutBefore, records: [...records.values()] }, state);
           const ended = performance.now();
           due = ended + (ended - started) / WRITING_SHARE;
         },
@@ -123,8 +125,8 @@ function decodeKept(bytes: Uint8Array): { readonly head: Head; readonly state: U
 }
 
 function isHead(value: JsonRecord): value is JsonRecord & Head {
-  const { key, ratio, method, bits, steps, records } = value;
-  const areNumbers = [ratio, bits, steps].every(Number.isFinite);
+  const { key, ratio, method, bits, steps, heldOutBefore, records } = value;
+  const areNumbers = [ratio, bits, steps, heldOutBefore].every(Number.isFinite);
   return typeof key === 'string' && areNumbers && typeof method === 'string' && Array.isArray(records) && records.every(isRecord);
 }
 

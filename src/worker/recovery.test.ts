@@ -88,7 +88,7 @@ it('goes on after a reload to the same losses, and only as the same training', a
   const page = memoryFile(closed);
   const reloaded = await openStories(page.file);
   const found = await reloaded.keptTraining(plan, REQUEST);
-  expect(found).toMatchObject({ same: true, method: 'lora', steps: 4 });
+  expect(found).toMatchObject({ same: true, method: 'lora', steps: 4, heldOutBefore: whole.heldOutBefore });
   const made = found?.records.length ?? 0;
   expect(found?.records.map(({ step }) => step)).toEqual([0, 1, 2].slice(0, made));
   expect(made).toBeGreaterThan(0);

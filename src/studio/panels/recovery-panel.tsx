@@ -96,7 +96,7 @@ function Course({
   const best = bestPoint(points);
   return (
     <div className="recovery-course">
-      <RecoveryReadings run={run} method={run?.method ?? method} points={points} best={best} />
+      <RecoveryReadings run={run} kept={kept} method={run?.method ?? method} points={points} best={best} />
       <div ref={ref} className="recovery-curve">
         <LossCurve points={points} steps={steps} best={best?.step} width={Math.max(220, width)} />
         <button

@@ -1,3 +1,4 @@
+import type { KeptTraining } from '../../worker/engine.ts';
 import { formatChange, formatCount, formatPerplexity, formatSeconds, formatSpeed } from '../parts/format.ts';
 import { type bestPoint, type lossPoints, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
 
@@ -6,11 +7,13 @@ type Points = ReturnType<typeof lossPoints>;
 /** Held-out perplexity before, now and at its best; speed and time left while a training goes, what was kept when it is over. */
 export function RecoveryReadings({
   run,
+  kept,
   method,
   points,
   best,
 }: {
   readonly run: RecoveryRun | undefined;
+  readonly kept: KeptTraining | undefined;
   readonly method: RecoveryMethod;
   readonly points: Points;
   readonly best: ReturnType<typeof bestPoint>;
@@ -20,8 +23,8 @@ export function RecoveryReadings({
   const result = run?.state.status === 'done' ? run.state.result : undefined;
   const isRounded = method !== 'lora';
   // What rounding costs is told apart from what training gives.
-  const given = result?.heldOutBefore ?? run?.progress.at(-1)?.heldOutBefore;
-  const kept = result?.heldOutAfter ?? best?.heldOutLoss;
+  const given = result?.heldOutBefore ?? run?.progress.at(-1)?.heldOutBefore ?? (run ? undefined : kept?.heldOutBefore);
+  const lowest = result?.heldOutAfter ?? best?.heldOutLoss;
   const against = given ?? untrained;
   return (
     <div className="recovery-readings">
@@ -37,7 +40,7 @@ export function RecoveryReadings({
           <Line name={run ? `Before: ${run.of}` : 'Before'} loss={given} against={undefined} />
           {isRounded && <Line name={`Rounded to ${recoveryMethodName(method)}, untrained`} loss={untrained} against={given} />}
           {!result && <Line name={now ? `During: step ${now.step}` : 'During'} loss={now?.heldOutLoss} against={against} />}
-          <Line name={result ? `Recovered, kept step ${result.bestStep}` : 'Best so far'} loss={kept} against={against} />
+          <Line name={result ? `Recovered, kept step ${result.bestStep}` : 'Best so far'} loss={lowest} against={against} />
         </tbody>
       </table>
       <p className="soft small">{result ? endSentence(result) : paceSentence(run)}</p>
