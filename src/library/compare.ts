@@ -86,7 +86,8 @@ export async function compare(open: OpenModel, options: CompareOptions): Promise
   };
   const measured = new Map<string, ComparisonRow>();
   const cells = [
-    { method: undefined, ratio: 0, seed: options.seeds[0] ?? 0 },
+    // Of no calibration, so that a comparison that goes on with other seeds does not measure it again.
+    { method: undefined, ratio: 0, seed: 0 },
     ...methods.flatMap((method) => options.ratios.flatMap((ratio) => options.seeds.map((seed) => ({ method, ratio, seed })))),
   ];
   const rows: ComparisonRow[] = [];
