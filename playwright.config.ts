@@ -7,6 +7,7 @@ process.env.E2E_PORT ??= String(await freePort());
 const PORT = Number(process.env.E2E_PORT);
 /** A server that already runs, such as `npm run dev`'s, instead of a fresh build. */
 const url = process.env.E2E_URL;
+const executablePath = findBrowser();
 
 /** Browser tests run against what people get: the built studio with its security headers, and the test pages built beside it. */
 export default defineConfig({
@@ -23,9 +24,17 @@ export default defineConfig({
   use: {
     baseURL: url ?? `http://localhost:${PORT}`,
     browserName: 'chromium',
-    launchOptions: { executablePath: findBrowser(), args: CHROMIUM_ARGUMENTS },
+    launchOptions: { ...(executablePath && { executablePath }), args: CHROMIUM_ARGUMENTS },
   },
-  ...(url ? {} : { webServer: { command: `npm run --silent e2e:serve -- --port ${PORT} --strictPort`, port: PORT, timeout: 240_000 } }),
+  ...(url
+    ? {}
+    : {
+        webServer: {
+          command: `npm run --silent e2e:serve -- --port ${PORT} --strictPort`,
+          port: PORT,
+          timeout: 240_000,
+        },
+      }),
 });
 
 function freePort(): Promise<number> {
@@ -33,7 +42,9 @@ function freePort(): Promise<number> {
     const server = createServer().on('error', reject);
     server.listen(0, 'localhost', () => {
       const address = server.address();
-      server.close(() => (address && typeof address === 'object' ? resolve(address.port) : reject(new Error('No port is free.'))));
+      server.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('No port is free.')),
+      );
     });
   });
 }

@@ -11,7 +11,12 @@ import { ISOLATION_HEADERS, STUDIO_HEADERS } from './src/cli/security-headers.ts
  * The command line and the library are built by scripts/build-library.mjs.
  */
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), onnxRuntimeFiles(), policyInPage(STUDIO_HEADERS['Content-Security-Policy'] ?? ''), offline('src/studio/service-worker.js')],
+  plugins: [
+    react(),
+    onnxRuntimeFiles(),
+    policyInPage(STUDIO_HEADERS['Content-Security-Policy'] ?? ''),
+    offline('src/studio/service-worker.js'),
+  ],
   // The entry of onnxruntime-web without WebAssembly glue inside; the glue is loaded from ort/ with the rest.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   worker: { format: 'es' },

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openNamed } from '../src/checkpoint/local.ts';
-import { allowsSingleToken, decoderGraph } from '../src/export/decoder-graph.ts';
-import { EXPORT_FORMATS, type ExportDataType } from '../src/export/dtypes.ts';
+import { allowsSingleToken, decoderGraph } from '../src/decoder/decoder-graph.ts';
+import { EXPORT_FORMATS, type ExportDataType } from '../src/decoder/dtypes.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { writeModel } from '../src/onnx/write.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
@@ -27,7 +27,13 @@ const SINGLE_TOKEN = 'single-token.onnx';
  * the GPU dispatches of a token counted. Options: backend (wasm or webgpu; default wasm), a model (default stories), a number format (default
  * f32), tokens to decode (default 32), rounds (default 5).
  */
-export async function run([backend = 'wasm', name = 'stories', format = 'f32', newTokens = '32', rounds = '5']: readonly string[]): Promise<void> {
+export async function run([
+  backend = 'wasm',
+  name = 'stories',
+  format = 'f32',
+  newTokens = '32',
+  rounds = '5',
+]: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
   const dataType = format as ExportDataType;
   try {
@@ -53,8 +59,12 @@ export async function run([backend = 'wasm', name = 'stories', format = 'f32', n
       newTokens: Number(newTokens),
       rounds: Number(rounds),
     };
-    const { description, timed } = await withBenchPage(folders, (page) => page.evaluate((call) => window.browserBench.run(call), options));
-    console.log(`${name} in ${dataType}, Chromium, ${description}: ${PROMPT} prompt tokens, ${newTokens} decoded, ${rounds} rounds in turn`);
+    const { description, timed } = await withBenchPage(folders, (page) =>
+      page.evaluate((call) => window.browserBench.run(call), options),
+    );
+    console.log(
+      `${name} in ${dataType}, Chromium, ${description}: ${PROMPT} prompt tokens, ${newTokens} decoded, ${rounds} rounds in turn`,
+    );
     for (const line of report(timed, PROMPT, open.config.layers)) console.log(line);
   } finally {
     await rm(folder, { recursive: true, force: true });

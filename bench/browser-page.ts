@@ -8,7 +8,10 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { build } from 'vite';
 import { ISOLATION_HEADERS } from '../src/cli/security-headers.ts';
 
-const CHROMIUM = { executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: ['--no-sandbox', '--enable-unsafe-webgpu'] };
+const CHROMIUM = {
+  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--enable-unsafe-webgpu'],
+};
 
 /**
  * Builds bench/browser, serves it isolated as the studio is, with `folders` beside it by the beginning of their path, and gives the open page
@@ -20,7 +23,12 @@ export async function withBenchPage<Result>(
 ): Promise<Result> {
   const built = await mkdtemp(join(tmpdir(), 'espalier-bench-page-'));
   try {
-    await build({ root: 'bench/browser', configFile: 'vite.config.ts', logLevel: 'error', build: { outDir: built, emptyOutDir: true, rolldownOptions: {} } });
+    await build({
+      root: 'bench/browser',
+      configFile: 'vite.config.ts',
+      logLevel: 'error',
+      build: { outDir: built, emptyOutDir: true, rolldownOptions: {} },
+    });
     const server = await serve({ ...folders, '/': built });
     const browser = await chromium.launch(CHROMIUM);
     try {
@@ -38,7 +46,12 @@ export async function withBenchPage<Result>(
   }
 }
 
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
 
 async function serve(folders: Readonly<Record<string, string>>): Promise<Server> {
   const server = createServer(async (request, response) => {
@@ -51,7 +64,10 @@ async function serve(folders: Readonly<Record<string, string>>): Promise<Server>
       response.writeHead(404).end();
       return;
     }
-    response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-length': status.size });
+    response.writeHead(200, {
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'content-length': status.size,
+    });
     createReadStream(file).pipe(response);
   });
   await new Promise<void>((ready) => server.listen(0, 'localhost', ready));

@@ -12,14 +12,24 @@ declare global {
   }
 }
 
-const CHROMIUM = { executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: ['--no-sandbox', '--enable-unsafe-webgpu'] };
+const CHROMIUM = {
+  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--enable-unsafe-webgpu'],
+};
 
 /**
  * Scoring of a drawn model in Chromium: the hand-written kernel (WGSL or WebAssembly) against ordinary ONNX operators, interleaved, on whatever adapter there is, which is named.
  * Options: backend (webgpu or wasm; default webgpu), hidden size (64), layers (2), windows of 64 tokens (4), rounds (3).
  */
-export async function run([backend = 'webgpu', hiddenSize = '64', layers = '2', windows = '4', rounds = '3']: readonly string[]): Promise<void> {
-  if (backend !== 'webgpu' && backend !== 'wasm') throw new Error(`the backend is ${backend}; webgpu and wasm are there`);
+export async function run([
+  backend = 'webgpu',
+  hiddenSize = '64',
+  layers = '2',
+  windows = '4',
+  rounds = '3',
+]: readonly string[]): Promise<void> {
+  if (backend !== 'webgpu' && backend !== 'wasm')
+    throw new Error(`the backend is ${backend}; webgpu and wasm are there`);
   const size = Number(hiddenSize);
   const model = {
     layers: Number(layers),
@@ -42,7 +52,9 @@ export async function run([backend = 'webgpu', hiddenSize = '64', layers = '2', 
       tab.on('pageerror', (error) => console.error(error.message));
       await tab.goto(server.resolvedUrls?.local[0] ?? '');
       await tab.waitForFunction(() => 'browserScoring' in window);
-      const texts = Array.from({ length: Number(windows) }, (_, window) => Array.from({ length: 64 }, (_, token) => (token * 7 + window * 13) % 256));
+      const texts = Array.from({ length: Number(windows) }, (_, window) =>
+        Array.from({ length: 64 }, (_, token) => (token * 7 + window * 13) % 256),
+      );
       const { device, times } = await tab.evaluate((options) => window.browserScoring.run(options), {
         backend,
         model,

@@ -28,7 +28,9 @@ export async function run([wanted, rounds = '15']: readonly string[]): Promise<v
 
 async function measure(backend: 'cpu' | 'wasm' | 'webgpu', rounds: number): Promise<readonly ChoiceLaps[]> {
   if (backend !== 'cpu')
-    return withBenchPage({}, (page) => page.evaluate(([...call]) => window.productsBench.choices(...call), [backend, VOCABULARIES, rounds] as const));
+    return withBenchPage({}, (page) =>
+      page.evaluate(([...call]) => window.productsBench.choices(...call), [backend, VOCABULARIES, rounds] as const),
+    );
   using runtime = await createNodeRuntime();
   const laps = [];
   for (const vocabulary of VOCABULARIES) laps.push(...(await choiceLaps(runtime, vocabulary, rounds)));

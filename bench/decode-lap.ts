@@ -26,11 +26,13 @@ export interface Timed {
 
 /** Lines for people: speeds, bytes read and dispatches of a token, ours over transformers.js, pruned over dense against what the removed bytes allow. */
 export function report(timed: readonly Timed[], promptTokens: number, layers: number): string[] {
-  const part = (name: string, key: keyof Lap) => (timed.find((entry) => entry.name === name)?.laps ?? []).map((lap) => lap[key]);
+  const part = (name: string, key: keyof Lap) =>
+    (timed.find((entry) => entry.name === name)?.laps ?? []).map((lap) => lap[key]);
   const fastest = (name: string) => Math.min(...part(name, 'fastest'));
   const lines = timed.map(({ name, bytes, dispatches }) => {
     const decode = part(name, 'decode');
-    const speed = (milliseconds: number, tokens = 1) => ((1000 * tokens) / milliseconds).toFixed(milliseconds > 1000 ? 2 : 0);
+    const speed = (milliseconds: number, tokens = 1) =>
+      ((1000 * tokens) / milliseconds).toFixed(milliseconds > 1000 ? 2 : 0);
     const range = `laps ${speed(Math.max(...decode))} to ${speed(Math.min(...decode))}, fastest token ${fastest(name).toFixed(2)} ms`;
     const counted = dispatches === undefined ? '' : `, ${dispatches} dispatches a token`;
     return `${name.padEnd(24)} ${(bytes / 2 ** 20).toFixed(1).padStart(6)} MiB a token, prefill ${speed(median(part(name, 'prefill')), promptTokens).padStart(5)} tokens/s, decode ${speed(median(decode)).padStart(5)} tokens/s (${range})${counted}`;

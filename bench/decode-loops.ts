@@ -18,7 +18,11 @@ export async function ownLap(decoder: Decoder, prompt: readonly number[], newTok
 }
 
 /** Loads `folder` below `root` (a path, or a URL path in browsers) in transformers.js; the dtype is what its config.json says. */
-export async function transformersLoop(root: string, folder: string, options: object): Promise<(prompt: readonly number[], newTokens: number) => Promise<Lap>> {
+export async function transformersLoop(
+  root: string,
+  folder: string,
+  options: object,
+): Promise<(prompt: readonly number[], newTokens: number) => Promise<Lap>> {
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.useBrowserCache = false;

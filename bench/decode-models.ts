@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import type { ExportDataType } from '../src/decoder/dtypes.ts';
 import { diskOutput } from '../src/export/disk.ts';
-import type { ExportDataType } from '../src/export/dtypes.ts';
 import { exportPruned } from '../src/library/export.ts';
 import type { OpenModel } from '../src/library/open-model.ts';
 
@@ -14,12 +14,20 @@ export interface BenchModel {
 }
 
 /** Exports the model dense, and with the given shares of every layer's groups removed: for speed only sizes matter. */
-export async function exportBenchModels(open: OpenModel, folder: string, dtype: ExportDataType, shares: readonly number[]): Promise<BenchModel[]> {
+export async function exportBenchModels(
+  open: OpenModel,
+  folder: string,
+  dtype: ExportDataType,
+  shares: readonly number[],
+): Promise<BenchModel[]> {
   const { layers, keyValueHeads, neurons } = open.config;
   const models: BenchModel[] = [];
   for (const share of [0, ...shares]) {
-    const first = (count: number) => Array.from({ length: Math.max(1, Math.round(count * (1 - share))) }, (_, index) => index);
-    using pruned = open.pruned(Array.from({ length: layers }, () => ({ attention: first(keyValueHeads), mlp: first(neurons) })));
+    const first = (count: number) =>
+      Array.from({ length: Math.max(1, Math.round(count * (1 - share))) }, (_, index) => index);
+    using pruned = open.pruned(
+      Array.from({ length: layers }, () => ({ attention: first(keyValueHeads), mlp: first(neurons) })),
+    );
     const name = share === 0 ? 'dense' : `-${share * 100}%`;
     const own = share === 0 ? 'dense' : `pruned-${share * 100}`;
     const { bytes } = await exportPruned(pruned, { output: await diskOutput(join(folder, own)), dtype });

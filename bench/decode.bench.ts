@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openNamed } from '../src/checkpoint/local.ts';
-import { EXPORT_FORMATS, type ExportDataType } from '../src/export/dtypes.ts';
+import { EXPORT_FORMATS, type ExportDataType } from '../src/decoder/dtypes.ts';
 import { openDecoder } from '../src/generate/decoder.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
@@ -32,7 +32,12 @@ export async function run([name = 'stories', format = 'f32', rounds = '7']: read
       if (model.name === '-20%') continue;
       const threads = { intraOpNumThreads: availableParallelism(), interOpNumThreads: 1 };
       const theirs = await transformersLoop(folder, model.folder, { session_options: threads });
-      contestants.push({ ...model, name: `${model.name}, transformers.js`, lap: () => theirs(prompt, NEW_TOKENS), laps: [] });
+      contestants.push({
+        ...model,
+        name: `${model.name}, transformers.js`,
+        lap: () => theirs(prompt, NEW_TOKENS),
+        laps: [],
+      });
     }
     for (let round = -1; round < Number(rounds); round++) {
       // Each round begins with another one, so that none always follows the same other.
@@ -42,7 +47,9 @@ export async function run([name = 'stories', format = 'f32', rounds = '7']: read
         if (round >= 0) laps.push(result);
       }
     }
-    console.log(`${name} in ${dataType}, ${runtime.description}: ${PROMPT} prompt tokens, ${NEW_TOKENS} decoded, ${rounds} rounds in turn`);
+    console.log(
+      `${name} in ${dataType}, ${runtime.description}: ${PROMPT} prompt tokens, ${NEW_TOKENS} decoded, ${rounds} rounds in turn`,
+    );
     for (const line of report(contestants, PROMPT, open.config.layers)) console.log(line);
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -28,9 +28,13 @@ export async function run([wanted, rounds]: readonly string[]): Promise<void> {
   for (const backend of ['cpu', 'wasm', 'webgpu'] as const) {
     if (wanted !== undefined && wanted !== backend) continue;
     // A software adapter compiles and computes for minutes what the others do in seconds.
-    const names = Object.keys(KINDS).filter((name) => backend !== 'webgpu' || ['f32', 'f16', 'q8', 'q4'].includes(name));
+    const names = Object.keys(KINDS).filter(
+      (name) => backend !== 'webgpu' || ['f32', 'f16', 'q8', 'q4'].includes(name),
+    );
     const counts = backend === 'webgpu' ? [1] : [1, 64];
-    const cases = counts.flatMap((tokens) => names.map((name): ProductCase => ({ kind: KINDS[name] as MatrixKind, hidden: HIDDEN, width: WIDTH, tokens })));
+    const cases = counts.flatMap((tokens) =>
+      names.map((name): ProductCase => ({ kind: KINDS[name] as MatrixKind, hidden: HIDDEN, width: WIDTH, tokens })),
+    );
     const times = Number(rounds ?? (backend === 'webgpu' ? 5 : 15));
     const { description, best } = await measure(backend, cases, times);
     console.log(`${description}: 8 MLPs of ${HIDDEN} x ${WIDTH}`);
@@ -47,7 +51,10 @@ export async function run([wanted, rounds]: readonly string[]): Promise<void> {
 }
 
 async function measure(backend: 'cpu' | 'wasm' | 'webgpu', cases: readonly ProductCase[], rounds: number) {
-  if (backend !== 'cpu') return withBenchPage({}, (page) => page.evaluate(([...call]) => window.productsBench.run(...call), [backend, cases, rounds] as const));
+  if (backend !== 'cpu')
+    return withBenchPage({}, (page) =>
+      page.evaluate(([...call]) => window.productsBench.run(...call), [backend, cases, rounds] as const),
+    );
   using runtime = await createNodeRuntime();
   return { description: runtime.description, best: await fastestProducts(runtime, cases, rounds) };
 }

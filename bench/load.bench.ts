@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright';
 import { openNamed } from '../src/checkpoint/local.ts';
-import { EXPORT_FORMATS, type ExportDataType } from '../src/export/dtypes.ts';
+import { EXPORT_FORMATS, type ExportDataType } from '../src/decoder/dtypes.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
 import type {} from './browser/load.ts';
@@ -33,9 +33,15 @@ export async function run([backend = 'wasm', name = 'stories', format = 'f32']: 
         const call = [`/models/dense/onnx/${EXPORT_FORMATS[dataType].file}`, streamed] as const;
         await page.evaluate(([url, blob]) => window.loadBench.load(url, blob), call);
         const after = await memory(browser, false);
-        return (['renderer', 'GPU'] as const).map((type) => ({ type, extra: (after.get(type)?.peak ?? 0) - (before.get(type)?.now ?? 0) }));
+        return (['renderer', 'GPU'] as const).map((type) => ({
+          type,
+          extra: (after.get(type)?.peak ?? 0) - (before.get(type)?.now ?? 0),
+        }));
       });
-      const told = peaks.map(({ type, extra }) => `${type} ${(extra / MEBIBYTE).toFixed(0)} MiB, ${(extra / bytes).toFixed(2)} of the weights`);
+      const told = peaks.map(
+        ({ type, extra }) =>
+          `${type} ${(extra / MEBIBYTE).toFixed(0)} MiB, ${(extra / bytes).toFixed(2)} of the weights`,
+      );
       console.log(`  ${streamed ? 'streamed from a Blob' : 'as one array'}: ${told.join('; ')}`);
     }
   } finally {
@@ -44,14 +50,20 @@ export async function run([backend = 'wasm', name = 'stories', format = 'f32']: 
 }
 
 /** Bytes resident now and at most, by kind of process (the largest of a kind); `reset` starts a new measurement of the peak. */
-async function memory(browser: Browser, reset: boolean): Promise<Map<string, { readonly now: number; readonly peak: number }>> {
+async function memory(
+  browser: Browser,
+  reset: boolean,
+): Promise<Map<string, { readonly now: number; readonly peak: number }>> {
   const session = await browser.newBrowserCDPSession();
-  const { processInfo } = (await session.send('SystemInfo.getProcessInfo')) as { processInfo: readonly { readonly type: string; readonly id: number }[] };
+  const { processInfo } = (await session.send('SystemInfo.getProcessInfo')) as {
+    processInfo: readonly { readonly type: string; readonly id: number }[];
+  };
   const found = new Map<string, { readonly now: number; readonly peak: number }>();
   for (const { type, id } of processInfo) {
     if (reset) await writeFile(`/proc/${id}/clear_refs`, '5');
     const status = await readFile(`/proc/${id}/status`, 'utf8');
-    const kilobytes = (key: string) => Number(status.match(new RegExp(`${key}:\\s+(\\d+) kB`))?.[1] ?? Number.NaN) * 1024;
+    const kilobytes = (key: string) =>
+      Number(status.match(new RegExp(`${key}:\\s+(\\d+) kB`))?.[1] ?? Number.NaN) * 1024;
     const entry = { now: kilobytes('VmRSS'), peak: kilobytes('VmHWM') };
     if (entry.now > (found.get(type)?.now ?? 0)) found.set(type, entry);
   }

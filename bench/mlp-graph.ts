@@ -1,5 +1,5 @@
 import { floatToHalf } from '../src/checkpoint/half.ts';
-import { quantiseBlocks } from '../src/export/quantise.ts';
+import { quantiseBlocks } from '../src/decoder/quantise.ts';
 import { GraphBuilder } from '../src/onnx/builder.ts';
 import type { DataType, Graph, Initializer } from '../src/onnx/graph.ts';
 
@@ -32,7 +32,12 @@ export function mlpGraph(kind: MatrixKind, hidden: number, width: number): Graph
 
 function project(builder: GraphBuilder, kind: MatrixKind, input: string, name: string, K: number, N: number): string {
   const weights = Float32Array.from({ length: N * K }, (_, index) => Math.sin(index) / Math.sqrt(K));
-  const add = (suffix: string, dataType: Initializer['dataType'], shape: readonly number[], data: Float32Array | Uint16Array | Uint8Array) =>
+  const add = (
+    suffix: string,
+    dataType: Initializer['dataType'],
+    shape: readonly number[],
+    data: Float32Array | Uint16Array | Uint8Array,
+  ) =>
     builder.initializer(`${name}${suffix}`, {
       dataType,
       shape,
@@ -41,8 +46,11 @@ function project(builder: GraphBuilder, kind: MatrixKind, input: string, name: s
   const { format, block = 32, accuracyLevel = 4 } = kind;
   if (format === 'f32' || format === 'f16') {
     const shape = kind.operator === 'gemm' ? [N, K] : [K, N];
-    const matrix = format === 'f32' ? add('', 'float32', shape, weights) : add('', 'float16', shape, floatToHalf(weights));
-    return kind.operator === 'gemm' ? builder.add('Gemm', [input, matrix], { transB: 1 }) : builder.add('MatMul', [input, matrix]);
+    const matrix =
+      format === 'f32' ? add('', 'float32', shape, weights) : add('', 'float16', shape, floatToHalf(weights));
+    return kind.operator === 'gemm'
+      ? builder.add('Gemm', [input, matrix], { transB: 1 })
+      : builder.add('MatMul', [input, matrix]);
   }
   const bits = format === 'q8' ? 8 : 4;
   const { values, scales, zeroPoints } = quantiseBlocks(weights, K, bits, block);
@@ -52,5 +60,10 @@ function project(builder: GraphBuilder, kind: MatrixKind, input: string, name: s
     add('scales', 'float32', [N, blocks], scales),
     add('zeros', 'uint8', [N, Math.ceil((blocks * bits) / 8)], zeroPoints),
   ];
-  return builder.add('MatMulNBits', [input, ...parts], { K, N, bits, block_size: block, accuracy_level: accuracyLevel }, { domain: 'com.microsoft' });
+  return builder.add(
+    'MatMulNBits',
+    [input, ...parts],
+    { K, N, bits, block_size: block, accuracy_level: accuracyLevel },
+    { domain: 'com.microsoft' },
+  );
 }

@@ -11,7 +11,11 @@ export interface ProductCase {
 }
 
 /** Milliseconds of the fastest run of each case, run in turn, output read; infinite for float16 on a device that does not compute in it. */
-export async function fastestProducts(runtime: Runtime, cases: readonly ProductCase[], rounds: number): Promise<number[]> {
+export async function fastestProducts(
+  runtime: Runtime,
+  cases: readonly ProductCase[],
+  rounds: number,
+): Promise<number[]> {
   const sessions: Session[] = [];
   for (const { kind, hidden, width } of cases) {
     const graph: Graph = mlpGraph(kind, hidden, width);
@@ -24,7 +28,11 @@ export async function fastestProducts(runtime: Runtime, cases: readonly ProductC
         const count = tokens * hidden;
         using input =
           kind.format === 'f16'
-            ? runtime.upload({ dataType: 'float16', shape: [tokens, hidden], data: new Uint16Array(count).fill(0x2e66) })
+            ? runtime.upload({
+                dataType: 'float16',
+                shape: [tokens, hidden],
+                data: new Uint16Array(count).fill(0x2e66),
+              })
             : runtime.upload({ dataType: 'float32', shape: [tokens, hidden], data: new Float32Array(count).fill(0.1) });
         const started = performance.now();
         const { output } = await (sessions[index] as Session).run({ input }).catch((error: unknown) => {

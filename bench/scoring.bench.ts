@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { openNamed } from '../src/checkpoint/local.ts';
 import { readText } from '../src/cli/calibration.ts';
 import { perplexity } from '../src/evaluate/perplexity.ts';
-import { tokenWindows } from '../src/evaluate/windows.ts';
+import { tokenWindows } from '../src/evaluate/token-windows.ts';
+import { type ImportanceOptions, type ImportanceResult, importance } from '../src/importance/importance.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
-import { type ImportanceOptions, type ImportanceResult, importance } from '../src/saap/importance.ts';
 import { interleave, ratio, spread } from './measure.ts';
 import { type PyTorchRun, pyTorchScorer } from './scoring-pytorch.ts';
 
@@ -20,7 +20,12 @@ const PYTORCH = 'PyTorch';
  * Interleaved; and with PyTorch computing the same metrics on as many threads where the variable PYTHON names a Python that has torch, transformers and safetensors.
  * Options: a model (default stories), a text file (default the model's calibration text), number of windows (16), rounds (3).
  */
-export async function run([name = 'stories', text = 'public/models/stories/calibration.txt', count = '16', rounds = '3']: readonly string[]): Promise<void> {
+export async function run([
+  name = 'stories',
+  text = 'public/models/stories/calibration.txt',
+  count = '16',
+  rounds = '3',
+]: readonly string[]): Promise<void> {
   if (!existsSync(text)) throw new Error(`there is no text ${text}`);
   const threads = availableParallelism();
   using runtime = await createNodeRuntime({ threads });
@@ -33,12 +38,18 @@ export async function run([name = 'stories', text = 'public/models/stories/calib
   const python: PyTorchRun[] = [];
   const scoring = (label: string, options: Partial<ImportanceOptions>) => async () => {
     runtime.resetPeak();
-    const result = await importance(open.programs, open.store, windows, { structuresOf: open.structuresOf, ...options });
+    const result = await importance(open.programs, open.store, windows, {
+      structuresOf: open.structuresOf,
+      ...options,
+    });
     results[label] = [...(results[label] ?? []), result];
     peaks[label] = Math.max(peaks[label] ?? 0, runtime.statistics().peakBytes + result.kernelBytes);
   };
   try {
-    const pyTorch = process.env.PYTHON === undefined ? undefined : await pyTorchScorer(process.env.PYTHON, open.model.checkpoint, windows, threads, folder);
+    const pyTorch =
+      process.env.PYTHON === undefined
+        ? undefined
+        : await pyTorchScorer(process.env.PYTHON, open.model.checkpoint, windows, threads, folder);
     const times: Record<string, number[]> = await interleave<string>(
       {
         forward: () => perplexity(open.programs, open.store, windows),
@@ -55,7 +66,9 @@ export async function run([name = 'stories', text = 'public/models/stories/calib
       if (label === PYTORCH) continue;
       const target = { kept: ' (target at most 3.2)', recomputed: ' (target at most 4.2)' }[label] ?? '';
       const against =
-        label === 'forward' ? '' : `; against forward ${ratio(values, forward)}${target}; peak of memory ${((peaks[label] ?? 0) / MIB).toFixed(0)} MiB`;
+        label === 'forward'
+          ? ''
+          : `; against forward ${ratio(values, forward)}${target}; peak of memory ${((peaks[label] ?? 0) / MIB).toFixed(0)} MiB`;
       console.log(`${label}: ${spread(values)}${against}`);
       const stages = results[label]?.at(-1)?.stages ?? {};
       if (Object.keys(stages).length > 0)
@@ -67,10 +80,14 @@ export async function run([name = 'stories', text = 'public/models/stories/calib
     }
     // The first round is the warm-up that `interleave` leaves out.
     const measured = python.slice(1);
-    if (measured.length === 0) return console.log('PyTorch: not measured; set PYTHON to a Python with torch, transformers and safetensors.');
+    if (measured.length === 0)
+      return console.log('PyTorch: not measured; set PYTHON to a Python with torch, transformers and safetensors.');
     const seconds = measured.map((one) => 1000 * one.seconds);
-    console.log(`PyTorch, ${threads} threads: forward ${spread(measured.map((one) => 1000 * one.forwardSeconds))}, scoring ${spread(seconds)}`);
-    for (const label of ['kept', 'recomputed']) console.log(`PyTorch / ${label}: ${ratio(seconds, times[label] ?? [])} (target at least 1, aim 2)`);
+    console.log(
+      `PyTorch, ${threads} threads: forward ${spread(measured.map((one) => 1000 * one.forwardSeconds))}, scoring ${spread(seconds)}`,
+    );
+    for (const label of ['kept', 'recomputed'])
+      console.log(`PyTorch / ${label}: ${ratio(seconds, times[label] ?? [])} (target at least 1, aim 2)`);
     const [loss, ownLoss] = [measured[0]?.loss ?? Number.NaN, results.kept?.[0]?.loss ?? Number.NaN];
     console.log(`loss: ${ownLoss.toFixed(5)} here, ${loss.toFixed(5)} in PyTorch`);
   } finally {

@@ -15,7 +15,14 @@ import { ratio, spread, time } from './measure.ts';
  * Options: a model (default stories), task files separated by commas (default the model's own), items of each (default 50), rounds (default 3),
  * sequences that PyTorch computes at once (default 8), threads (default 2).
  */
-export async function run([name = 'stories', list = '', limit = '50', rounds = '3', batch = '8', threads = '2']: readonly string[]): Promise<void> {
+export async function run([
+  name = 'stories',
+  list = '',
+  limit = '50',
+  rounds = '3',
+  batch = '8',
+  threads = '2',
+]: readonly string[]): Promise<void> {
   const paths = list === '' ? [`${embeddedFolder(name)}/story-cloze.jsonl`] : list.split(',');
   const tasks: Task[] = [];
   for (const path of paths) tasks.push(readTask({ name: basename(path), bytes: await readBytes(path) }, Number(limit)));
@@ -37,10 +44,13 @@ export async function run([name = 'stories', list = '', limit = '50', rounds = '
         const taken = await measure(task);
         if (round >= 0) times[key]?.push(taken);
       }
-      if (python && round >= 0) theirs.push(pytorchMilliseconds(python, name, paths[index] ?? '', limit, threads, batch));
+      if (python && round >= 0)
+        theirs.push(pytorchMilliseconds(python, name, paths[index] ?? '', limit, threads, batch));
     }
     for (const [key, values] of Object.entries(times))
-      console.log(`${task.name}, ${key}: ${spread(values)}${python ? `; PyTorch takes ${ratio(theirs, values)} times as long` : ''}`);
+      console.log(
+        `${task.name}, ${key}: ${spread(values)}${python ? `; PyTorch takes ${ratio(theirs, values)} times as long` : ''}`,
+      );
     if (python) console.log(`${task.name}, PyTorch, ${batch} sequences at once: ${spread(theirs)}`);
   }
 }
@@ -48,8 +58,25 @@ export async function run([name = 'stories', list = '', limit = '50', rounds = '
 const ourMilliseconds = (model: TaskModel, task: Task) => time(() => evaluateTasks(model, [task]));
 
 /** Milliseconds of the same items by the script, as it measures them itself: without loading the model. */
-function pytorchMilliseconds(python: string, name: string, path: string, limit: string, threads: string, batch: string): number {
-  const args = ['bench/tasks_pytorch.py', embeddedFolder(name) ?? name, path, '--limit', limit, '--threads', threads, '--batch', batch];
+function pytorchMilliseconds(
+  python: string,
+  name: string,
+  path: string,
+  limit: string,
+  threads: string,
+  batch: string,
+): number {
+  const args = [
+    'bench/tasks_pytorch.py',
+    embeddedFolder(name) ?? name,
+    path,
+    '--limit',
+    limit,
+    '--threads',
+    threads,
+    '--batch',
+    batch,
+  ];
   const { status, stdout, stderr } = spawnSync(python, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
   if (status !== 0) throw new Error(`${python} ${args.join(' ')} ended with ${status}: ${stderr.slice(-2000)}`);
   const report = JSON.parse(stdout) as Record<string, { readonly seconds: number }>;

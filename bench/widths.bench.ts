@@ -34,7 +34,9 @@ export async function run([wanted]: readonly string[]): Promise<void> {
         const cases = WIDTHS.map((width): ProductCase => ({ kind: { format }, hidden: HIDDEN, width, tokens }));
         const { description, best } = await measure(backend, cases, ROUNDS[backend]);
         const perNeuron = best.map((milliseconds, index) => milliseconds / (WIDTHS[index] ?? 1));
-        const relative = perNeuron.map((value, index) => `${WIDTHS[index]}: ${(value / (perNeuron[0] ?? 1)).toFixed(2)}`);
+        const relative = perNeuron.map(
+          (value, index) => `${WIDTHS[index]}: ${(value / (perNeuron[0] ?? 1)).toFixed(2)}`,
+        );
         console.log(
           `${description}, ${format}, ${tokens} ${tokens === 1 ? 'token' : 'tokens'}: ${((best[0] ?? 0) / MLP_COPIES).toFixed(3)} ms at 1120; time per neuron relative to it ${relative.join(', ')}`,
         );
@@ -44,7 +46,10 @@ export async function run([wanted]: readonly string[]): Promise<void> {
 }
 
 async function measure(backend: Backend, cases: readonly ProductCase[], rounds: number) {
-  if (backend !== 'cpu') return withBenchPage({}, (page) => page.evaluate(([...call]) => window.productsBench.run(...call), [backend, cases, rounds] as const));
+  if (backend !== 'cpu')
+    return withBenchPage({}, (page) =>
+      page.evaluate(([...call]) => window.productsBench.run(...call), [backend, cases, rounds] as const),
+    );
   using runtime = await createNodeRuntime();
   return { description: runtime.description, best: await fastestProducts(runtime, cases, rounds) };
 }

@@ -47,11 +47,16 @@ for (const backend of ['wasm', 'webgpu'] as const) {
   test(`decoders give on ${backend} what they give in Node`, async ({ page }) => {
     await needs(backend, page);
     using runtime = await createNodeRuntime({ threads: 1 });
-    const found = await page.evaluate(([where, what]) => window.decoderPage.run(where, what), [backend, CASES] as const);
+    const found = await page.evaluate(([where, what]) => window.decoderPage.run(where, what), [
+      backend,
+      CASES,
+    ] as const);
     for (const [name, options] of Object.entries(CASES)) {
       const expected = await decodeRandom(runtime, options);
       const actual = found[name];
-      const differences = expected.logits.map((row, step) => Math.max(...row.map((value, id) => Math.abs(value - (actual?.logits[step]?.[id] ?? Number.NaN)))));
+      const differences = expected.logits.map((row, step) =>
+        Math.max(...row.map((value, id) => Math.abs(value - (actual?.logits[step]?.[id] ?? Number.NaN)))),
+      );
       expect(actual?.tokenIds, name).toEqual(expected.tokenIds);
       expect(Math.max(...differences), name).toBeLessThan(options.dataType === 'f32' ? 1e-4 : 0.5);
     }
@@ -64,7 +69,10 @@ for (const backend of ['wasm', 'webgpu'] as const) {
       { model: { ...PRUNED, headDimension: 32 }, dataType: 'f32', cache: 'fixed' },
     ];
     const call = [backend, cases, LONG_PROMPT] as const;
-    const differences = await page.evaluate(([where, what, length]) => window.decoderPage.differenceToBlocks(where, what, length), call);
+    const differences = await page.evaluate(
+      ([where, what, length]) => window.decoderPage.differenceToBlocks(where, what, length),
+      call,
+    );
     expect(differences).toHaveLength(cases.length);
     expect(Math.max(...differences)).toBeLessThan(1e-4);
   });
@@ -76,8 +84,14 @@ test('decoding goes on with the same tokens when the device is lost, or has no m
   expect(expected).toMatchObject({ opened: [], sentences: [] });
   const lost = await page.evaluate(() => window.decoderPage.survive('lost'));
   expect(lost).toMatchObject({ tokenIds: expected.tokenIds, opened: ['webgpu'] });
-  expect(lost.sentences).toEqual([expect.stringMatching(/the graphics device was lost .* The model was opened again: decoder of .* on WebGPU/)]);
+  expect(lost.sentences).toEqual([
+    expect.stringMatching(/the graphics device was lost .* The model was opened again: decoder of .* on WebGPU/),
+  ]);
   const full = await page.evaluate(() => window.decoderPage.survive('out of memory'));
   expect(full).toMatchObject({ tokenIds: expected.tokenIds, opened: ['wasm'] });
-  expect(full.sentences).toEqual([expect.stringMatching(/out of memory \(injected by the test\).* The model was opened again: decoder of .* on WebAssembly/)]);
+  expect(full.sentences).toEqual([
+    expect.stringMatching(
+      /out of memory \(injected by the test\).* The model was opened again: decoder of .* on WebAssembly/,
+    ),
+  ]);
 });

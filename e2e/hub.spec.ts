@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect, test } from '@playwright/test';
-import { writeSafetensors } from '../src/checkpoint/safetensors-write.ts';
+import { writeSafetensors } from '../src/checkpoint/formats/safetensors/safetensors-write.ts';
 import { type HubServer, startHub } from '../src/checkpoint/testing/hub-server.ts';
 import type { HubPage } from './pages/hub.ts';
 
@@ -19,7 +19,11 @@ const TOTAL = FILES['config.json'].length + weights.length;
 let hub: HubServer;
 test.beforeEach(async ({ page, baseURL }) => {
   // The page's policy lets it talk to its own origin, so the hub serves the page too.
-  hub = await startHub('org/tiny', FILES, (request, response) => void forward(`${baseURL}${request.url}`, request, response));
+  hub = await startHub(
+    'org/tiny',
+    FILES,
+    (request, response) => void forward(`${baseURL}${request.url}`, request, response),
+  );
   await page.goto(`${hub.url}/e2e/pages/hub.html`);
   await page.waitForFunction(() => 'hubPage' in window);
 });
@@ -45,7 +49,10 @@ test('a model comes into the private file system, verified, and opens without th
   await page.reload();
   await page.waitForFunction(() => 'hubPage' in window);
   hub.mischief.status = 500;
-  expect(await page.evaluate((each) => window.hubPage.open(each), model())).toMatchObject({ first: 40_000, completed: [] });
+  expect(await page.evaluate((each) => window.hubPage.open(each), model())).toMatchObject({
+    first: 40_000,
+    completed: [],
+  });
 });
 
 test('cut connections, a cancelled download and a closed page are taken up by range', async ({ page }) => {
@@ -54,7 +61,10 @@ test('cut connections, a cancelled download and a closed page are taken up by ra
   const cancelled = await page.evaluate((each) => window.hubPage.open(each, { cancelAt: 120_000 }), model());
   expect(cancelled.error).toMatchObject({ code: 'cancelled' });
   expect(await page.evaluate(() => window.hubPage.list())).toEqual([]);
-  expect(await page.evaluate((commit) => window.hubPage.files('org/tiny', commit), hub.commit)).toEqual(['config.json', 'model.safetensors.part']);
+  expect(await page.evaluate((commit) => window.hubPage.files('org/tiny', commit), hub.commit)).toEqual([
+    'config.json',
+    'model.safetensors.part',
+  ]);
   await page.reload();
   await page.waitForFunction(() => 'hubPage' in window);
   hub.mischief.slow = undefined;
@@ -90,7 +100,9 @@ test('two pages that open the same model bring it once; it is not deleted meanwh
   const sha256 = createHash('sha256').update(weights).digest('hex');
   expect(await first).toMatchObject({ first: 40_000, sha256 });
   expect(await second).toMatchObject({ first: 40_000, sha256 });
-  expect(hub.requests.filter((request) => request.startsWith('/cdn/model.safetensors'))).toEqual(['/cdn/model.safetensors']);
+  expect(hub.requests.filter((request) => request.startsWith('/cdn/model.safetensors'))).toEqual([
+    '/cdn/model.safetensors',
+  ]);
 });
 
 test('wrong bytes, a full store and a missing model are told', async ({ page }) => {
@@ -99,7 +111,10 @@ test('wrong bytes, a full store and a missing model are told', async ({ page }) 
   expect(corrupt.error?.message).toMatch(/model\.safetensors came with other bytes/);
   hub.mischief.corrupt = undefined;
   const full = await page.evaluate((each) => window.hubPage.open(each, { room: 1000 }), model());
-  expect(full.error).toMatchObject({ code: 'storage', message: expect.stringMatching(/needs 0\.2 MB and 0\.0 MB are free/) });
+  expect(full.error).toMatchObject({
+    code: 'storage',
+    message: expect.stringMatching(/needs 0\.2 MB and 0\.0 MB are free/),
+  });
   const missing = await page.evaluate((each) => window.hubPage.open(each), { ...model(), id: 'org/other' });
   expect(missing.error?.code).toBe('missing');
 });

@@ -23,11 +23,16 @@ for (const { backend, suite, cases } of RUNS) {
   test(`the runtime suite '${suite}' passes on ${backend}`, async ({ page }) => {
     if (backend === 'webgpu') {
       const support = await page.evaluate(() => window.runtimePage.support());
-      test.skip(!support.available && process.env.REQUIRE_WEBGPU !== '1', `This browser has no WebGPU: ${support.reason}`);
+      test.skip(
+        !support.available && process.env.REQUIRE_WEBGPU !== '1',
+        `This browser has no WebGPU: ${support.reason}`,
+      );
       expect(support.reason, 'WebGPU is required (REQUIRE_WEBGPU=1)').toBeUndefined();
     }
     const report = await page.evaluate(([name, part]) => window.runtimePage.run(name, part), [backend, suite] as const);
-    const failures = report.outcomes.filter(({ error }) => error !== undefined).map(({ name, error }) => `${name}: ${error}`);
+    const failures = report.outcomes
+      .filter(({ error }) => error !== undefined)
+      .map(({ name, error }) => `${name}: ${error}`);
     expect(failures).toEqual([]);
     expect(report.outcomes.length).toBeGreaterThan(cases);
     expect(report.statistics).toMatchObject({ liveTensors: 0, liveBytes: 0, liveSessions: 0 });

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { randomLlama } from '../src/export/testing/random-llama.ts';
+import { importance } from '../src/importance/importance.ts';
+import { METRICS, type Metric } from '../src/importance/sums/scores.ts';
+import { kendallTau } from '../src/importance/testing/rank-correlation.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
-import { importance } from '../src/saap/importance.ts';
-import { METRICS, type Metric } from '../src/saap/scores.ts';
-import { kendallTau } from '../src/saap/testing/rank-correlation.ts';
 import type { PlainScores, ScoresPage } from './pages/scores.ts';
 
 declare global {
@@ -15,8 +15,19 @@ declare global {
 }
 
 const DATA = '../shared/data';
-const RANDOM = { layers: 2, hiddenSize: 32, queryHeads: 4, keyValueHeads: 2, headDimension: 8, neurons: 40, vocabulary: 48, seed: 11 };
-const WINDOWS = Array.from({ length: 3 }, (_, window) => Array.from({ length: 12 }, (_, token) => (token * 7 + window * 13) % 48));
+const RANDOM = {
+  layers: 2,
+  hiddenSize: 32,
+  queryHeads: 4,
+  keyValueHeads: 2,
+  headDimension: 8,
+  neurons: 40,
+  vocabulary: 48,
+  seed: 11,
+};
+const WINDOWS = Array.from({ length: 3 }, (_, window) =>
+  Array.from({ length: 12 }, (_, token) => (token * 7 + window * 13) % 48),
+);
 
 type Layers = readonly Record<'attention' | 'mlp', Partial<Record<Metric, ArrayLike<number>>>>[];
 
@@ -50,7 +61,9 @@ function worst(expected: Layers, actual: PlainScores, metric: Metric): number {
 
 /** Smallest rank correlation of the neurons of a layer. */
 function correlation(expected: Layers, actual: PlainScores, metric: Metric): number {
-  return Math.min(...expected.map((layer, index) => kendallTau(layer.mlp[metric] ?? [], actual.layers[index]?.mlp[metric] ?? [])));
+  return Math.min(
+    ...expected.map((layer, index) => kendallTau(layer.mlp[metric] ?? [], actual.layers[index]?.mlp[metric] ?? [])),
+  );
 }
 
 const CASES = [
@@ -66,40 +79,51 @@ for (const { backend, engine } of CASES) {
     using runtime = await createNodeRuntime({ threads: 1 });
     using open = new OpenModel(runtime, randomLlama(RANDOM));
     const expected = await importance(open.programs, open.store, WINDOWS, { structuresOf: open.structuresOf });
-    const actual = await page.evaluate(([where, options, windows, how]) => window.scoresPage.score(where, { random: options }, windows, how), [
-      backend,
-      RANDOM,
-      WINDOWS,
-      engine,
-    ] as const);
+    const actual = await page.evaluate(
+      ([where, options, windows, how]) => window.scoresPage.score(where, { random: options }, windows, how),
+      [backend, RANDOM, WINDOWS, engine] as const,
+    );
     expect(Math.abs(actual.loss / expected.loss - 1)).toBeLessThan(1e-5);
     for (const metric of METRICS) expect(worst(expected.layers, actual, metric), metric).toBeLessThan(2e-3);
     expect(actual.leaked).toBe(0);
   });
 }
 
-test("the studio's worker compares WebGPU's scores with WASM's, and says so where they differ by more than 1%", async ({ page }) => {
+test("the studio's worker compares WebGPU's scores with WASM's, and says so where they differ by more than 1%", async ({
+  page,
+}) => {
   await requireWebGpu(page);
   const [right, wrong] = await page.evaluate(() => window.scoresPage.scoreInWorker([0, 0.05]));
   expect(right).toMatchObject({ backend: 'webgpu', started: ['wasm'], notes: [] });
   expect(right?.largest).toBeGreaterThan(0);
   expect(wrong?.started).toEqual(['wasm']);
-  expect(wrong?.notes).toEqual([expect.stringMatching(/disagree on layer 5: .* where 1% is allowed\. Do not trust these scores/)]);
+  expect(wrong?.notes).toEqual([
+    expect.stringMatching(/disagree on layer 5: .* where 1% is allowed\. Do not trust these scores/),
+  ]);
 });
 
 for (const backend of ['wasm', 'webgpu'] as const) {
   test(`scores of stories260K on ${backend} are PyTorch's in float64`, async ({ page }) => {
-    test.skip(!existsSync(`${DATA}/reference`), 'the reference values are not here; the drawn model above is the independent check');
-    if (backend === 'webgpu') await requireWebGpu(page);
-    const reference = JSON.parse(readFileSync(`${DATA}/reference/stories260K.json`, 'utf8')) as { calibration: number[][]; loss: number; layers: Layers };
-    const files = Object.fromEntries(
-      ['config.json', 'model.safetensors'].map((name) => [name, readFileSync(`${DATA}/models/stories260K/${name}`).toString('base64')]),
+    test.skip(
+      !existsSync(`${DATA}/reference`),
+      'the reference values are not here; the drawn model above is the independent check',
     );
-    const actual = await page.evaluate(([where, model, windows]) => window.scoresPage.score(where, { files: model }, windows), [
-      backend,
-      files,
-      reference.calibration,
-    ] as const);
+    if (backend === 'webgpu') await requireWebGpu(page);
+    const reference = JSON.parse(readFileSync(`${DATA}/reference/stories260K.json`, 'utf8')) as {
+      calibration: number[][];
+      loss: number;
+      layers: Layers;
+    };
+    const files = Object.fromEntries(
+      ['config.json', 'model.safetensors'].map((name) => [
+        name,
+        readFileSync(`${DATA}/models/stories260K/${name}`).toString('base64'),
+      ]),
+    );
+    const actual = await page.evaluate(
+      ([where, model, windows]) => window.scoresPage.score(where, { files: model }, windows),
+      [backend, files, reference.calibration] as const,
+    );
     expect(Math.abs(actual.loss / reference.loss - 1)).toBeLessThan(1e-4);
     for (const metric of Object.keys(reference.layers[0]?.mlp ?? {}) as Metric[]) {
       const difference = worst(reference.layers, actual, metric);

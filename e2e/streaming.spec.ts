@@ -17,11 +17,16 @@ async function peakOfPages(browser: Browser): Promise<number | undefined> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   await session.detach();
-  const peaks = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]);
+  const peaks = processInfo
+    .filter(({ type }) => type === 'renderer')
+    .map(({ id }) => /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]);
   return 1024 * Math.max(...peaks.map(Number));
 }
 
-test('a model whose weights pass the memory budget is scored from the private file system with a few layers in memory', async ({ page, browser }) => {
+test('a model whose weights pass the memory budget is scored from the private file system with a few layers in memory', async ({
+  page,
+  browser,
+}) => {
   await page.goto('/e2e/pages/streaming.html');
   await page.waitForFunction(() => 'streamingPage' in window);
   const shallow = { ...SHAPE, layers: 6 };

@@ -4,7 +4,9 @@ import { type HubServer, startHub } from '../src/checkpoint/testing/hub-server.t
 import { SMALL, StudioPage } from './studio-page.ts';
 
 const NAMES = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-const FILES = Object.fromEntries(NAMES.map((name) => [name, new Uint8Array(readFileSync(`public/models/stories/${name}`))]));
+const FILES = Object.fromEntries(
+  NAMES.map((name) => [name, new Uint8Array(readFileSync(`public/models/stories/${name}`))]),
+);
 const PATIENT = 180_000;
 
 test.use({ serviceWorkers: 'block' });
@@ -57,7 +59,9 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   delete hub.mischief.token;
 
   await lookUp('org/stories');
-  await expect(model.getByRole('status')).toContainText(/org\/stories, mit, 9\.\d MB to download/, { timeout: PATIENT });
+  await expect(model.getByRole('status')).toContainText(/org\/stories, mit, 9\.\d MB to download/, {
+    timeout: PATIENT,
+  });
   await model.getByRole('button', { name: 'Download and open' }).click();
   await expect(model.getByRole('progressbar', { name: 'Opening the model' })).toBeVisible();
   // The small files come first; once the weights are asked for, these are here.
@@ -76,7 +80,9 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   await page.reload();
   await expect(model.getByRole('definition').filter({ hasText: 'org/stories' })).toBeVisible({ timeout: PATIENT });
   await model.getByText('Open another model').click();
-  await expect(model.getByRole('heading', { name: /Stored in this browser, 9\.\d MB/ })).toBeVisible({ timeout: PATIENT });
+  await expect(model.getByRole('heading', { name: /Stored in this browser, 9\.\d MB/ })).toBeVisible({
+    timeout: PATIENT,
+  });
   await expect(model.getByRole('button', { name: 'Delete org/stories' })).toBeDisabled();
   await model.getByRole('button', { name: 'Back to stories' }).click();
   await model.getByRole('button', { name: 'Delete org/stories' }).click({ timeout: PATIENT });

@@ -6,11 +6,15 @@ test('works without a network after the first visit', async ({ page, context }) 
   await studio.open('/?backend=wasm', { ...SMALL, autoMeasure: false });
   await expect(studio.heatmap).toBeVisible({ timeout: 180_000 });
   await page.evaluate(() => navigator.serviceWorker.ready);
-  await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), { timeout: 180_000 }).toBe(true);
+  await expect
+    .poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), { timeout: 180_000 })
+    .toBe(true);
   await context.setOffline(true);
   await page.reload();
   await expect(studio.heatmap).toBeVisible();
   await expect(page.getByRole('button', { name: /^WASM/ })).toBeVisible({ timeout: 180_000 });
   await studio.panel('Read').getByRole('button', { name: 'Generate' }).click({ timeout: 180_000 });
-  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/6 tokens/, { timeout: 180_000 });
+  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/6 tokens/, {
+    timeout: 180_000,
+  });
 });

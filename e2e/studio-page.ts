@@ -25,7 +25,8 @@ export class StudioPage {
   /** Opens the page; `settings` are what an earlier visit would have left. */
   async open(address = '/', settings: Readonly<Record<string, unknown>> = SMALL): Promise<void> {
     await this.page.addInitScript((state) => {
-      if (localStorage.getItem('espalier-studio') === null) localStorage.setItem('espalier-studio', JSON.stringify({ state, version: 1 }));
+      if (localStorage.getItem('espalier-studio') === null)
+        localStorage.setItem('espalier-studio', JSON.stringify({ state, version: 1 }));
     }, settings);
     await this.page.goto(address);
   }
@@ -52,8 +53,14 @@ export class StudioPage {
 
   /** Waits until a line of the readings holds two measured numbers, and returns them. */
   async measured(name: string, timeout: number): Promise<{ readonly dense: number; readonly pruned: number }> {
-    await expect.poll(async () => (await this.reading(name)).slice(0, 2).every((text) => /^[\d,.]+( ± [\d,.]+)?$/.test(text)), { timeout }).toBe(true);
-    const [dense = Number.NaN, pruned = Number.NaN] = (await this.reading(name)).map((text) => Number.parseFloat(text.replaceAll(',', '')));
+    await expect
+      .poll(async () => (await this.reading(name)).slice(0, 2).every((text) => /^[\d,.]+( ± [\d,.]+)?$/.test(text)), {
+        timeout,
+      })
+      .toBe(true);
+    const [dense = Number.NaN, pruned = Number.NaN] = (await this.reading(name)).map((text) =>
+      Number.parseFloat(text.replaceAll(',', '')),
+    );
     return { dense, pruned };
   }
 

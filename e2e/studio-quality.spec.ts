@@ -1,7 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
-import { encodeScores } from '../src/saap/score-file.ts';
-import { syntheticScores } from '../src/saap/testing/synthetic-scores.ts';
+import { encodeScores } from '../src/importance/files/score-file.ts';
+import { syntheticScores } from '../src/importance/testing/synthetic-scores.ts';
 import { SMALL, StudioPage } from './studio-page.ts';
 
 const STILL = { ...SMALL, autoMeasure: false };
@@ -16,19 +16,32 @@ test.use({ serviceWorkers: 'block' });
 function clippedTexts(): string[] {
   const found: string[] = [];
   const ink = document.createElement('canvas').getContext('2d');
-  const isShown = (element: Element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('.visually-hidden, .skip');
+  const isShown = (element: Element) =>
+    element.checkVisibility({ visibilityProperty: true }) && !element.closest('.visually-hidden, .skip');
   const tell = (element: Element, text: string) =>
-    found.push(`${element.tagName.toLowerCase()}.${element.getAttribute('class') ?? ''}: "${text.trim().slice(0, 60)}"`);
+    found.push(
+      `${element.tagName.toLowerCase()}.${element.getAttribute('class') ?? ''}: "${text.trim().slice(0, 60)}"`,
+    );
   for (const element of document.querySelectorAll<HTMLElement>('body *:not(svg *)')) {
-    const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim());
-    if (hasText && isShown(element) && getComputedStyle(element).overflowX === 'hidden' && element.scrollWidth > element.clientWidth + 1)
+    const hasText = [...element.childNodes].some(
+      (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
+    );
+    if (
+      hasText &&
+      isShown(element) &&
+      getComputedStyle(element).overflowX === 'hidden' &&
+      element.scrollWidth > element.clientWidth + 1
+    )
       tell(element, element.textContent ?? '');
   }
-  for (const field of document.querySelectorAll<HTMLSelectElement | HTMLInputElement>('select, input[type="number"], input[type="text"]')) {
+  for (const field of document.querySelectorAll<HTMLSelectElement | HTMLInputElement>(
+    'select, input[type="number"], input[type="text"]',
+  )) {
     if (!isShown(field) || !ink) continue;
     const style = getComputedStyle(field);
     ink.font = style.font;
-    const text = field instanceof HTMLSelectElement ? (field.selectedOptions[0]?.text ?? '') : field.value || field.placeholder;
+    const text =
+      field instanceof HTMLSelectElement ? (field.selectedOptions[0]?.text ?? '') : field.value || field.placeholder;
     const room = field.clientWidth - Number.parseFloat(style.paddingLeft) - Number.parseFloat(style.paddingRight);
     if (ink.measureText(text).width > room + 1) tell(field, text);
   }
@@ -36,7 +49,8 @@ function clippedTexts(): string[] {
     const { left, right } = chart.getBoundingClientRect();
     for (const text of chart.querySelectorAll('text')) {
       const box = text.getBoundingClientRect();
-      if (isShown(text) && box.width > 0 && (box.left < left - 3 || box.right > right + 3)) tell(text, text.textContent ?? '');
+      if (isShown(text) && box.width > 0 && (box.left < left - 3 || box.right > right + 3))
+        tell(text, text.textContent ?? '');
     }
   }
   return found;
@@ -50,27 +64,40 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expect(page.getByRole('button', { name: /^WASM/ })).toBeVisible({ timeout: 180_000 });
     await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 180_000 });
     // What is folded away has to fit too.
-    for (const summary of ['Open another model', 'Look at the windows', 'Advanced']) await page.getByText(summary, { exact: true }).click();
+    for (const summary of ['Open another model', 'Look at the windows', 'Advanced'])
+      await page.getByText(summary, { exact: true }).click();
     await expect(studio.panel('Calibration').getByRole('status')).toBeVisible({ timeout: 180_000 });
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
       await expect(studio.heatmap).toBeVisible();
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `overflow at ${width}`).toBeLessThanOrEqual(0);
+      expect(
+        await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
+        `overflow at ${width}`,
+      ).toBeLessThanOrEqual(0);
       expect(await page.evaluate(clippedTexts), `cut off at ${width}`).toEqual([]);
       await page.evaluate(() => scrollTo(0, 0));
       await page.screenshot({ fullPage: true, path: `${PICTURES}/${colorScheme}-${width}.png` });
       // The other theme changes colours alone, and the widest page is the middle one with more room: what was seen once is not looked for again.
       if (colorScheme === 'dark' ? width !== 1280 : width === 1920) continue;
       const axe = new AxeBuilder({ page });
-      const { violations } = await (colorScheme === 'dark' ? axe.withRules(['color-contrast']) : axe.withTags(RULES)).analyze();
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
+      const { violations } = await (colorScheme === 'dark'
+        ? axe.withRules(['color-contrast'])
+        : axe.withTags(RULES)
+      ).analyze();
+      expect(
+        violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`),
+      ).toEqual([]);
     }
   });
 }
 
-test('plans and draws 30 layers of 1,536 neurons while the slider moves, and tells what a frame takes', async ({ page }, testInfo) => {
+test('plans and draws 30 layers of 1,536 neurons while the slider moves, and tells what a frame takes', async ({
+  page,
+}, testInfo) => {
   const scores = encodeScores(syntheticScores({ layers: 30, attentionGroups: 3, neurons: 1536 }));
-  await page.route('**/scores.safetensors', (route) => route.fulfill({ body: Buffer.from(scores), contentType: 'application/octet-stream' }));
+  await page.route('**/scores.safetensors', (route) =>
+    route.fulfill({ body: Buffer.from(scores), contentType: 'application/octet-stream' }),
+  );
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', STILL);
   await expect(studio.heatmap).toBeVisible();
@@ -188,7 +215,9 @@ test('without WebGPU it says which check failed and computes on WebAssembly', as
   await chip.click();
   await expect(page.getByRole('listitem').filter({ hasText: ': no' }).first()).toBeVisible();
   await studio.panel('Read').getByRole('button', { name: 'Generate' }).click({ timeout: 180_000 });
-  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/2 tokens/, { timeout: 180_000 });
+  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/2 tokens/, {
+    timeout: 180_000,
+  });
 });
 
 test('says what is wrong, and goes on with what works', async ({ page }) => {

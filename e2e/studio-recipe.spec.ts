@@ -44,12 +44,16 @@ test('plans with all that the command line has: memory, minimums, widths in step
   expect(studio.problems).toEqual([]);
 });
 
-test('repairs and refines a plan, writes both into the history, lays them over each other, and remembers', async ({ page }) => {
+test('repairs and refines a plan, writes both into the history, lays them over each other, and remembers', async ({
+  page,
+}) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', TINY);
   const plan = studio.panel('Plan');
   const history = studio.panel('History');
-  await expect(history.getByRole('checkbox', { name: 'Compare 20%, saap', exact: true })).toBeVisible({ timeout: PATIENT });
+  await expect(history.getByRole('checkbox', { name: 'Compare 20%, saap', exact: true })).toBeVisible({
+    timeout: PATIENT,
+  });
 
   const refine = plan.getByRole('button', { name: 'Refine by measuring' });
   await refine.click();
@@ -61,7 +65,9 @@ test('repairs and refines a plan, writes both into the history, lays them over e
   await expect(plan).toContainText(/Refined: loss [\d.]+ nats/, { timeout: PATIENT });
   await expect(plan.getByRole('img', { name: /^Loss of \d+ plans/ })).toBeVisible();
   await plan.getByRole('combobox', { name: 'Repair' }).selectOption('least squares');
-  await expect(history.getByRole('checkbox', { name: /^Compare 20%, .*least squares/ })).toBeVisible({ timeout: PATIENT });
+  await expect(history.getByRole('checkbox', { name: /^Compare 20%, .*least squares/ })).toBeVisible({
+    timeout: PATIENT,
+  });
 
   await history.getByRole('checkbox', { name: 'Compare 20%, saap', exact: true }).check();
   await history.getByRole('checkbox', { name: /least squares/ }).check();
@@ -93,18 +99,23 @@ test('shows the calibration windows, of the shipped and of pasted text', async (
   await expect(calibration.getByRole('status')).toContainText('Windows 5 to 6 of 6');
   await expect(calibration.getByRole('listitem')).toHaveCount(2);
   await calibration.getByRole('button', { name: 'Paste' }).click();
-  await calibration.getByRole('textbox', { name: /paste text/ }).fill('The gardener ties the branches to the wall. '.repeat(3));
+  await calibration
+    .getByRole('textbox', { name: /paste text/ })
+    .fill('The gardener ties the branches to the wall. '.repeat(3));
   await calibration.getByRole('textbox', { name: /paste text/ }).blur();
   await expect(calibration.getByRole('alert')).toContainText(/the text has \d+ tokens, enough for \d/);
   await calibration.getByRole('spinbutton', { name: 'Windows' }).fill('1');
   await expect(calibration.getByRole('listitem')).toHaveText([/branches|gardener|wall/]);
 });
 
-test('writes a verified model into a picked folder, leaves nothing when it is stopped, and hands out card and charts', async ({ page }) => {
+test('writes a verified model into a picked folder, leaves nothing when it is stopped, and hands out card and charts', async ({
+  page,
+}) => {
   const studio = new StudioPage(page);
   // The browser's own dialog cannot be driven; its private folder stands for the one that a person would pick.
   await page.addInitScript(() => {
-    globalThis.showDirectoryPicker = async () => (await navigator.storage.getDirectory()).getDirectoryHandle('picked', { create: true });
+    globalThis.showDirectoryPicker = async () =>
+      (await navigator.storage.getDirectory()).getDirectoryHandle('picked', { create: true });
   });
   await studio.open('/?backend=wasm', { ...TINY, autoMeasure: false });
   const away = studio.panel('Take away');
@@ -118,13 +129,26 @@ test('writes a verified model into a picked folder, leaves nothing when it is st
   await intoFolder.click();
   await expect(away).toContainText('All files are in the folder stories-pruned-20', { timeout: PATIENT });
   const written = await page.evaluate(listPicked);
-  for (const name of ['README.md', 'config.json', 'espalier.json', 'onnx/model.onnx', 'onnx/model.onnx_data', 'tokenizer.json'])
+  for (const name of [
+    'README.md',
+    'config.json',
+    'espalier.json',
+    'onnx/model.onnx',
+    'onnx/model.onnx_data',
+    'tokenizer.json',
+  ])
     expect(written).toContain(`stories-pruned-20/${name}`);
   expect(written.filter((name) => name.includes('NOT FINISHED'))).toEqual([]);
 
-  const [card] = await Promise.all([page.waitForEvent('download'), away.getByRole('button', { name: 'Model card' }).click()]);
+  const [card] = await Promise.all([
+    page.waitForEvent('download'),
+    away.getByRole('button', { name: 'Model card' }).click(),
+  ]);
   expect(readFileSync(await card.path(), 'utf8')).toContain('# stories, pruned');
-  const [picture] = await Promise.all([page.waitForEvent('download'), away.getByRole('button', { name: 'as PNG' }).click()]);
+  const [picture] = await Promise.all([
+    page.waitForEvent('download'),
+    away.getByRole('button', { name: 'as PNG' }).click(),
+  ]);
   expect([...readFileSync(await picture.path()).subarray(1, 4)]).toEqual([...Buffer.from('PNG')]);
   expect(studio.problems).toEqual([]);
 });

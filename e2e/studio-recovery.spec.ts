@@ -2,25 +2,37 @@ import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { SMALL, StudioPage } from './studio-page.ts';
 
-const TRAINING = { recoverMethod: 'lora', recoverSteps: 6, recoverBatch: 8, recoverLength: 32, recoverRates: { groupWise: 0.03, lora: 0.005 } };
+const TRAINING = {
+  recoverMethod: 'lora',
+  recoverSteps: 6,
+  recoverBatch: 8,
+  recoverLength: 32,
+  recoverRates: { groupWise: 0.03, lora: 0.005 },
+};
 const SETTINGS = { ...SMALL, autoMeasure: false, maxNewTokens: 4, ...TRAINING };
 /** Time for a step on a machine that has other work too. */
 const SLOW = 120_000;
 
-const SHORT = 'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came. '.repeat(8);
+const SHORT =
+  'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came. '.repeat(8);
 
 test.use({ serviceWorkers: 'block' });
 
 /** Steps with their losses, as the page hands them out. */
 async function losses(page: Page, studio: StudioPage): Promise<(number | undefined)[][]> {
-  const [file] = await Promise.all([page.waitForEvent('download'), studio.panel('Recover').getByRole('button', { name: 'Losses, CSV' }).click()]);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    studio.panel('Recover').getByRole('button', { name: 'Losses, CSV' }).click(),
+  ]);
   const [, ...lines] = readFileSync(await file.path(), 'utf8')
     .trim()
     .split('\n');
   return lines.map((line) => line.split(',').map((cell) => (cell === '' ? undefined : Number(cell))));
 }
 
-test('a training goes on after a reload to the losses of one that was never interrupted, and the history keeps the result', async ({ page }) => {
+test('a training goes on after a reload to the losses of one that was never interrupted, and the history keeps the result', async ({
+  page,
+}) => {
   const studio = new StudioPage(page);
   const panel = studio.panel('Recover');
   const recover = panel.getByRole('button', { name: 'Recover', exact: true });
@@ -49,7 +61,9 @@ test('a training goes on after a reload to the losses of one that was never inte
   await page.waitForTimeout(1500);
   await page.reload();
   await expect(recovered.first()).toBeVisible({ timeout: SLOW });
-  await expect(studio.panel('Compare').getByRole('figure', { name: /Recovered, 50% removed, LoRA: [\d.]+/ })).toBeVisible({ timeout: SLOW });
+  await expect(
+    studio.panel('Compare').getByRole('figure', { name: /Recovered, 50% removed, LoRA: [\d.]+/ }),
+  ).toBeVisible({ timeout: SLOW });
   await expect(panel).toContainText('This training is finished and is kept in this browser', { timeout: SLOW });
   await panel.getByRole('button', { name: 'Bring it back' }).click();
   await finish();
@@ -66,7 +80,9 @@ test('a training goes on after a reload to the losses of one that was never inte
   await expect(panel.getByRole('button', { name: /^Continue from step \d+$/ })).toBeVisible();
   await panel.getByRole('spinbutton', { name: 'Windows a step' }).fill('9');
   await panel.getByRole('spinbutton', { name: 'Windows a step' }).blur();
-  await expect(panel).toContainText(/Another training is kept in this browser: 50% removed, LoRA, stopped at step \d+ of 40/);
+  await expect(panel).toContainText(
+    /Another training is kept in this browser: 50% removed, LoRA, stopped at step \d+ of 40/,
+  );
   await expect(recover).toBeVisible();
   await panel.getByRole('button', { name: 'Forget it' }).click();
   await expect(panel).not.toContainText('kept in this browser');
@@ -78,7 +94,13 @@ test('trains on WebGPU to the losses of WASM', async ({ browser }) => {
   for (const backend of ['wasm', 'webgpu']) {
     const page = await browser.newPage();
     const studio = new StudioPage(page);
-    await studio.open(`/?backend=${backend}`, { ...SETTINGS, recoverMethod: 'group-wise-4', recoverSteps: 2, recoverBatch: 2, recoverLength: 16 });
+    await studio.open(`/?backend=${backend}`, {
+      ...SETTINGS,
+      recoverMethod: 'group-wise-4',
+      recoverSteps: 2,
+      recoverBatch: 2,
+      recoverLength: 16,
+    });
     await studio.setRatio(50);
     // A short text: a software adapter takes its time for what is held out.
     const chooser = studio.panel('Recover').getByLabel('Train on: choose a file');

@@ -5,7 +5,14 @@ import { SMALL, StudioPage } from './studio-page.ts';
 
 const SETTINGS = {
   ...{ ...SMALL, autoMeasure: false, maxNewTokens: 4 },
-  ...{ taskItems: 40, recoverMethod: 'lora', recoverSteps: 3, recoverBatch: 8, recoverLength: 32, recoverRates: { groupWise: 0.03, lora: 0.005 } },
+  ...{
+    taskItems: 40,
+    recoverMethod: 'lora',
+    recoverSteps: 3,
+    recoverBatch: 8,
+    recoverLength: 32,
+    recoverRates: { groupWise: 0.03, lora: 0.005 },
+  },
 };
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 /** Time for a step on a machine that has other work too. */
@@ -18,14 +25,18 @@ async function isAccessible(page: Page, panels: readonly string[]): Promise<void
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     const axe = panels.reduce((builder, id) => builder.include(`#${id}`), new AxeBuilder({ page }).withTags(RULES));
     const { violations } = await axe.analyze();
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)).toEqual([]);
+    expect(
+      violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`),
+    ).toEqual([]);
   }
 }
 
 async function fitsNarrowly(page: Page): Promise<void> {
   await page.setViewportSize({ width: 390, height: 900 });
   // Charts follow the width a moment later.
-  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+  await expect
+    .poll(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth))
+    .toBeLessThanOrEqual(0);
   await page.setViewportSize({ width: 1280, height: 900 });
 }
 
@@ -55,10 +66,15 @@ test('measures zero-shot accuracy: stops, goes on after a reload, and shows tabl
     .allInnerTexts();
   expect(cells[0]).toMatch(/^[\d.]+% ± [\d.]+%$/);
   expect(cells[2]).toMatch(/^[−+]?[\d.]+ ± [\d.]+$/);
-  const chart = panel.getByRole('img', { name: /^Accuracy \(story-cloze\)\. Dense: [\d.]+% ± [\d.]+%, 20% removed: .* Guessing: 25\.0%\.$/ });
+  const chart = panel.getByRole('img', {
+    name: /^Accuracy \(story-cloze\)\. Dense: [\d.]+% ± [\d.]+%, 20% removed: .* Guessing: 25\.0%\.$/,
+  });
   await expect(chart.locator('rect')).toHaveCount(2);
 
-  const [file] = await Promise.all([page.waitForEvent('download'), panel.getByRole('button', { name: 'Table, CSV' }).click()]);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    panel.getByRole('button', { name: 'Table, CSV' }).click(),
+  ]);
   const lines = readFileSync(await file.path(), 'utf8')
     .trim()
     .split('\n');
@@ -67,7 +83,9 @@ test('measures zero-shot accuracy: stops, goes on after a reload, and shows tabl
   await isAccessible(page, ['zero-shot']);
   await fitsNarrowly(page);
 
-  await panel.getByLabel('Task: choose a file').setInputFiles({ name: 'quiz.jsonl', mimeType: 'text/plain', buffer: Buffer.from('{"query": "Q"}\n') });
+  await panel
+    .getByLabel('Task: choose a file')
+    .setInputFiles({ name: 'quiz.jsonl', mimeType: 'text/plain', buffer: Buffer.from('{"query": "Q"}\n') });
   await expect(panel.getByRole('alert')).toContainText('quiz.jsonl, line 1');
   expect(studio.problems).toEqual([]);
 });
@@ -80,18 +98,28 @@ test('recovers the pruned model: a falling curve, a third column, a point on the
   await panel.getByRole('button', { name: 'Recover', exact: true }).click({ timeout: SLOW });
   await expect(panel.getByRole('button', { name: 'Stop and keep the best' })).toBeVisible();
   await expect(panel).toContainText('All steps were made', { timeout: 2 * SLOW });
-  const kept = panel.getByRole('row').filter({ has: page.getByRole('rowheader', { name: /^Recovered, kept step [1-3]$/ }) });
+  const kept = panel
+    .getByRole('row')
+    .filter({ has: page.getByRole('rowheader', { name: /^Recovered, kept step [1-3]$/ }) });
   expect((await kept.getByRole('cell').allInnerTexts())[1]).toMatch(/^−[\d.]+%$/);
   const label = (await panel.getByRole('img', { name: /^Loss over 3 steps/ }).getAttribute('aria-label')) ?? '';
   const [before = 0, after = 0] = [...label.matchAll(/(\d+\.\d+)/g)].map(([value]) => Number(value));
   expect(after).toBeLessThan(before);
   expect(await panel.locator('.held-out-point').count()).toBeGreaterThan(2);
 
-  await expect(studio.panel('Compare').getByRole('figure', { name: /^Perplexity/ })).toContainText(/recovered: [\d.]+/, { timeout: SLOW });
+  await expect(studio.panel('Compare').getByRole('figure', { name: /^Perplexity/ })).toContainText(
+    /recovered: [\d.]+/,
+    { timeout: SLOW },
+  );
   const read = studio.panel('Read');
   await read.getByRole('button', { name: 'Generate' }).click();
-  await expect(read.getByRole('article').filter({ hasText: 'Recovered, 50% removed, LoRA' })).toContainText(/4 tokens · [\d.]+ tokens\/s/, { timeout: SLOW });
-  await expect(studio.panel('Zero-shot').getByRole('rowheader', { name: 'Recovered, 50% removed, LoRA' })).toBeVisible();
+  await expect(read.getByRole('article').filter({ hasText: 'Recovered, 50% removed, LoRA' })).toContainText(
+    /4 tokens · [\d.]+ tokens\/s/,
+    { timeout: SLOW },
+  );
+  await expect(
+    studio.panel('Zero-shot').getByRole('rowheader', { name: 'Recovered, 50% removed, LoRA' }),
+  ).toBeVisible();
   await isAccessible(page, ['recovery', 'generate']);
   await fitsNarrowly(page);
   expect(studio.problems).toEqual([]);

@@ -68,7 +68,9 @@ for (const backend of ['webgpu', 'wasm'] as const) {
       const read = studio.panel('Read');
       await read.getByRole('button', { name: 'Generate' }).click();
       for (const side of ['Dense', 'Pruned'])
-        await expect(read.getByRole('article').filter({ hasText: side })).toContainText(/6 tokens · [\d.]+ tokens\/s/, { timeout: SLOW });
+        await expect(read.getByRole('article').filter({ hasText: side })).toContainText(/6 tokens · [\d.]+ tokens\/s/, {
+          timeout: SLOW,
+        });
     });
 
     await test.step('takes a verified model away', async () => {
@@ -76,15 +78,29 @@ for (const backend of ['webgpu', 'wasm'] as const) {
       await away.getByRole('button', { name: 'Build and verify' }).click();
       await expect(away).toContainText('Verified.', { timeout: SLOW });
       await expect(away).toContainText(/compared at 256 positions/);
-      const [file] = await Promise.all([page.waitForEvent('download'), away.getByRole('button', { name: /^Download stories-pruned-25\.zip/ }).click()]);
+      const [file] = await Promise.all([
+        page.waitForEvent('download'),
+        away.getByRole('button', { name: /^Download stories-pruned-25\.zip/ }).click(),
+      ]);
       const names = Object.keys(unzipSync(readFileSync(await file.path())));
-      for (const name of ['config.json', 'tokenizer.json', 'espalier.json', 'README.md', 'onnx/model.onnx', 'onnx/model.onnx_data'])
+      for (const name of [
+        'config.json',
+        'tokenizer.json',
+        'espalier.json',
+        'README.md',
+        'onnx/model.onnx',
+        'onnx/model.onnx_data',
+      ])
         expect(names).toContain(`stories-pruned-25/${name}`);
     });
 
     await test.step('asked nobody but its own origin, and complained about nothing', async () => {
       const own = new URL(page.url()).origin;
-      expect(studio.requests.filter((address) => !address.startsWith('blob:') && !address.startsWith('data:') && new URL(address).origin !== own)).toEqual([]);
+      expect(
+        studio.requests.filter(
+          (address) => !address.startsWith('blob:') && !address.startsWith('data:') && new URL(address).origin !== own,
+        ),
+      ).toEqual([]);
       expect(studio.problems).toEqual([]);
     });
   });

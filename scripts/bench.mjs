@@ -9,7 +9,10 @@ const folder = join(root, 'node_modules/.cache/bench');
 const names = readdirSync(join(root, 'bench'))
   .filter((file) => file.endsWith('.bench.ts'))
   .map((file) => basename(file, '.bench.ts'));
-const [wanted = [], options] = [process.argv.slice(2).filter((word) => names.includes(word)), process.argv.slice(2).filter((word) => !names.includes(word))];
+const [wanted = [], options] = [
+  process.argv.slice(2).filter((word) => names.includes(word)),
+  process.argv.slice(2).filter((word) => !names.includes(word)),
+];
 await buildLibrary(folder, Object.fromEntries(names.map((name) => [name, `bench/${name}.bench.ts`])));
 for (const name of wanted.length > 0 ? wanted : names) {
   console.log(`\n# ${name}`);

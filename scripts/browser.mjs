@@ -3,7 +3,12 @@ import { existsSync } from 'node:fs';
 import { chromium } from 'playwright';
 
 /** Where distributions put Chromium or Chrome. */
-const SYSTEM_BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable'];
+const SYSTEM_BROWSERS = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+];
 
 /** Switches that give WebGPU even without a graphics card (then on SwiftShader), and let the browser run as root in a container. */
 export const CHROMIUM_ARGUMENTS = ['--no-sandbox', '--enable-unsafe-webgpu'];
@@ -22,7 +27,11 @@ export async function ensureBrowser() {
   if (await starts(findBrowser())) return findBrowser();
   for (const { what, command, timeout } of installers()) {
     process.stderr.write(`No browser for the tests yet; trying ${what}.\n`);
-    spawnSync(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'], timeout, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+    spawnSync(command[0], command.slice(1), {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      timeout,
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    });
     if (await starts(findBrowser())) return findBrowser();
   }
   throw new Error(
@@ -44,7 +53,11 @@ function installers() {
       ]
     : [];
   return [
-    { what: "Playwright's own Chromium", command: [process.execPath, 'node_modules/playwright/cli.js', 'install', 'chromium'], timeout: 3 * minutes },
+    {
+      what: "Playwright's own Chromium",
+      command: [process.execPath, 'node_modules/playwright/cli.js', 'install', 'chromium'],
+      timeout: 3 * minutes,
+    },
     ...packages,
   ];
 }

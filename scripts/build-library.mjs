@@ -32,7 +32,13 @@ export async function buildLibrary(folder, entries = ENTRIES) {
     external: (id) => !/^[./\0]|^@oxc-project\/runtime/.test(id),
     transform: { target: 'node20.19' },
     plugins: [oxcRuntimePlugin()],
-    output: { dir: folder, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js', cleanDir: folder !== DISTRIBUTION },
+    output: {
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      cleanDir: folder !== DISTRIBUTION,
+    },
     logLevel: 'warn',
   });
 }
@@ -65,7 +71,8 @@ function fingerprint() {
 
 function sourceFiles(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.isDirectory()) return folder === SOURCES && BROWSER_ONLY.includes(entry.name) ? [] : sourceFiles(join(folder, entry.name));
+    if (entry.isDirectory())
+      return folder === SOURCES && BROWSER_ONLY.includes(entry.name) ? [] : sourceFiles(join(folder, entry.name));
     return entry.name.includes('.test.') ? [] : [join(folder, entry.name)];
   });
 }

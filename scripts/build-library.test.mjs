@@ -18,7 +18,8 @@ describe('the built library', () => {
       .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 
   /** Runs a module of ESM text in a plain Node process from the repository, where packages are found. */
-  const run = (code) => spawnSync(process.execPath, ['--input-type=module', '--eval', code], { cwd: ROOT, encoding: 'utf8' });
+  const run = (code) =>
+    spawnSync(process.execPath, ['--input-type=module', '--eval', code], { cwd: ROOT, encoding: 'utf8' });
 
   test('leaves packages outside', () => {
     expect(sources().some((text) => /from ["']onnxruntime-node["']/.test(text))).toBe(true);
@@ -40,7 +41,10 @@ describe('the built library', () => {
   });
 
   test('starts as a command, and refuses wrong usage with 2', () => {
-    const main = (...args) => run(`const { main } = await import('${FOLDER}/cli/main.js'); process.exitCode = await main(${JSON.stringify(args)});`);
+    const main = (...args) =>
+      run(
+        `const { main } = await import('${FOLDER}/cli/main.js'); process.exitCode = await main(${JSON.stringify(args)});`,
+      );
     expect(main('--version')).toMatchObject({ stdout: '0.1.0\n', status: 0 });
     expect(main('no-such-command').status).toBe(2);
   });

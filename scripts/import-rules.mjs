@@ -3,19 +3,30 @@ import { join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/experimental';
 
-/** Folders of src from the bottom up. A file may import from its own level and below. Files directly in src, except index.ts, are below all. */
-const LEVELS = [
-  ['onnx'],
-  ['operators'],
-  ['passes'],
-  ['architecture', 'checkpoint', 'runtime'],
-  ['evaluate', 'generate', 'export', 'saap', 'baselines', 'surgery'],
-  ['library'],
-  ['worker', 'index.ts'],
-  ['studio', 'cli'],
+/** Folders of src from the bottom up, in the order of the pipeline. A file imports from its own folder and from those before it. Files directly in src, except index.ts, are below all. */
+const ORDER = [
+  'onnx',
+  'operators',
+  'passes',
+  'runtime',
+  'checkpoint',
+  'architecture',
+  'decoder',
+  'generate',
+  'evaluate',
+  'importance',
+  'plan',
+  'surgery',
+  'recovery',
+  'export',
+  'library',
+  'index.ts',
+  'worker',
+  'studio',
+  'cli',
 ];
 
-/** Pairs on one level that must not meet. */
+/** Folders that must not know each other, although one stands before the other. */
 const STRANGERS = [
   ['studio', 'cli'],
   ['runtime', 'checkpoint'],
@@ -26,8 +37,17 @@ const PACKAGE_RULES = [
   { what: 'React', matches: /^react(-dom)?(\/|$)/, allowed: /^studio\// },
   { what: 'ONNX Runtime', matches: /^onnxruntime-/, allowed: /^runtime\// },
   { what: 'onnxruntime-node', matches: /^onnxruntime-node/, allowed: /^runtime\/node\.ts$/ },
-  { what: 'an entry of onnxruntime-web other than /webgpu', matches: /^onnxruntime-web(?!\/webgpu$)/, allowed: /^runtime\/web-build\.ts$/ },
-  { what: 'Node built-ins', matches: /^node:/, allowed: /^(cli\/|runtime\/node\.ts$|export\/disk\.ts$|checkpoint\/(disk|disk-lock|local|package-root)\.ts$)/ },
+  {
+    what: 'an entry of onnxruntime-web other than /webgpu',
+    matches: /^onnxruntime-web(?!\/webgpu$)/,
+    allowed: /^runtime\/web-build\.ts$/,
+  },
+  {
+    what: 'Node built-ins',
+    matches: /^node:/,
+    allowed:
+      /^(cli\/|runtime\/node\.ts$|export\/disk\.ts$|checkpoint\/(local|(files|store)\/(disk|disk-lock|package-root))\.ts$)/,
+  },
 ];
 
 /** Tests, and helpers in folders called testing, may import anything. */
@@ -40,7 +60,9 @@ export function importsOf(path, source) {
   const specifiers = [
     ...module.staticImports.map(({ moduleRequest }) => moduleRequest.value),
     ...module.staticExports.flatMap(({ entries }) => entries.map(({ moduleRequest }) => moduleRequest?.value)),
-    ...module.dynamicImports.map(({ moduleRequest }) => source.slice(moduleRequest.start, moduleRequest.end).match(/^['"`](.*)['"`]$/)?.[1]),
+    ...module.dynamicImports.map(
+      ({ moduleRequest }) => source.slice(moduleRequest.start, moduleRequest.end).match(/^['"`](.*)['"`]$/)?.[1],
+    ),
   ];
   return [...new Set(specifiers.filter((specifier) => specifier !== undefined))];
 }
@@ -51,11 +73,13 @@ export function brokenRules(files) {
   for (const [path, source] of files) {
     if (EXEMPT.test(path)) continue;
     for (const specifier of importsOf(path, source)) {
-      const problem = specifier.startsWith('.') ? judgeFile(path, posix.join(posix.dirname(path), specifier)) : judgePackage(path, specifier);
+      const problem = specifier.startsWith('.')
+        ? judgeFile(path, posix.join(posix.dirname(path), specifier))
+        : judgePackage(path, specifier);
       if (problem) problems.push(`src/${path} imports ${specifier}: ${problem}`);
     }
   }
-  return problems;
+  return [...problems, ...circles(files)];
 }
 
 function judgeFile(from, to) {
@@ -64,11 +88,38 @@ function judgeFile(from, to) {
   const [own, other] = [unitOf(from), unitOf(target)];
   if (own === other) return undefined;
   const [ownLevel, otherLevel] = [levelOf(own), levelOf(other)];
-  if (ownLevel === undefined) return `${own} has no level; add it to LEVELS in scripts/import-rules.mjs.`;
-  if (otherLevel === undefined) return `${other} has no level; add it to LEVELS in scripts/import-rules.mjs.`;
+  if (ownLevel === undefined) return `${own} has no place; add it to ORDER in scripts/import-rules.mjs.`;
+  if (otherLevel === undefined) return `${other} has no place; add it to ORDER in scripts/import-rules.mjs.`;
+  if (STRANGERS.some((pair) => pair.includes(own) && pair.includes(other)))
+    return `${own} and ${other} must not know each other.`;
   if (otherLevel > ownLevel) return `${own} is below ${other}, and imports point downward.`;
-  if (STRANGERS.some((pair) => pair.includes(own) && pair.includes(other))) return `${own} and ${other} must not know each other.`;
   return undefined;
+}
+
+/** Sentences about circles of imports between the files, those of types included: one for each circle, by its files in the order in which they import each other. */
+function circles(files) {
+  const imports = new Map(
+    files
+      .filter(([path]) => !EXEMPT.test(path))
+      .map(([path, source]) => [
+        path,
+        importsOf(path, source)
+          .filter((specifier) => specifier.startsWith('.'))
+          .map((specifier) => posix.join(posix.dirname(path), specifier.replace(/\?.*$/, ''))),
+      ]),
+  );
+  const problems = [];
+  const done = new Set();
+  const visit = (path, trail) => {
+    const start = trail.indexOf(path);
+    if (start >= 0)
+      problems.push(`src/${path} imports itself by way of ${[...trail.slice(start + 1), path].join(', ')}.`);
+    if (start >= 0 || done.has(path)) return;
+    for (const target of imports.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return problems;
 }
 
 function judgePackage(from, specifier) {
@@ -82,7 +133,7 @@ function unitOf(path) {
 }
 
 function levelOf(unit) {
-  const level = LEVELS.findIndex((units) => units.includes(unit));
+  const level = ORDER.indexOf(unit);
   if (level >= 0) return level;
   return unit.endsWith('.ts') ? -1 : undefined;
 }

@@ -10,12 +10,19 @@ describe('import rules', () => {
   });
 
   test('TypeScript and JSX are parsed', () => {
-    expect(importsOf('x.tsx', `import { a } from 'a'; export const X = <T,>(p: T) => <b>{a as string}</b>;`)).toEqual(['a']);
+    expect(importsOf('x.tsx', `import { a } from 'a'; export const X = <T,>(p: T) => <b>{a as string}</b>;`)).toEqual([
+      'a',
+    ]);
     expect(() => importsOf('x.ts', 'import {')).toThrow('x.ts does not parse');
   });
 
   test('imports point downward', () => {
-    expect(broken('saap/score.ts', `import { x } from '../architecture/x.ts'; import { y } from '../errors.ts'; import { z } from './z.ts';`)).toEqual([]);
+    expect(
+      broken(
+        'importance/score.ts',
+        `import { x } from '../architecture/x.ts'; import { y } from '../errors.ts'; import { z } from './z.ts';`,
+      ),
+    ).toEqual([]);
     expect(broken('onnx/write.ts', `import type { X } from '../operators/x.ts';`)).toEqual([
       'src/onnx/write.ts imports ../operators/x.ts: onnx is below operators, and imports point downward.',
     ]);
@@ -24,7 +31,27 @@ describe('import rules', () => {
     expect(broken('studio/app.tsx', `import { x } from '../cli/x.ts';`)).toEqual([
       'src/studio/app.tsx imports ../cli/x.ts: studio and cli must not know each other.',
     ]);
-    expect(broken('saap/score.ts', `import { x } from '../unknown/x.ts';`)).toHaveLength(1);
+    expect(broken('importance/score.ts', `import { x } from '../unknown/x.ts';`)).toHaveLength(1);
+  });
+
+  test('neighbours have an order too, for types as well', () => {
+    expect(broken('importance/sums/x.ts', `import type { Plan } from '../../plan/plan.ts';`)).toEqual([
+      'src/importance/sums/x.ts imports ../../plan/plan.ts: importance is below plan, and imports point downward.',
+    ]);
+    expect(broken('generate/decoder.ts', `import { x } from '../export/x.ts';`)).toHaveLength(1);
+    expect(broken('checkpoint/x.ts', `import { x } from '../runtime/x.ts';`)).toHaveLength(1);
+  });
+
+  test('circles of files are told once, those of types too', () => {
+    const a = ['plan/a.ts', `import { b } from './b.ts';`];
+    const b = ['plan/b.ts', `import type { C } from './c.ts'; import './d.ts';`];
+    const c = ['plan/c.ts', `import { a } from './a.ts';`];
+    const d = ['plan/d.ts', ''];
+    expect(brokenRules([a, b, c, d])).toEqual([
+      'src/plan/a.ts imports itself by way of plan/b.ts, plan/c.ts, plan/a.ts.',
+    ]);
+    expect(brokenRules([a, b, d, ['plan/c.ts', '']])).toEqual([]);
+    expect(brokenRules([['plan/self.ts', `import { x } from './self.ts';`]])).toHaveLength(1);
   });
 
   test('packages stay where they belong', () => {
@@ -33,16 +60,16 @@ describe('import rules', () => {
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toEqual([]);
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web';`)).toHaveLength(1);
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-node';`)).toHaveLength(1);
-    expect(broken('saap/score.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toHaveLength(1);
-    expect(broken('saap/score.ts', `const fs = await import('node:fs');`)).toEqual([
-      'src/saap/score.ts imports node:fs: Node built-ins may not be imported there.',
+    expect(broken('importance/score.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toHaveLength(1);
+    expect(broken('importance/score.ts', `const fs = await import('node:fs');`)).toEqual([
+      'src/importance/score.ts imports node:fs: Node built-ins may not be imported there.',
     ]);
     expect(broken('cli/score.ts', `import { readFile } from 'node:fs/promises';`)).toEqual([]);
   });
 
   test('tests are free, their helpers stay with them', () => {
     expect(broken('onnx/write.test.ts', `import { x } from '../runtime/node.ts';`)).toEqual([]);
-    expect(broken('saap/testing/reference.ts', `import { readFileSync } from 'node:fs';`)).toEqual([]);
-    expect(broken('saap/score.ts', `import { x } from './testing/reference.ts';`)).toHaveLength(1);
+    expect(broken('importance/testing/reference.ts', `import { readFileSync } from 'node:fs';`)).toEqual([]);
+    expect(broken('importance/score.ts', `import { x } from './testing/reference.ts';`)).toHaveLength(1);
   });
 });

@@ -26,7 +26,8 @@ const { output } = values;
 if (!output) throw new Error('Name the folder to write: --output DIR.');
 const size = (name) => {
   const value = Number(values[name]);
-  if (!Number.isSafeInteger(value) || value < (name === 'seed' ? 0 : 1)) throw new Error(`--${name} is "${values[name]}"; it is a positive whole number.`);
+  if (!Number.isSafeInteger(value) || value < (name === 'seed' ? 0 : 1))
+    throw new Error(`--${name} is "${values[name]}"; it is a positive whole number.`);
   return value;
 };
 const [layers, hidden, neurons, heads, vocabulary] = ['layers', 'hidden', 'neurons', 'heads', 'vocabulary'].map(size);
@@ -106,14 +107,17 @@ const norm = (tensor) => ({ tensor, shape: [hidden] });
 for (let layer = 0; layer < layers; layer += 1) {
   const at = (name) => `model.layers.${layer}.${name}.weight`;
   map.push(
-    ...writeTensors(`model-${String(layer + 1).padStart(5, '0')}-of-${String(layers + 1).padStart(5, '0')}.safetensors`, [
-      ...['q', 'k', 'v', 'o'].map((each) => linear(at(`self_attn.${each}_proj`), hidden, hidden)),
-      linear(at('mlp.gate_proj'), neurons, hidden),
-      linear(at('mlp.up_proj'), neurons, hidden),
-      linear(at('mlp.down_proj'), hidden, neurons),
-      norm(at('input_layernorm')),
-      norm(at('post_attention_layernorm')),
-    ]),
+    ...writeTensors(
+      `model-${String(layer + 1).padStart(5, '0')}-of-${String(layers + 1).padStart(5, '0')}.safetensors`,
+      [
+        ...['q', 'k', 'v', 'o'].map((each) => linear(at(`self_attn.${each}_proj`), hidden, hidden)),
+        linear(at('mlp.gate_proj'), neurons, hidden),
+        linear(at('mlp.up_proj'), neurons, hidden),
+        linear(at('mlp.down_proj'), hidden, neurons),
+        norm(at('input_layernorm')),
+        norm(at('post_attention_layernorm')),
+      ],
+    ),
   );
   process.stderr.write(`\rlayer ${layer + 1} of ${layers}`);
 }
@@ -141,7 +145,12 @@ const config = {
   torch_dtype: 'float16',
 };
 writeFileSync(join(output, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
-writeFileSync(join(output, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(map) }));
-const windows = Array.from({ length: size('windows') }, () => Array.from({ length: size('length') }, () => random() % vocabulary));
+writeFileSync(
+  join(output, 'model.safetensors.index.json'),
+  JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(map) }),
+);
+const windows = Array.from({ length: size('windows') }, () =>
+  Array.from({ length: size('length') }, () => random() % vocabulary),
+);
 writeFileSync(join(output, 'windows.json'), JSON.stringify(windows));
 process.stderr.write('\n');

@@ -29,11 +29,15 @@ function endings(story, number) {
   const paragraphs = story.split('\n');
   const cuts = paragraphs.flatMap((paragraph, index) => {
     const sentence = lastSentence(paragraph);
-    const before = [...paragraphs.slice(0, index), paragraph.slice(0, paragraph.length - sentence.length)].join('\n').trimEnd();
+    const before = [...paragraphs.slice(0, index), paragraph.slice(0, paragraph.length - sentence.length)]
+      .join('\n')
+      .trimEnd();
     return isFit(sentence) && before.length >= story.length / 5 ? [{ story: number, sentence, before }] : [];
   });
   const last = cuts.at(-1);
-  const middle = cuts.slice(0, -1).sort((a, b) => Math.abs(a.before.length - story.length / 2) - Math.abs(b.before.length - story.length / 2))[0];
+  const middle = cuts
+    .slice(0, -1)
+    .sort((a, b) => Math.abs(a.before.length - story.length / 2) - Math.abs(b.before.length - story.length / 2))[0];
   return [middle, last].filter((cut) => cut !== undefined);
 }
 
@@ -51,11 +55,16 @@ function isFit(sentence) {
 function distractors({ story, sentence }, places) {
   const candidates = places
     .filter((other) => other.story !== story && other.sentence !== sentence)
-    .map((other) => ({ ...other, distance: Math.abs(other.sentence.length - sentence.length), after: (other.story - story + 1000) % 1000 }))
+    .map((other) => ({
+      ...other,
+      distance: Math.abs(other.sentence.length - sentence.length),
+      after: (other.story - story + 1000) % 1000,
+    }))
     .sort((a, b) => a.distance - b.distance || a.after - b.after);
   const chosen = [];
   for (const candidate of candidates)
-    if (!chosen.some((other) => other.story === candidate.story || other.sentence === candidate.sentence)) chosen.push(candidate);
+    if (!chosen.some((other) => other.story === candidate.story || other.sentence === candidate.sentence))
+      chosen.push(candidate);
   return chosen.map((other) => other.sentence);
 }
 

@@ -8,7 +8,9 @@ const text = readFileSync(`${folder}evaluation.txt`, 'utf8');
 const items = storyCloze(text);
 
 test('the shipped task is what the script makes of the shipped text', () => {
-  expect(readFileSync(`${folder}story-cloze.jsonl`, 'utf8')).toBe(items.map((item) => `${JSON.stringify(item)}\n`).join(''));
+  expect(readFileSync(`${folder}story-cloze.jsonl`, 'utf8')).toBe(
+    items.map((item) => `${JSON.stringify(item)}\n`).join(''),
+  );
   expect(items.length).toBeGreaterThanOrEqual(60);
   expect(items.length).toBeLessThanOrEqual(100);
 });
@@ -29,7 +31,8 @@ test('neither the place nor the length of a choice gives it away', () => {
   const places = [0, 1, 2, 3].map((place) => items.filter(({ gold }) => gold === place).length);
   expect(Math.max(...places) - Math.min(...places)).toBeLessThanOrEqual(1);
   const rightIs = (extreme) =>
-    items.filter(({ choices, gold }) => choices[gold].length === extreme(...choices.map(({ length }) => length))).length / items.length;
+    items.filter(({ choices, gold }) => choices[gold].length === extreme(...choices.map(({ length }) => length)))
+      .length / items.length;
   expect(rightIs(Math.max)).toBeLessThan(0.45);
   expect(rightIs(Math.min)).toBeLessThan(0.45);
 });

@@ -18,10 +18,14 @@ check('Types', ['node_modules/typescript/bin/tsc']);
 check('Format and lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 check('Import rules', ['scripts/import-rules.mjs']);
 
-suite('Unit tests', ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${VITEST_REPORT}`], () => {
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = report(VITEST_REPORT);
-  return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
-});
+suite(
+  'Unit tests',
+  ['node_modules/vitest/vitest.mjs', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${VITEST_REPORT}`],
+  () => {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = report(VITEST_REPORT);
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
+  },
+);
 
 try {
   const browser = await ensureBrowser();
@@ -50,7 +54,10 @@ function check(title, command) {
 /** Runs Node on `command` and adds what `count` reads from its report; a failure that the report does not show counts as one. */
 function suite(title, command, count, environment = {}, passes = 0) {
   console.log(`\n# ${title}`);
-  const { status } = spawnSync(process.execPath, command, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } });
+  const { status } = spawnSync(process.execPath, command, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...environment },
+  });
   let counts = { passed: 0, failed: 0, skipped: 0 };
   try {
     counts = count();

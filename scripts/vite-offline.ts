@@ -31,7 +31,8 @@ export function offline(source: string): Plugin {
         const built = Object.keys(bundle).filter((name) => !name.endsWith('.map') && !name.startsWith('e2e/'));
         const served = filesUnder(publicDir);
         const hash = createHash('sha256').update(readFileSync(source));
-        for (const [name, output] of Object.entries(bundle)) hash.update(name).update(output.type === 'asset' ? output.source : output.code);
+        for (const [name, output] of Object.entries(bundle))
+          hash.update(name).update(output.type === 'asset' ? output.source : output.code);
         for (const name of served) hash.update(name).update(readFileSync(join(publicDir, name)));
         const files = ['./', ...new Set([...built, ...served])].filter((name) => name !== 'index.html');
         const text = readFileSync(source, 'utf8')

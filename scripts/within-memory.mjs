@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
  */
 const [limit, command, ...rest] = process.argv.slice(2);
 const mebibytes = Number(limit);
-if (!(mebibytes > 0) || command === undefined) throw new Error('Usage: node scripts/within-memory.mjs MEBIBYTES COMMAND ...');
+if (!(mebibytes > 0) || command === undefined)
+  throw new Error('Usage: node scripts/within-memory.mjs MEBIBYTES COMMAND ...');
 const started = performance.now();
 const child = spawn(command, rest, { stdio: 'inherit' });
 let peak = 0;
@@ -33,6 +34,8 @@ process.on('SIGINT', () => child.kill('SIGINT'));
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('exit', (code) => {
   clearInterval(timer);
-  process.stderr.write(`peak ${peak.toFixed(0)} MiB of ${mebibytes} MiB allowed, ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  process.stderr.write(
+    `peak ${peak.toFixed(0)} MiB of ${mebibytes} MiB allowed, ${((performance.now() - started) / 1000).toFixed(1)} s\n`,
+  );
   process.exitCode = passed ? 137 : (code ?? 1);
 });

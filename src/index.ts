@@ -1,10 +1,10 @@
 /** The public library: the same verbs as the command line (docs/architecture.md section 7.3). Nothing of the studio, nothing of a particular platform. */
 export type { Architecture, LayerWidths, ModelConfig } from './architecture/architecture.ts';
 export type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoint/checkpoint.ts';
-export { blobFolder } from './checkpoint/file.ts';
+export { blobFolder } from './checkpoint/files/file.ts';
+export { httpFolder } from './checkpoint/files/http.ts';
 export { openCheckpoint } from './checkpoint/folder.ts';
-export { httpFolder } from './checkpoint/http.ts';
-export type { Tokenizer } from './checkpoint/tokenizer.ts';
+export type { Tokenizer } from './checkpoint/tokenizer/tokenizer.ts';
 export * from './errors.ts';
 export { type PerplexityResult, perplexity } from './evaluate/perplexity.ts';
 export { readTask, type Task, type TaskItem } from './evaluate/tasks.ts';
@@ -12,10 +12,15 @@ export { type PairedComparison, pairedComparison } from './evaluate/tasks-paired
 export { type PromptFormat, promptFormat } from './evaluate/tasks-prompts.ts';
 export type { TaskResult } from './evaluate/tasks-result.ts';
 export { joinTexts, readTexts, readTokenIds } from './evaluate/text.ts';
-export { tokenWindows } from './evaluate/windows.ts';
-export { type CompareOptions, type ComparisonCalibration, type ComparisonRow, compare } from './library/compare.ts';
-export { type MethodPair, pairedMethods, tasksMarkdown } from './library/comparison-pairs.ts';
-export { comparisonCsv, comparisonMarkdown } from './library/comparison-table.ts';
+export { tokenWindows } from './evaluate/token-windows.ts';
+export { openPartial, type PartialFile, type PartialInfo } from './importance/files/partial-file.ts';
+export { decodeScores, encodeScores } from './importance/files/score-file.ts';
+export type { LayerGroups } from './importance/structures/structures.ts';
+export { METRICS, type Metric, type Scores } from './importance/sums/scores.ts';
+export { compare } from './library/comparison/compare.ts';
+export { type MethodPair, pairedMethods, tasksMarkdown } from './library/comparison/comparison-pairs.ts';
+export { comparisonCsv, comparisonMarkdown } from './library/comparison/comparison-table.ts';
+export type { CompareOptions, ComparisonCalibration, ComparisonRow } from './library/comparison/types.ts';
 export { type Inspection, inspect } from './library/inspect.ts';
 export { mergeScores } from './library/merge-scores.ts';
 export { OpenModel } from './library/open-model.ts';
@@ -48,14 +53,11 @@ export {
   prune,
 } from './library/verbs.ts';
 export { VERSION } from './library/version.ts';
+export { makePlan } from './plan/make-plan.ts';
+export type { MeasuredPlan, Measurement } from './plan/measured.ts';
+export { METHODS, MODEL_METHODS, parseMethod } from './plan/methods/methods.ts';
+export type { LayerPlan, Plan, Recipe } from './plan/plan.ts';
+export { decodePlan, encodePlan, parsePlan } from './plan/plan-file.ts';
+export type { PlanOptions } from './plan/plan-options.ts';
 export type { LongRunning, OnProgress, Progress } from './progress.ts';
 export type { Backend, Runtime, RuntimeStatistics } from './runtime/runtime.ts';
-export { makePlan } from './saap/make-plan.ts';
-export type { MeasuredPlan, Measurement } from './saap/measured.ts';
-export { METHODS, MODEL_METHODS, parseMethod } from './saap/methods.ts';
-export { openPartial, type PartialFile, type PartialInfo } from './saap/partial-file.ts';
-export type { PlanOptions } from './saap/plan-options.ts';
-export { decodeScores, encodeScores } from './saap/score-file.ts';
-export { METRICS, type Metric, type Scores } from './saap/scores.ts';
-export type { LayerGroups, LayerPlan, Plan, Recipe } from './surgery/plan.ts';
-export { decodePlan, encodePlan, parsePlan } from './surgery/plan-file.ts';

@@ -50,7 +50,8 @@ export function createRandom(seed: number): RandomForms {
 
 /** `count` different integers of 0 … total-1, in random order: the head of a Fisher-Yates shuffle. Throws RangeError when count > total. */
 export function sampleWithoutReplacement(total: number, count: number, random: Random): number[] {
-  if (!(Number.isInteger(count) && count >= 0 && count <= total)) throw new RangeError(`Cannot draw ${count} of ${total} without replacement.`);
+  if (!(Number.isInteger(count) && count >= 0 && count <= total))
+    throw new RangeError(`Cannot draw ${count} of ${total} without replacement.`);
   // Only moved entries are stored, so that a small sample of a huge range costs little.
   const moved = new Map<number, number>();
   return Array.from({ length: count }, (_, i) => {

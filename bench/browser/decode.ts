@@ -38,11 +38,23 @@ const blobOf = async (url: string) => (await fetch(url)).blob();
 const bench: BrowserBench = {
   async run({ backend, models, file, singleToken, prompt, newTokens, rounds }) {
     using runtime = await createWebRuntime({ backend });
-    Object.assign(env.backends.onnx.wasm ?? {}, { wasmPaths: new URL('/ort-transformers/', location.href).href, numThreads: navigator.hardwareConcurrency });
-    const contestants: { name: string; bytes: number; lap: (tokens: number) => Promise<Lap>; laps: Lap[]; dispatches?: number }[] = [];
+    Object.assign(env.backends.onnx.wasm ?? {}, {
+      wasmPaths: new URL('/ort-transformers/', location.href).href,
+      numThreads: navigator.hardwareConcurrency,
+    });
+    const contestants: {
+      name: string;
+      bytes: number;
+      lap: (tokens: number) => Promise<Lap>;
+      laps: Lap[];
+      dispatches?: number;
+    }[] = [];
     for (const model of models) {
       const url = `/models/${model.folder}/onnx/${file}`;
-      const decoder = await openDecoder(runtime, await bytesOf(url), { externalData: { [`${file}_data`]: await blobOf(`${url}_data`) }, fixedCache: true });
+      const decoder = await openDecoder(runtime, await bytesOf(url), {
+        externalData: { [`${file}_data`]: await blobOf(`${url}_data`) },
+        fixedCache: true,
+      });
       contestants.push({ ...model, lap: (tokens) => ownLap(decoder, prompt, tokens), laps: [] });
       if (model.name !== 'dense') continue;
       if (singleToken) {
@@ -53,7 +65,12 @@ const bench: BrowserBench = {
           fixedCache: true,
           singleToken: { graph, capacity: singleToken.capacity },
         });
-        contestants.push({ ...model, name: 'dense, captured', lap: (tokens) => ownLap(captured, prompt, tokens), laps: [] });
+        contestants.push({
+          ...model,
+          name: 'dense, captured',
+          lap: (tokens) => ownLap(captured, prompt, tokens),
+          laps: [],
+        });
       }
       const theirs = await transformersLoop('/models/', model.folder, { device: backend });
       contestants.push({ ...model, name: 'dense, transformers.js', lap: (tokens) => theirs(prompt, tokens), laps: [] });
@@ -70,10 +87,16 @@ const bench: BrowserBench = {
         contestant.dispatches = (await count(3)) - (await count(2));
       }
     }
-    for (let round = 0; round < rounds; round++) for (const { lap, laps } of contestants) laps.push(await lap(newTokens));
+    for (let round = 0; round < rounds; round++)
+      for (const { lap, laps } of contestants) laps.push(await lap(newTokens));
     return {
       description: runtime.description,
-      timed: contestants.map(({ name, bytes, laps, dispatches: counted }) => ({ name, bytes, laps, dispatches: counted })),
+      timed: contestants.map(({ name, bytes, laps, dispatches: counted }) => ({
+        name,
+        bytes,
+        laps,
+        dispatches: counted,
+      })),
     };
   },
 };

@@ -17,7 +17,9 @@ const kept: Decoder[] = [];
 const bench: LoadBench = {
   async prepare(backend) {
     runtime = await createWebRuntime({ backend });
-    (await runtime.createSession(shortlistGraph({ vocabulary: 8, count: 1, tempered: false, precision: 'float32' }))).dispose();
+    (
+      await runtime.createSession(shortlistGraph({ vocabulary: 8, count: 1, tempered: false, precision: 'float32' }))
+    ).dispose();
     return runtime.description;
   },
   async load(url, streamed) {
@@ -25,7 +27,10 @@ const bench: LoadBench = {
     const weights = await fetch(`${url}_data`);
     const data = streamed ? await weights.blob() : new Uint8Array(await weights.arrayBuffer());
     const graph = new Uint8Array(await (await fetch(url)).arrayBuffer());
-    const decoder = await openDecoder(runtime, graph, { externalData: { [`${url.split('/').at(-1)}_data`]: data }, fixedCache: true });
+    const decoder = await openDecoder(runtime, graph, {
+      externalData: { [`${url.split('/').at(-1)}_data`]: data },
+      fixedCache: true,
+    });
     kept.push(decoder);
     using sequence = decoder.start(8);
     await sequence.append([1, 2, 3]);

@@ -3,7 +3,11 @@ import { type ChoiceLaps, choiceLaps } from '../choice-laps.ts';
 import { fastestProducts, type ProductCase } from '../product-laps.ts';
 
 export interface ProductsBench {
-  run(backend: 'webgpu' | 'wasm', cases: readonly ProductCase[], rounds: number): Promise<{ readonly description: string; readonly best: readonly number[] }>;
+  run(
+    backend: 'webgpu' | 'wasm',
+    cases: readonly ProductCase[],
+    rounds: number,
+  ): Promise<{ readonly description: string; readonly best: readonly number[] }>;
   choices(backend: 'webgpu' | 'wasm', vocabularies: readonly number[], rounds: number): Promise<readonly ChoiceLaps[]>;
 }
 

@@ -1,8 +1,8 @@
 import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
+import type { ElementEngine } from '../../src/importance/elements/element-stage.ts';
+import { importance } from '../../src/importance/importance.ts';
 import { OpenModel } from '../../src/library/open-model.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
-import type { ElementEngine } from '../../src/saap/element-stage.ts';
-import { importance } from '../../src/saap/importance.ts';
 
 export interface BrowserScoring {
   /** Milliseconds of scoring by each engine, in turn, after one round that is not counted. */

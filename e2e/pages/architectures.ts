@@ -1,6 +1,6 @@
 import { computeAll } from '../../src/architecture/testing/compute.ts';
+import { memoryFiles } from '../../src/checkpoint/files/memory.ts';
 import { openFolder } from '../../src/checkpoint/folder.ts';
-import { memoryFiles } from '../../src/checkpoint/memory.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 
 /** A model's files and windows of token ids, as they pass into a page. */
@@ -26,8 +26,16 @@ const page: ArchitecturesPage = {
   async run(backend, { files, windows }) {
     using runtime = await createWebRuntime({ backend });
     const bytes = Object.fromEntries(Object.entries(files).map(([name, values]) => [name, Uint8Array.from(values)]));
-    const { logits, losses, gradients } = await computeAll(runtime, await openFolder(memoryFiles('fixture', bytes)), windows);
-    return { logits: [...logits], losses, gradients: Object.fromEntries([...gradients].map(([name, values]) => [name, [...values]])) };
+    const { logits, losses, gradients } = await computeAll(
+      runtime,
+      await openFolder(memoryFiles('fixture', bytes)),
+      windows,
+    );
+    return {
+      logits: [...logits],
+      losses,
+      gradients: Object.fromEntries([...gradients].map(([name, values]) => [name, [...values]])),
+    };
   },
 };
 

@@ -4,7 +4,12 @@ import { decoderForModel } from '../../src/generate/model-decoder.ts';
 import { RecoveringSequence } from '../../src/generate/recovering-sequence.ts';
 import { reopenElsewhere } from '../../src/generate/reopen.ts';
 import { createSampler } from '../../src/generate/sampling.ts';
-import { type DecodedTokens, type DecodeRandomOptions, decodeRandom, differenceToBlocks } from '../../src/generate/testing/decode-random.ts';
+import {
+  type DecodedTokens,
+  type DecodeRandomOptions,
+  decodeRandom,
+  differenceToBlocks,
+} from '../../src/generate/testing/decode-random.ts';
 import { seededRandom } from '../../src/random.ts';
 import { createWebRuntime, type WebGpuRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 
@@ -15,10 +20,19 @@ export type Fault = 'none' | 'lost' | 'out of memory';
 export interface DecoderPage {
   support: typeof webgpuSupport;
   /** All cases on one runtime, whose compiled pipelines they share. */
-  run(backend: 'webgpu' | 'wasm', cases: Readonly<Record<string, DecodeRandomOptions>>): Promise<Record<string, DecodedTokens>>;
-  differenceToBlocks(backend: 'webgpu' | 'wasm', cases: readonly DecodeRandomOptions[], promptTokens: number): Promise<number[]>;
+  run(
+    backend: 'webgpu' | 'wasm',
+    cases: Readonly<Record<string, DecodeRandomOptions>>,
+  ): Promise<Record<string, DecodedTokens>>;
+  differenceToBlocks(
+    backend: 'webgpu' | 'wasm',
+    cases: readonly DecodeRandomOptions[],
+    promptTokens: number,
+  ): Promise<number[]>;
   /** Greedy tokens on WebGPU through a fault, the backends that were opened for it, and what was told. */
-  survive(fault: Fault): Promise<{ readonly tokenIds: number[]; readonly opened: string[]; readonly sentences: string[] }>;
+  survive(
+    fault: Fault,
+  ): Promise<{ readonly tokenIds: number[]; readonly opened: string[]; readonly sentences: string[] }>;
 }
 
 /** The next buffer that is asked for finds no memory: as a driver tells it, by an event after the call. */
@@ -26,7 +40,9 @@ function failNextAllocation({ device }: WebGpuRuntime): void {
   const createBuffer = device.createBuffer.bind(device);
   device.createBuffer = (descriptor) => {
     device.createBuffer = createBuffer;
-    device.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('injected by the test') }));
+    device.dispatchEvent(
+      new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('injected by the test') }),
+    );
     return createBuffer(descriptor);
   };
 }
@@ -55,7 +71,11 @@ const page: DecoderPage = {
       return createWebRuntime({ backend });
     });
     using decoder = await decoderForModel(runtime, model, { owned: runtime });
-    using sequence = new RecoveringSequence(decoder, { capacity: 24, reopen, onRecovered: (sentence) => sentences.push(sentence) });
+    using sequence = new RecoveringSequence(decoder, {
+      capacity: 24,
+      reopen,
+      onRecovered: (sentence) => sentences.push(sentence),
+    });
     const sampler = createSampler({}, seededRandom(0));
     const history = [10, 20, 30, 40, 50];
     let next = [...history];

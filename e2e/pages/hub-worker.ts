@@ -1,8 +1,8 @@
 import { expose } from 'comlink';
-import { openHubModel, planDownload } from '../../src/checkpoint/hub.ts';
-import type { HubModel } from '../../src/checkpoint/hub-model.ts';
-import type { ModelStore } from '../../src/checkpoint/model-store.ts';
-import { opfsStore } from '../../src/checkpoint/opfs.ts';
+import { opfsStore } from '../../src/checkpoint/files/opfs.ts';
+import { openHubModel, planDownload } from '../../src/checkpoint/store/hub.ts';
+import type { HubModel } from '../../src/checkpoint/store/hub-model.ts';
+import type { ModelStore } from '../../src/checkpoint/store/model-store.ts';
 import { EspalierError } from '../../src/errors.ts';
 
 export interface Outcome {
@@ -21,7 +21,10 @@ const worker = {
     return { bytes, present };
   },
   /** Opens a model, downloading what is missing; cancels itself when `cancelAt` bytes have come. `room` limits the store. */
-  async open(model: HubModel, { cancelAt = Number.POSITIVE_INFINITY, room }: { cancelAt?: number; room?: number } = {}): Promise<Outcome> {
+  async open(
+    model: HubModel,
+    { cancelAt = Number.POSITIVE_INFINITY, room }: { cancelAt?: number; room?: number } = {},
+  ): Promise<Outcome> {
     const controller = new AbortController();
     const completed: number[] = [];
     const limited = room === undefined ? store : { ...store, available: async () => room };
@@ -40,7 +43,8 @@ const worker = {
       return { completed, error: { code: error.code, message: error.message } };
     }
   },
-  list: async () => (await store.list()).map(({ id, files }) => ({ id, bytes: files.reduce((sum, { size }) => sum + size, 0) })),
+  list: async () =>
+    (await store.list()).map(({ id, files }) => ({ id, bytes: files.reduce((sum, { size }) => sum + size, 0) })),
   files: async (id: string, commit: string) => (await store.files({ id, commit })).list(),
   delete: (id: string, commit: string) => store.delete({ id, commit }),
   available: () => store.available(),

@@ -15,14 +15,21 @@ export type Suite = 'conformance' | 'webgpu' | 'kernels';
 
 export interface ConformanceReport {
   readonly description: string;
-  readonly outcomes: readonly { readonly name: string; readonly milliseconds: number; readonly error: string | undefined }[];
+  readonly outcomes: readonly {
+    readonly name: string;
+    readonly milliseconds: number;
+    readonly error: string | undefined;
+  }[];
   readonly statistics: RuntimeStatistics;
 }
 
 function casesOf(suite: Suite, runtime: Runtime): { readonly name: string; readonly run: () => Promise<void> }[] {
   if (suite === 'conformance') return CONFORMANCE_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) }));
   if (!(runtime instanceof WebGpuRuntime)) throw new Error(`The suite ${suite} is for WebGPU.`);
-  return (suite === 'webgpu' ? WEBGPU_CASES : ELEMENT_SCORE_CASES).map(({ name, run }) => ({ name, run: () => run(runtime) }));
+  return (suite === 'webgpu' ? WEBGPU_CASES : ELEMENT_SCORE_CASES).map(({ name, run }) => ({
+    name,
+    run: () => run(runtime),
+  }));
 }
 
 const page: RuntimePage = {

@@ -1,16 +1,18 @@
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { memoryFiles } from '../../src/checkpoint/files/memory.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
-import { memoryFiles } from '../../src/checkpoint/memory.ts';
 import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
+import type { ElementEngine } from '../../src/importance/elements/element-stage.ts';
+import { importance } from '../../src/importance/importance.ts';
+import type { Metric } from '../../src/importance/sums/scores.ts';
 import { OpenModel } from '../../src/library/open-model.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
-import type { ElementEngine } from '../../src/saap/element-stage.ts';
-import { importance } from '../../src/saap/importance.ts';
-import type { Metric } from '../../src/saap/scores.ts';
 import { connectEngine } from '../../src/worker/client.ts';
 
 /** A model that the test describes: drawn at random by options, or files of a folder in base64. */
-export type ScoredModel = { readonly random: RandomLlamaOptions } | { readonly files: Readonly<Record<string, string>> };
+export type ScoredModel =
+  | { readonly random: RandomLlamaOptions }
+  | { readonly files: Readonly<Record<string, string>> };
 
 export interface PlainScores {
   readonly loss: number;
@@ -31,7 +33,12 @@ export interface WorkerScores {
 /** What the test asks of this page. */
 export interface ScoresPage {
   support: typeof webgpuSupport;
-  score(backend: 'webgpu' | 'wasm', model: ScoredModel, windows: readonly number[][], engine?: ElementEngine): Promise<PlainScores>;
+  score(
+    backend: 'webgpu' | 'wasm',
+    model: ScoredModel,
+    windows: readonly number[][],
+    engine?: ElementEngine,
+  ): Promise<PlainScores>;
   /** Scores the studio's model on WebGPU in the studio's worker, once for each of `faults`: by that part of its results the program for a layer is wrong. */
   scoreInWorker(faults: readonly number[]): Promise<readonly WorkerScores[]>;
 }
@@ -68,7 +75,13 @@ const page: ScoresPage = {
       for (const fault of faults) {
         faulty.postMessage(fault);
         started.length = 0;
-        const { engine: described, layers } = await engine.score({ text, source: 'calibration', windows: 1, length: 8, seed: 0 });
+        const { engine: described, layers } = await engine.score({
+          text,
+          source: 'calibration',
+          windows: 1,
+          length: 8,
+          seed: 0,
+        });
         const largest = Math.max(...layers.flatMap(({ mlp }) => Array.from(mlp['element-second'] ?? [])));
         results.push({ backend, notes: described.notes ?? [], started: [...started], largest });
       }
@@ -84,7 +97,10 @@ const page: ScoresPage = {
 async function open(model: ScoredModel): Promise<Checkpoint> {
   if ('random' in model) return randomLlama(model.random);
   const files = Object.fromEntries(
-    Object.entries(model.files).map(([name, base64]) => [name, Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))]),
+    Object.entries(model.files).map(([name, base64]) => [
+      name,
+      Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)),
+    ]),
   );
   return openCheckpoint(memoryFiles('model', files));
 }

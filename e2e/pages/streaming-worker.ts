@@ -1,11 +1,11 @@
 import { expose } from 'comlink';
+import { opfsStore } from '../../src/checkpoint/files/opfs.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
-import type { ModelStore, PartialFile } from '../../src/checkpoint/model-store.ts';
-import { opfsStore } from '../../src/checkpoint/opfs.ts';
+import type { ModelStore, PartialFile } from '../../src/checkpoint/store/model-store.ts';
+import { importance } from '../../src/importance/importance.ts';
 import { OpenModel } from '../../src/library/open-model.ts';
 import { seededRandom } from '../../src/random.ts';
 import { createWebRuntime } from '../../src/runtime/web.ts';
-import { importance } from '../../src/saap/importance.ts';
 
 export interface Shape {
   readonly layers: number;
@@ -34,7 +34,10 @@ const key = ({ layers }: Shape) => ({ id: `random/layers-${layers}`, commit: 'a'
 /** Tensor names with shapes, in the order of the file. */
 function tensorsOf({ layers, hiddenSize, neurons, vocabulary }: Shape): [string, number[]][] {
   const block = (layer: number): [string, number[]][] => [
-    ...['q', 'k', 'v', 'o'].map((each): [string, number[]] => [`model.layers.${layer}.self_attn.${each}_proj.weight`, [hiddenSize, hiddenSize]]),
+    ...['q', 'k', 'v', 'o'].map((each): [string, number[]] => [
+      `model.layers.${layer}.self_attn.${each}_proj.weight`,
+      [hiddenSize, hiddenSize],
+    ]),
     [`model.layers.${layer}.mlp.gate_proj.weight`, [neurons, hiddenSize]],
     [`model.layers.${layer}.mlp.up_proj.weight`, [neurons, hiddenSize]],
     [`model.layers.${layer}.mlp.down_proj.weight`, [hiddenSize, neurons]],
@@ -53,7 +56,10 @@ const elements = (shape: readonly number[]) => shape.reduce((product, size) => p
 /** Half-precision noise of about ±0.03: sign and fraction at random, the exponent of 2^-6. */
 function noise(): Uint16Array<ArrayBuffer> {
   const random = seededRandom(5);
-  return Uint16Array.from({ length: 1 << 19 }, () => ((random() < 0.5 ? 0x8000 : 0) | (9 << 10) | Math.floor(random() * 1024)) >>> 0);
+  return Uint16Array.from(
+    { length: 1 << 19 },
+    () => ((random() < 0.5 ? 0x8000 : 0) | (9 << 10) | Math.floor(random() * 1024)) >>> 0,
+  );
 }
 
 async function writeWeights(file: PartialFile, tensors: readonly [string, number[]][]): Promise<number> {
@@ -71,7 +77,8 @@ async function writeWeights(file: PartialFile, tensors: readonly [string, number
   await file.append(start);
   const pool = new Uint8Array(noise().buffer);
   for (const [, shape] of tensors)
-    for (let left = 2 * elements(shape); left > 0; left -= Math.min(left, pool.length)) await file.append(pool.subarray(0, Math.min(left, pool.length)));
+    for (let left = 2 * elements(shape); left > 0; left -= Math.min(left, pool.length))
+      await file.append(pool.subarray(0, Math.min(left, pool.length)));
   return start.length + offset;
 }
 
@@ -114,9 +121,13 @@ const worker = {
     let result: Omit<Streamed, 'liveTensors'>;
     {
       using open = new OpenModel(runtime, checkpoint, { residentBytes: 0 });
-      const { layers, loss, kernelBytes } = await importance(open.programs, open.store, [window], { structuresOf: open.structuresOf, activationBytes: 0 });
+      const { layers, loss, kernelBytes } = await importance(open.programs, open.store, [window], {
+        structuresOf: open.structuresOf,
+        activationBytes: 0,
+      });
       const tensors = tensorsOf(shape);
-      const sizeOf = (part: string) => 4 * tensors.filter(([name]) => name.includes(part)).reduce((sum, [, each]) => sum + elements(each), 0);
+      const sizeOf = (part: string) =>
+        4 * tensors.filter(([name]) => name.includes(part)).reduce((sum, [, each]) => sum + elements(each), 0);
       result = {
         fileBytes: checkpoint.byteLength,
         weightBytes: sizeOf(''),

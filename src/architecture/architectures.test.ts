@@ -24,7 +24,8 @@ describe.each(FIXTURES)('%s', (name) => {
     };
     await expect_('logits', logits);
     await expect_('losses', losses);
-    for (let layer = 0; layer < architecture.config.layers; layer++) await expect_(`hidden.${layer}`, gradients.get(`hidden.${layer}`) ?? []);
+    for (let layer = 0; layer < architecture.config.layers; layer++)
+      await expect_(`hidden.${layer}`, gradients.get(`hidden.${layer}`) ?? []);
     await expect_('hidden.final', gradients.get('hidden.final') ?? []);
     const checked = new Set<string>();
     for (const { input, tensor, rows } of architecture.blockWeights(1)) {
@@ -33,7 +34,9 @@ describe.each(FIXTURES)('%s', (name) => {
       await expect_(tensor, gradients.get(`1/${input}`) ?? [], rows);
     }
     // Every tensor of the block that PyTorch has, we have.
-    expect([...checked].sort()).toEqual([...fixture.expected.tensors.keys()].filter((tensor) => tensor.startsWith('model.layers.1.')).sort());
+    expect([...checked].sort()).toEqual(
+      [...fixture.expected.tensors.keys()].filter((tensor) => tensor.startsWith('model.layers.1.')).sort(),
+    );
   });
 
   test('reads the config that transformers writes as it reads the published one', async () => {

@@ -63,9 +63,15 @@ export const QUERY_KEY_NORMS = {
 const COMPENSATION_BIASES: readonly BlockWeight[] = ['attention.output.bias', 'mlp.down.bias'];
 
 /** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels` and `neurons` are symbolic. */
-export function blockInputs(config: ModelConfig, tensors: BlockTensors): ReadonlyMap<BlockWeight, readonly Dimension[]> {
+export function blockInputs(
+  config: ModelConfig,
+  tensors: BlockTensors,
+): ReadonlyMap<BlockWeight, readonly Dimension[]> {
   const present = (Object.keys(SHAPES) as BlockWeight[]).filter((weight) => tensors[weight] !== undefined);
-  const sizes: Readonly<Record<string, number>> = { hiddenSize: config.hiddenSize, headDimension: config.headDimension };
+  const sizes: Readonly<Record<string, number>> = {
+    hiddenSize: config.hiddenSize,
+    headDimension: config.headDimension,
+  };
   return new Map(present.map((weight) => [weight, SHAPES[weight].map((size) => sizes[size] ?? size)]));
 }
 
@@ -78,7 +84,12 @@ export interface BindingOptions {
 }
 
 /** The weights of one layer at its own widths. */
-export function blockBindings(config: ModelConfig, tensors: BlockTensors, layer: number, options: BindingOptions = {}): WeightBinding[] {
+export function blockBindings(
+  config: ModelConfig,
+  tensors: BlockTensors,
+  layer: number,
+  options: BindingOptions = {},
+): WeightBinding[] {
   const widths = config.layerWidths[layer] ?? config;
   const keyChannels = widths.keyValueHeads * config.headDimension;
   const sizes: Readonly<Record<string, number>> = {
@@ -105,5 +116,8 @@ function inFusedTensor(binding: WeightBinding, all: readonly WeightBinding[]): W
   if (parts.length === 1) return binding;
   const rows = (part: WeightBinding) => part.shape[0] ?? 0;
   const start = parts.slice(0, parts.indexOf(binding)).reduce((sum, part) => sum + rows(part), 0);
-  return { ...binding, rows: { start, end: start + rows(binding), of: parts.reduce((sum, part) => sum + rows(part), 0) } };
+  return {
+    ...binding,
+    rows: { start, end: start + rows(binding), of: parts.reduce((sum, part) => sum + rows(part), 0) },
+  };
 }

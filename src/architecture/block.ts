@@ -20,8 +20,10 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   for (const [name, shape] of weights) builder.input(name, 'float32', shape);
 
   const ifPresent = (weight: BlockWeight) => (weights.has(weight) ? weight : undefined);
-  const project = (input: string, weight: BlockWeight) => linear(builder, input, weight, ifPresent(`${weight}.bias` as BlockWeight));
-  const norm = (input: string, weight: BlockWeight) => (weights.has(weight) ? rmsNorm(builder, input, weight, config.normEpsilon) : input);
+  const project = (input: string, weight: BlockWeight) =>
+    linear(builder, input, weight, ifPresent(`${weight}.bias` as BlockWeight));
+  const norm = (input: string, weight: BlockWeight) =>
+    weights.has(weight) ? rmsNorm(builder, input, weight, config.normEpsilon) : input;
 
   const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
   const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
@@ -43,6 +45,11 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const gate = activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
   const activation = builder.add('Mul', [gate, project(mlpInput, 'mlp.up')]);
   const output = builder.add('Add', [middle, norm(project(activation, 'mlp.down'), 'mlp.down.norm')]);
-  builder.output(builder.add('Reshape', [output, builder.add('Shape', [hidden])]), 'float32', ['batch', 'tokens', hiddenSize], 'output');
+  builder.output(
+    builder.add('Reshape', [output, builder.add('Shape', [hidden])]),
+    'float32',
+    ['batch', 'tokens', hiddenSize],
+    'output',
+  );
   return builder.build();
 }

@@ -60,7 +60,8 @@ export class ConfigFields {
   /** A list of `length` objects. */
   objects(key: string, length: number): ConfigFields[] {
     return this.#list(key, length, 'objects').map((value, index) => {
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new ConfigFields(value as Raw, `${this.name(key)}[${index}]`);
+      if (typeof value === 'object' && value !== null && !Array.isArray(value))
+        return new ConfigFields(value as Raw, `${this.name(key)}[${index}]`);
       throw this.wrong(`${key}[${index}]`, 'an object', value);
     });
   }
@@ -73,7 +74,11 @@ export class ConfigFields {
   }
 
   /** A list of `length` of the allowed words; undefined when it is absent. */
-  choices<Meaning>(key: string, length: number, allowed: Readonly<Record<string, Meaning>>): readonly Meaning[] | undefined {
+  choices<Meaning>(
+    key: string,
+    length: number,
+    allowed: Readonly<Record<string, Meaning>>,
+  ): readonly Meaning[] | undefined {
     if (!this.has(key)) return undefined;
     return this.#list(key, length, 'words').map((value, index) => {
       if (typeof value === 'string' && Object.hasOwn(allowed, value)) return allowed[value] as Meaning;
@@ -97,7 +102,9 @@ export class ConfigFields {
 
   /** For a value that is right in itself but not computed. */
   unsupported(key: string, reason: string, value: unknown = this.#raw[key]): UnsupportedError {
-    return new UnsupportedError(`config.json: ${this.name(key)} is ${quoted(value)}; ${reason}. Choose a model without it.`);
+    return new UnsupportedError(
+      `config.json: ${this.name(key)} is ${quoted(value)}; ${reason}. Choose a model without it.`,
+    );
   }
 
   /** For a value that cannot be right. */
@@ -111,7 +118,10 @@ export class ConfigFields {
 
   #value(key: string, fallback: unknown): unknown {
     const value = this.#raw[key] ?? fallback;
-    if (value === undefined) throw new FileFormatError(`config.json has no ${this.name(key)}, which this model's config must state. ${REMEDY}`);
+    if (value === undefined)
+      throw new FileFormatError(
+        `config.json has no ${this.name(key)}, which this model's config must state. ${REMEDY}`,
+      );
     return value;
   }
 
@@ -119,7 +129,9 @@ export class ConfigFields {
     const value = this.#raw[key];
     if (Array.isArray(value) && value.length === length) return value;
     const found = Array.isArray(value) ? `a list of ${value.length}` : quoted(value);
-    throw new FileFormatError(`config.json: ${this.name(key)} is ${found}; it must be a list of ${length} ${kind}. ${REMEDY}`);
+    throw new FileFormatError(
+      `config.json: ${this.name(key)} is ${found}; it must be a list of ${length} ${kind}. ${REMEDY}`,
+    );
   }
 }
 

@@ -4,7 +4,13 @@ import type { Activation, LayerPositions, LayerWidths, ModelConfig } from './arc
 import { ConfigFields } from './config-fields.ts';
 import { readRopeScaling, rotationOf } from './rope.ts';
 
-const LIMITS = { layers: 1024, width: 1 << 20, headDimension: 1 << 12, vocabulary: 1 << 24, positions: 1 << 30 } as const;
+const LIMITS = {
+  layers: 1024,
+  width: 1 << 20,
+  headDimension: 1 << 12,
+  vocabulary: 1 << 24,
+  positions: 1 << 30,
+} as const;
 
 /** What the common part of a config boils down to. */
 export interface CommonConfig {
@@ -24,13 +30,20 @@ export function configFields(checkpoint: Checkpoint, defaults: Readonly<Record<s
  * nested by layer type. Throws FileFormatError for missing or ill-typed fields, MismatchError for sizes that do not fit each other and
  * UnsupportedError for activations and rope scalings that are not computed.
  */
-export function readCommonConfig(checkpoint: Checkpoint, fields: ConfigFields, architecture: string, ropeSection?: string): CommonConfig {
+export function readCommonConfig(
+  checkpoint: Checkpoint,
+  fields: ConfigFields,
+  architecture: string,
+  ropeSection?: string,
+): CommonConfig {
   const layers = fields.integer('num_hidden_layers', LIMITS.layers);
   const hiddenSize = fields.integer('hidden_size', LIMITS.width);
   const queryHeads = fields.integer('num_attention_heads', LIMITS.width);
   const keyValueHeads = fields.integer('num_key_value_heads', LIMITS.width, queryHeads);
   if (queryHeads % keyValueHeads !== 0)
-    throw new MismatchError(`config.json: num_attention_heads ${queryHeads} is not a multiple of num_key_value_heads ${keyValueHeads}. Correct one of them.`);
+    throw new MismatchError(
+      `config.json: num_attention_heads ${queryHeads} is not a multiple of num_key_value_heads ${keyValueHeads}. Correct one of them.`,
+    );
   if (!fields.has('head_dim') && hiddenSize % queryHeads !== 0)
     throw new MismatchError(
       `config.json: hidden_size ${hiddenSize} is not a multiple of num_attention_heads ${queryHeads}. Correct one of them or add head_dim.`,
@@ -41,7 +54,11 @@ export function readCommonConfig(checkpoint: Checkpoint, fields: ConfigFields, a
   const { positions, ropeTheta, longest } = readPositions(fields, headDimension, stated, ropeSection);
   return {
     positions,
-    activation: fields.choice<Activation>(fields.has('hidden_activation') ? 'hidden_activation' : 'hidden_act', ACTIVATIONS, 'silu'),
+    activation: fields.choice<Activation>(
+      fields.has('hidden_activation') ? 'hidden_activation' : 'hidden_act',
+      ACTIVATIONS,
+      'silu',
+    ),
     config: {
       architecture,
       layers,
@@ -72,10 +89,17 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
 };
 
 /** The rotary embedding: `rope_theta` and `rope_scaling`, or `rope_parameters` of newer files, which hold both. */
-function readPositions(fields: ConfigFields, headDimension: number, maximumPositions: number, section: string | undefined) {
+function readPositions(
+  fields: ConfigFields,
+  headDimension: number,
+  maximumPositions: number,
+  section: string | undefined,
+) {
   const whole = fields.object('rope_parameters');
   const parameters = (section === undefined ? undefined : whole?.object(section)) ?? whole;
-  const ropeTheta = parameters?.has('rope_theta') ? parameters.positive('rope_theta') : fields.positive('rope_theta', 10_000);
+  const ropeTheta = parameters?.has('rope_theta')
+    ? parameters.positive('rope_theta')
+    : fields.positive('rope_theta', 10_000);
   const share = (parameters?.has('partial_rotary_factor') ? parameters : fields).positive('partial_rotary_factor', 1);
   const rotaryDimension = Math.floor(headDimension * share);
   if (share > 1 || rotaryDimension < 2 || rotaryDimension % 2 !== 0) {
@@ -86,7 +110,11 @@ function readPositions(fields: ConfigFields, headDimension: number, maximumPosit
   const originalPositions = fields.has('original_max_position_embeddings')
     ? fields.integer('original_max_position_embeddings', LIMITS.positions, 0, 2)
     : undefined;
-  const scaling = readRopeScaling(fields.object('rope_scaling') ?? parameters, { rotaryDimension, maximumPositions, originalPositions });
+  const scaling = readRopeScaling(fields.object('rope_scaling') ?? parameters, {
+    rotaryDimension,
+    maximumPositions,
+    originalPositions,
+  });
   return {
     ropeTheta,
     positions: { ...rotationOf(rotaryDimension, ropeTheta, scaling), window: undefined },

@@ -19,7 +19,12 @@ export function decoder(parts: DecoderParts): Architecture {
     attentionScale: parts.attentionScale ?? config.headDimension ** -0.5,
     activation: parts.activation ?? 'silu',
   };
-  const norm = { input: 'norm', tensor: 'model.norm.weight', shape: [config.hiddenSize], ...(parts.normOffset && { offset: parts.normOffset }) };
+  const norm = {
+    input: 'norm',
+    tensor: 'model.norm.weight',
+    shape: [config.hiddenSize],
+    ...(parts.normOffset && { offset: parts.normOffset }),
+  };
   const matrix = [config.vocabulary, config.hiddenSize];
   const embedding = 'model.embed_tokens.weight';
   return {
@@ -31,6 +36,9 @@ export function decoder(parts: DecoderParts): Architecture {
     head: () => headProgram(config),
     embedWeights: () => [{ input: 'embedding', tensor: embedding, shape: matrix }],
     blockWeights: (layer) => blockBindings(config, tensors, layer, parts),
-    headWeights: () => [norm, { input: 'projection', tensor: config.tiedEmbedding ? embedding : 'lm_head.weight', shape: matrix }],
+    headWeights: () => [
+      norm,
+      { input: 'projection', tensor: config.tiedEmbedding ? embedding : 'lm_head.weight', shape: matrix },
+    ],
   };
 }

@@ -9,7 +9,12 @@ export function embedProgram(config: ModelConfig, scale: number): Graph {
   const tokenIds = builder.input('tokenIds', 'int64', ['batch', 'tokens']);
   const embedding = builder.input('embedding', 'float32', [config.vocabulary, config.hiddenSize]);
   const rows = builder.add('Gather', [embedding, tokenIds], { axis: 0 });
-  builder.output(scale === 1 ? rows : builder.add('Mul', [rows, builder.constant([scale])]), 'float32', ['batch', 'tokens', config.hiddenSize], 'hidden');
+  builder.output(
+    scale === 1 ? rows : builder.add('Mul', [rows, builder.constant([scale])]),
+    'float32',
+    ['batch', 'tokens', config.hiddenSize],
+    'hidden',
+  );
   return builder.build();
 }
 
@@ -31,7 +36,10 @@ export function headProgram(config: ModelConfig): Graph {
   const lastAxis = builder.integers([-1]);
   const maximum = builder.add('ReduceMax', [logits, lastAxis], { keepdims: 1 }, { name: 'maximum' });
   const exponentials = builder.add('Exp', [builder.add('Sub', [logits, maximum])]);
-  const logSum = builder.add('Add', [builder.add('Log', [builder.add('ReduceSum', [exponentials, lastAxis], { keepdims: 1 })]), maximum]);
+  const logSum = builder.add('Add', [
+    builder.add('Log', [builder.add('ReduceSum', [exponentials, lastAxis], { keepdims: 1 })]),
+    maximum,
+  ]);
   const targetRows = builder.add('Gather', [projection, targets], { axis: 0 });
   const targetLogit = builder.add('ReduceSum', [builder.add('Mul', [normed, targetRows]), lastAxis], { keepdims: 1 });
   const losses = builder.add('Squeeze', [builder.add('Sub', [logSum, targetLogit]), lastAxis]);

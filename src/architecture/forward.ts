@@ -27,11 +27,15 @@ export async function forwardBlocks(
   programs: Programs,
   store: WeightStore,
   batches: readonly (readonly ArrayLike<number>[])[],
-  options: LongRunning & { readonly onLayer?: (layer: number, states: readonly DeviceTensor[]) => boolean; readonly stage?: string } = {},
+  options: LongRunning & {
+    readonly onLayer?: (layer: number, states: readonly DeviceTensor[]) => boolean;
+    readonly stage?: string;
+  } = {},
 ): Promise<DeviceTensor[]> {
   const layers = store.model.architecture.config.layers;
   const total = layers * batches.length;
-  const report = (completed: number) => options.onProgress?.({ stage: options.stage ?? 'forward', completed, total, unit: 'windows' });
+  const report = (completed: number) =>
+    options.onProgress?.({ stage: options.stage ?? 'forward', completed, total, unit: 'windows' });
   let states: DeviceTensor[] = [];
   try {
     {
@@ -68,18 +72,31 @@ export async function forwardBlocks(
 }
 
 /** Splits hidden states [batch, tokens, hiddenSize] on the host into row chunks for the head program. */
-export function* rowChunks(hidden: HostTensor, rows: number): Generator<{ readonly start: number; readonly chunk: HostTensor }> {
+export function* rowChunks(
+  hidden: HostTensor,
+  rows: number,
+): Generator<{ readonly start: number; readonly chunk: HostTensor }> {
   const hiddenSize = hidden.shape.at(-1) ?? 1;
   const data = hidden.data as Float32Array;
   const total = data.length / hiddenSize;
   for (let start = 0; start < total; start += rows) {
     const count = Math.min(rows, total - start);
-    yield { start, chunk: { dataType: 'float32', shape: [count, hiddenSize], data: data.subarray(start * hiddenSize, (start + count) * hiddenSize) } };
+    yield {
+      start,
+      chunk: {
+        dataType: 'float32',
+        shape: [count, hiddenSize],
+        data: data.subarray(start * hiddenSize, (start + count) * hiddenSize),
+      },
+    };
   }
 }
 
 /** Next-token targets of windows, row by row; the last row of a window predicts nothing and gets id 0 with weight 0. */
-export function nextTokenTargets(windows: readonly ArrayLike<number>[]): { readonly targets: BigInt64Array; readonly weights: Float32Array } {
+export function nextTokenTargets(windows: readonly ArrayLike<number>[]): {
+  readonly targets: BigInt64Array;
+  readonly weights: Float32Array;
+} {
   const tokens = windows[0]?.length ?? 0;
   const targets = new BigInt64Array(windows.length * tokens);
   const weights = new Float32Array(windows.length * tokens);

@@ -5,7 +5,7 @@ import { configFields, readCommonConfig } from './config.ts';
 import type { ConfigFields } from './config-fields.ts';
 import { decoder } from './decoder.ts';
 import { type Rotation, readRopeScaling, rotationOf } from './rope.ts';
-import { readMixedPositions, readWindow } from './windows.ts';
+import { readMixedPositions, readWindow } from './sliding-windows.ts';
 
 /** Of transformers' Gemma3TextConfig. */
 const DEFAULTS = {

@@ -8,13 +8,22 @@ import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 
-const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = { llama, mistral, qwen2, qwen3, gemma3_text: gemma3, phi3 };
+const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma3_text: gemma3,
+  phi3,
+};
 
 /** The architecture that config.json names by `model_type`. Throws UnsupportedError naming the value and the supported ones. */
 export function architectureFor(checkpoint: Checkpoint): Architecture {
   const type = checkpoint.config.model_type;
   if (typeof type !== 'string')
-    throw new FileFormatError(`${checkpoint.provenance.name}: config.json has no model_type; it must name the architecture, e.g. "llama".`);
+    throw new FileFormatError(
+      `${checkpoint.provenance.name}: config.json has no model_type; it must name the architecture, e.g. "llama".`,
+    );
   const factory = Object.hasOwn(FACTORIES, type) ? FACTORIES[type] : undefined;
   if (!factory) {
     const supported = Object.keys(FACTORIES).join(', ');

@@ -15,7 +15,10 @@ export function llama(checkpoint: Checkpoint): Architecture {
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'llama');
   const attentionBias = fields.boolean('attention_bias', false);
   const mlpBias = fields.boolean('mlp_bias', false);
-  const required: BlockWeight[] = [...(attentionBias ? (['attention.output.bias'] as const) : []), ...(mlpBias ? (['mlp.down.bias'] as const) : [])];
+  const required: BlockWeight[] = [
+    ...(attentionBias ? (['attention.output.bias'] as const) : []),
+    ...(mlpBias ? (['mlp.down.bias'] as const) : []),
+  ];
   return decoder({
     config,
     activation,

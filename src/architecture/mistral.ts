@@ -2,10 +2,15 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture } from './architecture.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import { decoder } from './decoder.ts';
-import { readWindow } from './windows.ts';
+import { readWindow } from './sliding-windows.ts';
 
 /** Of transformers' MistralConfig. */
-const DEFAULTS = { num_key_value_heads: 8, max_position_embeddings: 4096 * 32, rms_norm_eps: 1e-6, sliding_window: 4096 };
+const DEFAULTS = {
+  num_key_value_heads: 8,
+  max_position_embeddings: 4096 * 32,
+  rms_norm_eps: 1e-6,
+  sliding_window: 4096,
+};
 
 /** Mistral (arXiv 2310.06825): LLaMA whose layers all look through one window, if the config has one. */
 export function mistral(checkpoint: Checkpoint): Architecture {

@@ -18,16 +18,27 @@ export function modelOf(checkpoint: Checkpoint): Model {
 
 /** Every weight of a model; tied tensors appear once per program that reads them. */
 export function allBindings(architecture: Architecture): WeightBinding[] {
-  const blocks = architecture.config.layerWidths.flatMap(({ keyValueHeads }, layer) => (keyValueHeads === 0 ? [] : architecture.blockWeights(layer)));
+  const blocks = architecture.config.layerWidths.flatMap(({ keyValueHeads }, layer) =>
+    keyValueHeads === 0 ? [] : architecture.blockWeights(layer),
+  );
   return [...architecture.embedWeights(), ...blocks, ...architecture.headWeights()];
 }
 
 /** Parameters of the model (tied tensors once) and of its prunable-plus-norm blocks. */
-export function countParameters({ checkpoint, architecture }: Model): { readonly parameters: number; readonly blockParameters: number } {
+export function countParameters({ checkpoint, architecture }: Model): {
+  readonly parameters: number;
+  readonly blockParameters: number;
+} {
   const size = (binding: WeightBinding) =>
-    binding.optional && !checkpoint.tensors.has(binding.tensor) ? 0 : binding.shape.reduce((product, extent) => product * extent, 1);
-  const unique = new Map(allBindings(architecture).map((binding) => [`${binding.tensor}:${binding.rows?.start ?? 0}`, size(binding)]));
-  const blockTensors = new Set(architecture.config.layerWidths.flatMap((_, layer) => architecture.blockWeights(layer).map(({ tensor }) => tensor)));
+    binding.optional && !checkpoint.tensors.has(binding.tensor)
+      ? 0
+      : binding.shape.reduce((product, extent) => product * extent, 1);
+  const unique = new Map(
+    allBindings(architecture).map((binding) => [`${binding.tensor}:${binding.rows?.start ?? 0}`, size(binding)]),
+  );
+  const blockTensors = new Set(
+    architecture.config.layerWidths.flatMap((_, layer) => architecture.blockWeights(layer).map(({ tensor }) => tensor)),
+  );
   let parameters = 0;
   let blockParameters = 0;
   for (const [key, count] of unique) {

@@ -3,7 +3,7 @@ import type { Architecture } from './architecture.ts';
 import { type BlockTensors, LLAMA_TENSORS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import { decoder } from './decoder.ts';
-import { readWindow } from './windows.ts';
+import { readWindow } from './sliding-windows.ts';
 
 /** Of transformers' Phi3Config. */
 const DEFAULTS = { max_position_embeddings: 4096, original_max_position_embeddings: 4096, rms_norm_eps: 1e-5 };

@@ -8,11 +8,22 @@ export function linear(builder: GraphBuilder, input: string, weight: string, bia
 
 /** Root mean square normalisation over the last axis times `weight` (Zhang and Sennrich 2019), by ONNX Runtime's own operator. */
 export function rmsNorm(builder: GraphBuilder, input: string, weight: string, epsilon: number): string {
-  return builder.add('SimplifiedLayerNormalization', [input, weight], { axis: -1, epsilon: float(epsilon), stash_type: 1 });
+  return builder.add('SimplifiedLayerNormalization', [input, weight], {
+    axis: -1,
+    epsilon: float(epsilon),
+    stash_type: 1,
+  });
 }
 
 /** Rotary position embedding of the first channels of the last axis in the half-split form; cosine and sine [tokens, half] broadcast over x [..., tokens, 2 half + rest]. */
-export function rotary(builder: GraphBuilder, input: string, cosine: string, sine: string, half: number, rest: number): string {
+export function rotary(
+  builder: GraphBuilder,
+  input: string,
+  cosine: string,
+  sine: string,
+  half: number,
+  rest: number,
+): string {
   const sizes = builder.integers(rest > 0 ? [half, half, rest] : [half, half]);
   const [first = '', second = '', unturned] = builder.addMany('Split', [input, sizes], rest > 0 ? 3 : 2, { axis: -1 });
   const left = builder.add('Sub', [builder.add('Mul', [first, cosine]), builder.add('Mul', [second, sine])]);
@@ -50,7 +61,8 @@ export function attention(builder: GraphBuilder, config: ModelConfig, inputs: At
   const repeat = config.queryHeads / config.keyValueHeads;
   const split = (value: string, tail: readonly number[]) =>
     builder.add('Reshape', [value, builder.add('Concat', [inputs.leading, builder.integers(tail)], { axis: 0 })]);
-  const normed = (value: string, weight: string | undefined) => (weight === undefined ? value : rmsNorm(builder, value, weight, config.normEpsilon));
+  const normed = (value: string, weight: string | undefined) =>
+    weight === undefined ? value : rmsNorm(builder, value, weight, config.normEpsilon);
 
   const queryHeads = normed(split(inputs.query, [-1, repeat, headDimension]), inputs.queryNorm);
   const rotatedQuery = turned(builder.add('Transpose', [queryHeads], { perm: [0, 2, 3, 1, 4] }));
@@ -62,11 +74,20 @@ export function attention(builder: GraphBuilder, config: ModelConfig, inputs: At
   const transposedKey = builder.add('Transpose', [rotatedKey], { perm: [0, 1, 3, 2] });
   const valueHeads = builder.add('Transpose', [split(inputs.value, [-1, headDimension])], { perm: [0, 2, 1, 3] });
 
-  const scores = builder.add('Reshape', [builder.add('MatMul', [stackedQuery, transposedKey]), builder.integers([0, 0, repeat, 0, -1])]);
+  const scores = builder.add('Reshape', [
+    builder.add('MatMul', [stackedQuery, transposedKey]),
+    builder.integers([0, 0, repeat, 0, -1]),
+  ]);
   const probabilities = builder.add('Softmax', [builder.add('Add', [scores, inputs.mask])], { axis: -1 });
   const stackedProbabilities = builder.add('Reshape', [probabilities, builder.integers([0, 0, -1, 0])]);
-  const context = builder.add('Reshape', [builder.add('MatMul', [stackedProbabilities, valueHeads]), builder.integers([0, 0, repeat, -1, headDimension])]);
-  return builder.add('Reshape', [builder.add('Transpose', [context], { perm: [0, 3, 1, 2, 4] }), builder.add('Shape', [inputs.query])]);
+  const context = builder.add('Reshape', [
+    builder.add('MatMul', [stackedProbabilities, valueHeads]),
+    builder.integers([0, 0, repeat, -1, headDimension]),
+  ]);
+  return builder.add('Reshape', [
+    builder.add('Transpose', [context], { perm: [0, 3, 1, 2, 4] }),
+    builder.add('Shape', [inputs.query]),
+  ]);
 }
 
 /** An activation function, element by element. */

@@ -19,7 +19,14 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
   const { headDimension, queryHeads, keyValueHeads } = architecture.config;
   const heads = 3;
   const keyChannels = heads * headDimension;
-  return { batch: 2, tokens: 5, rows: 7, neurons: 11, keyChannels, queryChannels: keyChannels * (queryHeads / keyValueHeads) };
+  return {
+    batch: 2,
+    tokens: 5,
+    rows: 7,
+    neurons: 11,
+    keyChannels,
+    queryChannels: keyChannels * (queryHeads / keyValueHeads),
+  };
 }
 
 /**
@@ -61,7 +68,12 @@ export class Programs implements Disposable {
   }
 
   /** The block of one layer: hidden [batch, tokens, hiddenSize] -> the same shape. `positions`: other ones than one causal window per row. */
-  async block(weights: DeviceWeights, hidden: DeviceTensor, layer: number, positions?: Omit<Positions, typeof Symbol.dispose>): Promise<DeviceTensor> {
+  async block(
+    weights: DeviceWeights,
+    hidden: DeviceTensor,
+    layer: number,
+    positions?: Omit<Positions, typeof Symbol.dispose>,
+  ): Promise<DeviceTensor> {
     const session = await this.session('block', () => this.architecture.block());
     const { cosine, sine, mask } = positions ?? this.positions(hidden.shape[1] ?? 0, layer);
     return only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
@@ -72,7 +84,10 @@ export class Programs implements Disposable {
     const session = await this.session('head', () => this.architecture.head());
     using rows = this.runtime.upload(hidden);
     using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
-    using losses = only(await session.run({ ...weights.tensors, hidden: rows, targets: ids }, { outputs: ['losses'] }), 'losses');
+    using losses = only(
+      await session.run({ ...weights.tensors, hidden: rows, targets: ids }, { outputs: ['losses'] }),
+      'losses',
+    );
     return (await this.runtime.read(losses)).data as Float32Array;
   }
 
@@ -82,7 +97,10 @@ export class Programs implements Disposable {
     const rows = hidden.shape[0] ?? 0;
     using input = this.runtime.upload(hidden);
     using targets = this.runtime.upload({ dataType: 'int64', shape: [rows], data: new BigInt64Array(rows) });
-    using logits = only(await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }), 'logits');
+    using logits = only(
+      await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }),
+      'logits',
+    );
     return (await this.runtime.read(logits)).data as Float32Array;
   }
 
@@ -108,7 +126,10 @@ export class Programs implements Disposable {
     const outputs = await session.run({ ...weights.tensors, hidden: rows, targets: ids, seed });
     using losses = only(outputs, 'losses');
     using gradient = only(outputs, 'gradient/hidden');
-    return { losses: (await this.runtime.read(losses)).data as Float32Array, gradient: (await this.runtime.read(gradient)).data as Float32Array };
+    return {
+      losses: (await this.runtime.read(losses)).data as Float32Array,
+      gradient: (await this.runtime.read(gradient)).data as Float32Array,
+    };
   }
 
   /**
@@ -118,16 +139,23 @@ export class Programs implements Disposable {
   positions(tokens: number, layer: number): Positions {
     const { maximumPositions } = this.architecture.config;
     if (tokens > maximumPositions)
-      throw new UsageError(`A window of ${tokens} tokens was asked for; the model holds ${maximumPositions}. Ask for windows of at most ${maximumPositions}.`);
+      throw new UsageError(
+        `A window of ${tokens} tokens was asked for; the model holds ${maximumPositions}. Ask for windows of at most ${maximumPositions}.`,
+      );
     const kind = this.architecture.positions(layer);
     const ofKind = this.#positions.get(kind) ?? new Map<number, Positions>();
     this.#positions.set(kind, ofKind);
     const known = ofKind.get(tokens);
     if (known) return known;
     const { cosine, sine } = rotaryTables(kind.inverseFrequencies, tokens, 0, kind.magnitude);
-    const upload = (data: Float32Array, columns: number) => this.runtime.upload({ dataType: 'float32', shape: [tokens, columns], data });
+    const upload = (data: Float32Array, columns: number) =>
+      this.runtime.upload({ dataType: 'float32', shape: [tokens, columns], data });
     const half = kind.inverseFrequencies.length;
-    const tensors = [upload(cosine, half), upload(sine, half), upload(causalMask(tokens, kind.window), tokens)] as const;
+    const tensors = [
+      upload(cosine, half),
+      upload(sine, half),
+      upload(causalMask(tokens, kind.window), tokens),
+    ] as const;
     const positions: Positions = {
       cosine: tensors[0],
       sine: tensors[1],

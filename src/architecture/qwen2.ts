@@ -6,7 +6,13 @@ import { decoder } from './decoder.ts';
 import { readQwenPositions } from './qwen-positions.ts';
 
 /** Of transformers' Qwen2Config. */
-const DEFAULTS = { max_position_embeddings: 32_768, rms_norm_eps: 1e-6, use_sliding_window: false, sliding_window: 4096, max_window_layers: 28 };
+const DEFAULTS = {
+  max_position_embeddings: 32_768,
+  rms_norm_eps: 1e-6,
+  use_sliding_window: false,
+  sliding_window: 4096,
+  max_window_layers: 28,
+};
 
 /** Qwen2 and Qwen2.5: LLaMA with biases on queries, keys and values. */
 export function qwen2(checkpoint: Checkpoint): Architecture {

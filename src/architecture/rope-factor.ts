@@ -14,6 +14,9 @@ export function withStatedRopeFactor(config: Raw): Raw {
   const kind = rope.rope_type ?? rope.type;
   if (kind !== 'longrope' && kind !== 'su' && kind !== 'llama3' && kind !== 'yarn') return config;
   const original = config.original_max_position_embeddings ?? rope.original_max_position_embeddings ?? longest;
-  const factor = kind === 'llama3' || kind === 'yarn' || typeof original !== 'number' ? rope.factor : (rope.factor ?? longest / original);
+  const factor =
+    kind === 'llama3' || kind === 'yarn' || typeof original !== 'number'
+      ? rope.factor
+      : (rope.factor ?? longest / original);
   return { ...config, [key]: { ...rope, factor, original_max_position_embeddings: original } };
 }

@@ -14,11 +14,24 @@ export type RopeScaling =
       readonly originalPositions: number;
     }
   /** LongRoPE (arXiv 2402.13753), Phi-3's "su": its factors for sequences up to the original length; the long ones are not used. */
-  | { readonly kind: 'longrope'; readonly factors: readonly number[]; readonly magnitude: number; readonly originalPositions: number }
+  | {
+      readonly kind: 'longrope';
+      readonly factors: readonly number[];
+      readonly magnitude: number;
+      readonly originalPositions: number;
+    }
   | Yarn;
 
 /** 'dynamic' changes frequencies only beyond `max_position_embeddings`, where nothing is computed. */
-const KINDS = { default: 'none', dynamic: 'none', linear: 'linear', llama3: 'llama3', yarn: 'yarn', longrope: 'longrope', su: 'longrope' } as const;
+const KINDS = {
+  default: 'none',
+  dynamic: 'none',
+  linear: 'linear',
+  llama3: 'llama3',
+  yarn: 'yarn',
+  longrope: 'longrope',
+  su: 'longrope',
+} as const;
 
 const LONGEST = 1 << 30;
 
@@ -36,7 +49,9 @@ export function readRopeScaling(fields: ConfigFields | undefined, context: RopeC
   const kind = fields.choice(fields.has('rope_type') ? 'rope_type' : 'type', KINDS, 'default');
   if (kind === 'none') return { kind };
   if (kind === 'linear') return { kind, factor: fields.positive('factor') };
-  const originalPositions = context.originalPositions ?? fields.integer('original_max_position_embeddings', LONGEST, context.maximumPositions, 2);
+  const originalPositions =
+    context.originalPositions ??
+    fields.integer('original_max_position_embeddings', LONGEST, context.maximumPositions, 2);
   if (kind === 'yarn') return readYarn(fields, context.maximumPositions, originalPositions);
   if (kind === 'longrope') {
     const ratio = fields.positive('factor', context.maximumPositions / originalPositions);
@@ -46,7 +61,8 @@ export function readRopeScaling(fields: ConfigFields | undefined, context: RopeC
   }
   const lowFrequencyFactor = fields.positive('low_freq_factor');
   const highFrequencyFactor = fields.positive('high_freq_factor');
-  if (highFrequencyFactor <= lowFrequencyFactor) throw fields.wrong('high_freq_factor', `above low_freq_factor, which is ${lowFrequencyFactor}`);
+  if (highFrequencyFactor <= lowFrequencyFactor)
+    throw fields.wrong('high_freq_factor', `above low_freq_factor, which is ${lowFrequencyFactor}`);
   return { kind, factor: fields.positive('factor'), lowFrequencyFactor, highFrequencyFactor, originalPositions };
 }
 
@@ -59,15 +75,22 @@ export interface Rotation {
 }
 
 export function rotationOf(rotaryDimension: number, theta: number, scaling: RopeScaling): Rotation {
-  return { inverseFrequencies: inverseFrequencies(rotaryDimension, theta, scaling), magnitude: 'magnitude' in scaling ? scaling.magnitude : 1 };
+  return {
+    inverseFrequencies: inverseFrequencies(rotaryDimension, theta, scaling),
+    magnitude: 'magnitude' in scaling ? scaling.magnitude : 1,
+  };
 }
 
 /** Inverse frequencies [rotaryDimension / 2] in radians per position, after scaling. */
 export function inverseFrequencies(rotaryDimension: number, theta: number, scaling: RopeScaling): Float64Array {
-  const frequencies = Float64Array.from({ length: rotaryDimension / 2 }, (_, index) => theta ** ((-2 * index) / rotaryDimension));
+  const frequencies = Float64Array.from(
+    { length: rotaryDimension / 2 },
+    (_, index) => theta ** ((-2 * index) / rotaryDimension),
+  );
   if (scaling.kind === 'none') return frequencies;
   if (scaling.kind === 'linear') return frequencies.map((frequency) => frequency / scaling.factor);
-  if (scaling.kind === 'longrope') return frequencies.map((frequency, index) => frequency / (scaling.factors[index] ?? 1));
+  if (scaling.kind === 'longrope')
+    return frequencies.map((frequency, index) => frequency / (scaling.factors[index] ?? 1));
   if (scaling.kind === 'yarn') return yarnFrequencies(frequencies, theta, scaling);
   const { factor, lowFrequencyFactor, highFrequencyFactor, originalPositions } = scaling;
   return frequencies.map((frequency) => {
@@ -80,7 +103,12 @@ export function inverseFrequencies(rotaryDimension: number, theta: number, scali
 }
 
 /** Cosine and sine tables [tokens, rotaryDimension / 2] of the positions start … start + tokens - 1. */
-export function rotaryTables(frequencies: Float64Array, tokens: number, start = 0, magnitude = 1): { cosine: Float32Array; sine: Float32Array } {
+export function rotaryTables(
+  frequencies: Float64Array,
+  tokens: number,
+  start = 0,
+  magnitude = 1,
+): { cosine: Float32Array; sine: Float32Array } {
   const half = frequencies.length;
   const cosine = new Float32Array(tokens * half);
   const sine = new Float32Array(tokens * half);
@@ -99,8 +127,10 @@ const MASKED = -1e9;
 
 /** Causal mask [tokens, tokens]: 0 where a query may look, else -1e9. With `window`, only at itself and the window - 1 positions before. */
 export function causalMask(tokens: number, window?: number): Float32Array {
-  if (window !== undefined && !(window >= 1)) throw new UsageError(`An attention window is ${window}; it must be at least 1.`);
+  if (window !== undefined && !(window >= 1))
+    throw new UsageError(`An attention window is ${window}; it must be at least 1.`);
   const mask = new Float32Array(tokens * tokens).fill(MASKED);
-  for (let row = 0; row < tokens; row++) mask.fill(0, row * tokens + Math.max(0, row + 1 - (window ?? tokens)), row * tokens + row + 1);
+  for (let row = 0; row < tokens; row++)
+    mask.fill(0, row * tokens + Math.max(0, row + 1 - (window ?? tokens)), row * tokens + row + 1);
   return mask;
 }

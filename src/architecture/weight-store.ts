@@ -25,8 +25,15 @@ export class WeightStore implements Disposable {
   /** The weights of one program; dispose the lease after use. */
   async lease(key: ProgramKey): Promise<DeviceWeights> {
     const { architecture } = this.model;
-    const bindings = key === 'embed' ? architecture.embedWeights() : key === 'head' ? architecture.headWeights() : architecture.blockWeights(key);
-    const tensors = await Promise.all(bindings.map(async (binding) => [binding.input, await this.#tensor(binding)] as const));
+    const bindings =
+      key === 'embed'
+        ? architecture.embedWeights()
+        : key === 'head'
+          ? architecture.headWeights()
+          : architecture.blockWeights(key);
+    const tensors = await Promise.all(
+      bindings.map(async (binding) => [binding.input, await this.#tensor(binding)] as const),
+    );
     const weights = Object.fromEntries(tensors);
     return this.resident ? new BorrowedWeights(weights) : new DeviceWeights(weights);
   }

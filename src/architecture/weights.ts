@@ -24,13 +24,16 @@ const elements = (shape: readonly number[]) => shape.reduce((product, size) => p
 
 /** Reads the weights of one program. Throws MissingError and MismatchError naming tensor, shape found and shape expected. */
 export async function readWeights(checkpoint: Checkpoint, bindings: readonly WeightBinding[]): Promise<HostWeights> {
-  const entries = await Promise.all(bindings.map(async (binding) => [binding.input, await readWeight(checkpoint, binding)] as const));
+  const entries = await Promise.all(
+    bindings.map(async (binding) => [binding.input, await readWeight(checkpoint, binding)] as const),
+  );
   return Object.fromEntries(entries);
 }
 
 async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promise<HostTensor> {
   const { tensor, shape, rows } = binding;
-  if (binding.optional && !checkpoint.tensors.has(tensor)) return { dataType: 'float32', shape, data: new Float32Array(elements(shape)) };
+  if (binding.optional && !checkpoint.tensors.has(tensor))
+    return { dataType: 'float32', shape, data: new Float32Array(elements(shape)) };
   checkWeight(checkpoint, binding);
   const data = await checkpoint.read(tensor, rows);
   const { offset } = binding;
@@ -47,7 +50,11 @@ export function checkWeight(checkpoint: Checkpoint, { tensor, shape, rows, optio
     );
   }
   const found = rows ? [rows.end - rows.start, ...info.shape.slice(1)] : info.shape;
-  if ((rows && info.shape[0] !== rows.of) || found.length !== shape.length || found.some((size, axis) => size !== shape[axis])) {
+  if (
+    (rows && info.shape[0] !== rows.of) ||
+    found.length !== shape.length ||
+    found.some((size, axis) => size !== shape[axis])
+  ) {
     throw new MismatchError(
       `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${[rows?.of ?? shape[0], ...shape.slice(1)].join(', ')}].`,
     );
@@ -56,5 +63,7 @@ export function checkWeight(checkpoint: Checkpoint, { tensor, shape, rows, optio
 
 /** Copies host weights to the device. */
 export function uploadWeights(runtime: Runtime, weights: HostWeights): DeviceWeights {
-  return new DeviceWeights(Object.fromEntries(Object.entries(weights).map(([input, tensor]) => [input, runtime.upload(tensor)])));
+  return new DeviceWeights(
+    Object.fromEntries(Object.entries(weights).map(([input, tensor]) => [input, runtime.upload(tensor)])),
+  );
 }

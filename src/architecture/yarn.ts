@@ -19,7 +19,9 @@ export function readYarn(fields: ConfigFields, maximumPositions: number, origina
   const factor = fields.positive('factor', maximumPositions / originalPositions);
   const magnitudeOf = (scale: number) => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
   const isScaled = fields.has('mscale') && fields.has('mscale_all_dim');
-  const inferred = isScaled ? magnitudeOf(fields.positive('mscale')) / magnitudeOf(fields.positive('mscale_all_dim')) : magnitudeOf(1);
+  const inferred = isScaled
+    ? magnitudeOf(fields.positive('mscale')) / magnitudeOf(fields.positive('mscale_all_dim'))
+    : magnitudeOf(1);
   const fastRotations = fields.positive('beta_fast', 32);
   const slowRotations = fields.positive('beta_slow', 1);
   if (fastRotations < slowRotations) throw fields.wrong('beta_fast', `at least beta_slow, which is ${slowRotations}`);
@@ -37,7 +39,8 @@ export function readYarn(fields: ConfigFields, maximumPositions: number, origina
 /** Unscaled `frequencies` [rotaryDimension / 2] of base `theta`, stretched (transformers' _compute_yarn_parameters). */
 export function yarnFrequencies(frequencies: Float64Array, theta: number, yarn: Yarn): Float64Array {
   const rotaryDimension = 2 * frequencies.length;
-  const channelOf = (rotations: number) => (rotaryDimension * Math.log(yarn.originalPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
+  const channelOf = (rotations: number) =>
+    (rotaryDimension * Math.log(yarn.originalPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
   const [low, high] = [channelOf(yarn.fastRotations), channelOf(yarn.slowRotations)];
   const start = Math.max(0, yarn.truncate ? Math.floor(low) : low);
   const end = Math.min(rotaryDimension - 1, yarn.truncate ? Math.ceil(high) : high);

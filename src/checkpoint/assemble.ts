@@ -1,7 +1,7 @@
 import type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoint.ts';
-import type { FileAccess } from './files.ts';
-import { JSON_LIMITS, type JsonRecord, readWhole } from './json.ts';
-import { sha256OfSource, sha256OfText } from './sha256.ts';
+import type { FileAccess } from './files/files.ts';
+import { JSON_LIMITS, type JsonRecord, readWhole } from './files/json.ts';
+import { sha256OfSource, sha256OfText } from './files/sha256.ts';
 import { missingTensor, type RowRange, type Weights } from './weights.ts';
 
 const EMBEDDING = 'model.embed_tokens.weight';

@@ -50,7 +50,9 @@ export function decodeElements(storage: string, bytes: Uint8Array, tensor: strin
     case 'BOOL':
       return Float32Array.from(bytes);
     default:
-      throw new UnsupportedError(`Tensor ${quote(tensor)} is stored as ${storage}; weights may be F32, F16, BF16 or F64. Convert the model to one of these.`);
+      throw new UnsupportedError(
+        `Tensor ${quote(tensor)} is stored as ${storage}; weights may be F32, F16, BF16 or F64. Convert the model to one of these.`,
+      );
   }
 }
 

@@ -5,22 +5,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FileFormatError, MissingError, UnsupportedError, UsageError } from '../errors.ts';
-import { diskFolder, diskModel, diskSource } from './disk.ts';
-import { blobFolder } from './file.ts';
+import { diskFolder, diskModel, diskSource } from './files/disk.ts';
+import { blobFolder } from './files/file.ts';
+import { memoryFiles } from './files/memory.ts';
+import { sha256OfBytes } from './files/sha256.ts';
 import { openCheckpoint } from './folder.ts';
-import { memoryFiles } from './memory.ts';
-import { writeSafetensors } from './safetensors-write.ts';
-import { sha256OfBytes } from './sha256.ts';
+import { writeSafetensors } from './formats/safetensors/safetensors-write.ts';
 
 const text = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 const weightFile = (...names: string[]) =>
-  writeSafetensors(new Map(names.map((name, i) => [name, { dtype: 'F32', shape: [2, 2], data: Float32Array.of(i, 1, 2, 3) }])));
+  writeSafetensors(
+    new Map(names.map((name, i) => [name, { dtype: 'F32', shape: [2, 2], data: Float32Array.of(i, 1, 2, 3) }])),
+  );
 const open = (files: Record<string, Uint8Array>) => openCheckpoint(memoryFiles('folder', files));
 const config = text({ model_type: 'llama', tie_word_embeddings: true });
 
 test('a folder with one weight file', async () => {
   const card = text('---\nlanguage: en\nlicense: apache-2.0\n---\n# Model');
-  const model = await open({ 'config.json': config, 'model.safetensors': weightFile('a', 'b'), 'tokenizer.json': text('{}'), 'README.md': card });
+  const model = await open({
+    'config.json': config,
+    'model.safetensors': weightFile('a', 'b'),
+    'tokenizer.json': text('{}'),
+    'README.md': card,
+  });
   expect(model.provenance).toEqual({ name: 'folder', format: 'safetensors', licence: 'apache-2.0' });
   expect(model.config.model_type).toBe('llama');
   expect([...model.tensors.keys()]).toEqual(['a', 'b']);
@@ -45,14 +52,22 @@ test('a sharded folder reads through its index', async () => {
   expect(await model.sha256()).toBe(digest(text(lines)));
   const { 'model-2.safetensors': _, ...without } = files;
   await expect(open(without)).rejects.toThrow(/lacks 1 of the 2 weight files .* model-2\.safetensors/);
-  const lying = { ...files, 'model.safetensors.index.json': text({ weight_map: { ...index.weight_map, c: 'model-1.safetensors' } }) };
+  const lying = {
+    ...files,
+    'model.safetensors.index.json': text({ weight_map: { ...index.weight_map, c: 'model-1.safetensors' } }),
+  };
   await expect(open(lying)).rejects.toThrow(/promises the tensor "c"/);
 });
 
-test.each(['../x.safetensors', '/etc/passwd', 'a/../../b', 'a\0b', 'C:\\x', '..'])('an index that names %j is refused', async (name) => {
-  const index = text({ weight_map: { a: name } });
-  await expect(open({ 'config.json': config, 'model.safetensors.index.json': index })).rejects.toThrow(/only plain names inside the model's folder/);
-});
+test.each(['../x.safetensors', '/etc/passwd', 'a/../../b', 'a\0b', 'C:\\x', '..'])(
+  'an index that names %j is refused',
+  async (name) => {
+    const index = text({ weight_map: { a: name } });
+    await expect(open({ 'config.json': config, 'model.safetensors.index.json': index })).rejects.toThrow(
+      /only plain names inside the model's folder/,
+    );
+  },
+);
 
 test('a tied embedding is one tensor, read under both names, whichever the file has', async () => {
   for (const stored of ['model.embed_tokens.weight', 'lm_head.weight']) {
@@ -74,7 +89,9 @@ test('missing parts are named', async () => {
   await expect(open({ 'config.json': config })).rejects.toThrow(/has no model weights/);
   await expect(open({ 'config.json': config, 'pytorch_model.bin': text('x') })).rejects.toThrow(UnsupportedError);
   await expect(open({ 'a.gguf': text('x'), 'b.gguf': text('x') })).rejects.toThrow(UsageError);
-  await expect(open({ 'config.json': text('{"a":'), 'model.safetensors': weightFile('a') })).rejects.toThrow(FileFormatError);
+  await expect(open({ 'config.json': text('{"a":'), 'model.safetensors': weightFile('a') })).rejects.toThrow(
+    FileFormatError,
+  );
 });
 
 test('dropped files are a folder', async () => {

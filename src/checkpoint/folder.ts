@@ -1,13 +1,13 @@
 import { MissingError, UnsupportedError, UsageError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import type { FileAccess } from './files.ts';
-import { openGguf } from './gguf.ts';
-import { joinPieces, wholeName } from './joined.ts';
-import { JSON_LIMITS, parseJsonRecord, readWhole } from './json.ts';
-import { openOnnx } from './onnx.ts';
-import { ONNX_FILES } from './onnx-files.ts';
+import type { FileAccess } from './files/files.ts';
+import { joinPieces, wholeName } from './files/joined.ts';
+import { JSON_LIMITS, parseJsonRecord, readWhole } from './files/json.ts';
+import { openGguf } from './formats/gguf/gguf.ts';
+import { openOnnx } from './formats/onnx/onnx.ts';
+import { ONNX_FILES } from './formats/onnx/onnx-files.ts';
+import { INDEX, openFolder, readConfig } from './formats/safetensors/safetensors-folder.ts';
 import type { OpenOptions } from './open-options.ts';
-import { INDEX, openFolder, readConfig } from './safetensors-folder.ts';
 import { quote } from './weights.ts';
 
 /**
@@ -17,13 +17,17 @@ import { quote } from './weights.ts';
 export async function openCheckpoint(folder: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
   const files = await joinPieces(folder);
   await refuseAdapter(files);
-  const weights = options.weights === undefined ? chooseWeights(files.name, await files.list()) : wholeName(options.weights);
-  if (weights.endsWith('.safetensors') || weights === INDEX) return openFolder(files, { ...options, weights: options.weights && weights });
+  const weights =
+    options.weights === undefined ? chooseWeights(files.name, await files.list()) : wholeName(options.weights);
+  if (weights.endsWith('.safetensors') || weights === INDEX)
+    return openFolder(files, { ...options, weights: options.weights && weights });
   if (weights.endsWith('.gguf')) return openGguf(files, weights, options);
   if (weights.endsWith('.onnx')) return openOnnx(files, weights, options);
   throw PICKLE.test(weights)
     ? pickled(files.name, weights)
-    : new UnsupportedError(`${quote(weights)} is not a weight file that is read: .safetensors, .gguf or .onnx. Name one of these, or the model's folder.`);
+    : new UnsupportedError(
+        `${quote(weights)} is not a weight file that is read: .safetensors, .gguf or .onnx. Name one of these, or the model's folder.`,
+      );
 }
 
 const PICKLE = /\.(bin|pt|pth|ckpt)$/;
@@ -50,14 +54,19 @@ function chooseWeights(folder: string, names: readonly string[]): string {
   const [safetensors] = ending('.safetensors').filter((name) => !name.includes('/'));
   if (safetensors !== undefined) return safetensors;
   const ggufs = ending('.gguf');
-  if (ggufs.length > 1) throw new UsageError(`${folder} has ${ggufs.length} GGUF models: ${ggufs.slice(0, 5).join(', ')}. Name the one to open.`);
+  if (ggufs.length > 1)
+    throw new UsageError(
+      `${folder} has ${ggufs.length} GGUF models: ${ggufs.slice(0, 5).join(', ')}. Name the one to open.`,
+    );
   const [gguf] = ggufs;
   if (gguf !== undefined) return gguf;
   const onnx = ONNX_FILES.find((name) => names.includes(name)) ?? names.find((name) => name.endsWith('.onnx'));
   if (onnx !== undefined) return onnx;
   const pickle = names.find((name) => PICKLE.test(name));
   if (pickle !== undefined) throw pickled(folder, pickle);
-  throw new MissingError(`${folder} has no model weights. A model is a folder with config.json and model.safetensors, or a .gguf file.`);
+  throw new MissingError(
+    `${folder} has no model weights. A model is a folder with config.json and model.safetensors, or a .gguf file.`,
+  );
 }
 
 export { openFolder, readConfig };

@@ -17,10 +17,14 @@ export interface GroupQuantised {
 export const groupsOf = (inputs: number, groupSize: number): number => Math.ceil(inputs / groupSize);
 
 /** Inputs in one group of a row: `groupSize`, or what is left for the last. */
-export const groupMembers = (inputs: number, groupSize: number, group: number): number => Math.min(groupSize, inputs - group * groupSize);
+export const groupMembers = (inputs: number, groupSize: number, group: number): number =>
+  Math.min(groupSize, inputs - group * groupSize);
 
 /** The weight that the codes stand for, alpha * code + beta: [outputs, inputs], or some of its rows. */
-export function dequantiseGroups({ outputs, inputs, groupSize, codes, steps, minima }: GroupQuantised, rows = { start: 0, end: outputs }): Float32Array {
+export function dequantiseGroups(
+  { outputs, inputs, groupSize, codes, steps, minima }: GroupQuantised,
+  rows = { start: 0, end: outputs },
+): Float32Array {
   const groups = groupsOf(inputs, groupSize);
   const values = new Float32Array((rows.end - rows.start) * inputs);
   for (let row = rows.start; row < rows.end; row++) {

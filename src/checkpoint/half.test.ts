@@ -16,7 +16,8 @@ function byDefinition(half: number): number {
 test('all 65,536 halves have the value of their definition', () => {
   const values = halfToFloat(every);
   for (let half = 0; half < 65536; half += 1) {
-    if (!Object.is(values[half], byDefinition(half))) throw new Error(`half ${half}: ${values[half]} instead of ${byDefinition(half)}`);
+    if (!Object.is(values[half], byDefinition(half)))
+      throw new Error(`half ${half}: ${values[half]} instead of ${byDefinition(half)}`);
     if (!Object.is(halfValue(half), values[half])) throw new Error(`halfValue(${half}) differs`);
   }
 });
@@ -34,7 +35,11 @@ test('every half and bfloat16 survives the way to float32 and back', () => {
 });
 
 /** Between each pair of neighbours: just below the middle rounds down, the middle to the even pattern, just above it up. */
-function checkRounding(widen: (h: Uint16Array) => Float32Array, narrow: (f: Float32Array) => Uint16Array, largestFinite: number): void {
+function checkRounding(
+  widen: (h: Uint16Array) => Float32Array,
+  narrow: (f: Float32Array) => Uint16Array,
+  largestFinite: number,
+): void {
   const values = widen(Uint16Array.from({ length: largestFinite + 1 }, (_, i) => i));
   const bits = new Uint32Array(values.buffer);
   const nextFloat = new Float32Array(1);
@@ -63,7 +68,9 @@ test('bfloat16 rounds to nearest, ties to even', () => {
 });
 
 test('halves overflow to infinity from 65,520 on and keep NaN', () => {
-  expect([...floatToHalf(Float32Array.of(65519.99, 65520, -65520, 1e30, Number.NEGATIVE_INFINITY))]).toEqual([0x7bff, 0x7c00, 0xfc00, 0x7c00, 0xfc00]);
+  expect([...floatToHalf(Float32Array.of(65519.99, 65520, -65520, 1e30, Number.NEGATIVE_INFINITY))]).toEqual([
+    0x7bff, 0x7c00, 0xfc00, 0x7c00, 0xfc00,
+  ]);
   expect(isNaNHalf(floatToHalf(Float32Array.of(Number.NaN))[0] as number)).toBe(true);
   expect([...floatToHalf(Float32Array.of(0, -0, 2 ** -25, 2 ** -24, 1e-30))]).toEqual([0, 0x8000, 0, 1, 0]);
 });

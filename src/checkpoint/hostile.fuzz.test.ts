@@ -25,9 +25,11 @@ describe('damaged files end in a sentence, never in a crash, a hang or a huge al
 
   test('a file cut anywhere is refused', async () => {
     for (let length = 0; length < SAFETENSORS.length; length += 1) {
-      expect(await survives(`cut at ${length}`, () => readAll({ 'config.json': encode(CONFIG), 'model.safetensors': SAFETENSORS.slice(0, length) }))).toBe(
-        false,
-      );
+      expect(
+        await survives(`cut at ${length}`, () =>
+          readAll({ 'config.json': encode(CONFIG), 'model.safetensors': SAFETENSORS.slice(0, length) }),
+        ),
+      ).toBe(false);
     }
     const gguf = new Uint8Array(await readFile(join(fixtures, 'gguf', 'qwen2.gguf')));
     for (let length = 0; length < gguf.length; length += length < 800 ? 1 : 97) {

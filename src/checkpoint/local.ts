@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { MissingError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { defaultStoreFolder, diskModel, diskStore } from './disk.ts';
+import { defaultStoreFolder, diskModel, diskStore } from './files/disk.ts';
+import { packageRoot } from './files/package-root.ts';
 import { openCheckpoint } from './folder.ts';
-import { type DownloadPlan, openHubModel } from './hub.ts';
-import { parseHubModel } from './hub-model.ts';
-import { packageRoot } from './package-root.ts';
+import { type DownloadPlan, openHubModel } from './store/hub.ts';
+import { parseHubModel } from './store/hub-model.ts';
 
 /** Models that ship with the package, with their calibration text and scores. */
 export const EMBEDDED_MODELS = ['stories'] as const;
@@ -25,7 +25,10 @@ export function embeddedFolder(name: string): string | undefined {
  * Opens a model by its name on this machine: an embedded id, a folder, a weight file, or a hub id, which is downloaded once (endpoint from HF_ENDPOINT,
  * token from HF_TOKEN) and kept in `defaultStoreFolder`. `onPlan` is told before a download. Throws MissingError saying what a model can be.
  */
-export async function openNamed(name: string, options: LongRunning & { readonly onPlan?: (plan: DownloadPlan) => void } = {}): Promise<Checkpoint> {
+export async function openNamed(
+  name: string,
+  options: LongRunning & { readonly onPlan?: (plan: DownloadPlan) => void } = {},
+): Promise<Checkpoint> {
   const embedded = embeddedFolder(name);
   const path = embedded ?? name;
   if (existsSync(path)) {
@@ -33,7 +36,8 @@ export async function openNamed(name: string, options: LongRunning & { readonly 
     return openCheckpoint(files, { ...(weights === undefined ? {} : { weights }), name: embedded ? name : shown });
   }
   const model = parseHubModel(name, process.env.HF_ENDPOINT || undefined);
-  if (model) return openHubModel(model, diskStore(defaultStoreFolder(process.env)), { ...options, token: process.env.HF_TOKEN });
+  if (model)
+    return openHubModel(model, diskStore(defaultStoreFolder(process.env)), { ...options, token: process.env.HF_TOKEN });
   throw new MissingError(
     `There is no model "${name}": it is no folder or file here, not the embedded model "stories", and no hub id such as org/name. Give a Hugging Face folder, a weight file or a hub id.`,
   );

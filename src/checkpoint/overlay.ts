@@ -9,7 +9,8 @@ export interface Replacement {
 /** A view of a checkpoint in which some tensors are replaced and new ones added, e.g. by compensation or fine-tuning. */
 export function overlayCheckpoint(base: Checkpoint, replacements: ReadonlyMap<string, Replacement>): Checkpoint {
   const tensors = new Map<string, TensorInfo>(base.tensors);
-  for (const [name, { shape, data }] of replacements) tensors.set(name, { name, storage: 'F32', shape, byteLength: data.byteLength });
+  for (const [name, { shape, data }] of replacements)
+    tensors.set(name, { name, storage: 'F32', shape, byteLength: data.byteLength });
   return {
     provenance: base.provenance,
     config: base.config,

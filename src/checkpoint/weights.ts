@@ -22,22 +22,37 @@ export function elementCount(shape: readonly unknown[], file: string, tensor: st
   let count = 1;
   for (const size of shape) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-      throw new FileFormatError(`${file}: tensor ${quote(tensor)} has the shape [${shape.map(String).join(', ').slice(0, 100)}]; sizes are natural numbers.`);
+      throw new FileFormatError(
+        `${file}: tensor ${quote(tensor)} has the shape [${shape.map(String).join(', ').slice(0, 100)}]; sizes are natural numbers.`,
+      );
     }
     count *= size;
   }
-  if (!Number.isSafeInteger(count)) throw new FileFormatError(`${file}: tensor ${quote(tensor)} claims more than 2^53 elements.`);
+  if (!Number.isSafeInteger(count))
+    throw new FileFormatError(`${file}: tensor ${quote(tensor)} claims more than 2^53 elements.`);
   return count;
 }
 
 /** The first element and the number of elements of `rows`, or of the whole tensor. Throws UsageError for rows that the tensor does not have. */
-export function elementRange(info: TensorInfo, rows: RowRange | undefined): { readonly first: number; readonly count: number } {
+export function elementRange(
+  info: TensorInfo,
+  rows: RowRange | undefined,
+): { readonly first: number; readonly count: number } {
   const [rowCount, ...rest] = info.shape;
   const rowSize = rest.reduce((product, size) => product * size, 1);
   if (rows === undefined) return { first: 0, count: (rowCount ?? 1) * rowSize };
   const { start, end } = rows;
-  if (rowCount === undefined || !Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end || end > rowCount) {
-    throw new UsageError(`Rows ${start} to ${end} of ${quote(info.name)} were asked for, but its shape is [${info.shape.join(', ')}].`);
+  if (
+    rowCount === undefined ||
+    !Number.isSafeInteger(start) ||
+    !Number.isSafeInteger(end) ||
+    start < 0 ||
+    start > end ||
+    end > rowCount
+  ) {
+    throw new UsageError(
+      `Rows ${start} to ${end} of ${quote(info.name)} were asked for, but its shape is [${info.shape.join(', ')}].`,
+    );
   }
   return { first: start * rowSize, count: (end - start) * rowSize };
 }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { architectureFor } from '../architecture/index.ts';
 import { EspalierError } from '../errors.ts';
+import { memoryFiles } from './files/memory.ts';
 import { openCheckpoint } from './folder.ts';
+import { writeSafetensors } from './formats/safetensors/safetensors-write.ts';
 import { floatToHalf } from './half.ts';
-import { memoryFiles } from './memory.ts';
-import { writeSafetensors } from './safetensors-write.ts';
 
 const encode = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 const word = (value: bigint, bytes: number) => new Uint8Array(BigUint64Array.of(value).buffer).slice(0, bytes);
@@ -13,15 +13,25 @@ const text = (value: string) => [...word(BigInt(value.length), 8), ...encode(val
 /** A GGUF file without tensors whose metadata are texts. */
 function gguf(metadata: Readonly<Record<string, string>>): Uint8Array {
   const entries = Object.entries(metadata).flatMap(([key, value]) => [...text(key), ...word(8n, 4), ...text(value)]);
-  return Uint8Array.from([...encode('GGUF'), ...word(3n, 4), ...word(0n, 8), ...word(BigInt(Object.keys(metadata).length), 8), ...entries]);
+  return Uint8Array.from([
+    ...encode('GGUF'),
+    ...word(3n, 4),
+    ...word(0n, 8),
+    ...word(BigInt(Object.keys(metadata).length), 8),
+    ...entries,
+  ]);
 }
 
-const weights = (name: string) => writeSafetensors(new Map([[name, { dtype: 'F16', shape: [2], data: floatToHalf(Float32Array.of(1, 2)) }]]));
+const weights = (name: string) =>
+  writeSafetensors(new Map([[name, { dtype: 'F16', shape: [2], data: floatToHalf(Float32Array.of(1, 2)) }]]));
 
 test.each<readonly [string, Readonly<Record<string, Uint8Array>>, string]>([
   [
     'an adapter',
-    { 'adapter_config.json': encode({ peft_type: 'LORA', base_model_name_or_path: 'org/base' }), 'adapter_model.safetensors': weights('lora_A.weight') },
+    {
+      'adapter_config.json': encode({ peft_type: 'LORA', base_model_name_or_path: 'org/base' }),
+      'adapter_model.safetensors': weights('lora_A.weight'),
+    },
     'm is an adapter of "org/base", not a model. Merge it into its model, e.g. with merge_and_unload() of peft, and open the result.',
   ],
   [
@@ -59,7 +69,10 @@ test.each<readonly [string, Readonly<Record<string, Uint8Array>>, string]>([
   ],
   [
     'a pointer in place of a file',
-    { 'config.json': encode({}), 'model.safetensors': encode('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n') },
+    {
+      'config.json': encode({}),
+      'model.safetensors': encode('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n'),
+    },
     'model.safetensors is a pointer of Git LFS, not the file itself. Run "git lfs pull" in its folder, or download the file.',
   ],
 ])('%s is refused with what to do', async (_, files, sentence) => {

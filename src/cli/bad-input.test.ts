@@ -6,30 +6,85 @@ import { runInside } from './testing/run.ts';
 import { tinyText, writeTinyModel } from './testing/tiny-model.ts';
 
 /** What people get wrong. Each case: the command (`@name` is a path in the folder), the exit code, and what the sentence must say: thing, value, remedy. */
-const CASES: readonly { readonly wrong: string; readonly args: string; readonly code: 1 | 2; readonly says: readonly string[] }[] = [
-  { wrong: 'a model that is not there', args: 'inspect @nothing', code: 1, says: ['There is no model', 'nothing', 'Give a Hugging Face folder'] },
-  { wrong: 'a folder without weights', args: 'inspect @empty', code: 1, says: ['empty has no model weights', 'config.json'] },
+const CASES: readonly {
+  readonly wrong: string;
+  readonly args: string;
+  readonly code: 1 | 2;
+  readonly says: readonly string[];
+}[] = [
+  {
+    wrong: 'a model that is not there',
+    args: 'inspect @nothing',
+    code: 1,
+    says: ['There is no model', 'nothing', 'Give a Hugging Face folder'],
+  },
+  {
+    wrong: 'a folder without weights',
+    args: 'inspect @empty',
+    code: 1,
+    says: ['empty has no model weights', 'config.json'],
+  },
   { wrong: 'a folder without config.json', args: 'inspect @no-config', code: 1, says: ['has no config.json', 'Put'] },
-  { wrong: 'a truncated weight file', args: 'inspect @truncated', code: 1, says: ['model.safetensors', 'bytes', 'Fetch'] },
+  {
+    wrong: 'a truncated weight file',
+    args: 'inspect @truncated',
+    code: 1,
+    says: ['model.safetensors', 'bytes', 'Fetch'],
+  },
   {
     wrong: 'a missing tensor',
     args: 'inspect @missing',
     code: 1,
     says: ['no tensor model.layers.1.mlp.up_proj.weight', 'incomplete or of another architecture'],
   },
-  { wrong: 'a tensor of the wrong shape', args: 'inspect @reshaped', code: 1, says: ['q_proj.weight has shape [5, 32]', 'config.json asks for [32, 32]'] },
-  { wrong: 'an unsupported architecture', args: 'inspect @gpt', code: 1, says: ['the architecture "gpt2" is not supported', 'supported are: llama'] },
-  { wrong: 'an unsupported rope scaling', args: 'inspect @mrope', code: 1, says: ['rope_scaling', '"mrope"', 'supported are', 'Choose a model without it'] },
-  { wrong: 'no tokenizer', args: 'score @no-tokenizer --calibration @text.txt --output @out', code: 1, says: ['no-tokenizer', 'tokenizer.json'] },
-  { wrong: 'no calibration text', args: 'score @model --output @out', code: 2, says: ['needs calibration text', '--calibration FILE'] },
+  {
+    wrong: 'a tensor of the wrong shape',
+    args: 'inspect @reshaped',
+    code: 1,
+    says: ['q_proj.weight has shape [5, 32]', 'config.json asks for [32, 32]'],
+  },
+  {
+    wrong: 'an unsupported architecture',
+    args: 'inspect @gpt',
+    code: 1,
+    says: ['the architecture "gpt2" is not supported', 'supported are: llama'],
+  },
+  {
+    wrong: 'an unsupported rope scaling',
+    args: 'inspect @mrope',
+    code: 1,
+    says: ['rope_scaling', '"mrope"', 'supported are', 'Choose a model without it'],
+  },
+  {
+    wrong: 'no tokenizer',
+    args: 'score @no-tokenizer --calibration @text.txt --output @out',
+    code: 1,
+    says: ['no-tokenizer', 'tokenizer.json'],
+  },
+  {
+    wrong: 'no calibration text',
+    args: 'score @model --output @out',
+    code: 2,
+    says: ['needs calibration text', '--calibration FILE'],
+  },
   {
     wrong: 'a calibration file that is not there',
     args: 'score @model --calibration @gone.txt --output @out',
     code: 1,
     says: ['There is no file', 'gone.txt'],
   },
-  { wrong: 'a calibration file of another kind', args: 'score @model --calibration @book.pdf --output @out', code: 2, says: ['book.pdf', '.txt, .raw, .md'] },
-  { wrong: 'an empty text', args: 'score @model --calibration @empty.txt --output @out', code: 2, says: ['There is no text in empty.txt'] },
+  {
+    wrong: 'a calibration file of another kind',
+    args: 'score @model --calibration @book.pdf --output @out',
+    code: 2,
+    says: ['book.pdf', '.txt, .raw, .md'],
+  },
+  {
+    wrong: 'an empty text',
+    args: 'score @model --calibration @empty.txt --output @out',
+    code: 2,
+    says: ['There is no text in empty.txt'],
+  },
   {
     wrong: 'a text shorter than a window',
     args: 'score @model --calibration @text.txt --length 601 --output @new/folder/out',
@@ -60,30 +115,85 @@ const CASES: readonly { readonly wrong: string; readonly args: string; readonly 
     code: 2,
     says: ['"beauty" is not a metric', 'fisher'],
   },
-  { wrong: 'a window of no tokens', args: 'evaluate @model --text @text.txt --window 1', code: 2, says: ['--window is "1"', 'at least 2'] },
+  {
+    wrong: 'a window of no tokens',
+    args: 'evaluate @model --text @text.txt --window 1',
+    code: 2,
+    says: ['--window is "1"', 'at least 2'],
+  },
   { wrong: 'nothing to evaluate on', args: 'evaluate @model', code: 2, says: ['--text FILE'] },
-  { wrong: 'a backend that needs a browser', args: 'inspect @model --backend webgpu', code: 2, says: ['--backend webgpu needs a browser', 'cpu or wasm'] },
-  { wrong: 'an unknown backend', args: 'inspect @model --backend abacus', code: 2, says: ['"abacus"', 'cpu, wasm or webgpu'] },
-  { wrong: 'a ratio of 1', args: 'plan @scores.safetensors --ratio 1 --output @out', code: 2, says: ['--ratio is "1"', 'between 0 and 1'] },
-  { wrong: 'a ratio that is no number', args: 'prune @model --ratio half --output @out', code: 2, says: ['--ratio is "half"', 'for example 0.2'] },
+  {
+    wrong: 'a backend that needs a browser',
+    args: 'inspect @model --backend webgpu',
+    code: 2,
+    says: ['--backend webgpu needs a browser', 'cpu or wasm'],
+  },
+  {
+    wrong: 'an unknown backend',
+    args: 'inspect @model --backend abacus',
+    code: 2,
+    says: ['"abacus"', 'cpu, wasm or webgpu'],
+  },
+  {
+    wrong: 'a ratio of 1',
+    args: 'plan @scores.safetensors --ratio 1 --output @out',
+    code: 2,
+    says: ['--ratio is "1"', 'between 0 and 1'],
+  },
+  {
+    wrong: 'a ratio that is no number',
+    args: 'prune @model --ratio half --output @out',
+    code: 2,
+    says: ['--ratio is "half"', 'for example 0.2'],
+  },
   {
     wrong: 'a ratio out of reach',
     args: 'plan @scores.safetensors --ratio 0.95 --metric fisher --output @out',
     code: 2,
     says: ['95.0%', 'can go', 'Ask for less'],
   },
-  { wrong: 'a target above what there is', args: 'plan @scores.safetensors --parameters 1000000 --output @out', code: 2, says: ['1000000', 'more than'] },
-  { wrong: 'no target', args: 'plan @scores.safetensors --output @out', code: 2, says: ['Give one target', 'found none'] },
-  { wrong: 'two targets', args: 'plan @scores.safetensors --ratio 0.2 --bytes 9 --output @out', code: 2, says: ['found --ratio and --bytes'] },
-  { wrong: 'an unknown search', args: 'plan @scores.safetensors --ratio 0.2 --search deep --output @out', code: 2, says: ['"deep" is no search', 'tempered'] },
+  {
+    wrong: 'a target above what there is',
+    args: 'plan @scores.safetensors --parameters 1000000 --output @out',
+    code: 2,
+    says: ['1000000', 'more than'],
+  },
+  {
+    wrong: 'no target',
+    args: 'plan @scores.safetensors --output @out',
+    code: 2,
+    says: ['Give one target', 'found none'],
+  },
+  {
+    wrong: 'two targets',
+    args: 'plan @scores.safetensors --ratio 0.2 --bytes 9 --output @out',
+    code: 2,
+    says: ['found --ratio and --bytes'],
+  },
+  {
+    wrong: 'an unknown search',
+    args: 'plan @scores.safetensors --ratio 0.2 --search deep --output @out',
+    code: 2,
+    says: ['"deep" is no search', 'tempered'],
+  },
   {
     wrong: 'a metric that was not scored',
     args: 'plan @scores.safetensors --ratio 0.2 --metric element-first --output @out',
     code: 1,
     says: ['no "element-first"', 'they have vector, fisher', 'Score again'],
   },
-  { wrong: 'a layer that is not there', args: 'plan @scores.safetensors --ratio 0.2 --protect 2 --output @out', code: 2, says: ['Layer 2', '0 to 1'] },
-  { wrong: 'scores that are not there', args: 'plan @none.safetensors --ratio 0.2 --output @out', code: 1, says: ['There is no score file', 'espalier score'] },
+  {
+    wrong: 'a layer that is not there',
+    args: 'plan @scores.safetensors --ratio 0.2 --protect 2 --output @out',
+    code: 2,
+    says: ['Layer 2', '0 to 1'],
+  },
+  {
+    wrong: 'scores that are not there',
+    args: 'plan @none.safetensors --ratio 0.2 --output @out',
+    code: 1,
+    says: ['There is no score file', 'espalier score'],
+  },
   {
     wrong: 'weights in place of scores',
     args: 'plan @model/model.safetensors --ratio 0.2 --output @out',
@@ -102,23 +212,48 @@ const CASES: readonly { readonly wrong: string; readonly args: string; readonly 
     code: 1,
     says: ['for 2 layers and the model has 3', "this model's scores"],
   },
-  { wrong: 'a plan that is no JSON', args: 'prune @model --plan @text.txt --output @new/folder/out', code: 1, says: ['text.txt', 'JSON'] },
-  { wrong: 'a plan and a ratio', args: 'prune @model --plan @plan.json --ratio 0.2 --output @out', code: 2, says: ['--plan already says', '--ratio'] },
-  { wrong: 'compensation without a text', args: 'prune @model --plan @plan.json --compensate bias --output @out', code: 2, says: ['needs calibration text'] },
+  {
+    wrong: 'a plan that is no JSON',
+    args: 'prune @model --plan @text.txt --output @new/folder/out',
+    code: 1,
+    says: ['text.txt', 'JSON'],
+  },
+  {
+    wrong: 'a plan and a ratio',
+    args: 'prune @model --plan @plan.json --ratio 0.2 --output @out',
+    code: 2,
+    says: ['--plan already says', '--ratio'],
+  },
+  {
+    wrong: 'compensation without a text',
+    args: 'prune @model --plan @plan.json --compensate bias --output @out',
+    code: 2,
+    says: ['needs calibration text'],
+  },
   {
     wrong: 'an unknown number format',
     args: 'prune @model --plan @plan.json --dtype q3 --output @out',
     code: 2,
     says: ['--dtype is "q3"', 'f32, f16, q8, q4'],
   },
-  { wrong: 'an output folder with other files', args: 'prune @model --plan @plan.json --output @mine', code: 2, says: ['mine', 'diary.txt', 'Name another'] },
+  {
+    wrong: 'an output folder with other files',
+    args: 'prune @model --plan @plan.json --output @mine',
+    code: 2,
+    says: ['mine', 'diary.txt', 'Name another'],
+  },
   {
     wrong: 'an output folder that is a file',
     args: 'prune @model --plan @plan.json --output @text.txt',
     code: 2,
     says: ['text.txt', 'it is a file', 'Name another'],
   },
-  { wrong: 'an output file that is a folder', args: 'score @model --calibration @text.txt --output @mine', code: 2, says: ['mine is a folder', 'Name a file'] },
+  {
+    wrong: 'an output file that is a folder',
+    args: 'score @model --calibration @text.txt --output @mine',
+    code: 2,
+    says: ['mine is a folder', 'Name a file'],
+  },
   {
     wrong: 'an output inside a file',
     args: 'plan @scores.safetensors --ratio 0.2 --metric fisher --output @text.txt/out',
@@ -150,7 +285,9 @@ beforeAll(async () => {
   await writeTinyModel(at('other'), { weights: { seed: 77 } });
   await writeTinyModel(at('deep'), { weights: { layers: 3 } });
   await writeTinyModel(at('missing'), { without: 'model.layers.1.mlp.up_proj.weight' });
-  await writeTinyModel(at('reshaped'), { reshaped: { name: 'model.layers.0.self_attn.q_proj.weight', shape: [5, 32] } });
+  await writeTinyModel(at('reshaped'), {
+    reshaped: { name: 'model.layers.0.self_attn.q_proj.weight', shape: [5, 32] },
+  });
   await writeTinyModel(at('gpt'), { config: { model_type: 'gpt2' } });
   await writeTinyModel(at('mrope'), { config: { rope_scaling: { rope_type: 'mrope', factor: 4 } } });
   await writeTinyModel(at('no-tokenizer'), { tokenizer: false });
@@ -158,7 +295,10 @@ beforeAll(async () => {
   await mkdir(at('no-config'));
   await writeFile(at('no-config/model.safetensors'), await readFile(join(model, 'model.safetensors')));
   await writeTinyModel(at('truncated'));
-  await writeFile(at('truncated/model.safetensors'), (await readFile(join(model, 'model.safetensors'))).subarray(0, -100));
+  await writeFile(
+    at('truncated/model.safetensors'),
+    (await readFile(join(model, 'model.safetensors'))).subarray(0, -100),
+  );
   await mkdir(at('mine'));
   await writeFile(at('mine/diary.txt'), 'dear diary');
   await writeFile(at('text.txt'), tinyText(600));
@@ -168,7 +308,16 @@ beforeAll(async () => {
   const windows = ['--calibration', at('text.txt'), '--windows', '4', '--length', '16'];
   const made = [
     await runInside(['score', model, ...windows, '--metrics', 'vector,fisher', '--output', at('scores.safetensors')]),
-    await runInside(['plan', at('scores.safetensors'), '--ratio', '0.3', '--metric', 'fisher', '--output', at('plan.json')]),
+    await runInside([
+      'plan',
+      at('scores.safetensors'),
+      '--ratio',
+      '0.3',
+      '--metric',
+      'fisher',
+      '--output',
+      at('plan.json'),
+    ]),
   ];
   expect(made.map(({ code }) => code)).toEqual([0, 0]);
   before = await tree(folder);
@@ -181,7 +330,9 @@ async function tree(path: string): Promise<string[]> {
 
 describe('bad input: the sentence names the thing, the value and the remedy, and nothing is left', () => {
   it.each(CASES)('$wrong', async ({ args, code, says }) => {
-    const run = await runInside(args.split(' ').map((part) => (part.startsWith('@') ? join(folder, part.slice(1)) : part)));
+    const run = await runInside(
+      args.split(' ').map((part) => (part.startsWith('@') ? join(folder, part.slice(1)) : part)),
+    );
     expect(run.stderr).not.toContain('unexpected failure');
     for (const part of says) expect(run.stderr).toContain(part);
     expect(run).toMatchObject({ code, stdout: '' });

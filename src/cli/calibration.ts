@@ -1,14 +1,19 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { embeddedFolder } from '../checkpoint/local.ts';
-import { sha256OfBytes, sha256OfText } from '../checkpoint/sha256.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { joinTexts, readTokenIds } from '../evaluate/text.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
 import { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { type CalibrationOptions, DEFAULT_COMPENSATION_WINDOWS, DEFAULT_MEASURE_WINDOWS, DEFAULT_WINDOWS } from './options.ts';
+import {
+  type CalibrationOptions,
+  DEFAULT_COMPENSATION_WINDOWS,
+  DEFAULT_MEASURE_WINDOWS,
+  DEFAULT_WINDOWS,
+} from './options.ts';
 
 /** Windows of token ids with what a score file records about them. */
 export interface Calibration {
@@ -20,7 +25,12 @@ export interface Calibration {
  * Calibration windows from --token-ids, --calibration, or the embedded model's own text: as many as --windows says (UsageError where the text has
  * fewer), without it as many as there are up to `usual`.
  */
-export async function readCalibration(name: string, open: OpenModel, options: CalibrationOptions, usual: number = DEFAULT_WINDOWS): Promise<Calibration> {
+export async function readCalibration(
+  name: string,
+  open: OpenModel,
+  options: CalibrationOptions,
+  usual: number = DEFAULT_WINDOWS,
+): Promise<Calibration> {
   const { seed } = options;
   if (options.tokenIds !== undefined) {
     const bytes = await readBytes(options.tokenIds);
@@ -49,15 +59,31 @@ export async function readMeasureWindows(
   open: OpenModel,
   options: CalibrationOptions & { readonly measureWindows?: number },
 ): Promise<readonly ArrayLike<number>[]> {
-  return readOtherWindows(name, open, { ...options, seed: options.seed + 1 }, options.measureWindows, DEFAULT_MEASURE_WINDOWS);
+  return readOtherWindows(
+    name,
+    open,
+    { ...options, seed: options.seed + 1 },
+    options.measureWindows,
+    DEFAULT_MEASURE_WINDOWS,
+  );
 }
 
 /** A few windows of real text, on which an export is compared with the block programs. */
-export async function readVerificationWindows(name: string, open: OpenModel, options: CalibrationOptions): Promise<readonly ArrayLike<number>[]> {
+export async function readVerificationWindows(
+  name: string,
+  open: OpenModel,
+  options: CalibrationOptions,
+): Promise<readonly ArrayLike<number>[]> {
   return readOtherWindows(name, open, options, undefined, Math.ceil(VERIFIED_POSITIONS / options.length));
 }
 
-async function readOtherWindows(name: string, open: OpenModel, options: CalibrationOptions, windows: number | undefined, usual: number) {
+async function readOtherWindows(
+  name: string,
+  open: OpenModel,
+  options: CalibrationOptions,
+  windows: number | undefined,
+  usual: number,
+) {
   const { windows: _, ...rest } = options;
   return (await readCalibration(name, open, { ...rest, ...(windows === undefined ? {} : { windows }) }, usual)).windows;
 }
@@ -77,7 +103,9 @@ function calibrationFiles(name: string, files: readonly string[] | undefined): r
   if (files && files.length > 0) return files;
   const shipped = shippedCalibration(name);
   if (shipped) return [shipped];
-  throw new UsageError(`${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`);
+  throw new UsageError(
+    `${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`,
+  );
 }
 
 /** One text from several files, joined by blank lines, and its source for records. */

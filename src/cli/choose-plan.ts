@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import { MismatchError, UsageError } from '../errors.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
+import type { Scores } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { planInPasses } from '../library/plan-in-passes.ts';
 import { refine } from '../library/refine.ts';
 import { score } from '../library/score.ts';
 import { exactStorage } from '../library/storage.ts';
-import { makePlan } from '../saap/make-plan.ts';
-import { DEFAULT_EVALUATIONS } from '../saap/measured.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
-import type { Plan } from '../surgery/plan.ts';
-import { decodePlan } from '../surgery/plan-file.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import { DEFAULT_EVALUATIONS } from '../plan/measured.ts';
+import type { Plan } from '../plan/plan.ts';
+import { decodePlan } from '../plan/plan-file.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
 import { readBytes, readCalibration, readMeasureWindows } from './calibration.ts';
 import type { Console } from './console.ts';
 import { embeddedScores, readScores } from './models.ts';
@@ -32,7 +32,12 @@ export function addChoosePlanOptions(command: Command): Command {
   return command
     .option('--plan <file>', 'plan to follow; else one is made from scores and a target')
     .option('--scores <file>', 'scores to plan from; else they are computed from the calibration text')
-    .option('--passes <n>', 'score, prune a part, score again: so many parts; worth its cost from a ratio of 0.3 on', wholeNumber('--passes', 1), 1)
+    .option(
+      '--passes <n>',
+      'score, prune a part, score again: so many parts; worth its cost from a ratio of 0.3 on',
+      wholeNumber('--passes', 1),
+      1,
+    )
     .option(
       '--evaluations <n>',
       `with --search measured: pruned models to measure beyond the closed-form searches and baselines (default: ${DEFAULT_EVALUATIONS})`,
@@ -46,7 +51,13 @@ export function addChoosePlanOptions(command: Command): Command {
 }
 
 /** The plan that the options ask for: read from a file, made from scores, in passes, or measured. */
-export async function choosePlan(name: string, open: OpenModel, options: ChoosePlanOptions, output: Console, signal: AbortSignal): Promise<Plan> {
+export async function choosePlan(
+  name: string,
+  open: OpenModel,
+  options: ChoosePlanOptions,
+  output: Console,
+  signal: AbortSignal,
+): Promise<Plan> {
   if (options.plan !== undefined) {
     const given = ['ratio', 'parameters', 'bytes', 'memory', 'search', 'metric', 'scores'] as const;
     const clash = given.find((key) => options[key] !== undefined);
@@ -55,7 +66,8 @@ export async function choosePlan(name: string, open: OpenModel, options: ChooseP
   }
   const planning = planOptionsFrom(options);
   const measures = planning.search === 'measured';
-  if (measures && options.passes > 1) throw new UsageError('--search measured plans in one pass; leave out --passes, or choose another search.');
+  if (measures && options.passes > 1)
+    throw new UsageError('--search measured plans in one pass; leave out --passes, or choose another search.');
   const scores = await chooseScores(name, open, options, output, signal);
   const exact = (chosen: PlanOptions): PlanOptions => ({
     ...chosen,
@@ -64,7 +76,14 @@ export async function choosePlan(name: string, open: OpenModel, options: ChooseP
   if (measures) return measure(name, open, scores, exact(planning), options, output, signal);
   if (options.passes === 1) return makePlan(scores, exact(planning));
   const calibration = await readCalibration(name, open, options);
-  return planInPasses(open, { ...calibration, passes: options.passes, plan: exact(planning), scores, signal, onProgress: output.onProgress });
+  return planInPasses(open, {
+    ...calibration,
+    passes: options.passes,
+    plan: exact(planning),
+    scores,
+    signal,
+    onProgress: output.onProgress,
+  });
 }
 
 async function measure(
@@ -85,12 +104,22 @@ async function measure(
     ...(options.evaluations === undefined ? {} : { evaluations: options.evaluations }),
   });
   for (const [index, measurement] of measurements.entries())
-    output.note(`${index < candidates ? 'candidate' : 'walk'} ${measurement.name}: loss ${measurement.loss.toFixed(4)}`);
-  output.note(`Measured ${measurements.length} plans on ${windows.length} windows; the best has a loss of ${loss.toFixed(4)} nats.`);
+    output.note(
+      `${index < candidates ? 'candidate' : 'walk'} ${measurement.name}: loss ${measurement.loss.toFixed(4)}`,
+    );
+  output.note(
+    `Measured ${measurements.length} plans on ${windows.length} windows; the best has a loss of ${loss.toFixed(4)} nats.`,
+  );
   return plan;
 }
 
-async function chooseScores(name: string, open: OpenModel, options: ChoosePlanOptions, output: Console, signal: AbortSignal): Promise<Scores> {
+async function chooseScores(
+  name: string,
+  open: OpenModel,
+  options: ChoosePlanOptions,
+  output: Console,
+  signal: AbortSignal,
+): Promise<Scores> {
   if (options.scores !== undefined) {
     const scores = await readScores(options.scores);
     const sha256 = await open.model.checkpoint.sha256();
@@ -101,7 +130,8 @@ async function chooseScores(name: string, open: OpenModel, options: ChoosePlanOp
     }
     return scores;
   }
-  const shipped = options.calibration === undefined && options.tokenIds === undefined ? embeddedScores(name) : undefined;
+  const shipped =
+    options.calibration === undefined && options.tokenIds === undefined ? embeddedScores(name) : undefined;
   if (shipped !== undefined) return readScores(shipped);
   const calibration = await readCalibration(name, open, options);
   return (await score(open, { ...calibration, signal, onProgress: output.onProgress })).scores;

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeScores } from '../saap/score-file.ts';
-import { METRICS } from '../saap/scores.ts';
-import { parsePlan } from '../surgery/plan-file.ts';
+import { decodeScores } from '../importance/files/score-file.ts';
+import { METRICS } from '../importance/sums/scores.ts';
+import { parsePlan } from '../plan/plan-file.ts';
 import { espalier, oneDocument, resultOf, runInside } from './testing/run.ts';
 import { TINY, tinyText, writeTinyModel } from './testing/tiny-model.ts';
 
@@ -29,7 +29,12 @@ const parameters = prunable + TINY.vocabulary * TINY.hiddenSize + (2 * TINY.laye
 describe('commands', () => {
   it('inspect tells what the model is and what can be removed', async () => {
     const found = await resultOf(['inspect', model], espalier);
-    expect(found).toMatchObject({ architecture: 'llama', parameters, blockParameters: prunable + 2 * TINY.layers * TINY.hiddenSize, vocabulary: 32 });
+    expect(found).toMatchObject({
+      architecture: 'llama',
+      parameters,
+      blockParameters: prunable + 2 * TINY.layers * TINY.hiddenSize,
+      vocabulary: 32,
+    });
     const layer = {
       attention: { groups: 2, parametersPerGroup: TINY.headDimension * TINY.hiddenSize * 6 },
       mlp: { groups: TINY.neurons, parametersPerGroup: 3 * TINY.hiddenSize },
@@ -54,7 +59,19 @@ describe('commands', () => {
   it('prunes and verifies on WebAssembly, and opens what it wrote there as on the CPU', async () => {
     const output = inFolder('pruned-on-wasm');
     await resultOf(['prune', model, ...calibration, '--ratio', '0.3', '--backend', 'wasm', '--output', output]);
-    const generate = (backend: string) => resultOf(['generate', output, '--prompt', 'a b', '--max-new-tokens', '6', '--threads', '1', '--backend', backend]);
+    const generate = (backend: string) =>
+      resultOf([
+        'generate',
+        output,
+        '--prompt',
+        'a b',
+        '--max-new-tokens',
+        '6',
+        '--threads',
+        '1',
+        '--backend',
+        backend,
+      ]);
     const onWasm = await generate('wasm');
     expect(onWasm.text).toEqual(expect.any(String));
     expect(onWasm.text).toBe((await generate('cpu')).text);
@@ -70,13 +87,24 @@ describe('commands', () => {
     expect(scored.stderr).toMatch(/^scoring \d+\/\d+ windows \(\d+%/);
     expect(scored.stderr).toMatch(/scoring (\d+)\/\1 windows \(100%\)\n$/);
     const file = await decodeScores(new Uint8Array(await readFile(scores)));
-    expect(file.calibration).toMatchObject({ source: 'text.txt', windows: 6, length: 16, seed: 3, loss: document.loss });
+    expect(file.calibration).toMatchObject({
+      source: 'text.txt',
+      windows: 6,
+      length: 16,
+      seed: 3,
+      loss: document.loss,
+    });
     expect(Object.keys(file.layers[1]?.mlp ?? {}).sort()).toEqual([...METRICS].sort());
 
     const planFile = inFolder('plan.json');
     const planned = await resultOf(['plan', scores, '--ratio', '0.3', '--output', planFile]);
     const plan = parsePlan(JSON.parse(await readFile(planFile, 'utf8')));
-    expect(planned).toMatchObject({ ratio: plan.ratio, parametersBefore: parameters, parametersAfter: plan.parametersAfter, layers: plan.layers });
+    expect(planned).toMatchObject({
+      ratio: plan.ratio,
+      parametersBefore: parameters,
+      parametersAfter: plan.parametersAfter,
+      layers: plan.layers,
+    });
     expect(planned.milliseconds).toBeGreaterThanOrEqual(0);
     expect(Math.abs(plan.ratio - 0.3) * prunable).toBeLessThan(TINY.headDimension * TINY.hiddenSize * 6);
 
@@ -84,17 +112,30 @@ describe('commands', () => {
     const result = await resultOf(['prune', model, '--plan', planFile, '--threads', '1', '--output', pruned], espalier);
     expect(result).toMatchObject({ parametersBefore: parameters, parametersAfter: plan.parametersAfter });
     expect(result.bytes).toBeGreaterThan(4 * plan.parametersAfter);
-    const { verification } = result as { verification: { maxAbsoluteDifference: number; top1Agreement: number; positions: number } };
+    const { verification } = result as {
+      verification: { maxAbsoluteDifference: number; top1Agreement: number; positions: number };
+    };
     expect(verification.positions).toBeGreaterThanOrEqual(256);
     expect(verification.maxAbsoluteDifference).toBeLessThan(1e-3);
     expect(verification.top1Agreement).toBe(1);
-    const names = ['README.md', 'config.json', 'espalier.json', 'generation_config.json', 'onnx', 'tokenizer.json', 'tokenizer_config.json'];
+    const names = [
+      'README.md',
+      'config.json',
+      'espalier.json',
+      'generation_config.json',
+      'onnx',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ];
     expect((await readdir(pruned)).sort()).toEqual(names);
     expect((await readdir(join(pruned, 'onnx'))).sort()).toEqual(['model.onnx', 'model.onnx_data']);
     const config = JSON.parse(await readFile(join(pruned, 'config.json'), 'utf8')) as { espalier: unknown };
-    expect(config.espalier).toEqual({ layers: plan.layers.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })) });
+    expect(config.espalier).toEqual({
+      layers: plan.layers.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })),
+    });
 
-    const ofText = (subject: string) => resultOf(['evaluate', subject, '--text', text, '--window', '20', '--max-tokens', '400']);
+    const ofText = (subject: string) =>
+      resultOf(['evaluate', subject, '--text', text, '--window', '20', '--max-tokens', '400']);
     const [dense, small] = [await ofText(model), await ofText(pruned)];
     for (const measured of [dense, small]) {
       expect(measured).toMatchObject({ tokens: 20 * 19, window: 20 });
@@ -106,7 +147,8 @@ describe('commands', () => {
     const generated = await resultOf(['generate', pruned, '--prompt', 'once upon', '--max-new-tokens', '5']);
     expect(generated.tokenIds).toHaveLength(5);
     expect(typeof generated.text).toBe('string');
-    for (const key of ['timeToFirstToken', 'prefillTokensPerSecond', 'decodeTokensPerSecond']) expect(generated[key], key).toBeGreaterThan(0);
+    for (const key of ['timeToFirstToken', 'prefillTokensPerSecond', 'decodeTokensPerSecond'])
+      expect(generated[key], key).toBeGreaterThan(0);
     expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
   });
 
@@ -117,14 +159,31 @@ describe('commands', () => {
     expect(result.parametersAfter).toBeLessThan(parameters);
     expect((await readdir(join(output, 'onnx'))).sort()).toEqual(['model_quantized.onnx', 'model_quantized.onnx_data']);
     const record = JSON.parse(await readFile(join(output, 'espalier.json'), 'utf8')) as { recipe: unknown };
-    expect(record.recipe).toMatchObject({ compensate: 'least-squares', dtype: 'q8', target: { kind: 'ratio', value: 0.2 }, search: 'tempered' });
+    expect(record.recipe).toMatchObject({
+      compensate: 'least-squares',
+      dtype: 'q8',
+      target: { kind: 'ratio', value: 0.2 },
+      search: 'tempered',
+    });
   });
 
   it('score and evaluate take windows of token ids as they are', async () => {
     const ids = inFolder('ids.json');
-    await writeFile(ids, JSON.stringify([3, 7].map((first) => Array.from({ length: 11 }, (_, i) => (first + 5 * i) % 32))));
+    await writeFile(
+      ids,
+      JSON.stringify([3, 7].map((first) => Array.from({ length: 11 }, (_, i) => (first + 5 * i) % 32))),
+    );
     const output = inFolder('ids.safetensors');
-    const scored = await resultOf(['score', model, '--token-ids', ids, '--metrics', 'fisher,vector', '--output', output]);
+    const scored = await resultOf([
+      'score',
+      model,
+      '--token-ids',
+      ids,
+      '--metrics',
+      'fisher,vector',
+      '--output',
+      output,
+    ]);
     expect(scored).toMatchObject({ tokens: 20, metrics: ['fisher', 'vector'] });
     const measured = await resultOf(['evaluate', model, '--token-ids', ids]);
     expect(measured).toMatchObject({ tokens: 20, window: 11 });
@@ -133,13 +192,40 @@ describe('commands', () => {
 
   it('compare puts methods side by side, and goes on from the file of an interrupted run', async () => {
     const output = inFolder('compared.json');
-    const args = ['compare', model, '--ratios', '0.3', '--text', text, '--window', '16', '--max-tokens', '160', ...calibration, '--output', output];
+    const args = [
+      'compare',
+      model,
+      '--ratios',
+      '0.3',
+      '--text',
+      text,
+      '--window',
+      '16',
+      '--max-tokens',
+      '160',
+      ...calibration,
+      '--output',
+      output,
+    ];
     const first = await resultOf([...args, '--methods', 'saap,magnitude-l2']);
-    const again = await runInside([...args, '--methods', 'saap,magnitude-l2,flap+bias', '--compensation-windows', '6', '--json']);
+    const again = await runInside([
+      ...args,
+      '--methods',
+      'saap,magnitude-l2,flap+bias',
+      '--compensation-windows',
+      '6',
+      '--json',
+    ]);
     expect(again.code, again.stderr).toBe(1);
     expect(again.stderr).toContain('another model, calibration, text, tasks, training or version');
     const more = await resultOf([...args, '--methods', 'saap,magnitude-l2,random']);
-    const rows = more.rows as { method: string; ratio: number; parameters: number; perplexity: number; seconds: number }[];
+    const rows = more.rows as {
+      method: string;
+      ratio: number;
+      parameters: number;
+      perplexity: number;
+      seconds: number;
+    }[];
     expect(rows.map(({ method, ratio }) => [method, ratio])).toEqual([
       ['dense', 0],
       ['saap', 0.3],
@@ -152,8 +238,13 @@ describe('commands', () => {
     expect(await readFile(inFolder('compared.md'), 'utf8')).toContain('magnitude-l2');
 
     const trained = [...args, '--methods', 'saap+lora', '--steps', '2', '--batch-windows', '2'];
-    expect((await runInside(trained)).stderr).toContain('saap+lora is trained after pruning; give what to learn by --data FILE.');
-    const learnt = (await resultOf([...trained, '--data', text, '--train-windows', '8'])).rows as { method: string; recovery?: { steps: number } }[];
+    expect((await runInside(trained)).stderr).toContain(
+      'saap+lora is trained after pruning; give what to learn by --data FILE.',
+    );
+    const learnt = (await resultOf([...trained, '--data', text, '--train-windows', '8'])).rows as {
+      method: string;
+      recovery?: { steps: number };
+    }[];
     expect(learnt.map(({ method, recovery }) => [method, recovery?.steps])).toEqual([
       ['dense', undefined],
       ['saap+lora', 2],
@@ -184,7 +275,8 @@ describe('commands', () => {
   it('explain themselves, and exit with 2 for a usage that there is not', async () => {
     const help = await runInside(['--help']);
     expect(help.code).toBe(0);
-    for (const command of ['inspect', 'score', 'plan', 'prune', 'evaluate', 'generate', 'compare', 'studio']) expect(help.stdout).toContain(command);
+    for (const command of ['inspect', 'score', 'plan', 'prune', 'evaluate', 'generate', 'compare', 'studio'])
+      expect(help.stdout).toContain(command);
     const unknown = await espalier(['polish', model]);
     expect(unknown).toMatchObject({ code: 2, stdout: '' });
     expect(unknown.stderr).toContain('polish');

@@ -1,15 +1,16 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { sha256OfText } from '../checkpoint/sha256.ts';
+import { sha256OfText } from '../checkpoint/files/sha256.ts';
 import { UsageError } from '../errors.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
-import { type ComparisonCalibration, type ComparisonRow, type ComparisonTraining, compare } from '../library/compare.ts';
-import { pairedMethods, tasksMarkdown } from '../library/comparison-pairs.ts';
-import { comparisonCsv, comparisonMarkdown } from '../library/comparison-table.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
+import { compare } from '../library/comparison/compare.ts';
+import { pairedMethods, tasksMarkdown } from '../library/comparison/comparison-pairs.ts';
+import { comparisonCsv, comparisonMarkdown } from '../library/comparison/comparison-table.ts';
+import type { ComparisonCalibration, ComparisonRow, ComparisonTraining } from '../library/comparison/types.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
 import { VERSION } from '../library/version.ts';
-import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../saap/methods.ts';
+import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../plan/methods/methods.ts';
 import { readCalibration, readCompensationWindows, readMeasureWindows, readText } from './calibration.ts';
 import { type ComparisonSetting, ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
@@ -44,9 +45,14 @@ interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions,
 }
 
 export function addCompare(program: Command, signal: AbortSignal): void {
-  const command = program.command('compare <model>').description('methods side by side at the same share of removed parameters');
+  const command = program
+    .command('compare <model>')
+    .description('methods side by side at the same share of removed parameters');
   addTaskOptions(addCommonOptions(addCalibrationOptions(command)))
-    .requiredOption('--methods <list>', `comma-separated methods (${[...METHODS, ...MODEL_METHODS].map(({ name }) => name).join(', ')}); ${METHOD_SUFFIXES}`)
+    .requiredOption(
+      '--methods <list>',
+      `comma-separated methods (${[...METHODS, ...MODEL_METHODS].map(({ name }) => name).join(', ')}); ${METHOD_SUFFIXES}`,
+    )
     .requiredOption('--ratios <list>', 'comma-separated shares of the prunable weights to remove, e.g. 0.2,0.5')
     .option('--text <file...>', 'texts to measure perplexity on, each for itself')
     .option('--window <n>', 'tokens per window of evaluation and of training', wholeNumber('--window', 2), 128)
@@ -59,7 +65,12 @@ export function addCompare(program: Command, signal: AbortSignal): void {
     )
     .option('--data <file...>', `for methods with recovery, what to learn: ${TRAINING_FILES}`);
   addTrainingOptions(command)
-    .option('--format <format>', 'table for people: markdown or csv', oneOf('--format', ['markdown', 'csv']), 'markdown')
+    .option(
+      '--format <format>',
+      'table for people: markdown or csv',
+      oneOf('--format', ['markdown', 'csv']),
+      'markdown',
+    )
     .option('--output <file>', 'JSON file of all cells, kept after every cell: an interrupted run goes on from it')
     .action(async (name: string, options: CompareOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -69,10 +80,16 @@ export function addCompare(program: Command, signal: AbortSignal): void {
         .split(',')
         .map(parseMethod)
         .find(({ recovery }) => recovery);
-      if (trained && !options.data) throw new UsageError(`${trained.name} is trained after pruning; give what to learn by --data FILE.`);
+      if (trained && !options.data)
+        throw new UsageError(`${trained.name} is trained after pruning; give what to learn by --data FILE.`);
       if (!options.text && !options.tasks)
-        throw new UsageError('Nothing is measured: give --text FILE for perplexity, --tasks for zero-shot accuracy, or both.');
-      const taskFiles = options.tasks === undefined ? [] : await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
+        throw new UsageError(
+          'Nothing is measured: give --text FILE for perplexity, --tasks for zero-shot accuracy, or both.',
+        );
+      const taskFiles =
+        options.tasks === undefined
+          ? []
+          : await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
       await withModel(name, options, signal, async (open) => {
         const texts = await readEvaluationTexts(open, options);
         const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 });
@@ -97,7 +114,9 @@ export function addCompare(program: Command, signal: AbortSignal): void {
         const markdown = [comparisonMarkdown(rows), tasksMarkdown(rows)].filter((table) => table !== '').join('\n');
         if (options.output) await writeWhole(options.output.replace(/(\.json)?$/, '.md'), markdown);
         const paired = taskFiles.length > 0 ? { paired: pairedMethods(rows) } : {};
-        output.result({ rows, ...paired }, () => [(options.format === 'csv' ? comparisonCsv(rows) : markdown).trimEnd()]);
+        output.result({ rows, ...paired }, () => [
+          (options.format === 'csv' ? comparisonCsv(rows) : markdown).trimEnd(),
+        ]);
       });
     });
 }
@@ -123,7 +142,11 @@ async function readEvaluationTexts(open: OpenModel, options: CompareOptions): Pr
     const { text, source } = await readText([path]);
     const ids = tokenizer.encode(text, { addSpecialTokens: false });
     const used = options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens);
-    texts.push({ name: source, sha256: await sha256OfText(text), windows: tokenWindows(used, { length: options.window }) });
+    texts.push({
+      name: source,
+      sha256: await sha256OfText(text),
+      windows: tokenWindows(used, { length: options.window }),
+    });
   }
   return texts;
 }
@@ -141,7 +164,13 @@ async function calibrate(
   const measures = methods.some((method) => method.planning === 'measured');
   const compensationWindows = compensates ? await readCompensationWindows(name, open, options) : [];
   const { scores } = await score(open, { windows, calibration, signal, onProgress });
-  return { seed: options.seed, scores, compensationWindows, windows, ...(measures && { measureWindows: await readMeasureWindows(name, open, options) }) };
+  return {
+    seed: options.seed,
+    scores,
+    compensationWindows,
+    windows,
+    ...(measures && { measureWindows: await readMeasureWindows(name, open, options) }),
+  };
 }
 
 /** The training of methods with recovery, and what a file of cells says of it. */
@@ -178,8 +207,15 @@ async function openStore(
   return ComparisonStore.open(options.output, {
     model: { name: checkpoint.provenance.name, sha256: await checkpoint.sha256() },
     calibration: { source: calibration.source, sha256: calibration.sha256, windows, length, compensationWindows },
-    texts: texts.map(({ name, sha256, windows: cut }) => ({ name, sha256, window: options.window, tokens: cut.length * (options.window - 1) })),
-    ...(taskFiles.length > 0 ? { tasks: taskFiles.map(({ task, sha256 }) => ({ name: task.name, sha256, items: task.items.length })) } : {}),
+    texts: texts.map(({ name, sha256, windows: cut }) => ({
+      name,
+      sha256,
+      window: options.window,
+      tokens: cut.length * (options.window - 1),
+    })),
+    ...(taskFiles.length > 0
+      ? { tasks: taskFiles.map(({ task, sha256 }) => ({ name: task.name, sha256, items: task.items.length })) }
+      : {}),
     ...(recovery && { recovery }),
     version: VERSION,
   });

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { FileFormatError, MismatchError } from '../errors.ts';
-import { type ComparisonRow, cellKey } from '../library/compare.ts';
+import { cellKey } from '../library/comparison/compare.ts';
+import type { ComparisonRow } from '../library/comparison/types.ts';
 import { writeWhole } from './write-file.ts';
 
 /** What a comparison was made with; cells of another setting are not mixed in. */
@@ -14,7 +15,12 @@ export interface ComparisonSetting {
     readonly length: number;
     readonly compensationWindows: number;
   };
-  readonly texts: readonly { readonly name: string; readonly sha256: string; readonly window: number; readonly tokens: number }[];
+  readonly texts: readonly {
+    readonly name: string;
+    readonly sha256: string;
+    readonly window: number;
+    readonly tokens: number;
+  }[];
   readonly tasks?: readonly { readonly name: string; readonly sha256: string; readonly items: number }[];
   /** Of methods with recovery; cells without it do not depend on it, so that it may come later. */
   readonly recovery?: {
@@ -51,7 +57,10 @@ export class ComparisonStore {
     const stored = parse(await readFile(path, 'utf8'), path);
     const { recovery: before, ...storedRest } = stored.setting;
     const { recovery, ...rest } = setting;
-    if (JSON.stringify(storedRest) !== JSON.stringify(rest) || (before && recovery && JSON.stringify(before) !== JSON.stringify(recovery))) {
+    if (
+      JSON.stringify(storedRest) !== JSON.stringify(rest) ||
+      (before && recovery && JSON.stringify(before) !== JSON.stringify(recovery))
+    ) {
       throw new MismatchError(
         `${path} holds a comparison with another model, calibration, text, tasks, training or version; give another --output or remove the file.`,
       );
@@ -66,7 +75,11 @@ export class ComparisonStore {
 
   async add(key: string, row: ComparisonRow): Promise<void> {
     this.rows.set(key, row);
-    const document: StoredComparison = { format: 'espalier-comparison/1', setting: this.setting, rows: [...this.rows.values()] };
+    const document: StoredComparison = {
+      format: 'espalier-comparison/1',
+      setting: this.setting,
+      rows: [...this.rows.values()],
+    };
     await writeWhole(this.path, `${JSON.stringify(document, null, 1)}\n`);
   }
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder, diskSource } from '../checkpoint/disk.ts';
-import { sha256OfSource, sha256OfText } from '../checkpoint/sha256.ts';
+import { diskFolder, diskSource } from '../checkpoint/files/disk.ts';
+import { sha256OfSource, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { UsageError } from '../errors.ts';
 import type { TaskResult } from '../evaluate/tasks-result.ts';
 import { openOnDisk } from '../export/disk.ts';
@@ -26,8 +26,15 @@ export interface TaskOptions {
 /** Options of commands that measure zero-shot accuracy. */
 export function addTaskOptions(command: Command): Command {
   return command
-    .option('--tasks <list>', 'zero-shot tasks: names of files in the tasks folder, or paths of .jsonl files with "query", "choices" and "gold"')
-    .option('--tasks-folder <dir>', 'folder of tasks; what ships with the model ("story-cloze" with stories) is found too', 'tasks')
+    .option(
+      '--tasks <list>',
+      'zero-shot tasks: names of files in the tasks folder, or paths of .jsonl files with "query", "choices" and "gold"',
+    )
+    .option(
+      '--tasks-folder <dir>',
+      'folder of tasks; what ships with the model ("story-cloze" with stories) is found too',
+      'tasks',
+    )
     .option('--limit <n>', 'first items of each task to use', wholeNumber('--limit', 1));
 }
 
@@ -37,7 +44,12 @@ interface EvaluateTasksOptions extends CommonOptions, TaskOptions {
 }
 
 /** `evaluate --tasks`: zero-shot accuracy of a model, or of an exported decoder itself. */
-export async function evaluateTasksCommand(name: string, options: EvaluateTasksOptions, signal: AbortSignal, output: Console): Promise<void> {
+export async function evaluateTasksCommand(
+  name: string,
+  options: EvaluateTasksOptions,
+  signal: AbortSignal,
+  output: Console,
+): Promise<void> {
   const files = await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
   if (options.output !== undefined) {
     if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
@@ -45,7 +57,8 @@ export async function evaluateTasksCommand(name: string, options: EvaluateTasksO
   }
   const folder = await exportedFolder(name);
   const run = async (model: OpenModel | ExportedModel, sha256: () => Promise<string>) => {
-    const store = options.output === undefined ? undefined : await openStore(options.output, name, await sha256(), files);
+    const store =
+      options.output === undefined ? undefined : await openStore(options.output, name, await sha256(), files);
     if (store && store.items > 0) output.note(`${store.path} has ${store.items} finished items; going on from there.`);
     return measure(model, files, store, signal, output);
   };
@@ -77,7 +90,8 @@ async function measure(
     return results;
   } catch (error) {
     await store?.write();
-    if (store && signal.aborted) output.note(`${store.path} keeps ${store.items} finished items; the same command goes on from there.`);
+    if (store && signal.aborted)
+      output.note(`${store.path} keeps ${store.items} finished items; the same command goes on from there.`);
     throw error;
   }
 }
@@ -89,7 +103,12 @@ async function withExported<Result>(
   use: (model: ExportedModel) => Promise<Result>,
 ): Promise<Result> {
   using runtime = await openRuntime(options);
-  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend), onNote);
+  using model = await openExported(
+    runtime,
+    await diskFolder(folder),
+    (file) => openOnDisk(join(folder, file), runtime.backend),
+    onNote,
+  );
   return await use(model);
 }
 

@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder } from '../checkpoint/disk.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { UsageError } from '../errors.ts';
 import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
 import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
 import { readTokenIds } from '../evaluate/text.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
 import { openOnDisk } from '../export/disk.ts';
 import { openExported } from '../library/exported-model.ts';
 import { readBytes, readText } from './calibration.ts';
@@ -24,17 +24,25 @@ interface EvaluateOptions extends CommonOptions, TaskOptions {
 }
 
 export function addEvaluate(program: Command, signal: AbortSignal): void {
-  addTaskOptions(addCommonOptions(program.command('evaluate <model>').description('perplexity on a text, or zero-shot accuracy on tasks')))
+  addTaskOptions(
+    addCommonOptions(
+      program.command('evaluate <model>').description('perplexity on a text, or zero-shot accuracy on tasks'),
+    ),
+  )
     .option('--text <file...>', 'text to predict: .txt, .raw, .md, or JSON lines with a "text" field')
     .option('--window <n>', 'tokens per window; windows do not overlap', wholeNumber('--window', 2), 128)
     .option('--max-tokens <n>', 'use the first so many tokens of the text', wholeNumber('--max-tokens', 2))
     .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text')
-    .option('--output <file>', 'with --tasks: JSON file of all results, kept while the work goes on; an interrupted run goes on from it')
+    .option(
+      '--output <file>',
+      'with --tasks: JSON file of all results, kept while the work goes on; an interrupted run goes on from it',
+    )
     .action(async (name: string, options: EvaluateOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const { tasks } = options;
       if (tasks !== undefined) {
-        if (options.text || options.tokenIds !== undefined) throw new UsageError('Give either --tasks or a text: --text FILE or --token-ids FILE.');
+        if (options.text || options.tokenIds !== undefined)
+          throw new UsageError('Give either --tasks or a text: --text FILE or --token-ids FILE.');
         return evaluateTasksCommand(name, { ...options, tasks }, signal, output);
       }
       const folder = await exportedFolder(name);
@@ -42,7 +50,10 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
         folder === undefined
           ? await withModel(name, options, signal, async (open) => {
               const { windows, source } = await readWindows(open.config.vocabulary, () => open.tokenizer(), options);
-              return { source, ...(await perplexity(open.programs, open.store, windows, { signal, onProgress: output.onProgress })) };
+              return {
+                source,
+                ...(await perplexity(open.programs, open.store, windows, { signal, onProgress: output.onProgress })),
+              };
             })
           : await evaluateExported(folder, options, signal, output);
       const { windowLosses, source, ...result } = evaluated;
@@ -61,9 +72,17 @@ async function evaluateExported(
   output: Console,
 ): Promise<PerplexityResult & { readonly source: string }> {
   using runtime = await openRuntime(options);
-  using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend), output.note);
+  using model = await openExported(
+    runtime,
+    await diskFolder(folder),
+    (file) => openOnDisk(join(folder, file), runtime.backend),
+    output.note,
+  );
   const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options);
-  return { source, ...(await decoderPerplexity(model.decoder, model.vocabulary, windows, { signal, onProgress: output.onProgress })) };
+  return {
+    source,
+    ...(await decoderPerplexity(model.decoder, model.vocabulary, windows, { signal, onProgress: output.onProgress })),
+  };
 }
 
 async function readWindows(
@@ -75,8 +94,14 @@ async function readWindows(
     const name = basename(options.tokenIds);
     return { windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, vocabulary), source: name };
   }
-  if (!options.text) throw new UsageError('Nothing to evaluate on: give --text FILE, --token-ids FILE or --tasks NAMES.');
+  if (!options.text)
+    throw new UsageError('Nothing to evaluate on: give --text FILE, --token-ids FILE or --tasks NAMES.');
   const { text, source } = await readText(options.text);
   const ids = (await tokenizer()).encode(text, { addSpecialTokens: false });
-  return { windows: tokenWindows(options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens), { length: options.window }), source };
+  return {
+    windows: tokenWindows(options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens), {
+      length: options.window,
+    }),
+    source,
+  };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder } from '../checkpoint/disk.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { openOnDisk } from '../export/disk.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import { generate } from '../generate/generate.ts';
@@ -28,8 +28,16 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
     .option('--max-new-tokens <n>', 'tokens to generate at most', wholeNumber('--max-new-tokens', 1), 64)
     .option('--temperature <t>', '0 takes the most probable token', realNumber('--temperature', 0), 0)
     .option('--top-k <n>', 'sample among the k most probable tokens', wholeNumber('--top-k', 1))
-    .option('--top-p <p>', 'sample among the most probable tokens that hold this probability', realNumber('--top-p', 0, 1))
-    .option('--repetition-penalty <x>', 'divide the logits of tokens that were used', realNumber('--repetition-penalty', 0))
+    .option(
+      '--top-p <p>',
+      'sample among the most probable tokens that hold this probability',
+      realNumber('--top-p', 0, 1),
+    )
+    .option(
+      '--repetition-penalty <x>',
+      'divide the logits of tokens that were used',
+      realNumber('--repetition-penalty', 0),
+    )
     .option('--seed <n>', 'seed of the sampling', wholeNumber('--seed', 0), 0)
     .option('--chat', "put the prompt into the model's chat template")
     .action(async (name: string, options: GenerateOptions) => {
@@ -46,7 +54,12 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
           notes.push(sentence);
           createConsole({ json: options.json ?? false, quiet: options.quiet ?? false }).note(sentence);
         };
-        using model = await openExported(runtime, await diskFolder(folder), (file) => openOnDisk(join(folder, file), runtime.backend), note);
+        using model = await openExported(
+          runtime,
+          await diskFolder(folder),
+          (file) => openOnDisk(join(folder, file), runtime.backend),
+          note,
+        );
         await run(model.decoder, model.tokenizer, model.maximumPositions, options, signal, notes);
       }
     });

@@ -11,7 +11,11 @@ let files: Record<string, Uint8Array>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'espalier-hub-'));
   const model = await writeTinyModel(join(folder, 'tiny'));
-  files = Object.fromEntries(await Promise.all((await readdir(model)).map(async (name) => [name, new Uint8Array(await readFile(join(model, name)))] as const)));
+  files = Object.fromEntries(
+    await Promise.all(
+      (await readdir(model)).map(async (name) => [name, new Uint8Array(await readFile(join(model, name)))] as const),
+    ),
+  );
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(() => vi.unstubAllEnvs());

@@ -5,13 +5,13 @@ import { withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions } from './options.ts';
 
 export function addInspect(program: Command, signal: AbortSignal): void {
-  addCommonOptions(program.command('inspect <model>').description('what the model is and which groups discovery finds')).action(
-    async (name: string, options: CommonOptions) => {
-      const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-      const found = await withModel(name, options, signal, async (open) => inspect(open));
-      output.result(found, () => describeModel(found));
-    },
-  );
+  addCommonOptions(
+    program.command('inspect <model>').description('what the model is and which groups discovery finds'),
+  ).action(async (name: string, options: CommonOptions) => {
+    const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+    const found = await withModel(name, options, signal, async (open) => inspect(open));
+    output.result(found, () => describeModel(found));
+  });
 }
 
 const count = (value: number) => value.toLocaleString('en-US');
@@ -28,6 +28,7 @@ function describeModel(found: Inspection): string[] {
         `${String(layer).padStart(5)}  ${String(attention.groups).padStart(16)}  ${count(attention.parametersPerGroup).padStart(15)}  ${String(mlp.groups).padStart(7)}  ${count(mlp.parametersPerGroup).padStart(15)}`,
     ),
   ];
-  for (const { kind, groups, members } of found.structures) lines.push('', `One of ${groups} ${kind} groups owns:`, ...members.map((member) => `  ${member}`));
+  for (const { kind, groups, members } of found.structures)
+    lines.push('', `One of ${groups} ${kind} groups owns:`, ...members.map((member) => `  ${member}`));
   return lines;
 }

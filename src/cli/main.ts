@@ -18,10 +18,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const program = new Command('espalier').description('Prune language models by structural importance (SAAP).').version(VERSION);
+  const program = new Command('espalier')
+    .description('Prune language models by structural importance (SAAP).')
+    .version(VERSION);
   program.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) });
   for (const add of COMMANDS) add(program, controller.signal);
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) });
+  for (const command of program.commands)
+    command.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return EXIT.done;
@@ -33,8 +36,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     if (error instanceof EspalierError) process.stderr.write(`espalier: ${error.message}\n`);
     else if (isSystemError(error))
-      process.stderr.write(`espalier: the system refused: ${error.message}. Check that path, its permissions and the free space.\n`);
-    else process.stderr.write(`espalier: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.stderr.write(
+        `espalier: the system refused: ${error.message}. Check that path, its permissions and the free space.\n`,
+      );
+    else
+      process.stderr.write(
+        `espalier: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   } finally {
     process.off('SIGINT', interrupt);

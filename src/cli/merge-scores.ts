@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { diskSource } from '../checkpoint/disk.ts';
+import { diskSource } from '../checkpoint/files/disk.ts';
+import { openPartial } from '../importance/files/partial-file.ts';
+import { encodeScores } from '../importance/files/score-file.ts';
 import { mergeScores } from '../library/merge-scores.ts';
-import { openPartial } from '../saap/partial-file.ts';
-import { encodeScores } from '../saap/score-file.ts';
 import { createConsole } from './console.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 

@@ -1,15 +1,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defaultStoreFolder, diskFolder } from '../checkpoint/disk.ts';
+import { defaultStoreFolder, diskFolder } from '../checkpoint/files/disk.ts';
 import { embeddedFolder, openNamed } from '../checkpoint/local.ts';
 import { MissingError, UsageError } from '../errors.ts';
+import { decodeScores } from '../importance/files/score-file.ts';
+import type { Scores } from '../importance/sums/scores.ts';
 import { isExported } from '../library/exported-model.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { decodeScores } from '../saap/score-file.ts';
-import type { Scores } from '../saap/scores.ts';
 import { createConsole } from './console.ts';
 import type { CommonOptions } from './options.ts';
 
@@ -21,18 +21,29 @@ export async function exportedFolder(name: string): Promise<string | undefined> 
 
 /** The runtime that the common options ask for. */
 export async function openRuntime(options: CommonOptions): Promise<Runtime> {
-  if (options.backend === 'cpu') return createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
+  if (options.backend === 'cpu')
+    return createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
   if (options.backend === 'wasm') {
     const { createWebRuntime } = await import('../runtime/web.ts');
-    return createWebRuntime({ backend: 'wasm', ...(options.threads === undefined ? {} : { threads: options.threads }) });
+    return createWebRuntime({
+      backend: 'wasm',
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+    });
   }
   if (options.backend === 'webgpu')
-    throw new UsageError('--backend webgpu needs a browser: run "espalier studio" and open the page. On the command line choose cpu or wasm.');
+    throw new UsageError(
+      '--backend webgpu needs a browser: run "espalier studio" and open the page. On the command line choose cpu or wasm.',
+    );
   throw new UsageError(`--backend is "${options.backend}"; choose cpu, wasm or webgpu.`);
 }
 
 /** Opens runtime and model for one command and frees both after `use`. */
-export async function withModel<Result>(name: string, options: CommonOptions, signal: AbortSignal, use: (open: OpenModel) => Promise<Result>): Promise<Result> {
+export async function withModel<Result>(
+  name: string,
+  options: CommonOptions,
+  signal: AbortSignal,
+  use: (open: OpenModel) => Promise<Result>,
+): Promise<Result> {
   const { note, onProgress } = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
   const checkpoint = await openNamed(name, {
     signal,

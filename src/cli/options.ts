@@ -36,7 +36,11 @@ export function addCommonOptions(command: Command): Command {
 export function addCalibrationOptions(command: Command): Command {
   return command
     .option('--calibration <file...>', 'calibration text: .txt, .raw, .md, or JSON lines with a "text" field')
-    .option('--windows <n>', `calibration windows (default: ${DEFAULT_WINDOWS}, or as many as the text has)`, wholeNumber('--windows', 1))
+    .option(
+      '--windows <n>',
+      `calibration windows (default: ${DEFAULT_WINDOWS}, or as many as the text has)`,
+      wholeNumber('--windows', 1),
+    )
     .option('--length <n>', 'tokens per calibration window', wholeNumber('--length', 2), 128)
     .option('--seed <n>', 'seed of everything random', wholeNumber('--seed', 0), 0)
     .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text');
@@ -52,7 +56,11 @@ export function wholeNumber(option: string, minimum: number): (text: string) => 
 }
 
 /** A parser of real numbers in [minimum, maximum]. */
-export function realNumber(option: string, minimum: number, maximum = Number.POSITIVE_INFINITY): (text: string) => number {
+export function realNumber(
+  option: string,
+  minimum: number,
+  maximum = Number.POSITIVE_INFINITY,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isFinite(value) && value >= minimum && value <= maximum) return value;
@@ -67,7 +75,9 @@ export function ratio(option: string): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && value > 0 && value < 1) return value;
-    throw new UsageError(`${option} is "${text}"; a pruning ratio lies between 0 and 1, for example 0.2 to remove 20% of the prunable weights.`);
+    throw new UsageError(
+      `${option} is "${text}"; a pruning ratio lies between 0 and 1, for example 0.2 to remove 20% of the prunable weights.`,
+    );
   };
 }
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder } from '../export/disk.ts';
+import { layerTensors, type PartialInfo, type PartialTensor, partialHeader } from '../importance/files/partial-file.ts';
+import type { LayerPartial } from '../importance/sums/shards.ts';
 import type { PartialSink } from '../library/score-shard.ts';
-import { layerTensors, type PartialInfo, type PartialTensor, partialHeader } from '../saap/partial-file.ts';
-import type { LayerPartial } from '../saap/shards.ts';
 
 /** Bytes of the header that one tensor may take: its name, type, shape and offsets. */
 const ENTRY_BYTES = 200;
@@ -55,8 +55,11 @@ export class PartialWriter implements PartialSink {
   async finish(info: PartialInfo): Promise<number> {
     const file = this.#opened();
     const header = new Uint8Array(8 + this.#reserved).fill(0x20);
-    const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries([['__metadata__', partialHeader(info).metadata], ...this.#entries])));
-    if (json.length > this.#reserved) throw new Error(`The header of ${this.#path} needs ${json.length} bytes; ${this.#reserved} were reserved.`);
+    const json = new TextEncoder().encode(
+      JSON.stringify(Object.fromEntries([['__metadata__', partialHeader(info).metadata], ...this.#entries])),
+    );
+    if (json.length > this.#reserved)
+      throw new Error(`The header of ${this.#path} needs ${json.length} bytes; ${this.#reserved} were reserved.`);
     new DataView(header.buffer).setBigUint64(0, BigInt(this.#reserved), true);
     header.set(json, 8);
     await file.write(header, 0, header.length, 0);
@@ -77,9 +80,17 @@ export class PartialWriter implements PartialSink {
   async #add({ name, data }: PartialTensor): Promise<void> {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const start = this.#position;
-    this.#entries.push([name, { dtype: TYPES.get(data.constructor), shape: [data.length], data_offsets: [start, start + bytes.length] }]);
+    this.#entries.push([
+      name,
+      { dtype: TYPES.get(data.constructor), shape: [data.length], data_offsets: [start, start + bytes.length] },
+    ]);
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#opened().write(bytes, done, bytes.length - done, 8 + this.#reserved + start + done);
+      const { bytesWritten } = await this.#opened().write(
+        bytes,
+        done,
+        bytes.length - done,
+        8 + this.#reserved + start + done,
+      );
       done += bytesWritten;
     }
     this.#position += bytes.length;

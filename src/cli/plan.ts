@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { makePlan } from '../saap/make-plan.ts';
-import type { Plan } from '../surgery/plan.ts';
-import { encodePlan } from '../surgery/plan-file.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import { encodePlan } from '../plan/plan-file.ts';
 import { createConsole } from './console.ts';
 import { readScores } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
@@ -13,7 +13,9 @@ interface PlanOptions extends CommonOptions, PlanCommandOptions {
 }
 
 export function addPlan(program: Command, signal: AbortSignal): void {
-  addCommonOptions(addPlanOptions(program.command('plan <scores>').description('which groups stay, from a score file alone')))
+  addCommonOptions(
+    addPlanOptions(program.command('plan <scores>').description('which groups stay, from a score file alone')),
+  )
     .option('--seed <n>', 'seed of the random baseline', wholeNumber('--seed', 0))
     .requiredOption('--output <file>', 'plan to write (JSON)')
     .action(async (path: string, options: PlanOptions) => {
@@ -40,7 +42,8 @@ export function describePlan(plan: Plan): string[] {
     `${plan.parametersBefore.toLocaleString('en-US')} parameters become ${plan.parametersAfter.toLocaleString('en-US')} (${removed.toLocaleString('en-US')} removed, ${(plan.ratio * 100).toFixed(2)}% of what can be pruned).`,
     'layer  attention groups  neurons',
     ...plan.layers.map(
-      ({ attention, mlp }, layer) => `${String(layer).padStart(5)}  ${String(attention.length).padStart(16)}  ${String(mlp.length).padStart(7)}`,
+      ({ attention, mlp }, layer) =>
+        `${String(layer).padStart(5)}  ${String(attention.length).padStart(16)}  ${String(mlp.length).padStart(7)}`,
     ),
   ];
 }

@@ -2,12 +2,20 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '../surgery/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { resultOf, runInside } from './testing/run.ts';
 import { tinyText, writeTinyModel } from './testing/tiny-model.ts';
 
 /** Where a plan of `plan` and `prune` comes from, and that what is written is as large as was asked for. */
-const SHAPE = { layers: 3, hiddenSize: 64, queryHeads: 8, keyValueHeads: 4, headDimension: 8, neurons: 96, vocabulary: 32 };
+const SHAPE = {
+  layers: 3,
+  hiddenSize: 64,
+  queryHeads: 8,
+  keyValueHeads: 4,
+  headDimension: 8,
+  neurons: 96,
+  vocabulary: 32,
+};
 let folder: string;
 let model: string;
 let scores: string;
@@ -31,31 +39,52 @@ const groupBytes = {
 async function pruned(name: string, args: readonly string[]) {
   const output = join(folder, name);
   const result = await resultOf(['prune', model, '--scores', scores, ...args, '--output', output]);
-  const record = JSON.parse(await readFile(join(output, 'espalier.json'), 'utf8')) as { recipe: Plan['recipe']; kept: Plan['layers'] };
-  return { ...(result as { parametersBefore: number; parametersAfter: number; bytes: number; ratio: number }), ...record };
+  const record = JSON.parse(await readFile(join(output, 'espalier.json'), 'utf8')) as {
+    recipe: Plan['recipe'];
+    kept: Plan['layers'];
+  };
+  return {
+    ...(result as { parametersBefore: number; parametersAfter: number; bytes: number; ratio: number }),
+    ...record,
+  };
 }
 
 describe('prune', () => {
-  it.each(['f32', 'q8', 'q4'] as const)('--bytes bounds the ONNX files in %s, and leaves less than one group unused', async (dtype) => {
-    const whole = await pruned(`whole-${dtype}`, ['--ratio', '0.01', '--dtype', dtype]);
-    const bytes = Math.round(whole.bytes * 0.75);
-    const result = await pruned(`bytes-${dtype}`, ['--bytes', String(bytes), '--dtype', dtype]);
-    expect(result.bytes).toBeLessThanOrEqual(bytes);
-    expect(result.bytes).toBeGreaterThan(bytes - groupBytes[dtype]);
-    expect(result.recipe).toMatchObject({ dtype, target: { kind: 'bytes', value: bytes } });
-  });
+  it.each(['f32', 'q8', 'q4'] as const)(
+    '--bytes bounds the ONNX files in %s, and leaves less than one group unused',
+    async (dtype) => {
+      const whole = await pruned(`whole-${dtype}`, ['--ratio', '0.01', '--dtype', dtype]);
+      const bytes = Math.round(whole.bytes * 0.75);
+      const result = await pruned(`bytes-${dtype}`, ['--bytes', String(bytes), '--dtype', dtype]);
+      expect(result.bytes).toBeLessThanOrEqual(bytes);
+      expect(result.bytes).toBeGreaterThan(bytes - groupBytes[dtype]);
+      expect(result.recipe).toMatchObject({ dtype, target: { kind: 'bytes', value: bytes } });
+    },
+  );
 
   it('--memory counts the cache at --context tokens', async () => {
     const context = 500;
-    const cacheOf = (layers: Plan['layers']) => layers.reduce((sum, { attention }) => sum + attention.length * 2 * SHAPE.headDimension * context * 4, 0);
+    const cacheOf = (layers: Plan['layers']) =>
+      layers.reduce((sum, { attention }) => sum + attention.length * 2 * SHAPE.headDimension * context * 4, 0);
     const value = 620_000;
     const result = await pruned('memory', ['--memory', String(value), '--context', String(context)]);
     const used = result.bytes + cacheOf(result.kept);
     expect(used).toBeLessThanOrEqual(value);
     expect(used).toBeGreaterThan(value - groupBytes.f32 - 2 * SHAPE.headDimension * context * 4);
-    const planned = await resultOf(['plan', scores, '--memory', String(value), '--context', String(context), '--output', join(folder, 'memory.json')]);
+    const planned = await resultOf([
+      'plan',
+      scores,
+      '--memory',
+      String(value),
+      '--context',
+      String(context),
+      '--output',
+      join(folder, 'memory.json'),
+    ]);
     // Scores alone do not know the graph and the alignment of its tensors.
-    expect(Math.abs((planned.parametersAfter as number) - result.parametersAfter)).toBeLessThan(0.2 * result.parametersBefore);
+    expect(Math.abs((planned.parametersAfter as number) - result.parametersAfter)).toBeLessThan(
+      0.2 * result.parametersBefore,
+    );
   });
 
   it('takes the number format from the plan unless another is asked for', async () => {
@@ -68,7 +97,20 @@ describe('prune', () => {
 
   it('--search measured is no worse on its windows than the closed-form plan, and says what it tried', async () => {
     const measuring = [...calibration, '--measure-windows', '8', '--evaluations', '4'];
-    const args = ['prune', model, '--scores', scores, '--ratio', '0.3', '--search', 'measured', ...measuring, '--output', join(folder, 'measured'), '--json'];
+    const args = [
+      'prune',
+      model,
+      '--scores',
+      scores,
+      '--ratio',
+      '0.3',
+      '--search',
+      'measured',
+      ...measuring,
+      '--output',
+      join(folder, 'measured'),
+      '--json',
+    ];
     const run = await runInside(args);
     expect(run.code, run.stderr).toBe(0);
     const losses = [...run.stderr.matchAll(/^(candidate|walk) .*: loss ([\d.]+)$/gm)].map(([, , loss]) => Number(loss));
@@ -76,13 +118,26 @@ describe('prune', () => {
     expect(losses.length).toBeGreaterThan(5);
     const best = Number(/the best has a loss of ([\d.]+) nats/.exec(run.stderr)?.[1]);
     expect(best).toBe(Math.min(...losses));
-    const record = JSON.parse(await readFile(join(folder, 'measured/espalier.json'), 'utf8')) as { recipe: Plan['recipe'] };
+    const record = JSON.parse(await readFile(join(folder, 'measured/espalier.json'), 'utf8')) as {
+      recipe: Plan['recipe'];
+    };
     expect(record.recipe.measured?.evaluations).toBe(losses.length);
     expect(record.recipe.measured?.loss).toBeCloseTo(best, 3);
   });
 
   it('--passes scores what is left after each part', async () => {
-    const args = ['prune', model, '--ratio', '0.4', '--passes', '2', ...calibration, '--output', join(folder, 'passes'), '--json'];
+    const args = [
+      'prune',
+      model,
+      '--ratio',
+      '0.4',
+      '--passes',
+      '2',
+      ...calibration,
+      '--output',
+      join(folder, 'passes'),
+      '--json',
+    ];
     const run = await runInside(args);
     expect(run.code, run.stderr).toBe(0);
     expect(run.stderr).toContain('scoring, pass 2 of 2');
@@ -93,7 +148,9 @@ describe('prune', () => {
       parametersAfter: number;
     };
     expect(record.recipe).toMatchObject({ passes: 2, gamma: 0 });
-    expect(Math.abs(record.parametersAfter - once.parametersAfter)).toBeLessThanOrEqual(SHAPE.headDimension * SHAPE.hiddenSize * 6);
+    expect(Math.abs(record.parametersAfter - once.parametersAfter)).toBeLessThanOrEqual(
+      SHAPE.headDimension * SHAPE.hiddenSize * 6,
+    );
     expect(record.kept).not.toEqual(once.kept);
   });
 });
@@ -111,7 +168,19 @@ describe('plan', () => {
 });
 
 it('prune refuses to measure in passes', async () => {
-  const run = await runInside(['prune', model, '--ratio', '0.2', '--search', 'measured', '--passes', '2', ...calibration, '--output', join(folder, 'refused')]);
+  const run = await runInside([
+    'prune',
+    model,
+    '--ratio',
+    '0.2',
+    '--search',
+    'measured',
+    '--passes',
+    '2',
+    ...calibration,
+    '--output',
+    join(folder, 'refused'),
+  ]);
   expect(run.code).toBe(2);
   expect(run.stderr).toContain('--search measured plans in one pass');
 });

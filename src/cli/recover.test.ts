@@ -15,9 +15,15 @@ beforeAll(async () => {
   model = await writeTinyModel(at('model'), { config: { max_position_embeddings: 300 } });
   await writeFile(at('text.txt'), tinyText(3000));
   await writeFile(at('other.txt'), tinyText(400, 7));
-  await writeFile(at('answers.jsonl'), '{"instruction":"say it","output":"it"}\n{"instruction":"now","output":"then"}\n');
+  await writeFile(
+    at('answers.jsonl'),
+    '{"instruction":"say it","output":"it"}\n{"instruction":"now","output":"then"}\n',
+  );
   await writeFile(at('wrong.jsonl'), '{"text":"a"}\n{"prompt":"a"}\n');
-  await writeFile(at('chat.jsonl'), '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n');
+  await writeFile(
+    at('chat.jsonl'),
+    '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n',
+  );
   await mkdir(at('mine'));
   await writeFile(at('mine/diary.txt'), 'dear diary');
   const calibration = ['--calibration', at('text.txt'), '--windows', '4', '--length', '16'];
@@ -27,7 +33,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const words = (args: string) => args.split(' ').map((part) => (part.startsWith('@') ? at(part.slice(1)) : part));
-const COMMON = 'recover @model --data @text.txt --window 16 --steps 4 --learning-rate 0.01 --batch-windows 4 --threads 1';
+const COMMON =
+  'recover @model --data @text.txt --window 16 --steps 4 --learning-rate 0.01 --batch-windows 4 --threads 1';
 const recovered = (args: string) => resultOf(words(`${COMMON} ${args}`));
 
 interface Document {
@@ -38,17 +45,24 @@ interface Document {
 
 describe('recover', () => {
   it('prunes, trains, merges and exports; the folder is evaluated as any', async () => {
-    const plan = '--scores @scores.safetensors --ratio 0.2 --compensate least-squares --calibration @text.txt --length 16';
-    const found = (await recovered(`${plan} --text @other.txt --held-out @other.txt --evaluate-every 2 --output @recovered`)) as unknown as Document &
-      Record<string, unknown>;
+    const plan =
+      '--scores @scores.safetensors --ratio 0.2 --compensate least-squares --calibration @text.txt --length 16';
+    const found = (await recovered(
+      `${plan} --text @other.txt --held-out @other.txt --evaluate-every 2 --output @recovered`,
+    )) as unknown as Document & Record<string, unknown>;
     expect(found).toMatchObject({ steps: 4, stoppedBecause: 'finished', output: at('recovered') });
     expect(found.parametersAfter).toBeLessThan(found.parametersBefore as number);
     expect(found.history.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4]);
-    expect(found.history.filter(({ heldOutLoss }) => heldOutLoss !== undefined).map(({ step }) => step)).toEqual([0, 2, 4]);
+    expect(found.history.filter(({ heldOutLoss }) => heldOutLoss !== undefined).map(({ step }) => step)).toEqual([
+      0, 2, 4,
+    ]);
     for (const place of [found.before, found.after]) expect(place.perplexity).toBeGreaterThan(1);
     expect(found.verification).toMatchObject({ top1Agreement: expect.any(Number) as number });
     expect(existsSync(at('recovered/onnx/model_q4.onnx'))).toBe(true);
-    const record = JSON.parse(await readFile(at('recovered/espalier.json'), 'utf8')) as { figures: Record<string, string>; recipe: Record<string, unknown> };
+    const record = JSON.parse(await readFile(at('recovered/espalier.json'), 'utf8')) as {
+      figures: Record<string, string>;
+      recipe: Record<string, unknown>;
+    };
     expect(record.figures.recovery).toMatch(/group-wise, 4 bits, rank 8, 4 steps .* seed 0/);
     expect(record.recipe).toMatchObject({ compensate: 'least-squares', dtype: 'q4' });
     const evaluated = await resultOf(words('evaluate @recovered --text @other.txt --window 16'));
@@ -58,7 +72,9 @@ describe('recover', () => {
 
   it('trains a model that is not pruned too, plain and on answers only', async () => {
     const found = await resultOf(
-      words('recover @model --data @answers.jsonl --window 300 --method lora --epochs 2 --batch-windows 1 --threads 1 --output @plain'),
+      words(
+        'recover @model --data @answers.jsonl --window 300 --method lora --epochs 2 --batch-windows 1 --threads 1 --output @plain',
+      ),
     );
     // One of the two is held out.
     expect(found).toMatchObject({ steps: 2, parametersAfter: found.parametersBefore, learnt: 3 + 5 });
@@ -93,20 +109,85 @@ describe('recover', () => {
 const WRONG: readonly (readonly [string, string, 1 | 2, readonly string[]])[] = [
   ['no data', 'recover @model --output @out', 2, ['--data']],
   ['data that is not there', 'recover @model --data @gone.txt --output @out', 1, ['There is no file', 'gone.txt']],
-  ['a record without known fields', 'recover @model --data @wrong.jsonl --output @out', 1, ['wrong.jsonl, line 2', '"instruction"', 'It has prompt']],
-  ['a chat for a model without a template', 'recover @model --data @chat.jsonl --output @out', 1, ['chat.jsonl', 'no chat template', '"instruction"']],
-  ['a data file of another kind', 'recover @model --data @model/config.json --output @out', 1, ['config.json', 'not a JSON array']],
-  ['too little text', 'recover @model --data @other.txt --window 128 --train-windows 2 --dropout 1 --output @out', 2, ['--dropout is "1"', 'from 0 to 0.99']],
-  ['a window that is longer than the text', 'recover @model --data @other.txt --window 500 --output @out', 2, ['400 tokens', 'Give a longer text']],
-  ['one window', 'recover @model --data @other.txt --window 128 --train-windows 1 --output @out', 2, ['--train-windows is "1"', 'at least 2']],
-  ['steps and epochs', 'recover @model --data @text.txt --steps 1 --epochs 1 --output @out', 2, ['--steps or --epochs']],
-  ['an unknown method', 'recover @model --data @text.txt --method magic --output @out', 2, ['--method is "magic"', 'group-wise, lora']],
+  [
+    'a record without known fields',
+    'recover @model --data @wrong.jsonl --output @out',
+    1,
+    ['wrong.jsonl, line 2', '"instruction"', 'It has prompt'],
+  ],
+  [
+    'a chat for a model without a template',
+    'recover @model --data @chat.jsonl --output @out',
+    1,
+    ['chat.jsonl', 'no chat template', '"instruction"'],
+  ],
+  [
+    'a data file of another kind',
+    'recover @model --data @model/config.json --output @out',
+    1,
+    ['config.json', 'not a JSON array'],
+  ],
+  [
+    'too little text',
+    'recover @model --data @other.txt --window 128 --train-windows 2 --dropout 1 --output @out',
+    2,
+    ['--dropout is "1"', 'from 0 to 0.99'],
+  ],
+  [
+    'a window that is longer than the text',
+    'recover @model --data @other.txt --window 500 --output @out',
+    2,
+    ['400 tokens', 'Give a longer text'],
+  ],
+  [
+    'one window',
+    'recover @model --data @other.txt --window 128 --train-windows 1 --output @out',
+    2,
+    ['--train-windows is "1"', 'at least 2'],
+  ],
+  [
+    'steps and epochs',
+    'recover @model --data @text.txt --steps 1 --epochs 1 --output @out',
+    2,
+    ['--steps or --epochs'],
+  ],
+  [
+    'an unknown method',
+    'recover @model --data @text.txt --method magic --output @out',
+    2,
+    ['--method is "magic"', 'group-wise, lora'],
+  ],
   ['bits that there are not', 'recover @model --data @text.txt --bits 3 --output @out', 2, ['--bits is "3"', '4, 8']],
-  ['a format that rounds again', 'recover @model --data @text.txt --bits 8 --dtype q4 --output @out', 2, ['--dtype q4', 'again', 'q8', '--bits 4']],
-  ['repair without pruning', 'recover @model --data @text.txt --compensate bias --output @out', 2, ['--compensate bias', '--ratio']],
-  ['a learning rate of 0', 'recover @model --data @text.txt --window 16 --learning-rate 0 --output @out', 2, ['learningRate is 0', 'above 0']],
-  ['an output folder with other files', 'recover @model --data @text.txt --output @mine', 2, ['mine', 'diary.txt', 'Name another']],
-  ['a checkpoint that is a folder', 'recover @model --data @text.txt --checkpoint @mine --output @out', 2, ['mine is a folder', 'Name a file']],
+  [
+    'a format that rounds again',
+    'recover @model --data @text.txt --bits 8 --dtype q4 --output @out',
+    2,
+    ['--dtype q4', 'again', 'q8', '--bits 4'],
+  ],
+  [
+    'repair without pruning',
+    'recover @model --data @text.txt --compensate bias --output @out',
+    2,
+    ['--compensate bias', '--ratio'],
+  ],
+  [
+    'a learning rate of 0',
+    'recover @model --data @text.txt --window 16 --learning-rate 0 --output @out',
+    2,
+    ['learningRate is 0', 'above 0'],
+  ],
+  [
+    'an output folder with other files',
+    'recover @model --data @text.txt --output @mine',
+    2,
+    ['mine', 'diary.txt', 'Name another'],
+  ],
+  [
+    'a checkpoint that is a folder',
+    'recover @model --data @text.txt --checkpoint @mine --output @out',
+    2,
+    ['mine is a folder', 'Name a file'],
+  ],
   [
     'a checkpoint that is none',
     'recover @model --data @text.txt --window 16 --steps 1 --checkpoint @other.txt --output @out',

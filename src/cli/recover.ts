@@ -1,17 +1,22 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import { CancelledError, UsageError } from '../errors.ts';
 import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
 import { diskOutput } from '../export/disk.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
 import { exportPruned } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { applyPlan } from '../library/prune.ts';
-import { type Recovered, type RecoverOptions as RecoverSettings, type RecoveryProgress, recover } from '../library/recover.ts';
+import {
+  type Recovered,
+  type RecoverOptions as RecoverSettings,
+  type RecoveryProgress,
+  recover,
+} from '../library/recover.ts';
 import type { TrainingData } from '../library/training-data.ts';
-import type { Plan } from '../surgery/plan.ts';
-import { checkPlanFits } from '../surgery/plan-file.ts';
+import type { Plan } from '../plan/plan.ts';
+import { checkPlanFits } from '../plan/plan-file.ts';
 import { hasCalibration, readCompensationWindows, readText, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
 import { type Console, createConsole } from './console.ts';
@@ -23,19 +28,23 @@ import { readTrainingFiles } from './training-files.ts';
 import { checkWritable } from './write-file.ts';
 
 export function addRecover(program: Command, signal: AbortSignal): void {
-  addRecoverOptions(program.command('recover <model>').description('prunes, trains adapters quantised in groups (or plain), merges them and exports')).action(
-    async (name: string, options: RecoverCommandOptions) => {
-      const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-      const dtype = trainingDtype(options);
-      if (options.checkpoint !== undefined) await checkWritable(options.checkpoint);
-      const folder = await diskOutput(options.output);
-      try {
-        await withModel(name, options, signal, (open) => recoverAndExport(name, open, options, dtype, folder, output, signal));
-      } finally {
-        await folder.discard();
-      }
-    },
-  );
+  addRecoverOptions(
+    program
+      .command('recover <model>')
+      .description('prunes, trains adapters quantised in groups (or plain), merges them and exports'),
+  ).action(async (name: string, options: RecoverCommandOptions) => {
+    const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+    const dtype = trainingDtype(options);
+    if (options.checkpoint !== undefined) await checkWritable(options.checkpoint);
+    const folder = await diskOutput(options.output);
+    try {
+      await withModel(name, options, signal, (open) =>
+        recoverAndExport(name, open, options, dtype, folder, output, signal),
+      );
+    } finally {
+      await folder.discard();
+    }
+  });
 }
 
 async function recoverAndExport(
@@ -80,20 +89,38 @@ async function recoverAndExport(
     before: { heldOutLoss: recovered.heldOutBefore, ...(measured && figures(measured.before)) },
     after: { heldOutLoss: recovered.heldOutAfter, ...(measured && figures(measured.after)) },
     ...(measured && { dense: figures(measured.dense) }),
-    ...{ steps, bestStep, stoppedBecause, adapterParameters, tokensPerSecond, seconds, learnt: data.learnt, notes, history },
+    ...{
+      steps,
+      bestStep,
+      stoppedBecause,
+      adapterParameters,
+      tokensPerSecond,
+      seconds,
+      learnt: data.learnt,
+      notes,
+      history,
+    },
     ...{ bytes, verification, output: options.output },
   };
   output.result(document, () => [
     ...(plan ? describePlan(plan) : []),
     `Trained ${adapterParameters.toLocaleString('en-US')} adapter parameters in ${steps} steps (${stoppedBecause}; the best were those of step ${bestStep}), ${tokensPerSecond.toFixed(0)} tokens a second.`,
     `Held-out loss ${recovered.heldOutBefore.toFixed(4)} before and ${recovered.heldOutAfter.toFixed(4)} nats after.`,
-    ...(measured ? [`Perplexity on ${options.text?.map((path) => basename(path)).join(' + ')}: ${comparison(measured)}.`] : []),
+    ...(measured
+      ? [`Perplexity on ${options.text?.map((path) => basename(path)).join(' + ')}: ${comparison(measured)}.`]
+      : []),
     `Wrote ${options.output} (${(bytes / 2 ** 20).toFixed(1)} MiB of ONNX, ${dtype}).`,
   ]);
 }
 
 /** Trains; Ctrl-C keeps the checkpoint and ends the command. */
-async function run(pruned: OpenModel, settings: RecoverSettings, options: RecoverCommandOptions, output: Console, signal: AbortSignal): Promise<Recovered> {
+async function run(
+  pruned: OpenModel,
+  settings: RecoverSettings,
+  options: RecoverCommandOptions,
+  output: Console,
+  signal: AbortSignal,
+): Promise<Recovered> {
   const { checkpoint: path } = options;
   const onProgress = (progress: RecoveryProgress) => {
     const { step, loss, heldOutLoss, tokensPerSecond } = progress;
@@ -103,10 +130,16 @@ async function run(pruned: OpenModel, settings: RecoverSettings, options: Recove
       );
     output.onProgress(progress);
   };
-  const recovered = await recover(pruned, { ...settings, signal, onProgress, ...(path === undefined ? {} : { checkpoint: checkpointFile(path) }) });
+  const recovered = await recover(pruned, {
+    ...settings,
+    signal,
+    onProgress,
+    ...(path === undefined ? {} : { checkpoint: checkpointFile(path) }),
+  });
   if (recovered.stoppedBecause !== 'cancelled') return recovered;
   recovered.model.dispose();
-  if (path !== undefined) output.note(`Kept the training at step ${recovered.steps} in ${path}; the same command goes on from there.`);
+  if (path !== undefined)
+    output.note(`Kept the training at step ${recovered.steps} in ${path}; the same command goes on from there.`);
   throw new CancelledError();
 }
 
@@ -125,38 +158,72 @@ async function prunedModel(
 ): Promise<OpenModel> {
   if (!plan) {
     if (options.compensate !== 'none')
-      throw new UsageError(`--compensate ${options.compensate} repairs what pruning removed; give --plan, or --ratio, or leave it out.`);
+      throw new UsageError(
+        `--compensate ${options.compensate} repairs what pruning removed; give --plan, or --ratio, or leave it out.`,
+      );
     return open.withCheckpoint(open.model.checkpoint);
   }
   checkPlanFits(plan, open.layerGroups());
   const windows = options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
   const { compensate } = options;
-  return applyPlan(open, plan.layers, { compensate, signal, onProgress: output.onProgress, ...(windows ? { windows } : {}) });
+  return applyPlan(open, plan.layers, {
+    compensate,
+    signal,
+    onProgress: output.onProgress,
+    ...(windows ? { windows } : {}),
+  });
 }
 
 function describeData({ windows, learnt, truncated, dropped }: TrainingData): string[] {
-  const cut = [...(truncated > 0 ? [`${truncated} were cut to the window`] : []), ...(dropped > 0 ? [`${dropped} left out, whose answer lies beyond it`] : [])];
-  return [`${windows.length} training windows, ${learnt} tokens to learn${cut.length > 0 ? `; ${cut.join(', ')}` : ''}.`];
+  const cut = [
+    ...(truncated > 0 ? [`${truncated} were cut to the window`] : []),
+    ...(dropped > 0 ? [`${dropped} left out, whose answer lies beyond it`] : []),
+  ];
+  return [
+    `${windows.length} training windows, ${learnt} tokens to learn${cut.length > 0 ? `; ${cut.join(', ')}` : ''}.`,
+  ];
 }
 
-async function textWindows(open: OpenModel, paths: readonly string[], { window, maxTokens }: RecoverCommandOptions): Promise<Int32Array[]> {
+async function textWindows(
+  open: OpenModel,
+  paths: readonly string[],
+  { window, maxTokens }: RecoverCommandOptions,
+): Promise<Int32Array[]> {
   const ids = (await open.tokenizer()).encode((await readText(paths)).text, { addSpecialTokens: false });
   return tokenWindows(ids.slice(0, maxTokens ?? ids.length), { length: window });
 }
 
-function measure({ programs, store }: OpenModel, windows: readonly Int32Array[], output: Console, signal: AbortSignal): Promise<PerplexityResult> {
+function measure(
+  { programs, store }: OpenModel,
+  windows: readonly Int32Array[],
+  output: Console,
+  signal: AbortSignal,
+): Promise<PerplexityResult> {
   return perplexity(programs, store, windows, { signal, onProgress: output.onProgress });
 }
 
-const figures = ({ perplexity: value, standardError, tokens }: PerplexityResult) => ({ perplexity: value, standardError, tokens });
+const figures = ({ perplexity: value, standardError, tokens }: PerplexityResult) => ({
+  perplexity: value,
+  standardError,
+  tokens,
+});
 
-function comparison({ dense, before, after }: Readonly<Record<'dense' | 'before' | 'after', PerplexityResult>>): string {
-  const show = ({ perplexity: value, standardError }: PerplexityResult) => `${value.toFixed(3)} ± ${standardError.toFixed(3)}`;
+function comparison({
+  dense,
+  before,
+  after,
+}: Readonly<Record<'dense' | 'before' | 'after', PerplexityResult>>): string {
+  const show = ({ perplexity: value, standardError }: PerplexityResult) =>
+    `${value.toFixed(3)} ± ${standardError.toFixed(3)}`;
   return `${show(dense)} dense, ${show(before)} before recovery, ${show(after)} after it`;
 }
 
 /** What the model card and the record say about the training. */
-function figuresOf({ steps, bestStep, heldOutBefore, heldOutAfter }: Recovered, options: RecoverCommandOptions, data: TrainingData): Record<string, string> {
+function figuresOf(
+  { steps, bestStep, heldOutBefore, heldOutAfter }: Recovered,
+  options: RecoverCommandOptions,
+  data: TrainingData,
+): Record<string, string> {
   const how = options.method === 'group-wise' ? `group-wise, ${options.bits} bits` : 'plain LoRA';
   return {
     recovery: `${how}, rank ${options.rank ?? 8}, ${steps} steps (those of step ${bestStep} kept), seed ${options.seed}`,

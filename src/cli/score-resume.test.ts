@@ -15,7 +15,18 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const args = (output: string, seed = '1') => {
-  const calibration = ['--calibration', join(folder, 'text.txt'), '--windows', '400', '--length', '16', '--seed', seed, '--threads', '1'];
+  const calibration = [
+    '--calibration',
+    join(folder, 'text.txt'),
+    '--windows',
+    '400',
+    '--length',
+    '16',
+    '--seed',
+    seed,
+    '--threads',
+    '1',
+  ];
   return ['score', model, ...calibration, '--output', join(folder, output)];
 };
 
@@ -27,7 +38,9 @@ it('score goes on where it was interrupted, to the same bytes; a partial file of
     process.emit('SIGINT');
   });
   expect(interrupted).toMatchObject({ code: 130, stdout: '' });
-  expect(interrupted.stderr).toContain('scores.safetensors.partial keeps the layers that are scored; the same command goes on from there.');
+  expect(interrupted.stderr).toContain(
+    'scores.safetensors.partial keeps the layers that are scored; the same command goes on from there.',
+  );
   expect((await readdir(folder)).sort()).toEqual(['scores.safetensors.partial', 'text.txt', 'tiny']);
   const partial = await readFile(join(folder, 'scores.safetensors.partial'));
 

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { throwIfCancelled, UsageError } from '../errors.ts';
+import { encodeScores } from '../importance/files/score-file.ts';
+import { METRICS } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { parseMetrics, score } from '../library/score.ts';
 import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
-import { encodeScores } from '../saap/score-file.ts';
-import { METRICS } from '../saap/scores.ts';
 import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
 import { withModel } from './models.ts';
@@ -20,10 +20,16 @@ interface ScoreOptions extends CommonOptions, CalibrationOptions {
 }
 
 export function addScore(program: Command, signal: AbortSignal): void {
-  const command = program.command('score <model>').description('importance of every group, from gradients on calibration text');
+  const command = program
+    .command('score <model>')
+    .description('importance of every group, from gradients on calibration text');
   addCommonOptions(addCalibrationOptions(command))
     .option('--metrics <list>', `comma-separated metrics (default: all): ${METRICS.join(', ')}`)
-    .option('--shard <i/n>', 'score part i of n of the windows, i from 0; "merge-scores" adds the files of all parts', parseShard)
+    .option(
+      '--shard <i/n>',
+      'score part i of n of the windows, i from 0; "merge-scores" adds the files of all parts',
+      parseShard,
+    )
     .requiredOption('--output <file>', 'score file to write (safetensors)')
     .action(async (name: string, options: ScoreOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -32,10 +38,12 @@ export function addScore(program: Command, signal: AbortSignal): void {
       await withModel(name, options, signal, async (open) => {
         const calibration = await readCalibration(name, open, options);
         const scoring = { ...calibration, metrics, signal, onProgress: output.onProgress };
-        if (options.shard) return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
+        if (options.shard)
+          return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
         const state = stateFile(options.output);
         const run = await score(open, { ...scoring, state }).catch((error: unknown) => {
-          if (state.saved()) output.note(`${state.name} keeps the layers that are scored; the same command goes on from there.`);
+          if (state.saved())
+            output.note(`${state.name} keeps the layers that are scored; the same command goes on from there.`);
           throw error;
         });
         await writeWhole(options.output, encodeScores(run.scores), signal);
@@ -63,7 +71,13 @@ export function addScore(program: Command, signal: AbortSignal): void {
     });
 }
 
-async function scoreOneShard(name: string, open: OpenModel, options: ScoreShardOptions, path: string, output: Console): Promise<void> {
+async function scoreOneShard(
+  name: string,
+  open: OpenModel,
+  options: ScoreShardOptions,
+  path: string,
+  output: Console,
+): Promise<void> {
   const writer = new PartialWriter(path);
   try {
     const run = await scoreShard(open, options, writer);
@@ -72,11 +86,14 @@ async function scoreOneShard(name: string, open: OpenModel, options: ScoreShardO
     const { shard, metrics, windows, calibration } = run.info;
     const { loss, tokens } = calibration;
     const { seconds, forwardSeconds, peakBytes } = run;
-    output.result({ loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path }, () => [
-      `Scored shard ${shard.index} of ${shard.count} of ${name}: ${windows} of ${calibration.windows} windows (${tokens} predictions), loss ${loss.toFixed(4)} nats.`,
-      ...costLines(run),
-      `Wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB).`,
-    ]);
+    output.result(
+      { loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path },
+      () => [
+        `Scored shard ${shard.index} of ${shard.count} of ${name}: ${windows} of ${calibration.windows} windows (${tokens} predictions), loss ${loss.toFixed(4)} nats.`,
+        ...costLines(run),
+        `Wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB).`,
+      ],
+    );
   } finally {
     await writer.discard();
   }
@@ -91,7 +108,9 @@ function costLines({
   readonly forwardSeconds: number;
   readonly peakBytes: number;
 }): string[] {
-  return [`${seconds.toFixed(1)} s, of which the forward pass took ${forwardSeconds.toFixed(1)} s; peak ${(peakBytes / 2 ** 20).toFixed(0)} MiB of tensors.`];
+  return [
+    `${seconds.toFixed(1)} s, of which the forward pass took ${forwardSeconds.toFixed(1)} s; peak ${(peakBytes / 2 ** 20).toFixed(0)} MiB of tensors.`,
+  ];
 }
 
 function parseShard(text: string): { readonly index: number; readonly count: number } {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeScores } from '../saap/score-file.ts';
-import { METRICS, type Scores } from '../saap/scores.ts';
+import { decodeScores } from '../importance/files/score-file.ts';
+import { METRICS, type Scores } from '../importance/sums/scores.ts';
 import { resultOf, runInside } from './testing/run.ts';
 import { tinyText, writeTinyModel } from './testing/tiny-model.ts';
 
@@ -32,13 +32,31 @@ const calibration = () => ['--calibration', text, '--windows', '8', '--length', 
 const scoresOf = async (path: string) => decodeScores(new Uint8Array(await readFile(path)), path);
 
 /** Runs a script with the environment of one pod or task; resolves with what it printed. */
-function script(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
-  const env = { ...process.env, ESPALIER: PROGRAM, MODEL: model, CALIBRATION: text, WINDOWS: '8', LENGTH: '16', SEED: '0', ...environment };
+function script(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
+  const env = {
+    ...process.env,
+    ESPALIER: PROGRAM,
+    MODEL: model,
+    CALIBRATION: text,
+    WINDOWS: '8',
+    LENGTH: '16',
+    SEED: '0',
+    ...environment,
+  };
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let printed = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (printed += part));
-    child.on('error', reject).on('close', (code) => (code === 0 ? resolve(printed) : reject(new Error(`${command} ended with ${code}: ${printed}`))));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (part: string) => (printed += part));
+    child
+      .on('error', reject)
+      .on('close', (code) =>
+        code === 0 ? resolve(printed) : reject(new Error(`${command} ended with ${code}: ${printed}`)),
+      );
   });
 }
 
@@ -58,7 +76,10 @@ function expectSame(found: Scores, metrics: readonly string[]): void {
         const expected = modules[kind][metric as 'fisher'] ?? [];
         const largest = Math.max(...expected);
         values.forEach((value, group) => {
-          expect(Math.abs(value - (expected[group] ?? Number.NaN)), `${metric} of ${kind} ${group} in layer ${layer}`).toBeLessThan(1e-5 * largest);
+          expect(
+            Math.abs(value - (expected[group] ?? Number.NaN)),
+            `${metric} of ${kind} ${group} in layer ${layer}`,
+          ).toBeLessThan(1e-5 * largest);
         });
       }
     }
@@ -87,7 +108,9 @@ describe('sharded scoring', () => {
   it('the pods of a Kubernetes indexed Job score the default recipe in small files', async () => {
     const manifest = await readFile(join(ROOT, 'deploy/kubernetes-job.yaml'), 'utf8');
     const [, block = ''] = /args:\n +- \|\n((?: {14}.*\n)+)/.exec(manifest) ?? [];
-    const variables = Object.fromEntries([...manifest.matchAll(/\{ name: ([A-Z]+), value: "?([^"}]*?)"? \}/g)].map(([, name, value]) => [name, value]));
+    const variables = Object.fromEntries(
+      [...manifest.matchAll(/\{ name: ([A-Z]+), value: "?([^"}]*?)"? \}/g)].map(([, name, value]) => [name, value]),
+    );
     expect(manifest).toContain(`completions: ${variables.SHARDS}\n`);
     const results = join(folder, 'kubernetes');
     const pod = (index: number) =>
@@ -102,22 +125,49 @@ describe('sharded scoring', () => {
     const parts = [1, 0].map((index) => join(results, `shard-${index}.safetensors`));
     const merged = join(folder, 'merged.safetensors');
     const result = await resultOf(['merge-scores', ...parts, '--output', merged]);
-    expect(result).toMatchObject({ shards: 2, windows: 8, tokens: 8 * 15, metrics: ['element-second', 'fisher', 'stability'] });
+    expect(result).toMatchObject({
+      shards: 2,
+      windows: 8,
+      tokens: 8 * 15,
+      metrics: ['element-second', 'fisher', 'stability'],
+    });
     expectSame(await scoresOf(merged), ['element-second', 'fisher', 'stability']);
     for (const part of parts) expect((await readFile(part)).length).toBeLessThan(60_000);
     const planned = await resultOf(['plan', merged, '--ratio', '0.3', '--output', join(folder, 'plan.json')]);
-    const expected = await resultOf(['plan', join(folder, 'whole.safetensors'), '--ratio', '0.3', '--output', join(folder, 'expected.json')]);
+    const expected = await resultOf([
+      'plan',
+      join(folder, 'whole.safetensors'),
+      '--ratio',
+      '0.3',
+      '--output',
+      join(folder, 'expected.json'),
+    ]);
     expect(planned.layers).toEqual(expected.layers);
   });
 
   it('refuses what does not belong together, and leaves nothing', async () => {
     const shard = async (name: string, part: string, more: readonly string[] = []) => {
       const path = join(folder, name);
-      const result = await resultOf(['score', model, ...calibration(), '--metrics', 'fisher', '--shard', part, ...more, '--output', path]);
+      const result = await resultOf([
+        'score',
+        model,
+        ...calibration(),
+        '--metrics',
+        'fisher',
+        '--shard',
+        part,
+        ...more,
+        '--output',
+        path,
+      ]);
       expect(result).toMatchObject({ shard: { index: Number(part[0]), count: Number(part[2]) } });
       return path;
     };
-    const [a, b, other] = [await shard('a', '0/2'), await shard('b', '1/2'), await shard('other', '1/2', ['--seed', '1'])];
+    const [a, b, other] = [
+      await shard('a', '0/2'),
+      await shard('b', '1/2'),
+      await shard('other', '1/2', ['--seed', '1']),
+    ];
     const damaged = join(folder, 'damaged');
     const bytes = await readFile(b);
     await writeFile(damaged, bytes.subarray(0, bytes.length - 8));
@@ -144,11 +194,14 @@ describe('sharded scoring', () => {
     expect(tooMany).toMatchObject({ code: 2 });
     expect(tooMany.stderr).toContain('8 calibration windows cannot be split into 9 shards');
     let pressed = false;
-    const interrupted = await runInside(['score', model, ...calibration(), '--shard', '0/2', '--output', join(folder, 'new/folder/part')], (line) => {
-      if (pressed || !line.startsWith('scoring')) return;
-      pressed = true;
-      process.emit('SIGINT');
-    });
+    const interrupted = await runInside(
+      ['score', model, ...calibration(), '--shard', '0/2', '--output', join(folder, 'new/folder/part')],
+      (line) => {
+        if (pressed || !line.startsWith('scoring')) return;
+        pressed = true;
+        process.emit('SIGINT');
+      },
+    );
     expect(interrupted.code).toBe(130);
     expect((await readdir(folder)).sort()).toEqual(before);
   });

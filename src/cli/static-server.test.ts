@@ -26,7 +26,9 @@ describe('static server', () => {
   /** A request whose path is sent as it is: fetch would tidy it. */
   const raw = (path: string): Promise<number | undefined> =>
     new Promise((resolve, reject) => {
-      request({ host: 'localhost', port: new URL(server.url).port, path }, (response) => resolve(response.resume().statusCode))
+      request({ host: 'localhost', port: new URL(server.url).port, path }, (response) =>
+        resolve(response.resume().statusCode),
+      )
         .on('error', reject)
         .end();
     });
@@ -48,7 +50,8 @@ describe('static server', () => {
 
   test('reads nothing outside its folder', async () => {
     expect((await fetch(`${server.url}missing.txt`)).status).toBe(404);
-    for (const path of ['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/%00', '/%zz', '//secret.txt']) expect(await raw(path), path).toBe(404);
+    for (const path of ['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/%00', '/%zz', '//secret.txt'])
+      expect(await raw(path), path).toBe(404);
   });
 
   test('answers only GET and HEAD', async () => {
@@ -58,6 +61,8 @@ describe('static server', () => {
   });
 
   test('says that a port is taken', async () => {
-    await expect(serveFolder(parent, Number(new URL(server.url).port))).rejects.toThrow('is taken by another program. Choose another with --port.');
+    await expect(serveFolder(parent, Number(new URL(server.url).port))).rejects.toThrow(
+      'is taken by another program. Choose another with --port.',
+    );
   });
 });

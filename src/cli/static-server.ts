@@ -54,8 +54,12 @@ function listen(server: Server, port: number): Promise<void> {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE'
-          ? new EspalierError('port-taken', `Port ${port} is taken by another program. Choose another with --port.`, { cause: error })
-          : new EspalierError('serve', `The studio cannot be served on port ${port}: ${error.message}`, { cause: error }),
+          ? new EspalierError('port-taken', `Port ${port} is taken by another program. Choose another with --port.`, {
+              cause: error,
+            })
+          : new EspalierError('serve', `The studio cannot be served on port ${port}: ${error.message}`, {
+              cause: error,
+            }),
       );
     });
     server.listen(port, 'localhost', resolve);
@@ -81,7 +85,10 @@ async function answer(folder: string, request: IncomingMessage, response: Server
     response.writeHead(304).end();
     return;
   }
-  response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Length': found.size });
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'Content-Length': found.size,
+  });
   if (request.method === 'HEAD') response.end();
   else
     createReadStream(file)

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
-import { packageRoot } from '../checkpoint/package-root.ts';
+import { packageRoot } from '../checkpoint/files/package-root.ts';
 import { CancelledError, MissingError } from '../errors.ts';
 import { createConsole } from './console.ts';
 import { wholeNumber } from './options.ts';
@@ -41,11 +41,14 @@ async function studioFolder(note: (message: string) => void): Promise<string> {
   const root = packageRoot();
   const script = join(root, 'scripts/build-studio.mjs');
   if (existsSync(join(root, 'src/studio')) && existsSync(script)) {
-    const { builtStudio } = (await import(pathToFileURL(script).href)) as { builtStudio: (beforeBuild: () => void) => Promise<string> };
+    const { builtStudio } = (await import(pathToFileURL(script).href)) as {
+      builtStudio: (beforeBuild: () => void) => Promise<string>;
+    };
     return builtStudio(() => note('Building the studio, a few seconds …'));
   }
   const folder = join(root, 'dist/studio');
-  if (!existsSync(join(folder, 'index.html'))) throw new MissingError(`The studio is not in ${folder}. Install the espalier package again.`);
+  if (!existsSync(join(folder, 'index.html')))
+    throw new MissingError(`The studio is not in ${folder}. Install the espalier package again.`);
   return folder;
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
 import { embeddedFolder } from '../checkpoint/local.ts';
-import { sha256OfBytes } from '../checkpoint/sha256.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { readTask, type Task } from '../evaluate/tasks.ts';
 import { readBytes } from './calibration.ts';
@@ -24,15 +24,22 @@ export function taskFolders(model: string, folder: string): readonly string[] {
  * Tasks of a comma-separated list: names of files in `folders`, the first that has one, or paths of JSON lines of one's own. Throws MissingError naming
  * the tasks that the folders have, UsageError when two have one name, and what `readTask` throws.
  */
-export async function readTasks(list: string, folders: readonly string[], limit: number | undefined): Promise<TaskFile[]> {
+export async function readTasks(
+  list: string,
+  folders: readonly string[],
+  limit: number | undefined,
+): Promise<TaskFile[]> {
   const files: TaskFile[] = [];
   for (const name of list.split(',').map((part) => part.trim())) {
     if (name === '') throw new UsageError(`--tasks is "${list}"; give names of tasks, separated by commas.`);
-    const path = (JSON_LINES.test(name) ? [name] : folders.map((folder) => join(folder, `${name}.jsonl`))).find((candidate) => existsSync(candidate));
+    const path = (JSON_LINES.test(name) ? [name] : folders.map((folder) => join(folder, `${name}.jsonl`))).find(
+      (candidate) => existsSync(candidate),
+    );
     if (path === undefined) throw missing(name, folders);
     const bytes = await readBytes(path);
     const task = readTask({ name: basename(path), bytes }, limit);
-    if (files.some((file) => file.task.name === task.name)) throw new UsageError(`--tasks names "${task.name}" twice; results are told apart by name.`);
+    if (files.some((file) => file.task.name === task.name))
+      throw new UsageError(`--tasks names "${task.name}" twice; results are told apart by name.`);
     files.push({ task, sha256: await sha256OfBytes(bytes) });
   }
   return files;

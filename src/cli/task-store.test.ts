@@ -30,14 +30,25 @@ describe('TaskStore', () => {
     expect(again.finished.get('quiz')?.get(7)).toEqual([values[0], Number.NaN]);
     expect(again.finished.get('quiz')?.get(2)).toEqual([-3, -4]);
     await again.write({ quiz: { accuracy: 1 } });
-    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ results: { quiz: { accuracy: 1 } }, logLikelihoods: { quiz: { 2: [-3, -4] } } });
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
+      results: { quiz: { accuracy: 1 } },
+      logLikelihoods: { quiz: { 2: [-3, -4] } },
+    });
   });
 
   test.each([
-    ['another setting', JSON.stringify({ format: 'espalier-task-results/1', setting: { ...setting, version: '2' }, logLikelihoods: {} }), MismatchError],
+    [
+      'another setting',
+      JSON.stringify({ format: 'espalier-task-results/1', setting: { ...setting, version: '2' }, logLikelihoods: {} }),
+      MismatchError,
+    ],
     ['another format', '{"format":"x"}', FileFormatError],
     ['text', 'hello', FileFormatError],
-    ['broken values', JSON.stringify({ format: 'espalier-task-results/1', setting, logLikelihoods: { quiz: { 0: ['x'] } } }), FileFormatError],
+    [
+      'broken values',
+      JSON.stringify({ format: 'espalier-task-results/1', setting, logLikelihoods: { quiz: { 0: ['x'] } } }),
+      FileFormatError,
+    ],
   ])('refuses a file of %s', async (_, text, error) => {
     const path = join(folder, 'results.json');
     await writeFile(path, text);
@@ -57,7 +68,9 @@ describe('readTasks', () => {
     ]);
     await expect(readTasks('quiz,quiz', [folder], undefined)).rejects.toThrow(UsageError);
     await expect(readTasks('quiz,other', [folder], undefined)).rejects.toThrow(MissingError);
-    await expect(readTasks('quiz,other', [folder], undefined)).rejects.toThrow(/no task "other": the folder .* has mine, quiz\. Give --tasks-folder/);
+    await expect(readTasks('quiz,other', [folder], undefined)).rejects.toThrow(
+      /no task "other": the folder .* has mine, quiz\. Give --tasks-folder/,
+    );
     await expect(readTasks('quiz', [join(folder, 'none')], undefined)).rejects.toThrow(/has no tasks/);
   });
   test('finds the task that ships with the embedded model, after those of the folder', async () => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { isRecord } from '../checkpoint/json.ts';
+import { isRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError, MismatchError } from '../errors.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
 import { writeWhole } from './write-file.ts';
@@ -36,7 +36,9 @@ export class TaskStore {
     if (!existsSync(path)) return new TaskStore(path, setting, new Map());
     const stored = parse(await readFile(path, 'utf8'), path);
     if (JSON.stringify(stored.setting) !== JSON.stringify(setting))
-      throw new MismatchError(`${path} holds results of another model, other tasks or another version; give another --output or remove the file.`);
+      throw new MismatchError(
+        `${path} holds results of another model, other tasks or another version; give another --output or remove the file.`,
+      );
     return new TaskStore(path, setting, stored.finished);
   }
 
@@ -55,8 +57,15 @@ export class TaskStore {
   /** Writes what is not on disk yet. `results` go into the file of a finished run. */
   async write(results?: unknown): Promise<void> {
     if (!this.#dirty && results === undefined) return;
-    const items = Object.fromEntries([...this.finished].map(([task, found]) => [task, Object.fromEntries([...found].sort(([a], [b]) => a - b))]));
-    const document = { format: 'espalier-task-results/1', setting: this.setting, ...(results === undefined ? {} : { results }), logLikelihoods: items };
+    const items = Object.fromEntries(
+      [...this.finished].map(([task, found]) => [task, Object.fromEntries([...found].sort(([a], [b]) => a - b))]),
+    );
+    const document = {
+      format: 'espalier-task-results/1',
+      setting: this.setting,
+      ...(results === undefined ? {} : { results }),
+      logLikelihoods: items,
+    };
     await writeWhole(this.path, `${JSON.stringify(document)}\n`);
     this.#dirty = false;
     this.#written = performance.now();
@@ -74,8 +83,17 @@ function parse(text: string, path: string): { readonly setting: unknown; readonl
     throw new FileFormatError(`${path} does not hold task results of this version; give another --output.`);
   const finished = new Map<string, Items>();
   for (const [task, items] of Object.entries(value.logLikelihoods)) {
-    if (!isRecord(items)) throw new FileFormatError(`${path}: the results of ${task} are not an object; remove the file.`);
-    finished.set(task, new Map(Object.entries(items).map(([item, values]) => [Number(item), numbers(values, `${path}: item ${item} of ${task}`)])));
+    if (!isRecord(items))
+      throw new FileFormatError(`${path}: the results of ${task} are not an object; remove the file.`);
+    finished.set(
+      task,
+      new Map(
+        Object.entries(items).map(([item, values]) => [
+          Number(item),
+          numbers(values, `${path}: item ${item} of ${task}`),
+        ]),
+      ),
+    );
   }
   return { setting: value.setting, finished };
 }

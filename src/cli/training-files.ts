@@ -22,8 +22,13 @@ export async function readTrainingFiles(
 ): Promise<{ readonly data: TrainingData; readonly heldOut?: TrainingData['windows'] }> {
   const tokenizer = await open.tokenizer();
   const read = async (paths: readonly string[], windows: number | undefined) => {
-    const files = await Promise.all(paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })));
+    const files = await Promise.all(
+      paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })),
+    );
     return readTrainingData(files, tokenizer, { length: window, windows, seed });
   };
-  return { data: await read(data, trainWindows), ...(heldOut && { heldOut: (await read(heldOut, HELD_OUT_WINDOWS)).windows }) };
+  return {
+    data: await read(data, trainWindows),
+    ...(heldOut && { heldOut: (await read(heldOut, HELD_OUT_WINDOWS)).windows }),
+  };
 }

@@ -22,10 +22,12 @@ export async function writeWhole(path: string, contents: Uint8Array | string, si
 
 /** Throws UsageError where a file cannot be written at `path`: asked before long work, not after it. */
 export async function checkWritable(path: string): Promise<void> {
-  if (await isFolder(path)) throw new UsageError(`${path} is a folder, and a file is to be written. Name a file in it.`);
+  if (await isFolder(path))
+    throw new UsageError(`${path} is a folder, and a file is to be written. Name a file in it.`);
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
     const found = await isFolder(folder);
-    if (found === false) throw new UsageError(`${path} cannot be written: ${folder} is a file, not a folder. Name another.`);
+    if (found === false)
+      throw new UsageError(`${path} cannot be written: ${folder} is a file, not a folder. Name another.`);
     if (found || dirname(folder) === folder) return;
   }
 }

@@ -38,7 +38,9 @@ export async function perplexity(
   const windowLosses: number[] = [];
   for (let start = 0; start < windows.length; start += perPass) {
     const pass = windows.slice(start, start + perPass);
-    const batches = Array.from({ length: Math.ceil(pass.length / perBatch) }, (_, index) => pass.slice(index * perBatch, (index + 1) * perBatch));
+    const batches = Array.from({ length: Math.ceil(pass.length / perBatch) }, (_, index) =>
+      pass.slice(index * perBatch, (index + 1) * perBatch),
+    );
     const states = await forwardBlocks(programs, store, batches, {
       signal: options.signal,
       onProgress: ({ completed, total }) =>
@@ -62,7 +64,8 @@ export async function perplexity(
           const count = chunk.shape[0] ?? 0;
           const losses = await programs.losses(weights, chunk, targets.subarray(first, first + count));
           losses.forEach((loss, row) => {
-            if (rowWeights[first + row] !== 0) sums[Math.floor((first + row) / tokens)] = (sums[Math.floor((first + row) / tokens)] ?? 0) + loss;
+            if (rowWeights[first + row] !== 0)
+              sums[Math.floor((first + row) / tokens)] = (sums[Math.floor((first + row) / tokens)] ?? 0) + loss;
           });
         }
         for (const sum of sums) windowLosses.push(sum / (tokens - 1));
@@ -70,7 +73,12 @@ export async function perplexity(
     } finally {
       for (const state of states) state.dispose();
     }
-    options.onProgress?.({ stage: 'perplexity', completed: start + pass.length, total: windows.length, unit: 'windows' });
+    options.onProgress?.({
+      stage: 'perplexity',
+      completed: start + pass.length,
+      total: windows.length,
+      unit: 'windows',
+    });
   }
   return summarise(windowLosses, tokens);
 }
@@ -81,7 +89,15 @@ export function summarise(windowLosses: readonly number[], window: number): Perp
   const loss = windowLosses.reduce((sum, value) => sum + value, 0) / count;
   const variance = count > 1 ? windowLosses.reduce((sum, value) => sum + (value - loss) ** 2, 0) / (count - 1) : 0;
   const value = Math.exp(loss);
-  return { perplexity: value, standardError: value * Math.sqrt(variance / count), loss, tokens: count * (window - 1), window, windows: count, windowLosses };
+  return {
+    perplexity: value,
+    standardError: value * Math.sqrt(variance / count),
+    loss,
+    tokens: count * (window - 1),
+    window,
+    windows: count,
+    windowLosses,
+  };
 }
 
 /** Checks windows of token ids and returns their common length. */
@@ -89,11 +105,16 @@ export function checkWindows(windows: readonly ArrayLike<number>[], vocabulary: 
   const tokens = windows[0]?.length ?? 0;
   if (tokens < 2) throw new UsageError(`A window has ${tokens} tokens; at least 2 are needed for one prediction.`);
   windows.forEach((window, index) => {
-    if (window.length !== tokens) throw new MismatchError(`Window ${index} has ${window.length} tokens and window 0 has ${tokens}; all must be equally long.`);
+    if (window.length !== tokens)
+      throw new MismatchError(
+        `Window ${index} has ${window.length} tokens and window 0 has ${tokens}; all must be equally long.`,
+      );
     for (let token = 0; token < tokens; token++) {
       const id = window[token] ?? -1;
       if (!Number.isInteger(id) || id < 0 || id >= vocabulary)
-        throw new MismatchError(`Window ${index} has token id ${id}; this model's ids run from 0 to ${vocabulary - 1}.`);
+        throw new MismatchError(
+          `Window ${index} has token id ${id}; this model's ids run from 0 to ${vocabulary - 1}.`,
+        );
     }
   });
   return tokens;

@@ -40,7 +40,13 @@ export function blockLikelihoods(programs: Programs, store: WeightStore): Likeli
 }
 
 /** Hidden states [1, tokens, hiddenSize] of every pack after the last block, owned by the caller. */
-async function forwardPacks(programs: Programs, store: WeightStore, packs: readonly Pack[], groups: number, options: LongRunning): Promise<DeviceTensor[]> {
+async function forwardPacks(
+  programs: Programs,
+  store: WeightStore,
+  packs: readonly Pack[],
+  groups: number,
+  options: LongRunning,
+): Promise<DeviceTensor[]> {
   const { config } = store.model.architecture;
   const positions = packs.map((pack) => new PackPositions(programs, pack));
   const states: DeviceTensor[] = [];
@@ -58,7 +64,12 @@ async function forwardPacks(programs: Programs, store: WeightStore, packs: reado
         states[index] = await programs.block(weights, hidden, layer, positions[index]?.of(layer));
         hidden.dispose();
         const done = (layer + (index + 1) / states.length) / config.layers;
-        options.onProgress?.({ stage: 'tasks', completed: Math.floor((groups - 1) * done), total: groups, unit: 'items' });
+        options.onProgress?.({
+          stage: 'tasks',
+          completed: Math.floor((groups - 1) * done),
+          total: groups,
+          unit: 'items',
+        });
       }
     }
     return states;
@@ -96,7 +107,9 @@ async function scoredLosses(
   const hidden = { dataType: 'float32', shape: [scored.length, hiddenSize], data: rows } as const;
   for (const { start, chunk } of rowChunks(hidden, headRows(vocabulary))) {
     throwIfCancelled(options.signal);
-    const targets = BigInt64Array.from(scored.slice(start, start + (chunk.shape[0] ?? 0)), ({ target }) => BigInt(target));
+    const targets = BigInt64Array.from(scored.slice(start, start + (chunk.shape[0] ?? 0)), ({ target }) =>
+      BigInt(target),
+    );
     losses.set(await programs.losses(weights, chunk, targets), start);
   }
   return scored.map(({ group, continuation }, index) => ({ group, continuation, loss: losses[index] ?? Number.NaN }));
@@ -121,7 +134,8 @@ class PackPositions implements Disposable {
     const tokens = positions.length;
     const half = kind.inverseFrequencies.length;
     const tables = rotaryTables(kind.inverseFrequencies, Math.max(...positions) + 1, 0, kind.magnitude);
-    const upload = (data: Float32Array, columns: number) => this.#programs.runtime.upload({ dataType: 'float32', shape: [tokens, columns], data });
+    const upload = (data: Float32Array, columns: number) =>
+      this.#programs.runtime.upload({ dataType: 'float32', shape: [tokens, columns], data });
     const atPositions = (table: Float32Array) => {
       const rows = new Float32Array(tokens * half);
       positions.forEach((position, row) => {
@@ -129,13 +143,18 @@ class PackPositions implements Disposable {
       });
       return upload(rows, half);
     };
-    const made = { cosine: atPositions(tables.cosine), sine: atPositions(tables.sine), mask: upload(packMask(this.#pack, kind.window), tokens) };
+    const made = {
+      cosine: atPositions(tables.cosine),
+      sine: atPositions(tables.sine),
+      mask: upload(packMask(this.#pack, kind.window), tokens),
+    };
     this.#made.set(kind, made);
     return made;
   }
 
   [Symbol.dispose](): void {
-    for (const { cosine, sine, mask } of this.#made.values()) for (const tensor of [cosine, sine, mask]) tensor.dispose();
+    for (const { cosine, sine, mask } of this.#made.values())
+      for (const tensor of [cosine, sine, mask]) tensor.dispose();
     this.#made.clear();
   }
 }

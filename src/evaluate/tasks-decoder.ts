@@ -28,7 +28,11 @@ export function decoderLikelihoods(decoder: Decoder): LikelihoodModel {
   };
 }
 
-async function scoreGroup(sequence: Sequence, { context, continuations }: ContextGroup, check: () => void): Promise<number[]> {
+async function scoreGroup(
+  sequence: Sequence,
+  { context, continuations }: ContextGroup,
+  check: () => void,
+): Promise<number[]> {
   const [first = [], ...others] = continuations;
   const logits = await sequence.appendMarked(context, first.slice(0, -1), check);
   const width = logits.length / Math.max(1, first.length);
@@ -36,7 +40,10 @@ async function scoreGroup(sequence: Sequence, { context, continuations }: Contex
   const sumOf = (ids: readonly number[], following: Float32Array) =>
     ids
       .slice(1)
-      .reduce((sum, id, token) => sum - crossEntropy(following.subarray(token * width, (token + 1) * width), id), -crossEntropy(afterContext, ids[0] ?? 0));
+      .reduce(
+        (sum, id, token) => sum - crossEntropy(following.subarray(token * width, (token + 1) * width), id),
+        -crossEntropy(afterContext, ids[0] ?? 0),
+      );
   const results = [sumOf(first, logits.subarray(width))];
   for (const ids of others) {
     check();

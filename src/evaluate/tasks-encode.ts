@@ -1,4 +1,4 @@
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { MismatchError } from '../errors.ts';
 import type { Prompt } from './tasks-prompts.ts';
 
@@ -38,10 +38,16 @@ export class TaskEncoder {
     const contextIds = trimmed === '' ? this.#emptyContext(what) : this.#ids(trimmed);
     const groups: { context: readonly number[]; continuations: (readonly number[])[] }[] = [];
     const places = continuations.map((continuation, choice) => {
-      const ids = trimmed === '' ? this.#unprefixed(space + continuation) : this.#ids(trimmed + space + continuation).slice(contextIds.length);
-      if (ids.length === 0) throw new MismatchError(`${what}: the tokenizer has no token for choice ${choice} beyond those of the query.`);
+      const ids =
+        trimmed === ''
+          ? this.#unprefixed(space + continuation)
+          : this.#ids(trimmed + space + continuation).slice(contextIds.length);
+      if (ids.length === 0)
+        throw new MismatchError(`${what}: the tokenizer has no token for choice ${choice} beyond those of the query.`);
       if (ids.length > this.#maximumPositions)
-        throw new MismatchError(`${what}: choice ${choice} has ${ids.length} tokens; the model holds ${this.#maximumPositions}.`);
+        throw new MismatchError(
+          `${what}: choice ${choice} has ${ids.length} tokens; the model holds ${this.#maximumPositions}.`,
+        );
       const kept = contextIds.slice(Math.max(0, contextIds.length + ids.length - (this.#maximumPositions + 1)));
       const known = groups.findIndex((group) => group.context.length === kept.length);
       if (known < 0) groups.push({ context: kept, continuations: [] });
@@ -63,7 +69,10 @@ export class TaskEncoder {
 
   #emptyContext(what: string): number[] {
     const id = this.#tokenizer.bosTokenId ?? this.#tokenizer.eosTokenIds[0];
-    if (id === undefined) throw new MismatchError(`${what}: the query is empty and the tokenizer has neither a BOS nor an EOS token to stand for it.`);
+    if (id === undefined)
+      throw new MismatchError(
+        `${what}: the query is empty and the tokenizer has neither a BOS nor an EOS token to stand for it.`,
+      );
     return [id];
   }
 }

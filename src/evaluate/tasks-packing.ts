@@ -35,7 +35,9 @@ export function packedTokens({ context, continuations }: ContextGroup): number {
 
 /** Packs groups, longest first, each into the first pack with room; a longer group than `tokens` has a pack to itself. */
 export function packGroups(groups: readonly ContextGroup[], tokens: number): Pack[] {
-  const order = groups.map((group, index) => ({ group, index, size: packedTokens(group) })).sort((a, b) => b.size - a.size || a.index - b.index);
+  const order = groups
+    .map((group, index) => ({ group, index, size: packedTokens(group) }))
+    .sort((a, b) => b.size - a.size || a.index - b.index);
   const bins: { room: number; members: typeof order }[] = [];
   for (const entry of order) {
     const bin = bins.find(({ room }) => room >= entry.size);
@@ -47,7 +49,9 @@ export function packGroups(groups: readonly ContextGroup[], tokens: number): Pac
   return bins.map(({ members }) => pack(members));
 }
 
-function pack(members: readonly { readonly group: ContextGroup; readonly index: number; readonly size: number }[]): Pack {
+function pack(
+  members: readonly { readonly group: ContextGroup; readonly index: number; readonly size: number }[],
+): Pack {
   const used = members.reduce((sum, { size }) => sum + size, 0);
   const length = Math.ceil(used / MULTIPLE) * MULTIPLE;
   const tokenIds = new Int32Array(length);
@@ -74,7 +78,8 @@ function pack(members: readonly { readonly group: ContextGroup; readonly index: 
     for (const [continuation, ids] of group.continuations.entries()) {
       const first = row;
       append(ids.slice(0, -1), context.length, branch);
-      for (const [offset, target] of ids.entries()) scored.push({ row: offset === 0 ? last : first + offset - 1, target, group: index, continuation });
+      for (const [offset, target] of ids.entries())
+        scored.push({ row: offset === 0 ? last : first + offset - 1, target, group: index, continuation });
     }
   }
   // Each padding token is alone with itself.
@@ -95,7 +100,8 @@ export function packMask({ positions, branches, parents }: Pack, window = Number
     const position = positions[query] ?? 0;
     for (let key = 0; key <= query; key++) {
       const other = branches[key] ?? -1;
-      if ((other === branch || other === parent) && position - (positions[key] ?? 0) < window) mask[query * tokens + key] = 0;
+      if ((other === branch || other === parent) && position - (positions[key] ?? 0) < window)
+        mask[query * tokens + key] = 0;
     }
   }
   return mask;

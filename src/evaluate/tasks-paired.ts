@@ -17,7 +17,9 @@ export interface PairedComparison {
 /** Compares right (1) and wrong (0) answers item by item; an answer in between is a mean over several runs. Throws MismatchError for different numbers of items. */
 export function pairedComparison(first: readonly number[], second: readonly number[]): PairedComparison {
   if (first.length !== second.length)
-    throw new MismatchError(`Two results of ${first.length} and ${second.length} items cannot be paired; use the same items.`);
+    throw new MismatchError(
+      `Two results of ${first.length} and ${second.length} items cannot be paired; use the same items.`,
+    );
   const differences = first.map((value, index) => value - (second[index] ?? 0));
   const { mean, standardError } = meanAndError(differences);
   const onlyFirst = differences.filter((value) => value > 0).length;

@@ -42,7 +42,11 @@ const FORMATS: Readonly<Record<string, PromptFormat>> = {
   piqa: answered,
   boolq: ({ query, ...rest }) => answered({ query: query.replace(/^Passage: /, ''), ...rest }),
   // The second part of a context, joined by a space, is lower-case in the data; the harness capitalises it. Then it cleans up WikiHow's brackets.
-  hellaswag: ({ query, choices }) => prompt(withoutBrackets(query.replace(/(?<=[.!?]["')]*\s+)[a-z][^.!?]*$/, capitalised)), choices.map(withoutBrackets)),
+  hellaswag: ({ query, choices }) =>
+    prompt(
+      withoutBrackets(query.replace(/(?<=[.!?]["')]*\s+)[a-z][^.!?]*$/, capitalised)),
+      choices.map(withoutBrackets),
+    ),
   // The harness puts a space into the choice and one before it.
   copa: ({ query, choices }) =>
     prompt(

@@ -25,7 +25,9 @@ export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[
   const predictions = logLikelihoods.map(largest);
   const predictionsNormalized = task.items.map((item, index) => {
     const { choices } = format(item);
-    return largest((logLikelihoods[index] ?? []).map((value, choice) => value / encoder.encode(choices[choice] ?? '').length));
+    return largest(
+      (logLikelihoods[index] ?? []).map((value, choice) => value / encoder.encode(choices[choice] ?? '').length),
+    );
   });
   const plain = meanAndError(correctness(task, predictions));
   const normalized = meanAndError(correctness(task, predictionsNormalized));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { FileFormatError, MismatchError, UsageError } from '../errors.ts';
 import { readTask } from './tasks.ts';
 import { TaskEncoder } from './tasks-encode.ts';
@@ -49,11 +49,24 @@ test.each([
 /** A byte-level toy: letters, a space, a newline, and merges that join a space with a letter and 'a' with 'b'. */
 function toyTokenizer(addsBos: boolean): Tokenizer {
   const words = ['<s>', 'u', 'a', 'b', 'c', 'Ġ', 'Ċ', 'Ġa', 'Ġb', 'ab', '</s>'];
-  const special = (id: number, content: string) => ({ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false });
+  const special = (id: number, content: string) => ({
+    id,
+    content,
+    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+  });
   return createTokenizer({
     name: 'toy',
     tokenizer: {
-      model: { type: 'BPE', unk_token: 'u', merges: ['Ġ a', 'Ġ b', 'a b'], vocab: Object.fromEntries(words.map((word, id) => [word, id])) },
+      model: {
+        type: 'BPE',
+        unk_token: 'u',
+        merges: ['Ġ a', 'Ġ b', 'a b'],
+        vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+      },
       added_tokens: [special(0, '<s>'), special(10, '</s>')],
       pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       decoder: { type: 'ByteLevel' },
@@ -61,9 +74,16 @@ function toyTokenizer(addsBos: boolean): Tokenizer {
         ? {
             post_processor: {
               type: 'TemplateProcessing',
-              single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }, { SpecialToken: { id: '</s>', type_id: 0 } }],
+              single: [
+                { SpecialToken: { id: '<s>', type_id: 0 } },
+                { Sequence: { id: 'A', type_id: 0 } },
+                { SpecialToken: { id: '</s>', type_id: 0 } },
+              ],
               pair: [],
-              special_tokens: { '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] }, '</s>': { id: '</s>', ids: [10], tokens: ['</s>'] } },
+              special_tokens: {
+                '<s>': { id: '<s>', ids: [0], tokens: ['<s>'] },
+                '</s>': { id: '</s>', ids: [10], tokens: ['</s>'] },
+              },
             },
           }
         : {}),
@@ -75,7 +95,11 @@ function toyTokenizer(addsBos: boolean): Tokenizer {
 }
 
 describe('TaskEncoder', () => {
-  const prompt = (context: string, continuations: readonly string[]) => ({ context, continuations, choices: continuations });
+  const prompt = (context: string, continuations: readonly string[]) => ({
+    context,
+    continuations,
+    choices: continuations,
+  });
   const encode = (context: string, continuations: readonly string[], { addsBos = false, maximum = 100 } = {}) =>
     new TaskEncoder(toyTokenizer(addsBos), maximum).encode(prompt(context, continuations), 'item 3');
 
@@ -96,9 +120,12 @@ describe('TaskEncoder', () => {
     // A text that begins with the BOS gets no second one; its encoder has seen another text first.
     const encoder = new TaskEncoder(toyTokenizer(true), 100);
     encoder.encode(prompt('cc', [' a']), 'item 0');
-    expect(encoder.encode(prompt('<s>cc', [' a']), 'item 1').groups).toEqual([{ context: [0, 4, 4], continuations: [[7]] }]);
+    expect(encoder.encode(prompt('<s>cc', [' a']), 'item 1').groups).toEqual([
+      { context: [0, 4, 4], continuations: [[7]] },
+    ]);
   });
-  test('an empty context is the BOS', () => expect(encode('', ['a', 'b']).groups).toEqual([{ context: [0], continuations: [[2], [3]] }]));
+  test('an empty context is the BOS', () =>
+    expect(encode('', ['a', 'b']).groups).toEqual([{ context: [0], continuations: [[2], [3]] }]));
   test('what is too long loses the beginning of its context, choice by choice', () => {
     const { groups, places } = encode('cabc', [' a', ' ba', ' b'], { maximum: 4 });
     expect(groups).toEqual([{ context: [4, 9, 4], continuations: [[7], [8, 2], [8]] }]);
@@ -138,14 +165,18 @@ describe('packing', () => {
     const seen = (row: number) => [...pack.tokenIds].filter((_, key) => mask[row * tokens + key] === 0);
     expect(tokens).toBe(16);
     expect([0, 3, 4, 6, 8].map(seen)).toEqual([[7], [7, 8, 9, 10], [7, 8, 9, 12], [1, 2], [1, 2, 4, 5]]);
-    expect(Array.from({ length: tokens - 9 }, (_, padding) => seen(9 + padding))).toEqual(Array.from({ length: tokens - 9 }, () => [0]));
+    expect(Array.from({ length: tokens - 9 }, (_, padding) => seen(9 + padding))).toEqual(
+      Array.from({ length: tokens - 9 }, () => [0]),
+    );
     const windowed = packMask(pack, 2);
     expect([...pack.tokenIds].filter((_, key) => windowed[4 * tokens + key] === 0)).toEqual([9, 12]);
   });
   test('each scored token is predicted by the token before it', () => {
     const packs = packGroups(groups, 4);
     expect(packs).toHaveLength(2);
-    const found = packs.flatMap((pack) => pack.scored.map(({ row, target, group, continuation }) => [group, continuation, pack.tokenIds[row], target]));
+    const found = packs.flatMap((pack) =>
+      pack.scored.map(({ row, target, group, continuation }) => [group, continuation, pack.tokenIds[row], target]),
+    );
     expect(found).toEqual([
       [1, 0, 9, 10],
       [1, 0, 10, 11],

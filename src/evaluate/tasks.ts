@@ -1,4 +1,4 @@
-import { isRecord } from '../checkpoint/json.ts';
+import { isRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError, UsageError } from '../errors.ts';
 import { decode, type TextFile } from './text.ts';
 
@@ -26,7 +26,8 @@ export function readTask(file: TextFile, limit = Number.POSITIVE_INFINITY): Task
     if (items.length >= limit) break;
     if (line.trim() !== '') items.push(parseItem(line, `${file.name}, line ${index + 1}`));
   }
-  if (items.length === 0) throw new UsageError(`${file.name} has no items; each line is an object with "query", "choices" and "gold".`);
+  if (items.length === 0)
+    throw new UsageError(`${file.name} has no items; each line is an object with "query", "choices" and "gold".`);
   return { name: file.name.replace(/\.(jsonl|ndjson)$/i, ''), items };
 }
 
@@ -35,13 +36,23 @@ function parseItem(line: string, where: string): TaskItem {
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw new FileFormatError(`${where}, is not valid JSON. Each line is an object with "query", "choices" and "gold".`, { cause });
+    throw new FileFormatError(
+      `${where}, is not valid JSON. Each line is an object with "query", "choices" and "gold".`,
+      { cause },
+    );
   }
-  if (!isRecord(value) || typeof value.query !== 'string') throw new FileFormatError(`${where}, has no "query" that is a string.`);
+  if (!isRecord(value) || typeof value.query !== 'string')
+    throw new FileFormatError(`${where}, has no "query" that is a string.`);
   const { query, choices, gold } = value;
-  if (!Array.isArray(choices) || choices.length < 2 || !choices.every((choice): choice is string => typeof choice === 'string' && choice.trim() !== ''))
+  if (
+    !Array.isArray(choices) ||
+    choices.length < 2 ||
+    !choices.every((choice): choice is string => typeof choice === 'string' && choice.trim() !== '')
+  )
     throw new FileFormatError(`${where}: "choices" must be an array of at least 2 texts that are not empty.`);
   if (typeof gold !== 'number' || !Number.isInteger(gold) || gold < 0 || gold >= choices.length)
-    throw new FileFormatError(`${where}: "gold" is ${JSON.stringify(gold)}; it must be the index of the right choice, 0 to ${choices.length - 1}.`);
+    throw new FileFormatError(
+      `${where}: "gold" is ${JSON.stringify(gold)}; it must be the index of the right choice, 0 to ${choices.length - 1}.`,
+    );
   return { query, choices, gold };
 }

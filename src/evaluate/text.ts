@@ -1,4 +1,4 @@
-import { isRecord, parseJson } from '../checkpoint/json.ts';
+import { isRecord, parseJson } from '../checkpoint/files/json.ts';
 import { FileFormatError, UsageError } from '../errors.ts';
 
 /** A text file as it was given: name and contents. */
@@ -17,13 +17,18 @@ const JSON_LINES = /\.(jsonl|ndjson)$/i;
 export function readTexts(file: TextFile): string[] {
   if (PLAIN.test(file.name)) return [decode(file)];
   if (JSON_LINES.test(file.name)) return readJsonLines(file);
-  throw new UsageError(`${file.name} is not a kind of text file that is read: plain text (.txt, .raw, .md) or JSON lines with a "text" field (.jsonl).`);
+  throw new UsageError(
+    `${file.name} is not a kind of text file that is read: plain text (.txt, .raw, .md) or JSON lines with a "text" field (.jsonl).`,
+  );
 }
 
 /** All texts of all files, joined by blank lines: what is tokenised once and cut into windows. Throws as `readTexts`, and UsageError when there is no text. */
 export function joinTexts(files: readonly TextFile[]): string {
   const text = files.flatMap(readTexts).join('\n\n');
-  if (text.trim() === '') throw new UsageError(`There is no text in ${files.map((file) => file.name).join(', ') || 'the files: none were given'}.`);
+  if (text.trim() === '')
+    throw new UsageError(
+      `There is no text in ${files.map((file) => file.name).join(', ') || 'the files: none were given'}.`,
+    );
   return text;
 }
 
@@ -44,9 +49,13 @@ function readJsonLines({ name, bytes }: TextFile): string[] {
     try {
       value = JSON.parse(line);
     } catch (cause) {
-      throw new FileFormatError(`${name}, line ${i + 1}, is not valid JSON. Each line is an object with a "text" field.`, { cause });
+      throw new FileFormatError(
+        `${name}, line ${i + 1}, is not valid JSON. Each line is an object with a "text" field.`,
+        { cause },
+      );
     }
-    if (!isRecord(value) || typeof value.text !== 'string') throw new FileFormatError(`${name}, line ${i + 1}, has no "text" field that is a string.`);
+    if (!isRecord(value) || typeof value.text !== 'string')
+      throw new FileFormatError(`${name}, line ${i + 1}, has no "text" field that is a string.`);
     texts.push(value.text);
   }
   return texts;
@@ -59,16 +68,27 @@ function readJsonLines({ name, bytes }: TextFile): string[] {
 export function readTokenIds({ name, bytes }: TextFile, vocabulary: number): Int32Array[] {
   const value = parseJson(bytes, name);
   if (!Array.isArray(value) || value.length === 0) {
-    const found = isRecord(value) ? 'an object' : Array.isArray(value) ? 'an empty array' : `the ${typeof value} ${JSON.stringify(value).slice(0, 40)}`;
+    const found = isRecord(value)
+      ? 'an object'
+      : Array.isArray(value)
+        ? 'an empty array'
+        : `the ${typeof value} ${JSON.stringify(value).slice(0, 40)}`;
     throw new FileFormatError(`${name} is ${found}; it should be a JSON array of windows: [[1, 2, …], …].`);
   }
   return (value as unknown[]).map((window, i) => {
     if (!Array.isArray(window)) throw new FileFormatError(`${name}: window ${i} is not an array of token ids.`);
-    if (window.length < 2) throw new FileFormatError(`${name}: window ${i} has ${window.length} tokens; at least 2 are needed for one prediction.`);
-    const wrong = (window as unknown[]).findIndex((id) => !(Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabulary));
+    if (window.length < 2)
+      throw new FileFormatError(
+        `${name}: window ${i} has ${window.length} tokens; at least 2 are needed for one prediction.`,
+      );
+    const wrong = (window as unknown[]).findIndex(
+      (id) => !(Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabulary),
+    );
     if (wrong >= 0) {
       const found = JSON.stringify((window as unknown[])[wrong])?.slice(0, 40);
-      throw new FileFormatError(`${name}: window ${i} has ${found} at place ${wrong}; token ids of this model are integers from 0 to ${vocabulary - 1}.`);
+      throw new FileFormatError(
+        `${name}: window ${i} has ${found} at place ${wrong}; token ids of this model are integers from 0 to ${vocabulary - 1}.`,
+      );
     }
     return Int32Array.from(window as number[]);
   });

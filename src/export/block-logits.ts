@@ -13,7 +13,8 @@ export function blockProgramLogits(programs: Programs, store: WeightStore): Refe
       const logits = new Float32Array(tokenIds.length * vocabulary);
       for (const state of states) {
         const hidden = await programs.runtime.read(state);
-        for (const { start, chunk } of rowChunks(hidden, headRows(vocabulary))) logits.set(await programs.logits(weights, chunk), start * vocabulary);
+        for (const { start, chunk } of rowChunks(hidden, headRows(vocabulary)))
+          logits.set(await programs.logits(weights, chunk), start * vocabulary);
       }
       return logits;
     } finally {

@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../architecture/architecture.ts';
 import { withStatedRopeFactor } from '../architecture/rope-factor.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { ExportFormat } from './dtypes.ts';
+import type { ExportFormat } from '../decoder/dtypes.ts';
 
 /** Files that are copied as they are where the model has them. */
 const COPIED = [
@@ -18,7 +18,9 @@ const COPIED = [
 ];
 
 /** The companion files to copy, with their contents. */
-export async function copiedFiles(checkpoint: Checkpoint): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
+export async function copiedFiles(
+  checkpoint: Checkpoint,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
   const found = [];
   for (const name of COPIED) {
     const bytes = await checkpoint.file(name);
@@ -31,7 +33,12 @@ export async function copiedFiles(checkpoint: Checkpoint): Promise<{ readonly na
  * config.json of the export. Sizes stay those of the dense model, so that every reader of the family accepts them; the kept widths are under
  * `espalier.layers`, and transformers.js learns dtype and external data. `positions` is the longest sequence that the decoder holds.
  */
-export function exportedConfig(checkpoint: Checkpoint, config: ModelConfig, format: ExportFormat, positions: number): Record<string, unknown> {
+export function exportedConfig(
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  format: ExportFormat,
+  positions: number,
+): Record<string, unknown> {
   const { quantization_config: _, torch_dtype: __, ...kept } = withStatedRopeFactor(checkpoint.config);
   return {
     ...kept,

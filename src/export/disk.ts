@@ -60,11 +60,17 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
 }
 
 /** A model file for a session on `backend`. The CPU's finds external data by itself; others take the bytes, with the files of `dataNames` beside the model as blobs. */
-export async function openOnDisk(path: string, backend: Runtime['backend'], dataNames?: readonly string[]): Promise<OpenedModel> {
+export async function openOnDisk(
+  path: string,
+  backend: Runtime['backend'],
+  dataNames?: readonly string[],
+): Promise<OpenedModel> {
   if (backend === 'cpu') return { model: { path } };
   const folder = dirname(path);
   const names = dataNames ?? (await readdir(folder)).filter((name) => name.startsWith(`${basename(path)}_data`));
-  const externalData = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await openAsBlob(join(folder, name))] as const)));
+  const externalData = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await openAsBlob(join(folder, name))] as const)),
+  );
   return { model: await readFile(path), externalData };
 }
 
@@ -87,10 +93,15 @@ export async function makeFolder(path: string): Promise<() => Promise<void>> {
 async function checkReplaceable(target: string, path: string): Promise<void> {
   const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new UsageError(`${path} cannot become the output folder: ${error.code === 'ENOTDIR' ? 'it is a file' : error.message}. Name another.`, {
-      cause: error,
-    });
+    throw new UsageError(
+      `${path} cannot become the output folder: ${error.code === 'ENOTDIR' ? 'it is a file' : error.message}. Name another.`,
+      {
+        cause: error,
+      },
+    );
   });
   if (names && names.length > 0 && !names.includes(MARK))
-    throw new UsageError(`${path} has files that no export wrote (${names.slice(0, 3).join(', ')}). Name another output folder, or empty it.`);
+    throw new UsageError(
+      `${path} has files that no export wrote (${names.slice(0, 3).join(', ')}). Name another output folder, or empty it.`,
+    );
 }

@@ -8,10 +8,10 @@ import { Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { CancelledError, UsageError, VerificationError } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Progress } from '../progress.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Plan } from '../surgery/plan.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { diskOutput } from './disk.ts';
 import { type ExportOptions, exportModel } from './export-model.ts';
@@ -39,7 +39,13 @@ const WIDTHS = [
 const PRUNED = { widths: WIDTHS };
 const PLAN: Plan = {
   format: 'espalier-plan/1',
-  recipe: { model: { name: 'random-llama' }, metric: 'vector', search: 'standardised', target: { kind: 'ratio', value: 0.3 }, seed: 0 },
+  recipe: {
+    model: { name: 'random-llama' },
+    metric: 'vector',
+    search: 'standardised',
+    target: { kind: 'ratio', value: 0.3 },
+    seed: 0,
+  },
   ratio: 0.3,
   parametersBefore: 50_000,
   parametersAfter: 30_000,
@@ -55,7 +61,11 @@ const definition = (checkpoint: Checkpoint) => async (tokenIds: readonly number[
   return Float32Array.from(rows.flatMap((row) => [...row]));
 };
 
-const optionsFor = (checkpoint: Checkpoint, output: OutputFolder, more: Partial<ExportOptions> = {}): ExportOptions => ({
+const optionsFor = (
+  checkpoint: Checkpoint,
+  output: OutputFolder,
+  more: Partial<ExportOptions> = {},
+): ExportOptions => ({
   model: modelOf(checkpoint),
   output,
   runtime,
@@ -72,7 +82,14 @@ describe('exportModel', () => {
     const output = memoryFolder();
     const result = await exportModel(optionsFor(checkpoint, output, { plan: PLAN, figures: { perplexity: '4.2' } }));
     expect([...output.files.keys()].sort()).toEqual(
-      ['README.md', 'config.json', 'espalier.json', 'generation_config.json', 'onnx/model.onnx', 'onnx/model.onnx_data'].sort(),
+      [
+        'README.md',
+        'config.json',
+        'espalier.json',
+        'generation_config.json',
+        'onnx/model.onnx',
+        'onnx/model.onnx_data',
+      ].sort(),
     );
     expect(result.verification.positions).toBe(256);
     expect(result.verification.maxAbsoluteDifference).toBeLessThan(1e-4);
@@ -83,7 +100,13 @@ describe('exportModel', () => {
     expect(reopened.architecture.config.layerWidths).toEqual(WIDTHS);
 
     const record = JSON.parse(await textOf(output.files, 'espalier.json'));
-    expect(record).toMatchObject({ format: 'espalier-model/1', dtype: 'f32', recipe: PLAN.recipe, kept: PLAN.layers, verification: result.verification });
+    expect(record).toMatchObject({
+      format: 'espalier-model/1',
+      dtype: 'f32',
+      recipe: PLAN.recipe,
+      kept: PLAN.layers,
+      verification: result.verification,
+    });
     for (const { name, bytes, sha256 } of record.files) {
       const contents = new Uint8Array((await output.files.get(name)?.arrayBuffer()) ?? new ArrayBuffer(0));
       expect([name, contents.byteLength]).toEqual([name, bytes]);
@@ -98,7 +121,10 @@ describe('exportModel', () => {
   test('two exports of one model are the same bytes', async () => {
     const bytes = async () => {
       const output = memoryFolder();
-      return (await exportModel(optionsFor(randomLlama(PRUNED), output))).files.map(({ name, sha256 }) => [name, sha256]);
+      return (await exportModel(optionsFor(randomLlama(PRUNED), output))).files.map(({ name, sha256 }) => [
+        name,
+        sha256,
+      ]);
     };
     expect(await bytes()).toEqual(await bytes());
   });
@@ -110,7 +136,10 @@ describe('exportModel', () => {
     using store = new WeightStore(runtime, model);
     const seen: Progress[] = [];
     const { verification } = await exportModel(
-      optionsFor(checkpoint, memoryFolder(), { reference: blockProgramLogits(programs, store), onProgress: (progress) => seen.push(progress) }),
+      optionsFor(checkpoint, memoryFolder(), {
+        reference: blockProgramLogits(programs, store),
+        onProgress: (progress) => seen.push(progress),
+      }),
     );
     expect(verification.maxAbsoluteDifference).toBeLessThan(1e-4);
     for (const stage of ['writing weights', 'verifying']) {
@@ -129,14 +158,19 @@ describe('exportModel', () => {
     await expect(exportModel(optionsFor(checkpoint, output, { reference: other }))).rejects.toThrow(VerificationError);
     expect(output.files.size).toBe(0);
     const path = join(folder, 'refused');
-    await expect(exportModel(optionsFor(checkpoint, await diskOutput(path), { reference: other }))).rejects.toThrow('Nothing was kept');
+    await expect(exportModel(optionsFor(checkpoint, await diskOutput(path), { reference: other }))).rejects.toThrow(
+      'Nothing was kept',
+    );
     expect(await readdir(folder)).toEqual([]);
   });
 
   test('refuses logits that are not numbers; a text that is too short is made up for', async () => {
     const checkpoint = randomLlama();
-    const broken = async (tokenIds: readonly number[]) => (await definition(checkpoint)(tokenIds)).fill(Number.NaN, 5, 6);
-    await expect(exportModel(optionsFor(checkpoint, memoryFolder(), { reference: broken }))).rejects.toThrow(VerificationError);
+    const broken = async (tokenIds: readonly number[]) =>
+      (await definition(checkpoint)(tokenIds)).fill(Number.NaN, 5, 6);
+    await expect(exportModel(optionsFor(checkpoint, memoryFolder(), { reference: broken }))).rejects.toThrow(
+      VerificationError,
+    );
     const { verification } = await exportModel(optionsFor(checkpoint, memoryFolder(), { windows: [[1, 2, 3]] }));
     expect(verification.positions).toBe(256);
   });
@@ -147,7 +181,13 @@ describe('diskOutput', () => {
     const parent = await mkdtemp(join(folder, 'whole-'));
     const path = join(parent, 'model');
     await exportModel(optionsFor(randomLlama(PRUNED), await diskOutput(path)));
-    expect((await readdir(path)).sort()).toEqual(['README.md', 'config.json', 'espalier.json', 'generation_config.json', 'onnx']);
+    expect((await readdir(path)).sort()).toEqual([
+      'README.md',
+      'config.json',
+      'espalier.json',
+      'generation_config.json',
+      'onnx',
+    ]);
     const first = await readFile(join(path, 'onnx/model.onnx_data'));
     await exportModel(optionsFor(randomLlama({ ...PRUNED, seed: 5 }), await diskOutput(path)));
     expect((await readFile(join(path, 'onnx/model.onnx_data'))).equals(first)).toBe(false);

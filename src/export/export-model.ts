@@ -1,20 +1,20 @@
 import { countParameters, type Model, modelOf } from '../architecture/model.ts';
 import type { Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
+import { allowsFixedCache } from '../decoder/attention.ts';
+import { decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
+import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
+import { roundedCheckpoint } from '../decoder/rounded.ts';
 import { CancelledError } from '../errors.ts';
 import { openDecoder } from '../generate/decoder.ts';
 import { writeModel } from '../onnx/write.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Plan } from '../surgery/plan.ts';
-import { allowsFixedCache } from './attention.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
-import { decoderGraph, decoderPositions } from './decoder-graph.ts';
-import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
-import { roundedCheckpoint } from './rounded.ts';
 import { verificationWindows } from './verification-windows.ts';
 import { type ReferenceLogits, type Verification, verifyDecoder } from './verify.ts';
 
@@ -72,7 +72,11 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const format = EXPORT_FORMATS[dataType];
   const { graph, weights } = decoderGraph(model, { dataType });
   const files: WrittenFile[] = [];
-  const write = async (name: string, chunks: Parameters<OutputFolder['write']>[1], onBytes?: (bytes: number) => void) => {
+  const write = async (
+    name: string,
+    chunks: Parameters<OutputFolder['write']>[1],
+    onBytes?: (bytes: number) => void,
+  ) => {
     const file = await writeMeasured(output, name, chunks, { signal, onBytes });
     files.push(file);
     return file;
@@ -86,20 +90,28 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     onProgress?.({ stage: 'writing weights', completed, total: weights.byteLength, unit: 'bytes' });
   });
   const graphFile = await write(modelName, [writeModel(graph)]);
-  await write('config.json', textChunks(exportedConfig(checkpoint, architecture.config, format, decoderPositions(architecture.config))));
+  await write(
+    'config.json',
+    textChunks(exportedConfig(checkpoint, architecture.config, format, decoderPositions(architecture.config))),
+  );
   const generation = await generationConfig(checkpoint, architecture.config);
   await write('generation_config.json', generation instanceof Uint8Array ? [generation] : textChunks(generation));
   for (const { name, bytes } of await copiedFiles(checkpoint)) await write(name, [bytes]);
 
   const opened = await output.openModel(modelName, dataName, runtime.backend);
   const { headDimension, vocabulary } = architecture.config;
-  const { windows, areText } = verificationWindows(options.windows ?? [], vocabulary, decoderPositions(architecture.config));
+  const { windows, areText } = verificationWindows(
+    options.windows ?? [],
+    vocabulary,
+    decoderPositions(architecture.config),
+  );
   using decoder = await openDecoder(runtime, opened.model, {
     externalData: opened.externalData,
     label: modelName,
     fixedCache: allowsFixedCache(headDimension),
   });
-  const roundedReference = dataType === 'f32' || !options.programs ? undefined : roundedLogits(model, options.programs, dataType);
+  const roundedReference =
+    dataType === 'f32' || !options.programs ? undefined : roundedLogits(model, options.programs, dataType);
   const verification = await verifyDecoder(decoder, options.reference, {
     dataType,
     windows,
@@ -113,7 +125,17 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const parametersBefore = plan?.parametersBefore ?? parametersAfter;
   const bytes = data.bytes + graphFile.bytes;
   const { provenance } = checkpoint;
-  const card = { provenance, config: architecture.config, recipe: plan?.recipe, parametersBefore, parametersAfter, bytes, format, verification, figures };
+  const card = {
+    provenance,
+    config: architecture.config,
+    recipe: plan?.recipe,
+    parametersBefore,
+    parametersAfter,
+    bytes,
+    format,
+    verification,
+    figures,
+  };
   await write('README.md', textChunks(modelCard(card)));
   const record = {
     format: 'espalier-model/1',
@@ -133,7 +155,14 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
 }
 
 /** Weights are streamed: they are needed once, and rounded anew as they are read. */
-function roundedLogits({ checkpoint, architecture }: Model, programs: Programs, dataType: ExportDataType): ReferenceLogits {
+function roundedLogits(
+  { checkpoint, architecture }: Model,
+  programs: Programs,
+  dataType: ExportDataType,
+): ReferenceLogits {
   const tables = [...architecture.embedWeights(), ...architecture.headWeights()].map(({ tensor }) => tensor);
-  return blockProgramLogits(programs, new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables))));
+  return blockProgramLogits(
+    programs,
+    new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables))),
+  );
 }

@@ -1,7 +1,7 @@
 import type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
 import type { Provenance } from '../checkpoint/checkpoint.ts';
-import type { Recipe } from '../surgery/plan.ts';
-import type { ExportFormat } from './dtypes.ts';
+import type { ExportFormat } from '../decoder/dtypes.ts';
+import type { Recipe } from '../plan/plan.ts';
 import type { Verification } from './verify.ts';
 
 /** What a model card tells. Figures are the caller's own measurements, one line each. */
@@ -78,7 +78,9 @@ const count = (value: number) => value.toLocaleString('en-US');
 const title = ({ name, revision }: Provenance) => `\`${name}\`${revision ? ` at revision \`${revision}\`` : ''}`;
 
 const widthRow = ({ keyValueHeads, neurons }: LayerWidths, layer: number) =>
-  keyValueHeads === 0 && neurons === 0 ? `| ${layer} | removed | removed |` : `| ${layer} | ${keyValueHeads} | ${neurons} |`;
+  keyValueHeads === 0 && neurons === 0
+    ? `| ${layer} | removed | removed |`
+    : `| ${layer} | ${keyValueHeads} | ${neurons} |`;
 
 function recipeLines(recipe: Recipe | undefined): string {
   if (!recipe) return 'No recipe was recorded.';
@@ -87,7 +89,11 @@ function recipeLines(recipe: Recipe | undefined): string {
     `Importance: ${recipe.metric}${recipe.fusion ? ` (fusion ${recipe.fusion}, scope ${recipe.fusionScope ?? 'model'})` : ''}`,
     `Search: ${recipe.search}${searchNote(recipe)}, target ${target.kind} ${target.value}${target.kind === 'memory' ? ` at ${target.context} tokens` : ''}`,
     `Compensation: ${recipe.compensate ?? 'none'}`,
-    ...(calibration ? [`Calibration: ${calibration.windows} windows of ${calibration.length} tokens of ${calibration.source}, seed ${calibration.seed}`] : []),
+    ...(calibration
+      ? [
+          `Calibration: ${calibration.windows} windows of ${calibration.length} tokens of ${calibration.source}, seed ${calibration.seed}`,
+        ]
+      : []),
   ];
   return lines.map((line) => `- ${line}`).join('\n');
 }

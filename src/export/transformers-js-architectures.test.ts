@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { architectureFor } from '../architecture/index.ts';
 import { FIXTURES, fixtureFolder, openFixture } from '../architecture/testing/fixture.ts';
 import { OpenModel } from '../library/open-model.ts';
-import type { LayerPlan } from '../surgery/plan.ts';
+import type { LayerPlan } from '../plan/plan.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { diskOutput } from './disk.ts';
 import { exportModel } from './export-model.ts';
@@ -24,7 +24,13 @@ interface Greedy {
 async function exported(open: OpenModel, name: string): Promise<string> {
   const path = join(bench.folder, name);
   const reference = blockProgramLogits(open.programs, open.store);
-  await exportModel({ model: open.model, output: await diskOutput(path), runtime: bench.runtime, reference, version: '0.0.0' });
+  await exportModel({
+    model: open.model,
+    output: await diskOutput(path),
+    runtime: bench.runtime,
+    reference,
+    version: '0.0.0',
+  });
   return path;
 }
 
@@ -37,11 +43,14 @@ describe.each(FIXTURES)('transformers.js decodes %s as PyTorch does', (name) => 
     const path = await exported(open, `${name}-${kind}`);
     const expected = greedy[kind];
     expect(await greedyByTransformers(path, greedy.prompt, expected.length - greedy.prompt.length)).toEqual(expected);
-    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as Record<string, unknown> & { espalier: { layers: unknown[] } };
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as Record<string, unknown> & {
+      espalier: { layers: unknown[] };
+    };
     expect(config.espalier.layers).toHaveLength(greedy.plan.length);
     // Whoever reads the exported config sees the same rotations and windows.
     const reread = architectureFor({ ...open.model.checkpoint, config });
-    for (const layer of greedy.plan.keys()) expect(reread.positions(layer)).toEqual(open.model.architecture.positions(layer));
+    for (const layer of greedy.plan.keys())
+      expect(reread.positions(layer)).toEqual(open.model.architecture.positions(layer));
     expect(reread.config.layerWidths).toEqual(open.config.layerWidths);
   });
 });

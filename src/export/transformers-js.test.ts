@@ -5,15 +5,15 @@ import { AutoTokenizer, env } from '@huggingface/transformers';
 import { describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { diskFolder } from '../checkpoint/disk.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openFolder } from '../checkpoint/folder.ts';
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { greatest } from '../generate/sampling.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { diskOutput } from './disk.ts';
-import type { ExportDataType } from './dtypes.ts';
 import { exportModel } from './export-model.ts';
 import { type RandomLlamaOptions, randomLlama } from './testing/random-llama.ts';
 import { referenceLogits } from './testing/reference-llama.ts';
@@ -80,7 +80,12 @@ interface Reference {
   readonly plan: { readonly prompt: number[]; readonly greedy: number[] };
 }
 interface ExtraReference {
-  readonly plans: { readonly fusion: string; readonly search: string; readonly ratio: number; readonly layers: { attention: number[]; mlp: number[] }[] }[];
+  readonly plans: {
+    readonly fusion: string;
+    readonly search: string;
+    readonly ratio: number;
+    readonly layers: { attention: number[]; mlp: number[] }[];
+  }[];
   readonly prompt: number[];
   readonly greedy: Readonly<Record<string, number[]>>;
 }
@@ -103,14 +108,19 @@ describe.runIf(existsSync(`${SHARED}/models/stories260K`))('transformers.js on r
         { label: 'fixed', layers: fixed, prompt: reference.plan.prompt, greedy: reference.plan.greedy },
         ...extra.plans.flatMap(({ fusion, search, ratio, layers }) => {
           const tokens = extra.greedy[`${fusion} ${search} ${ratio}`];
-          return tokens ? [{ label: `${fusion} ${search} ${ratio}`, layers, prompt: extra.prompt, greedy: tokens }] : [];
+          return tokens
+            ? [{ label: `${fusion} ${search} ${ratio}`, layers, prompt: extra.prompt, greedy: tokens }]
+            : [];
         }),
       ];
       expect(cases).toHaveLength(5);
       for (const { label, layers, prompt, greedy: expected } of cases) {
         using pruned = open.pruned(layers);
         const path = await exported(pruned.model.checkpoint, `${name}-${label.replaceAll(/\W/g, '-')}`);
-        expect([label, await greedyByTransformers(path, prompt, expected.length - prompt.length)]).toEqual([label, expected]);
+        expect([label, await greedyByTransformers(path, prompt, expected.length - prompt.length)]).toEqual([
+          label,
+          expected,
+        ]);
         using decoder = await decoderForModel(bench.runtime, pruned.model);
         expect([label, await ownGreedy(decoder, prompt, expected.length - prompt.length)]).toEqual([label, expected]);
         env.localModelPath = dirname(path);

@@ -10,7 +10,11 @@ test('always at least 256 positions, in windows that the model holds, of tokens 
     fc.property(texts, fc.integer({ min: 1, max: 2048 }), (text, positions) => {
       const { windows, areText } = verificationWindows(text, 49, positions);
       expect(total(windows)).toBeGreaterThanOrEqual(VERIFIED_POSITIONS);
-      expect(windows.every((window) => window.length >= 1 && window.length <= positions && window.every((id) => id >= 0 && id < 49))).toBe(true);
+      expect(
+        windows.every(
+          (window) => window.length >= 1 && window.length <= positions && window.every((id) => id >= 0 && id < 49),
+        ),
+      ).toBe(true);
       expect(areText).toBe(total(text) >= VERIFIED_POSITIONS);
     }),
   );

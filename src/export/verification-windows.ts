@@ -19,7 +19,11 @@ export interface VerificationWindows {
  * two programs of one model apart; text is only needed where a share of agreement is to mean something.
  * @param positions longest sequence of the model.
  */
-export function verificationWindows(text: readonly ArrayLike<number>[], vocabulary: number, positions: number): VerificationWindows {
+export function verificationWindows(
+  text: readonly ArrayLike<number>[],
+  vocabulary: number,
+  positions: number,
+): VerificationWindows {
   const windows = firstPieces(text, Math.min(LONGEST_PIECE, positions));
   const random = seededRandom(0);
   const areText = missing(windows) <= 0;
@@ -33,7 +37,8 @@ export function verificationWindows(text: readonly ArrayLike<number>[], vocabula
 function firstPieces(text: readonly ArrayLike<number>[], length: number): number[][] {
   const pieces: number[][] = [];
   for (const window of text) {
-    for (let start = 0; start < window.length && missing(pieces) > 0; start += length) pieces.push(Array.from(window).slice(start, start + length));
+    for (let start = 0; start < window.length && missing(pieces) > 0; start += length)
+      pieces.push(Array.from(window).slice(start, start + length));
   }
   return pieces;
 }

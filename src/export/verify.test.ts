@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
+import { roundedCheckpoint } from '../decoder/rounded.ts';
 import { UsageError, VerificationError } from '../errors.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
-import { roundedCheckpoint } from './rounded.ts';
 import { randomLlama } from './testing/random-llama.ts';
 import { referenceLogits } from './testing/reference-llama.ts';
 import { type ReferenceLogits, verifyDecoder } from './verify.ts';
@@ -24,7 +24,9 @@ const definitionOf = (model: Checkpoint): ReferenceLogits => {
   const computed = new Map<string, Promise<Float32Array>>();
   return (tokenIds) => {
     const key = tokenIds.join();
-    const known = computed.get(key) ?? referenceLogits(model, tokenIds).then((rows) => Float32Array.from(rows.flatMap((row) => [...row])));
+    const known =
+      computed.get(key) ??
+      referenceLogits(model, tokenIds).then((rows) => Float32Array.from(rows.flatMap((row) => [...row])));
     computed.set(key, known);
     return known;
   };
@@ -34,18 +36,26 @@ const definition = definitionOf(checkpoint);
 describe('verifyDecoder', () => {
   test('refuses fewer than 256 positions', async () => {
     using decoder = await decoderForModel(runtime, modelOf(checkpoint));
-    await expect(verifyDecoder(decoder, definition, { dataType: 'f32', windows: WINDOWS.slice(1) })).rejects.toThrow(UsageError);
+    await expect(verifyDecoder(decoder, definition, { dataType: 'f32', windows: WINDOWS.slice(1) })).rejects.toThrow(
+      UsageError,
+    );
   });
 
   for (const dataType of Object.keys(EXPORT_FORMATS) as ExportDataType[]) {
     test(`accepts the model in ${dataType} and refuses another one`, async () => {
       using decoder = await decoderForModel(runtime, modelOf(checkpoint), { dataType });
-      const options = { dataType, windows: WINDOWS, roundedReference: definitionOf(roundedCheckpoint(checkpoint, dataType, TABLES)) };
+      const options = {
+        dataType,
+        windows: WINDOWS,
+        roundedReference: definitionOf(roundedCheckpoint(checkpoint, dataType, TABLES)),
+      };
       const { positions, top1Agreement, rootMeanSquareDifference } = await verifyDecoder(decoder, definition, options);
       expect(positions).toBe(256);
       expect(top1Agreement).toBeGreaterThan(0.6);
       expect(rootMeanSquareDifference).toBeGreaterThan(0);
-      using other = await decoderForModel(runtime, modelOf(randomLlama({ hiddenSize: 64, neurons: 96, seed: 2 })), { dataType });
+      using other = await decoderForModel(runtime, modelOf(randomLlama({ hiddenSize: 64, neurons: 96, seed: 2 })), {
+        dataType,
+      });
       await expect(verifyDecoder(other, definition, { dataType, windows: WINDOWS })).rejects.toThrow(VerificationError);
     });
   }
@@ -61,7 +71,9 @@ describe('verifyDecoder', () => {
     for (const dataType of Object.keys(EXPORT_FORMATS) as ExportDataType[]) {
       using decoder = await decoderForModel(runtime, modelOf(spoiled), { dataType });
       const roundedReference = definitionOf(roundedCheckpoint(checkpoint, dataType, TABLES));
-      await expect(verifyDecoder(decoder, definition, { dataType, windows: WINDOWS, roundedReference })).rejects.toThrow('is allowed');
+      await expect(
+        verifyDecoder(decoder, definition, { dataType, windows: WINDOWS, roundedReference }),
+      ).rejects.toThrow('is allowed');
     }
   });
 });

@@ -1,8 +1,9 @@
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import { throwIfCancelled, UsageError, VerificationError } from '../errors.ts';
+import { type Bounds, VERIFICATION_BOUNDS } from '../generate/bounds.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import { greatest } from '../generate/sampling.ts';
 import type { LongRunning } from '../progress.ts';
-import type { ExportDataType } from './dtypes.ts';
 import { VERIFIED_POSITIONS } from './verification-windows.ts';
 
 /** Logits [tokens, vocabulary] of the block programs for one window of token ids. */
@@ -17,28 +18,6 @@ export interface Verification {
   readonly top1Agreement: number;
   readonly positions: number;
 }
-
-/** What is allowed, differences as a share of the largest absolute reference logit. */
-interface Bounds {
-  /** Largest difference of a logit. */
-  readonly largest: number;
-  /** Over all logits. */
-  readonly rootMeanSquare: number;
-  /** Smallest share of positions with the same most probable token. In f32, positions where the two are closer together than the difference found count as the same. */
-  readonly agreement: number;
-}
-
-/**
- * Stated bounds per number format, against the model itself. f32 differs by the order of summation only. The others differ by the rounding
- * of their weights: a single logit can be far off where a model has very large activations, so the mean and the agreement tell more
- * (SmolLM2-135M: f16 0.0006 and 99%, q8 0.008 and 96%, q4 0.08 and 73%).
- */
-export const VERIFICATION_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
-  f32: { largest: 1e-3, rootMeanSquare: 1e-4, agreement: 1 },
-  f16: { largest: 0.1, rootMeanSquare: 0.01, agreement: 0.97 },
-  q8: { largest: 1, rootMeanSquare: 0.06, agreement: 0.85 },
-  q4: { largest: 2, rootMeanSquare: 0.2, agreement: 0.6 },
-};
 
 /**
  * The same against the model with weights as the format leaves them: what remains is half precision, or activations rounded to bytes in blocks
@@ -69,12 +48,21 @@ export interface VerifyOptions extends LongRunning {
  * one run, its last tokens one by one, so that prompt processing and the cache are both checked.
  * Throws VerificationError, saying what was found and what is allowed, when the decoder is not the same model.
  */
-export async function verifyDecoder(decoder: Decoder, reference: ReferenceLogits, options: VerifyOptions): Promise<Verification> {
+export async function verifyDecoder(
+  decoder: Decoder,
+  reference: ReferenceLogits,
+  options: VerifyOptions,
+): Promise<Verification> {
   const { dataType, windows, areText = true, roundedReference, signal, onProgress } = options;
   const judged = (bounds: Bounds): Bounds =>
-    areText || dataType === 'f32' ? bounds : { ...bounds, agreement: 0, largest: (dataType === 'f16' ? 1 : 2) * bounds.largest };
+    areText || dataType === 'f32'
+      ? bounds
+      : { ...bounds, agreement: 0, largest: (dataType === 'f16' ? 1 : 2) * bounds.largest };
   const total = windows.reduce((sum, window) => sum + window.length, 0);
-  if (total < VERIFIED_POSITIONS) throw new UsageError(`Only ${total} positions were given to verify the export; give at least ${VERIFIED_POSITIONS}.`);
+  if (total < VERIFIED_POSITIONS)
+    throw new UsageError(
+      `Only ${total} positions were given to verify the export; give at least ${VERIFIED_POSITIONS}.`,
+    );
   const comparison = new Comparison();
   const rounded = new Comparison();
   for (const window of windows) {
@@ -86,7 +74,8 @@ export async function verifyDecoder(decoder: Decoder, reference: ReferenceLogits
     if (roundedReference) rounded.add(found, await roundedReference(window), window.length);
     onProgress?.({ stage: 'verifying', completed: comparison.positions, total, unit: 'tokens' });
   }
-  if (roundedReference) rounded.judge(dataType, judged(ROUNDED_BOUNDS[dataType]), 'the block programs on the rounded weights');
+  if (roundedReference)
+    rounded.judge(dataType, judged(ROUNDED_BOUNDS[dataType]), 'the block programs on the rounded weights');
   return comparison.judge(dataType, judged(VERIFICATION_BOUNDS[dataType]), 'the block programs');
 }
 
@@ -97,7 +86,8 @@ async function decodedLogits(decoder: Decoder, window: readonly number[]): Promi
   const vocabulary = first.length / split;
   const all = new Float32Array(window.length * vocabulary);
   all.set(first);
-  for (const [index, id] of window.slice(split).entries()) all.set(await sequence.append([id]), (split + index) * vocabulary);
+  for (const [index, id] of window.slice(split).entries())
+    all.set(await sequence.append([id]), (split + index) * vocabulary);
   return all;
 }
 
@@ -143,7 +133,10 @@ class Comparison {
       top1Agreement: this.#agreeing / this.positions,
       positions: this.positions,
     };
-    if (!this.#finite) throw new VerificationError(`The exported ${dataType} model gave logits that are not finite numbers. Nothing was kept; export in f32.`);
+    if (!this.#finite)
+      throw new VerificationError(
+        `The exported ${dataType} model gave logits that are not finite numbers. Nothing was kept; export in f32.`,
+      );
     const remedy = `Nothing was kept. ${dataType === 'f32' ? 'Please report this model.' : 'Export in a finer number format.'}`;
     const scale = Math.max(1, this.#scale);
     const check = (what: string, found: number, allowed: number) => {

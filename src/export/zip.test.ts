@@ -12,8 +12,13 @@ const FILES = new Map([
 
 test('an archive holds the files under the folder, unchanged', async () => {
   const archive = unzipSync(new Uint8Array(await (await zipBlob(FILES, 'stories-pruned')).arrayBuffer()));
-  expect(Object.keys(archive)).toEqual(['stories-pruned/config.json', 'stories-pruned/onnx/model.onnx', 'stories-pruned/empty.txt']);
-  for (const [name, blob] of FILES) expect(archive[`stories-pruned/${name}`]).toEqual(new Uint8Array(await blob.arrayBuffer()));
+  expect(Object.keys(archive)).toEqual([
+    'stories-pruned/config.json',
+    'stories-pruned/onnx/model.onnx',
+    'stories-pruned/empty.txt',
+  ]);
+  for (const [name, blob] of FILES)
+    expect(archive[`stories-pruned/${name}`]).toEqual(new Uint8Array(await blob.arrayBuffer()));
 });
 
 test('the same files make the same archive', async () => {

@@ -11,7 +11,9 @@ const LARGEST_ZIP = 2 ** 32 - 2 ** 20;
 export function zipStream(files: ReadonlyMap<string, Blob>, folder: string): ReadableStream<Uint8Array> {
   const total = [...files.values()].reduce((sum, { size }) => sum + size, 0);
   if (total > LARGEST_ZIP)
-    throw new UnsupportedError(`The files have ${total} bytes, but a zip archive holds at most ${LARGEST_ZIP}. Save the files one by one.`);
+    throw new UnsupportedError(
+      `The files have ${total} bytes, but a zip archive holds at most ${LARGEST_ZIP}. Save the files one by one.`,
+    );
   const entries = files.entries();
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   let current: ZipPassThrough | undefined;

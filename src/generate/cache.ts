@@ -33,7 +33,12 @@ export interface KeyValueCache extends Disposable {
 /** Every run returns new, longer tensors. Works with any decoder; each token moves the whole cache. */
 export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): KeyValueCache {
   type State = ReadonlyMap<string, DeviceTensor>;
-  const empty: State = new Map(slots.map(({ past, dataType, heads, headDimension }) => [past, runtime.allocate(dataType, [1, heads, 0, headDimension])]));
+  const empty: State = new Map(
+    slots.map(({ past, dataType, heads, headDimension }) => [
+      past,
+      runtime.allocate(dataType, [1, heads, 0, headDimension]),
+    ]),
+  );
   let current = empty;
   let marked = empty;
   const free = (state: State) => {
@@ -70,8 +75,11 @@ export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): Key
  * then only writes the new positions. Needs a decoder whose attention is GroupQueryAttention throughout.
  */
 export function fixedCache(runtime: Runtime, slots: readonly CacheSlot[], capacity: number): KeyValueCache {
-  const tensors = slots.map(({ dataType, heads, headDimension }) => runtime.allocate(dataType, [1, heads, capacity, headDimension]));
-  const under = (key: 'past' | 'present') => Object.fromEntries(slots.map((slot, index) => [slot[key], tensors[index] as DeviceTensor]));
+  const tensors = slots.map(({ dataType, heads, headDimension }) =>
+    runtime.allocate(dataType, [1, heads, capacity, headDimension]),
+  );
+  const under = (key: 'past' | 'present') =>
+    Object.fromEntries(slots.map((slot, index) => [slot[key], tensors[index] as DeviceTensor]));
   const [pasts, presents] = [under('past'), under('present')];
   return {
     cutsFree: true,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
-import { decoderGraph } from '../export/decoder-graph.ts';
+import { decoderGraph } from '../decoder/decoder-graph.ts';
 import { type RandomLlamaOptions, randomLlama } from '../export/testing/random-llama.ts';
 import { referenceLogits } from '../export/testing/reference-llama.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -17,7 +17,10 @@ afterAll(() => runtime.dispose());
 
 const CAPACITY = 16;
 
-async function open(options: RandomLlamaOptions, wrap: (session: Session) => Session = (session) => session): Promise<Decoder> {
+async function open(
+  options: RandomLlamaOptions,
+  wrap: (session: Session) => Session = (session) => session,
+): Promise<Decoder> {
   const model = modelOf(randomLlama(options));
   const { graph, weights } = decoderGraph(model);
   const single = decoderGraph(model, { singleToken: { capacity: CAPACITY } });
@@ -39,7 +42,13 @@ async function open(options: RandomLlamaOptions, wrap: (session: Session) => Ses
       heads: Number(shape[1]),
       headDimension: Number(shape[3]),
     }));
-  const step = new CapturedStep(runtime, wrap(await runtime.createSession(single.graph, { externalData })), slots, CAPACITY, 64);
+  const step = new CapturedStep(
+    runtime,
+    wrap(await runtime.createSession(single.graph, { externalData })),
+    slots,
+    CAPACITY,
+    64,
+  );
   return new Decoder({ runtime, session, label: 'decoder', fixed: true, slots, step });
 }
 

@@ -76,7 +76,10 @@ export class CapturedStep implements Disposable {
       this.#runtime.write(last, Int32Array.of(position)),
       this.#runtime.write(total, Int32Array.of(position + 1)),
     ]);
-    await this.#session.run({ ...this.#inputs, ...this.#cache.feeds() }, { into: { logits: this.#logits, ...this.#cache.targets() } });
+    await this.#session.run(
+      { ...this.#inputs, ...this.#cache.feeds() },
+      { into: { logits: this.#logits, ...this.#cache.targets() } },
+    );
     const { data, dataType } = await this.#runtime.read(this.#logits);
     if (!(data instanceof Float32Array)) throw new MismatchError(`The logits are ${dataType}; they must be float32.`);
     return data;

@@ -28,15 +28,24 @@ const PREFILL_CHUNK = 512;
 const LARGE_VOCABULARY = 32_768;
 
 /** Compiles a decoder: an exported model, or one of the same interface (onnx-community). Throws UnsupportedError naming an input that is not known. */
-export async function openDecoder(runtime: Runtime, model: Graph | Uint8Array | { readonly path: string }, options: OpenDecoderOptions = {}): Promise<Decoder> {
+export async function openDecoder(
+  runtime: Runtime,
+  model: Graph | Uint8Array | { readonly path: string },
+  options: OpenDecoderOptions = {},
+): Promise<Decoder> {
   const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken, owned, headDimension } = options;
   const files = externalData ? { externalData } : {};
   const session = await runtime.createSession(model, { label, frequentRuns: true, ...files });
   try {
     const slots = cacheSlots(session, label, headDimension);
-    if (!singleToken || !fixed || runtime.backend !== 'webgpu') return new Decoder({ runtime, session, label, fixed, owned, slots });
+    if (!singleToken || !fixed || runtime.backend !== 'webgpu')
+      return new Decoder({ runtime, session, label, fixed, owned, slots });
     const { graph, capacity } = singleToken;
-    const step = await runtime.createSession(graph, { label: `${label}, token by token`, graphCapture: true, ...files });
+    const step = await runtime.createSession(graph, {
+      label: `${label}, token by token`,
+      graphCapture: true,
+      ...files,
+    });
     const vocabulary = graph.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
     return new Decoder({
       runtime,
@@ -81,12 +90,18 @@ export class Decoder implements Disposable {
     this.label = label;
     this.#slots = slots;
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
-    this.#fixed = fixed && runtime.backend !== 'wasm' ? new CacheShelf((capacity) => fixedCache(runtime, slots, capacity)) : undefined;
+    this.#fixed =
+      fixed && runtime.backend !== 'wasm'
+        ? new CacheShelf((capacity) => fixedCache(runtime, slots, capacity))
+        : undefined;
     this.#step = step;
     this.#owned = owned;
     const logits = session.outputs.find(({ name }) => name === 'logits');
     const vocabulary = logits?.dataType === 'float32' ? logits.shape.at(-1) : undefined;
-    this.#shortlister = typeof vocabulary === 'number' && vocabulary >= LARGE_VOCABULARY ? new Shortlister(runtime, vocabulary) : undefined;
+    this.#shortlister =
+      typeof vocabulary === 'number' && vocabulary >= LARGE_VOCABULARY
+        ? new Shortlister(runtime, vocabulary)
+        : undefined;
   }
 
   /** Number format of the key/value cache, and so of the activations. */
@@ -96,9 +111,16 @@ export class Decoder implements Disposable {
 
   /** An empty sequence that can hold `capacity` tokens. The caller disposes it. */
   start(capacity: number): Sequence {
-    if (!Number.isInteger(capacity) || capacity < 1) throw new UsageError(`A sequence of ${capacity} tokens was asked for; give a whole number from 1.`);
+    if (!Number.isInteger(capacity) || capacity < 1)
+      throw new UsageError(`A sequence of ${capacity} tokens was asked for; give a whole number from 1.`);
     const shared = this.#step?.borrow(capacity);
-    const parts = { runtime: this.#runtime, session: this.#session, capacity, label: this.label, shortlister: this.#shortlister };
+    const parts = {
+      runtime: this.#runtime,
+      session: this.#session,
+      capacity,
+      label: this.label,
+      shortlister: this.#shortlister,
+    };
     if (shared) return new Sequence({ ...parts, cache: shared, step: this.#step });
     return new Sequence({ ...parts, cache: this.#fixed?.take(capacity) ?? growingCache(this.#runtime, this.#slots) });
   }
@@ -173,7 +195,12 @@ export class Sequence implements Disposable {
    * Appends tokens and chooses the next one after `history`, which ends with them. Of the logits only what the choice needs is read, where
    * sampler and backend allow it; the token is the one that is chosen from all of them.
    */
-  async choose(tokenIds: readonly number[], sampler: Sampler, history: Iterable<number>, onChunk?: (done: number) => void): Promise<Choice> {
+  async choose(
+    tokenIds: readonly number[],
+    sampler: Sampler,
+    history: Iterable<number>,
+    onChunk?: (done: number) => void,
+  ): Promise<Choice> {
     const { step, shortlister } = this.#parts;
     if (step && tokenIds.length === 1) return chooseFrom(await this.append(tokenIds, onChunk), sampler, history);
     using logits = await this.#appendInChunks(tokenIds, onChunk);
@@ -193,7 +220,11 @@ export class Sequence implements Disposable {
    * Appends a context, marks its end, and returns the logits [1 + tail, vocabulary] after it and after each token of a tail, which is dropped again. Where dropping is
    * free that is one run: the weights are read once less, a tenth of the time of a task's item.
    */
-  async appendMarked(context: readonly number[], tail: readonly number[], onChunk?: (done: number) => void): Promise<Float32Array> {
+  async appendMarked(
+    context: readonly number[],
+    tail: readonly number[],
+    onChunk?: (done: number) => void,
+  ): Promise<Float32Array> {
     if (!this.#cache.cutsFree || tail.length === 0) {
       const last = await this.#lastLogits(context, onChunk);
       this.mark();
@@ -234,7 +265,9 @@ export class Sequence implements Disposable {
     const { label, capacity } = this.#parts;
     if (count === 0) throw new UsageError(`${label}: no tokens were given; a decoder needs at least one.`);
     if (this.#length + count > capacity)
-      throw new UsageError(`${label}: the sequence has ${this.#length} of ${capacity} tokens and cannot take ${count} more.`);
+      throw new UsageError(
+        `${label}: the sequence has ${this.#length} of ${capacity} tokens and cannot take ${count} more.`,
+      );
   }
 
   async #lastLogits(tokenIds: readonly number[], onChunk?: (done: number) => void): Promise<Float32Array> {
@@ -281,7 +314,8 @@ export class Sequence implements Disposable {
     const { data, dataType, shape } = await this.#parts.runtime.read(logits);
     const vocabulary = shape.at(-1) ?? 0;
     if (dataType === 'float16') return { data: halfToFloat(data as Uint16Array), vocabulary };
-    if (!(data instanceof Float32Array)) throw new MismatchError(`${this.#parts.label}: the logits are ${dataType}; they must be float32 or float16.`);
+    if (!(data instanceof Float32Array))
+      throw new MismatchError(`${this.#parts.label}: the logits are ${dataType}; they must be float32 or float16.`);
     return { data, vocabulary };
   }
 }
@@ -318,7 +352,12 @@ function cacheSlots(session: Session, label: string, headDimension: number | und
   return caches.map((input) => cacheSlot(input, session, label, headDimension));
 }
 
-function cacheSlot({ name, dataType, shape }: ValueInfo, session: Session, label: string, known: number | undefined): CacheSlot {
+function cacheSlot(
+  { name, dataType, shape }: ValueInfo,
+  session: Session,
+  label: string,
+  known: number | undefined,
+): CacheSlot {
   const present = name.replace('past_key_values', 'present');
   const [, heads, , channels] = shape;
   const isFloat = dataType === 'float32' || dataType === 'float16';

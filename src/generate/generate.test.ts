@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
-import { createTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { decoderGraph } from '../decoder/decoder-graph.ts';
 import { CancelledError, UsageError } from '../errors.ts';
-import { decoderGraph } from '../export/decoder-graph.ts';
 import { type RandomLlamaOptions, randomLlama } from '../export/testing/random-llama.ts';
 import { referenceLogits } from '../export/testing/reference-llama.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -21,9 +21,13 @@ const tokenizer: Tokenizer = createTokenizer({
       type: 'BPE',
       unk_token: 'u',
       merges: [],
-      vocab: Object.fromEntries(Array.from({ length: VOCABULARY }, (_, id) => [id === 2 ? '</s>' : String.fromCharCode(65 + id), id])),
+      vocab: Object.fromEntries(
+        Array.from({ length: VOCABULARY }, (_, id) => [id === 2 ? '</s>' : String.fromCharCode(65 + id), id]),
+      ),
     },
-    added_tokens: [{ id: 2, content: '</s>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false }],
+    added_tokens: [
+      { id: 2, content: '</s>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
+    ],
     decoder: { type: 'Fuse' },
   },
   tokenizerConfig: { eos_token: '</s>' },
@@ -58,11 +62,18 @@ const PRUNED: RandomLlamaOptions = {
 };
 
 describe('generate', () => {
-  for (const [name, options] of Object.entries({ dense: { seed: 3 }, pruned: PRUNED, 'unfused attention': { headDimension: 12 } })) {
+  for (const [name, options] of Object.entries({
+    dense: { seed: 3 },
+    pruned: PRUNED,
+    'unfused attention': { headDimension: 12 },
+  })) {
     test(`greedy tokens of a ${name} model are those of the definition`, async () => {
       using decoder = await decoderForModel(runtime, modelOf(randomLlama(options)));
       const expected = await referenceGreedy(options, 12);
-      const { tokenIds, finish, promptTokens } = await generate(decoder, tokenizer, PROMPT, { maxNewTokens: 12, eosTokenIds: [] });
+      const { tokenIds, finish, promptTokens } = await generate(decoder, tokenizer, PROMPT, {
+        maxNewTokens: 12,
+        eosTokenIds: [],
+      });
       expect(tokenIds).toEqual(expected);
       expect([finish, promptTokens]).toEqual(['length', PROMPT.length]);
     });
@@ -74,9 +85,13 @@ describe('generate', () => {
     const { graph, weights } = decoderGraph(model);
     const chunks: Uint8Array[] = [];
     for await (const chunk of weights.chunks(model.checkpoint)) chunks.push(chunk.slice());
-    using growing = await openDecoder(runtime, graph, { externalData: { [weights.location]: new Blob(chunks as BlobPart[]) } });
+    using growing = await openDecoder(runtime, graph, {
+      externalData: { [weights.location]: new Blob(chunks as BlobPart[]) },
+    });
     const options = { maxNewTokens: 40, temperature: 1, seed: 9, eosTokenIds: [] };
-    expect((await generate(fixed, tokenizer, PROMPT, options)).tokenIds).toEqual((await generate(growing, tokenizer, PROMPT, options)).tokenIds);
+    expect((await generate(fixed, tokenizer, PROMPT, options)).tokenIds).toEqual(
+      (await generate(growing, tokenizer, PROMPT, options)).tokenIds,
+    );
   });
 
   test('streams pieces whose concatenation is the text, the same for one seed and different for another', async () => {

@@ -1,5 +1,5 @@
-import { tokenStream } from '../checkpoint/token-stream.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import { tokenStream } from '../checkpoint/tokenizer/token-stream.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { throwIfCancelled, UsageError } from '../errors.ts';
 import { seededRandom } from '../random.ts';
 import type { Decoder } from './decoder.ts';
@@ -56,10 +56,13 @@ export async function* generateTokens(
   options: GenerateOptions = {},
 ): AsyncGenerator<GeneratedToken, Generation, undefined> {
   const { maxNewTokens = 64, seed = 0, signal, maximumPositions = Number.POSITIVE_INFINITY } = options;
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) throw new UsageError(`maxNewTokens is ${maxNewTokens}; it must be a whole number from 1.`);
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
+    throw new UsageError(`maxNewTokens is ${maxNewTokens}; it must be a whole number from 1.`);
   if (promptIds.length === 0) throw new UsageError('The prompt has no tokens; give at least one.');
   if (promptIds.length >= maximumPositions)
-    throw new UsageError(`The prompt has ${promptIds.length} tokens, but the model holds ${maximumPositions} with what it generates. Shorten the prompt.`);
+    throw new UsageError(
+      `The prompt has ${promptIds.length} tokens, but the model holds ${maximumPositions} with what it generates. Shorten the prompt.`,
+    );
   const limit = Math.min(maxNewTokens, maximumPositions - promptIds.length);
   const ends = new Set(options.eosTokenIds ?? tokenizer.eosTokenIds);
   const sampler = createSampler(options, seededRandom(seed));

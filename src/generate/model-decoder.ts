@@ -1,9 +1,9 @@
 import type { Model } from '../architecture/model.ts';
+import { allowsFixedCache } from '../decoder/attention.ts';
+import { allowsSingleToken, type DecoderOptions, decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
+import type { ExportDataType } from '../decoder/dtypes.ts';
+import type { WeightFile } from '../decoder/weight-file.ts';
 import { throwIfCancelled } from '../errors.ts';
-import { allowsFixedCache } from '../export/attention.ts';
-import { allowsSingleToken, type DecoderOptions, decoderGraph, decoderPositions } from '../export/decoder-graph.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
-import type { WeightFile } from '../export/weight-file.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Decoder, openDecoder } from './decoder.ts';
@@ -37,7 +37,11 @@ const CAPTURED_TOKENS = 1024;
  * A decoder of a model as it is, dense or pruned, without writing files: the graph is built and its weights are gathered, on web backends in a Blob,
  * which the browser keeps outside the page's heap and of which one tensor at a time is read. Throws CancelledError between weights when the signal fires.
  */
-export async function decoderForModel(runtime: Runtime, model: Model, options: ModelDecoderOptions = {}): Promise<Decoder> {
+export async function decoderForModel(
+  runtime: Runtime,
+  model: Model,
+  options: ModelDecoderOptions = {},
+): Promise<Decoder> {
   const { dataType = 'f32', check } = options;
   const decoder = await open(runtime, model, options, dataType);
   const isHalf = dataType === 'f16';
@@ -59,7 +63,11 @@ export async function decoderForModel(runtime: Runtime, model: Model, options: M
 }
 
 /** The same in single precision on a runtime of its own, taken for right. */
-export async function decoderElsewhere(createRuntime: () => Promise<Runtime>, model: Model, options: ModelDecoderOptions = {}): Promise<Decoder> {
+export async function decoderElsewhere(
+  createRuntime: () => Promise<Runtime>,
+  model: Model,
+  options: ModelDecoderOptions = {},
+): Promise<Decoder> {
   const runtime = await createRuntime();
   try {
     return await open(runtime, model, { ...options, owned: runtime }, 'f32');
@@ -69,7 +77,12 @@ export async function decoderElsewhere(createRuntime: () => Promise<Runtime>, mo
   }
 }
 
-async function open(runtime: Runtime, model: Model, options: ModelDecoderOptions, dataType: ExportDataType): Promise<Decoder> {
+async function open(
+  runtime: Runtime,
+  model: Model,
+  options: ModelDecoderOptions,
+  dataType: ExportDataType,
+): Promise<Decoder> {
   const { positions = decoderPositions(model.architecture.config), owned } = options;
   const { graph, weights } = decoderGraph(model, { dataType, positions });
   const data = await gathered(runtime, weights, model, options);
@@ -81,11 +94,18 @@ async function open(runtime: Runtime, model: Model, options: ModelDecoderOptions
     fixedCache: allowsFixedCache(model.architecture.config.headDimension),
     owned,
     // Built in the same order, it refers to the same places of the same file.
-    singleToken: captures ? { graph: decoderGraph(model, { dataType, positions, singleToken: { capacity } }).graph, capacity } : undefined,
+    singleToken: captures
+      ? { graph: decoderGraph(model, { dataType, positions, singleToken: { capacity } }).graph, capacity }
+      : undefined,
   });
 }
 
-async function gathered(runtime: Runtime, weights: WeightFile, model: Model, { signal, onProgress }: LongRunning): Promise<Uint8Array | Blob> {
+async function gathered(
+  runtime: Runtime,
+  weights: WeightFile,
+  model: Model,
+  { signal, onProgress }: LongRunning,
+): Promise<Uint8Array | Blob> {
   const data = runtime.backend === 'cpu' ? new Uint8Array(weights.byteLength) : undefined;
   const parts: Blob[] = [];
   let offset = 0;

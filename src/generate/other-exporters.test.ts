@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
-import { decoderGraph } from '../export/decoder-graph.ts';
+import { decoderGraph } from '../decoder/decoder-graph.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -35,7 +35,11 @@ describe.each([
 ] as const)('%s', (name, tolerance) => {
   test('decodes, prompt and single tokens, as PyTorch computes the model', async () => {
     const { tokens, logits } = JSON.parse(await readFile(join(FIXTURES, 'logits.json'), 'utf8')) as Reference;
-    using decoder = await openDecoder(runtime, { path: join(FIXTURES, name, 'model.onnx') }, { label: name, headDimension: 16 });
+    using decoder = await openDecoder(
+      runtime,
+      { path: join(FIXTURES, name, 'model.onnx') },
+      { label: name, headDimension: 16 },
+    );
     using sequence = decoder.start(tokens.length);
     const rows = [await sequence.append(tokens.slice(0, 5))];
     for (const token of tokens.slice(5)) rows.push(await sequence.append([token]));
@@ -67,9 +71,19 @@ test('logits in half precision are read as numbers', async () => {
 
 /** The same graph with its logits cast, as exporters write that convert a whole model. */
 function withHalfLogits(graph: Graph): Graph {
-  const nodes = graph.nodes.map((node) => ({ ...node, outputs: node.outputs.map((output) => (output === 'logits' ? 'whole' : output)) }));
+  const nodes = graph.nodes.map((node) => ({
+    ...node,
+    outputs: node.outputs.map((output) => (output === 'logits' ? 'whole' : output)),
+  }));
   const to = { kind: 'int' as const, value: FLOAT16 };
-  const cast = { name: 'half', operator: 'Cast', domain: '', inputs: ['whole'], outputs: ['logits'], attributes: { to } };
+  const cast = {
+    name: 'half',
+    operator: 'Cast',
+    domain: '',
+    inputs: ['whole'],
+    outputs: ['logits'],
+    attributes: { to },
+  };
   return {
     ...graph,
     nodes: [...nodes, cast],
@@ -81,16 +95,19 @@ test('what is not supported is said in a sentence', async () => {
   await expect(openDecoder(runtime, { path: TRACED }, { label: 'traced' })).rejects.toThrow(
     'traced has no key/value cache (past_key_values.{layer}.key|value), so that it cannot decode token by token.',
   );
-  await expect(openDecoder(runtime, { path: join(FIXTURES, 'genai-fp32/model.onnx') }, { label: 'genai' })).rejects.toThrow(
-    'the cache past_key_values.0.key has shape [batch_size, 2, past_sequence_length, ',
-  );
+  await expect(
+    openDecoder(runtime, { path: join(FIXTURES, 'genai-fp32/model.onnx') }, { label: 'genai' }),
+  ).rejects.toThrow('the cache past_key_values.0.key has shape [batch_size, 2, past_sequence_length, ');
   const { graph } = decoderGraph(modelOf(randomLlama()));
-  const extra: Graph = { ...graph, inputs: [...graph.inputs, { name: 'use_cache_branch', dataType: 'bool', shape: [1] }] };
+  const extra: Graph = {
+    ...graph,
+    inputs: [...graph.inputs, { name: 'use_cache_branch', dataType: 'bool', shape: [1] }],
+  };
   const model = modelOf(randomLlama());
   const { weights } = decoderGraph(model);
   const chunks: Uint8Array[] = [];
   for await (const chunk of weights.chunks(model.checkpoint)) chunks.push(chunk.slice());
-  await expect(openDecoder(runtime, extra, { externalData: { [weights.location]: new Blob(chunks as BlobPart[]) } })).rejects.toThrow(
-    'the input use_cache_branch (bool) is not known; decoders have input_ids,',
-  );
+  await expect(
+    openDecoder(runtime, extra, { externalData: { [weights.location]: new Blob(chunks as BlobPart[]) } }),
+  ).rejects.toThrow('the input use_cache_branch (bool) is not known; decoders have input_ids,');
 });

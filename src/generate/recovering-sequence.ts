@@ -42,7 +42,12 @@ export class RecoveringSequence implements Disposable {
   }
 
   /** As `Sequence.choose`; `history` is the whole text. Throws what `reopen` throws, and DeviceError when faults go on. */
-  async choose(tokenIds: readonly number[], sampler: Sampler, history: readonly number[], onChunk?: (done: number) => void): Promise<Choice> {
+  async choose(
+    tokenIds: readonly number[],
+    sampler: Sampler,
+    history: readonly number[],
+    onChunk?: (done: number) => void,
+  ): Promise<Choice> {
     const { reopen, capacity, onRecovered } = this.#options;
     try {
       this.#sequence ??= this.#decoder.start(capacity);
@@ -55,7 +60,9 @@ export class RecoveringSequence implements Disposable {
       const { decoder: next, owned } = await reopen(error);
       this.#decoder = next;
       this.#owned = owned ? next : undefined;
-      onRecovered?.(`${error.message} The model was opened again: ${this.#decoder.label}; the text goes on from its ${history.length} tokens.`);
+      onRecovered?.(
+        `${error.message} The model was opened again: ${this.#decoder.label}; the text goes on from its ${history.length} tokens.`,
+      );
       return this.choose(history, sampler, history, onChunk);
     }
   }

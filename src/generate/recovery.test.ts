@@ -19,7 +19,10 @@ const open: Runtime[] = [];
 let whole: Runtime;
 
 /** A runtime whose sessions and allocations can be made to fail. */
-async function faulty(faults: { readonly run?: (count: number) => void; readonly allocate?: () => void }): Promise<Runtime> {
+async function faulty(faults: {
+  readonly run?: (count: number) => void;
+  readonly allocate?: () => void;
+}): Promise<Runtime> {
   const runtime = await createNodeRuntime({ threads: 1 });
   open.push(runtime);
   const [createSession, allocate] = [runtime.createSession.bind(runtime), runtime.allocate.bind(runtime)];
@@ -49,9 +52,18 @@ afterAll(() => {
   whole.dispose();
 });
 
-async function tokens(runtime: Runtime, options: SamplingOptions, reopen?: ReturnType<typeof reopenElsewhere>, sentences: string[] = []): Promise<number[]> {
+async function tokens(
+  runtime: Runtime,
+  options: SamplingOptions,
+  reopen?: ReturnType<typeof reopenElsewhere>,
+  sentences: string[] = [],
+): Promise<number[]> {
   using decoder = await decoderForModel(runtime, model);
-  using sequence = new RecoveringSequence(decoder, { capacity: 30, reopen, onRecovered: (sentence) => sentences.push(sentence) });
+  using sequence = new RecoveringSequence(decoder, {
+    capacity: 30,
+    reopen,
+    onRecovered: (sentence) => sentences.push(sentence),
+  });
   const sampler = createSampler(options, seededRandom(5));
   const history = [...PROMPT];
   let next: readonly number[] = PROMPT;
@@ -80,7 +92,9 @@ describe('a device that fails while it decodes', () => {
       expect(found).toEqual(await tokens(whole, options));
       expect(asked).toEqual(['webgpu']);
       expect(sentences).toEqual([
-        expect.stringMatching(/^The graphics device was lost\. The model was opened again: decoder of .*; the text goes on from its 9 tokens\.$/),
+        expect.stringMatching(
+          /^The graphics device was lost\. The model was opened again: decoder of .*; the text goes on from its 9 tokens\.$/,
+        ),
       ]);
     });
   }
@@ -125,7 +139,10 @@ describe('half precision', () => {
   test('is used where it is right, and refused in one sentence where its logits are wrong', async () => {
     await precise(whole, async (logits) => {
       const refusals: string[] = [];
-      const options = { dataType: 'f16' as const, check: { precise: logits, onRefused: (sentence: string) => refusals.push(sentence) } };
+      const options = {
+        dataType: 'f16' as const,
+        check: { precise: logits, onRefused: (sentence: string) => refusals.push(sentence) },
+      };
       const cacheOf = async (runtime: Runtime) => {
         using decoder = await decoderForModel(runtime, model, options);
         return decoder.cacheType;

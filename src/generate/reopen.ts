@@ -7,7 +7,11 @@ import type { Reopen } from './recovering-sequence.ts';
 type WebBackend = 'webgpu' | 'wasm';
 
 /** Opens `model` on a new graphics device, or, where there is none or its memory was too small, on WebAssembly. The decoder owns the runtime that is made for it. */
-export function reopenElsewhere(model: Model, createRuntime: (backend: WebBackend) => Promise<Runtime>, options: ModelDecoderOptions = {}): Reopen {
+export function reopenElsewhere(
+  model: Model,
+  createRuntime: (backend: WebBackend) => Promise<Runtime>,
+  options: ModelDecoderOptions = {},
+): Reopen {
   return async (fault) => {
     const backends: readonly WebBackend[] = fault instanceof OutOfMemoryError ? ['wasm'] : ['webgpu', 'wasm'];
     let last = fault;

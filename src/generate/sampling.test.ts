@@ -87,7 +87,14 @@ describe('createSampler', () => {
   });
 
   test('refuses options outside their domain, naming them', () => {
-    for (const options of [{ temperature: -1 }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }, { repetitionPenalty: 0 }, { temperature: Number.NaN }]) {
+    for (const options of [
+      { temperature: -1 },
+      { topK: 1.5 },
+      { topP: 0 },
+      { topP: 1.1 },
+      { repetitionPenalty: 0 },
+      { temperature: Number.NaN },
+    ]) {
       expect(() => createSampler(options, seededRandom(0))).toThrow(UsageError);
       expect(() => createSampler(options, seededRandom(0))).toThrow(Object.keys(options)[0]);
     }

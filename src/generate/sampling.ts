@@ -41,7 +41,12 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
   check('temperature', temperature, temperature >= 0 && temperature <= 100, 'a number from 0 to 100');
   check('topK', topK, Number.isInteger(topK) && topK >= 0, 'a whole number from 0 (all tokens)');
   check('topP', topP, topP > 0 && topP <= 1, 'a number above 0 and at most 1');
-  check('repetitionPenalty', repetitionPenalty, repetitionPenalty > 0 && repetitionPenalty <= 10, 'a number above 0 and at most 10');
+  check(
+    'repetitionPenalty',
+    repetitionPenalty,
+    repetitionPenalty > 0 && repetitionPenalty <= 10,
+    'a number above 0 and at most 10',
+  );
   const adjust = (logits: Float32Array, ids: readonly number[] | undefined, history: Iterable<number>) =>
     repetitionPenalty === 1 ? logits : penalised(logits, ids, history, repetitionPenalty);
   const request = shortlistRequest({ temperature, topK, topP, repetitionPenalty });
@@ -72,7 +77,10 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
         order = Uint32Array.of(pick(order, weights, sumOf(order, weights), random));
       }
       const place = order[0] as number;
-      return { tokenId: ids[place] as number, probability: Math.exp((logits[place] as number) - (logits[0] as number)) / total };
+      return {
+        tokenId: ids[place] as number,
+        probability: Math.exp((logits[place] as number) - (logits[0] as number)) / total,
+      };
     },
   };
 }
@@ -84,7 +92,12 @@ export function chooseFrom(logits: Float32Array, sampler: Sampler, history: Iter
 }
 
 /** A repetition penalty below 1 lifts tokens that may be anywhere; with top-p alone the penalty changes the total that its share is of. */
-function shortlistRequest({ temperature, topK, topP, repetitionPenalty }: Required<SamplingOptions>): ShortlistRequest | undefined {
+function shortlistRequest({
+  temperature,
+  topK,
+  topP,
+  repetitionPenalty,
+}: Required<SamplingOptions>): ShortlistRequest | undefined {
   if (repetitionPenalty < 1) return undefined;
   const spare = repetitionPenalty === 1 ? 0 : SPARE;
   if (temperature === 0) return { count: 1 + spare };
@@ -95,7 +108,8 @@ function shortlistRequest({ temperature, topK, topP, repetitionPenalty }: Requir
 /** Places of a shortlist ordered by adjusted logit, equal ones by id, and how many of the first are ahead of every token that is not listed. */
 function rank(ids: readonly number[], adjusted: Float32Array, logits: Float32Array) {
   const order = Uint32Array.from(ids, (_, place) => place);
-  if (adjusted !== logits) order.sort((a, b) => (adjusted[b] as number) - (adjusted[a] as number) || (ids[a] as number) - (ids[b] as number));
+  if (adjusted !== logits)
+    order.sort((a, b) => (adjusted[b] as number) - (adjusted[a] as number) || (ids[a] as number) - (ids[b] as number));
   const last = logits.at(-1) as number;
   // A token that is not listed has at most the last one's logit, and a higher id where it has the same.
   const isCertain = (place: number) => (adjusted[place] as number) > last || adjusted[place] === logits[place];
@@ -111,12 +125,18 @@ function check(name: string, value: number, allowed: boolean, domain: string): v
 /** Index of the greatest value, the first of equals. */
 export function greatest(values: Float32Array): number {
   let best = 0;
-  for (let index = 1; index < values.length; index++) if ((values[index] as number) > (values[best] as number)) best = index;
+  for (let index = 1; index < values.length; index++)
+    if ((values[index] as number) > (values[best] as number)) best = index;
   return best;
 }
 
 /** `logits` of the whole vocabulary, or of `ids`, with the penalty on what occurred. */
-function penalised(logits: Float32Array, ids: readonly number[] | undefined, history: Iterable<number>, penalty: number): Float32Array {
+function penalised(
+  logits: Float32Array,
+  ids: readonly number[] | undefined,
+  history: Iterable<number>,
+  penalty: number,
+): Float32Array {
   const result = logits.slice();
   const occurred = new Set(history);
   const apply = (place: number) => {

@@ -24,22 +24,33 @@ export function shortlistGraph({ vocabulary, count, tempered, precision }: Short
   const logits = builder.input('logits', 'float32', ['batch_size', 'kept_sequence_length', vocabulary]);
   const temperature = tempered ? builder.input('temperature', precision, [1]) : undefined;
   const flat = builder.add('Reshape', [logits, builder.integers([vocabulary])]);
-  const [values = '', ids = ''] = builder.addMany('TopK', [flat, builder.integers([count])], 2, { axis: 0, largest: 1, sorted: 1 });
+  const [values = '', ids = ''] = builder.addMany('TopK', [flat, builder.integers([count])], 2, {
+    axis: 0,
+    largest: 1,
+    sorted: 1,
+  });
   const greatest = builder.add('Slice', [values, builder.integers([0]), builder.integers([1])]);
-  const exact = (value: string) => (precision === 'float32' ? value : builder.add('Cast', [value], { to: TYPES[precision] }));
+  const exact = (value: string) =>
+    precision === 'float32' ? value : builder.add('Cast', [value], { to: TYPES[precision] });
   const centred = builder.add('Sub', [exact(flat), exact(greatest)]);
   const sumOfExp = (exponents: string) =>
-    precision === 'float64' ? builder.add('ReduceSum', [builder.add('Exp', [exponents])], { keepdims: 1 }) : sumInParts(builder, exponents, vocabulary);
+    precision === 'float64'
+      ? builder.add('ReduceSum', [builder.add('Exp', [exponents])], { keepdims: 1 })
+      : sumInParts(builder, exponents, vocabulary);
   builder.output(values, 'float32', [count], 'values');
   builder.output(ids, 'int64', [count], 'ids');
   builder.output(sumOfExp(centred), precision, [1], 'total');
-  if (temperature) builder.output(sumOfExp(builder.add('Div', [centred, temperature])), precision, [1], 'tempered_total');
+  if (temperature)
+    builder.output(sumOfExp(builder.add('Div', [centred, temperature])), precision, [1], 'tempered_total');
   return builder.build();
 }
 
 function sumInParts(builder: GraphBuilder, exponents: string, vocabulary: number): string {
   const missing = (SUMMED - (vocabulary % SUMMED)) % SUMMED;
-  const padded = missing === 0 ? exponents : builder.add('Pad', [exponents, builder.integers([0, missing]), builder.constant([NOTHING])]);
+  const padded =
+    missing === 0
+      ? exponents
+      : builder.add('Pad', [exponents, builder.integers([0, missing]), builder.constant([NOTHING])]);
   const parts = builder.add('Reshape', [builder.add('Exp', [padded]), builder.integers([-1, SUMMED])]);
   const sums = builder.add('ReduceSum', [parts, builder.integers([1])], { keepdims: 0 });
   return builder.add('ReduceSum', [sums], { keepdims: 1 });

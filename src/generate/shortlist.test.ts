@@ -55,7 +55,9 @@ async function allWays(logits: Float32Array, history: readonly number[], options
   let shortened = 0;
   for (const way of [0, 1, 2]) {
     const sampler = createSampler(options, seededRandom(seed));
-    const shortlist = sampler.request && (way === 2 ? shortlistOf(logits, sampler.request) : await onDevice(way, logits, sampler.request));
+    const shortlist =
+      sampler.request &&
+      (way === 2 ? shortlistOf(logits, sampler.request) : await onDevice(way, logits, sampler.request));
     const choice = shortlist && sampler.fromShortlist(shortlist, history);
     shortened += choice ? 1 : 0;
     found.push(choice ?? sampler.sample(logits, history));
@@ -85,7 +87,9 @@ describe('a shortlist', () => {
         }
         shortened += result.shortened;
       }
-      const needsAll = ['greedy with a bonus', 'top-p, hot', 'top-p with a penalty', 'the whole distribution'].includes(name);
+      const needsAll = ['greedy with a bonus', 'top-p, hot', 'top-p with a penalty', 'the whole distribution'].includes(
+        name,
+      );
       if (needsAll) expect(shortened).toBe(0);
       else expect(shortened).toBeGreaterThan(30);
     });
@@ -112,7 +116,11 @@ describe('a shortlist', () => {
 
   test('is not given for logits of several positions', async () => {
     const [runtime, shortlister] = [runtimes[0] as Runtime, shortlisters[0] as Shortlister];
-    using two = runtime.upload({ dataType: 'float32', shape: [1, 2, VOCABULARY], data: new Float32Array(2 * VOCABULARY) });
+    using two = runtime.upload({
+      dataType: 'float32',
+      shape: [1, 2, VOCABULARY],
+      data: new Float32Array(2 * VOCABULARY),
+    });
     expect(await shortlister.of(two, { count: 1 })).toBeUndefined();
   });
 });

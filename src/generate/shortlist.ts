@@ -57,7 +57,12 @@ export class Shortlister implements Disposable {
         const tensor = results[name];
         return tensor && (await this.#runtime.read(tensor)).data;
       };
-      const [ids, values, total, temperedTotal] = [await read('ids'), await read('values'), await read('total'), await read('tempered_total')];
+      const [ids, values, total, temperedTotal] = [
+        await read('ids'),
+        await read('values'),
+        await read('total'),
+        await read('tempered_total'),
+      ];
       if (!(ids instanceof BigInt64Array && values instanceof Float32Array && total))
         throw new MismatchError('The shortlist of logits came back in other number types than its graph declares.');
       const sum = Number(total[0]);
@@ -75,14 +80,21 @@ export class Shortlister implements Disposable {
   }
 
   #number(value: number, dataType: 'float32' | 'float64'): DeviceTensor {
-    return this.#runtime.upload({ dataType, shape: [1], data: dataType === 'float32' ? Float32Array.of(value) : Float64Array.of(value) });
+    return this.#runtime.upload({
+      dataType,
+      shape: [1],
+      data: dataType === 'float32' ? Float32Array.of(value) : Float64Array.of(value),
+    });
   }
 
   #session(options: ShortlistGraphOptions): Promise<Session> {
     const key = `${options.count} ${options.tempered}`;
     const known = this.#sessions.get(key);
     if (known) return known;
-    const made = this.#runtime.createSession(shortlistGraph(options), { label: `shortlist of ${options.count}`, frequentRuns: true });
+    const made = this.#runtime.createSession(shortlistGraph(options), {
+      label: `shortlist of ${options.count}`,
+      frequentRuns: true,
+    });
     this.#sessions.set(key, made);
     // A failure is told to who asked; the next one tries again.
     made.catch(() => this.#sessions.delete(key));
@@ -106,7 +118,8 @@ export function shortlistOf(logits: Float32Array, { count, temperature }: Shortl
   let total = 0;
   let tempered = 0;
   for (let id = 0; id < logits.length; id++) total += Math.exp((logits[id] as number) - largest);
-  if (temperature !== undefined) for (let id = 0; id < logits.length; id++) tempered += Math.exp(((logits[id] as number) - largest) / temperature);
+  if (temperature !== undefined)
+    for (let id = 0; id < logits.length; id++) tempered += Math.exp(((logits[id] as number) - largest) / temperature);
   checkFinite(total);
   return {
     ids,
@@ -120,7 +133,8 @@ export function shortlistOf(logits: Float32Array, { count, temperature }: Shortl
 /** Ids of the `count` greatest values, greatest first, equal ones by id: a heap of the best so far, whose root is the worst of them. */
 function greatestIds(values: Float32Array, count: number): number[] {
   const heap = new Uint32Array(count);
-  const isWorse = (a: number, b: number) => (values[a] as number) < (values[b] as number) || (values[a] === values[b] && a > b);
+  const isWorse = (a: number, b: number) =>
+    (values[a] as number) < (values[b] as number) || (values[a] === values[b] && a > b);
   const sink = (place: number, size: number) => {
     for (let at = place; ; ) {
       let child = 2 * at + 1;
@@ -146,5 +160,7 @@ function greatestIds(values: Float32Array, count: number): number[] {
 /** One NaN or infinite logit makes the sum one, too. Throws DeviceError for it. */
 export function checkFinite(total: number | undefined): asserts total is number {
   if (total === undefined || !Number.isFinite(total))
-    throw new DeviceError('The decoder gave logits that are not finite numbers, so no token is chosen from them. Use f32 weights, or the wasm or cpu backend.');
+    throw new DeviceError(
+      'The decoder gave logits that are not finite numbers, so no token is chosen from them. Use f32 weights, or the wasm or cpu backend.',
+    );
 }

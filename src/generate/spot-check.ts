@@ -1,4 +1,4 @@
-import { VERIFICATION_BOUNDS } from '../export/verify.ts';
+import { VERIFICATION_BOUNDS } from './bounds.ts';
 import type { Decoder } from './decoder.ts';
 
 /** Logits [tokens, vocabulary] in single precision for a text. */
@@ -11,7 +11,12 @@ const POSITIONS = 40;
  * Compares a decoder with single precision from elsewhere on a few positions, before anything that it says is shown: a driver, or half precision, can be wrong
  * without an error. Undefined when it is within the bounds of an f16 export; otherwise the beginning of a sentence with what was found.
  */
-export async function spotCheck(decoder: Decoder, precise: PreciseLogits, vocabulary: number, maximumPositions: number): Promise<string | undefined> {
+export async function spotCheck(
+  decoder: Decoder,
+  precise: PreciseLogits,
+  vocabulary: number,
+  maximumPositions: number,
+): Promise<string | undefined> {
   const positions = Math.min(POSITIONS, maximumPositions);
   const tokenIds = Array.from({ length: positions }, (_, index) => (index * 7919 + 17) % vocabulary);
   const expected = await precise(tokenIds);

@@ -1,9 +1,9 @@
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
 import { type ExportResult, exportModel } from '../export/export-model.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
-import type { Plan } from '../surgery/plan.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
 

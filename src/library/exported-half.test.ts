@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { diskFolder } from '../checkpoint/disk.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { diskOutput, openOnDisk } from '../export/disk.ts';
 import { generate } from '../generate/generate.ts';
@@ -21,7 +21,10 @@ const newRuntime = async () => {
 };
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'espalier-half-'));
-  using open = new OpenModel(await newRuntime(), await openCheckpoint(await diskFolder('public/models/stories'), { name: 'stories' }));
+  using open = new OpenModel(
+    await newRuntime(),
+    await openCheckpoint(await diskFolder('public/models/stories'), { name: 'stories' }),
+  );
   await exportPruned(open, { output: await diskOutput(join(folder, 'half')), dtype: 'f16' });
 });
 afterAll(async () => {
@@ -39,7 +42,9 @@ async function written(runtime: Runtime) {
     (file) => openOnDisk(join(path, file), runtime.backend),
     (note) => notes.push(note),
   );
-  const { text } = await generate(model.decoder, model.tokenizer, model.tokenizer.encode('Once upon a time'), { maxNewTokens: 12 });
+  const { text } = await generate(model.decoder, model.tokenizer, model.tokenizer.encode('Once upon a time'), {
+    maxNewTokens: 12,
+  });
   return { text, notes, cacheType: model.decoder.cacheType };
 }
 
@@ -56,7 +61,10 @@ async function saturating(): Promise<Runtime> {
       if (!logits) return others;
       const { data, shape, dataType } = await runtime.read(logits);
       logits.dispose();
-      return { ...others, logits: runtime.upload({ dataType, shape, data: (data as Float32Array).map((value) => Math.min(4, value)) }) };
+      return {
+        ...others,
+        logits: runtime.upload({ dataType, shape, data: (data as Float32Array).map((value) => Math.min(4, value)) }),
+      };
     };
     return session;
   };
@@ -69,6 +77,8 @@ test('an exported decoder in half precision is used where it is right; where its
   const wrong = await written(await saturating());
   expect(wrong).toMatchObject({ text: right.text, cacheType: 'float32' });
   expect(wrong.notes).toEqual([
-    expect.stringMatching(/^onnx\/model_fp16\.onnx: half precision is wrong on this device: .* is allowed\. Single precision is used instead\.$/),
+    expect.stringMatching(
+      /^onnx\/model_fp16\.onnx: half precision is wrong on this device: .* is allowed\. Single precision is used instead\.$/,
+    ),
   ]);
 });

@@ -1,11 +1,11 @@
-import type { FileAccess } from '../checkpoint/files.ts';
+import type { FileAccess } from '../checkpoint/files/files.ts';
+import { JSON_LIMITS, readWhole } from '../checkpoint/files/json.ts';
 import { openCheckpoint, readConfig } from '../checkpoint/folder.ts';
-import { JSON_LIMITS, readWhole } from '../checkpoint/json.ts';
-import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { allowsFixedCache } from '../decoder/attention.ts';
+import { EXPORT_FORMATS } from '../decoder/dtypes.ts';
 import { MissingError, UnsupportedError } from '../errors.ts';
-import { allowsFixedCache } from '../export/attention.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
-import { EXPORT_FORMATS } from '../export/dtypes.ts';
 import type { OpenedModel } from '../export/output-folder.ts';
 import { type Decoder, openDecoder } from '../generate/decoder.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
@@ -50,9 +50,11 @@ export async function openExported(
   onNote: (sentence: string) => void = () => undefined,
 ): Promise<ExportedModel> {
   const [file] = await exportedFiles(files);
-  if (file === undefined) throw new MissingError(`${files.name} has no onnx/model.onnx; "espalier prune" writes such a folder.`);
+  if (file === undefined)
+    throw new MissingError(`${files.name} has no onnx/model.onnx; "espalier prune" writes such a folder.`);
   const config = await readConfig(files);
-  const number = (key: string, fallback: number) => (typeof config[key] === 'number' ? (config[key] as number) : fallback);
+  const number = (key: string, fallback: number) =>
+    typeof config[key] === 'number' ? (config[key] as number) : fallback;
   const tokenizer = await loadTokenizer({
     provenance: { name: files.name, format: 'onnx' },
     config,
@@ -79,7 +81,13 @@ export async function openExported(
 }
 
 /** `decoder` where it is right, otherwise one of its weights in single precision. */
-async function checkedHalf(runtime: Runtime, files: FileAccess, file: string, decoder: Decoder, onNote: (sentence: string) => void): Promise<Decoder> {
+async function checkedHalf(
+  runtime: Runtime,
+  files: FileAccess,
+  file: string,
+  decoder: Decoder,
+  onNote: (sentence: string) => void,
+): Promise<Decoder> {
   try {
     const checkpoint = await openCheckpoint(files, { name: files.name, weights: file });
     using open = new OpenModel(runtime, checkpoint);

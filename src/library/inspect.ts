@@ -1,5 +1,5 @@
 import { countParameters } from '../architecture/model.ts';
-import type { LayerGroups } from '../surgery/plan.ts';
+import type { LayerGroups } from '../importance/structures/structures.ts';
 import type { OpenModel } from './open-model.ts';
 
 /** What `inspect` tells about a model (docs/architecture.md section 7.1). */
@@ -18,7 +18,12 @@ export interface Inspection {
   readonly vocabulary: number;
   readonly bytes: number;
   /** Members of the coupled structures of the first layer that has any: which slice of which weight one group owns. */
-  readonly structures: readonly { readonly kind: string; readonly groups: number; readonly parametersPerGroup: number; readonly members: readonly string[] }[];
+  readonly structures: readonly {
+    readonly kind: string;
+    readonly groups: number;
+    readonly parametersPerGroup: number;
+    readonly members: readonly string[];
+  }[];
 }
 
 /** Describes a model and the groups that discovery finds; reads no weights. */
@@ -36,7 +41,8 @@ export function inspect(open: OpenModel): Inspection {
     parameters,
     blockParameters,
     prunableParameters: layers.reduce(
-      (sum, { attention, mlp }) => sum + attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup,
+      (sum, { attention, mlp }) =>
+        sum + attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup,
       0,
     ),
     layers,
@@ -52,7 +58,9 @@ export function inspect(open: OpenModel): Inspection {
       members: members.map(({ weight, axis, groupOfChannel }) => {
         const perGroup = groupOfChannel.filter((group) => group === 0).length;
         const unit = `${axis === 0 ? 'row' : 'column'}${perGroup === 1 ? '' : 's'}`;
-        const shown = [...new Set([0, groups - 1])].map((group) => `${unit} ${sliceOf(groupOfChannel, group)} in group ${group}`);
+        const shown = [...new Set([0, groups - 1])].map(
+          (group) => `${unit} ${sliceOf(groupOfChannel, group)} in group ${group}`,
+        );
         return `${weight}: ${perGroup} ${unit} (${shown.join(', ')})`;
       }),
     })),

@@ -1,8 +1,8 @@
 import { MismatchError, MissingError, throwIfCancelled, UsageError } from '../errors.ts';
+import type { PartialFile } from '../importance/files/partial-file.ts';
+import type { Scores } from '../importance/sums/scores.ts';
+import { layerScores, mergeLayer } from '../importance/sums/shards.ts';
 import type { LongRunning } from '../progress.ts';
-import type { PartialFile } from '../saap/partial-file.ts';
-import type { Scores } from '../saap/scores.ts';
-import { layerScores, mergeLayer } from '../saap/shards.ts';
 import { pickMetrics } from './score.ts';
 
 /**
@@ -10,7 +10,10 @@ import { pickMetrics } from './score.ts';
  * files come in. The sums of one layer, and what one shard adds to them, are in memory at a time. Throws MissingError for a shard that is not among them, UsageError for one that is there twice, and
  * MismatchError for files of different runs.
  */
-export async function mergeScores(files: readonly PartialFile[], { signal, onProgress }: LongRunning = {}): Promise<Scores> {
+export async function mergeScores(
+  files: readonly PartialFile[],
+  { signal, onProgress }: LongRunning = {},
+): Promise<Scores> {
   const shards = inOrder(files);
   const [first] = shards;
   if (!first) throw new UsageError('There are no shards to merge; give the files of "espalier score --shard".');
@@ -18,13 +21,16 @@ export async function mergeScores(files: readonly PartialFile[], { signal, onPro
   const { model, calibration, engine, groups, metrics } = first.info;
   const windows = shards.reduce((sum, { info }) => sum + info.windows, 0);
   if (windows !== calibration.windows)
-    throw new MismatchError(`The shards have ${windows} windows together and their run has ${calibration.windows}. Score them again with the same version.`);
+    throw new MismatchError(
+      `The shards have ${windows} windows together and their run has ${calibration.windows}. Score them again with the same version.`,
+    );
   const layers: Scores['layers'][number][] = [];
   for (let layer = 0; layer < groups.length; layer++) {
     throwIfCancelled(signal);
     onProgress?.({ stage: 'merging', completed: layer, total: groups.length, unit: 'layers' });
     let merged = await first.layer(layer);
-    for (const [index, shard] of shards.entries()) if (index > 0) merged = mergeLayer([merged, await shard.layer(layer)], [0, index]);
+    for (const [index, shard] of shards.entries())
+      if (index > 0) merged = mergeLayer([merged, await shard.layer(layer)], [0, index]);
     const { attention, mlp } = layerScores(merged, first.info.structures[layer] ?? []);
     layers.push({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) });
   }
@@ -44,7 +50,8 @@ function inOrder(files: readonly PartialFile[]): PartialFile[] {
     byIndex.set(index, file);
   }
   const missing = Array.from({ length: count }, (_, index) => index).filter((index) => !byIndex.has(index));
-  if (missing.length > 0) throw new MissingError(`Of ${count} shards ${missing.join(', ')} are not there; give the files of all.`);
+  if (missing.length > 0)
+    throw new MissingError(`Of ${count} shards ${missing.join(', ')} are not there; give the files of all.`);
   return [...byIndex].sort(([a], [b]) => a - b).map(([, file]) => file);
 }
 
@@ -52,7 +59,9 @@ function checkSameRun(first: PartialFile, other: PartialFile): void {
   const same = <Value>(what: string, value: (file: PartialFile) => Value) => {
     const [a, b] = [JSON.stringify(value(first)), JSON.stringify(value(other))];
     if (a !== b)
-      throw new MismatchError(`${first.name} and ${other.name} are of different runs: ${what} is ${short(a)} and ${short(b)}. Score all shards alike.`);
+      throw new MismatchError(
+        `${first.name} and ${other.name} are of different runs: ${what} is ${short(a)} and ${short(b)}. Score all shards alike.`,
+      );
   };
   same('the number of shards', ({ info }) => info.shard.count);
   same('the hash of the weights', ({ info }) => info.model.sha256);

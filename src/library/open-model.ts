@@ -2,11 +2,11 @@ import { type Model, modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { discover } from '../importance/structures/discovery.ts';
+import type { CoupledStructure, LayerGroups } from '../importance/structures/structures.ts';
+import type { LayerPlan } from '../plan/plan.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { discover } from '../saap/discovery.ts';
-import type { CoupledStructure } from '../saap/structures.ts';
-import type { LayerGroups, LayerPlan } from '../surgery/plan.ts';
 import { slicedCheckpoint } from '../surgery/slice.ts';
 
 /** Weights up to this size stay on the device between runs; larger models are streamed layer by layer. */
@@ -59,7 +59,8 @@ export class OpenModel implements Disposable {
       queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
     };
     const weights = this.model.architecture.blockWeights(layer).map(({ input }) => input);
-    const structures = keyValueHeads === 0 ? [] : discover(this.model.architecture.block(), weights, bindings).structures;
+    const structures =
+      keyValueHeads === 0 ? [] : discover(this.model.architecture.block(), weights, bindings).structures;
     this.#structures.set(key, structures);
     return structures;
   };

@@ -1,8 +1,8 @@
+import type { Scores } from '../importance/sums/scores.ts';
+import { iterativePlan } from '../plan/iterative.ts';
+import type { LayerPlan, Plan } from '../plan/plan.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
 import type { OnProgress } from '../progress.ts';
-import { iterativePlan } from '../saap/iterative.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
-import type { LayerPlan, Plan } from '../surgery/plan.ts';
 import type { OpenModel } from './open-model.ts';
 import { type ScoreOptions, score } from './score.ts';
 
@@ -32,5 +32,7 @@ export async function planInPasses(open: OpenModel, options: PlanInPassesOptions
 
 /** Names the pass in the stage, so that each pass is a stage of its own. */
 function inPass(onProgress: OnProgress | undefined, pass: number, passes: number): OnProgress | undefined {
-  return onProgress && ((progress) => onProgress({ ...progress, stage: `${progress.stage}, pass ${pass + 1} of ${passes}` }));
+  return (
+    onProgress && ((progress) => onProgress({ ...progress, stage: `${progress.stage}, pass ${pass + 1} of ${passes}` }))
+  );
 }

@@ -1,8 +1,8 @@
 import type { Model } from '../architecture/model.ts';
-import { sha256OfBytes, sha256OfText } from '../checkpoint/sha256.ts';
+import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { UsageError } from '../errors.ts';
-import type { RecoveryCheckpoint, RecoveryProgress } from '../saap/recovery/train.ts';
-import { checkTrainingWindows, holdOut, type TrainingWindow } from '../saap/recovery/windows.ts';
+import type { RecoveryCheckpoint, RecoveryProgress } from '../recovery/train.ts';
+import { checkTrainingWindows, holdOut, type TrainingWindow } from '../recovery/training-windows.ts';
 
 /** What a recovery trains, on what, and when it stops (docs/method.md section 7). */
 export interface RecoverOptions {
@@ -67,7 +67,17 @@ export type RecoverSettings = ReturnType<typeof readSettings>;
 
 /** Fills in defaults. Throws UsageError for options outside their domain and MismatchError for windows of another vocabulary. */
 export function readSettings(options: RecoverOptions, vocabulary: number, maximumPositions: number) {
-  const { method, bits = 4, groupSize = 32, rank = 8, scale = 16, dropout = 0.05, weightDecay = 0, seed = 0, epochs = 2 } = options;
+  const {
+    method,
+    bits = 4,
+    groupSize = 32,
+    rank = 8,
+    scale = 16,
+    dropout = 0.05,
+    weightDecay = 0,
+    seed = 0,
+    epochs = 2,
+  } = options;
   const { learningRate = LEARNING_RATES[method] } = options;
   const { maxGradientNorm = 1, heldOutShare = 0.05, patience = Number.POSITIVE_INFINITY } = options;
   whole('groupSize', groupSize, 1);
@@ -90,7 +100,9 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
   if (windows.length === 0) throw new UsageError('There are no training windows. Give text to train on.');
   const longest = [...windows, ...heldOut].reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
   if (longest > maximumPositions)
-    throw new UsageError(`A training window has ${longest} tokens; the model holds ${maximumPositions}. Cut it to at most ${maximumPositions}.`);
+    throw new UsageError(
+      `A training window has ${longest} tokens; the model holds ${maximumPositions}. Cut it to at most ${maximumPositions}.`,
+    );
 
   const batchWindows = options.batchWindows ?? Math.min(16, windows.length);
   whole('batchWindows', batchWindows, 1);
@@ -100,20 +112,39 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
   whole('steps', steps, 1);
   const warmupSteps = options.warmupSteps ?? Math.min(100, Math.floor(steps / 10));
   whole('warmupSteps', warmupSteps, 0);
-  if (warmupSteps > steps) throw new UsageError(`warmupSteps is ${warmupSteps}, more than the ${steps} steps of the whole training. Warm up for fewer.`);
+  if (warmupSteps > steps)
+    throw new UsageError(
+      `warmupSteps is ${warmupSteps}, more than the ${steps} steps of the whole training. Warm up for fewer.`,
+    );
   const evaluateEvery = options.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
   whole('evaluateEvery', evaluateEvery, 1);
-  const training = { steps, warmupSteps, batchWindows, windowsPerRun: Math.ceil(batchWindows / runs), learningRate, weightDecay, dropout, maxGradientNorm };
+  const training = {
+    steps,
+    warmupSteps,
+    batchWindows,
+    windowsPerRun: Math.ceil(batchWindows / runs),
+    learningRate,
+    weightDecay,
+    dropout,
+    maxGradientNorm,
+  };
   return { method, bits, groupSize, rank, scale, ...training, seed, evaluateEvery, patience, windows, heldOut };
 }
 
 /** Tells trainings apart: what the losses depend on, and the model they are of. */
-export async function fingerprintOf({ checkpoint, architecture }: Model, { windows, heldOut, patience, ...settings }: RecoverSettings): Promise<string> {
-  const ids = [windows, heldOut].map((list) => list.map(({ tokens, learn }) => [Array.from(tokens), learn ? Array.from(learn) : 0]));
+export async function fingerprintOf(
+  { checkpoint, architecture }: Model,
+  { windows, heldOut, patience, ...settings }: RecoverSettings,
+): Promise<string> {
+  const ids = [windows, heldOut].map((list) =>
+    list.map(({ tokens, learn }) => [Array.from(tokens), learn ? Array.from(learn) : 0]),
+  );
   // A compensated model has the hash of its base and other output projections.
   const down = [...checkpoint.tensors.keys()].find((name) => name.endsWith('mlp.down_proj.weight'));
   const weights = down === undefined ? '' : await sha256OfBytes(new Uint8Array((await checkpoint.read(down)).buffer));
-  return sha256OfText(JSON.stringify([await checkpoint.sha256(), weights, architecture.config.layerWidths, settings, ids]));
+  return sha256OfText(
+    JSON.stringify([await checkpoint.sha256(), weights, architecture.config.layerWidths, settings, ids]),
+  );
 }
 
 function whole(name: string, value: number, least: number): void {

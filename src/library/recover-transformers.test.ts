@@ -5,7 +5,7 @@ import { diskOutput } from '../export/disk.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import { exportBench, openTransformers, transformersInputs } from '../export/testing/transformers-js.ts';
 import { openDecoder } from '../generate/decoder.ts';
-import { randomWindows } from '../saap/recovery/testing/adapted.ts';
+import { randomWindows } from '../recovery/testing/adapted.ts';
 import { exportPruned } from './export.ts';
 import { OpenModel } from './open-model.ts';
 import { recover } from './recover.ts';
@@ -21,11 +21,20 @@ test('transformers.js gives the logits of our decoder for a model of 4 bits with
     { keyValueHeads: 1, neurons: 44 },
   ];
   using open = new OpenModel(bench.runtime, randomLlama({ hiddenSize: 64, neurons: 48, headDimension: 16, widths }));
-  const recovered = await recover(open, { method: 'group-wise', steps: 3, learningRate: 0.02, examples: randomWindows(6, 64) });
+  const recovered = await recover(open, {
+    method: 'group-wise',
+    steps: 3,
+    learningRate: 0.02,
+    examples: randomWindows(6, 64),
+  });
   using model = recovered.model;
   await exportPruned(model, { output: await diskOutput(path), dtype: 'q4' });
 
-  using decoder = await openDecoder(bench.runtime, { path: join(path, 'onnx/model_q4.onnx') }, { label: 'recovered', fixedCache: true });
+  using decoder = await openDecoder(
+    bench.runtime,
+    { path: join(path, 'onnx/model_q4.onnx') },
+    { label: 'recovered', fixedCache: true },
+  );
   using sequence = decoder.start(PROMPT.length);
   const expected = await sequence.append(PROMPT);
   const other = await openTransformers(path);
@@ -33,5 +42,6 @@ test('transformers.js gives the logits of our decoder for a model of 4 bits with
   const { logits } = (await other({ input_ids: ids, attention_mask: mask })) as { readonly logits: Tensor };
   const found = Array.from(logits.data as Float32Array).slice(-expected.length);
   await other.dispose();
-  for (const [index, value] of expected.entries()) expect(Math.abs(value - (found[index] ?? Number.NaN))).toBeLessThan(1e-4);
+  for (const [index, value] of expected.entries())
+    expect(Math.abs(value - (found[index] ?? Number.NaN))).toBeLessThan(1e-4);
 });

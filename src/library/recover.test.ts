@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFixture, relativeDifference } from '../architecture/testing/fixture.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { memoryFiles } from '../checkpoint/memory.ts';
-import { openOnnx } from '../checkpoint/onnx.ts';
+import { memoryFiles } from '../checkpoint/files/memory.ts';
+import { openOnnx } from '../checkpoint/formats/onnx/onnx.ts';
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import { MismatchError, UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
+import { mergedCheckpoint, mergeQuantised, quantisedCheckpoint } from '../recovery/recovered-checkpoint.ts';
+import { adaptedModel, randomWindows } from '../recovery/testing/adapted.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { mergedCheckpoint, mergeQuantised, quantisedCheckpoint } from '../saap/recovery/recovered-checkpoint.ts';
-import { adaptedModel, randomWindows } from '../saap/recovery/testing/adapted.ts';
 import { exportPruned } from './export.ts';
 import { OpenModel } from './open-model.ts';
 import { type RecoverOptions, recover } from './recover.ts';
@@ -38,22 +38,29 @@ async function adaptedLogits(setup: Awaited<ReturnType<typeof adaptedModel>>): P
 }
 
 describe('merging', () => {
-  test.each(['llama', 'llama-biases', 'qwen3', 'gemma3', 'phi3'] as const)('%s: the merged model computes what base and adapters do', async (name) => {
-    const { checkpoint } = await openFixture(name);
-    for (const method of ['group-wise', 'lora'] as const) {
-      using setup = await adaptedModel(runtime, checkpoint, { method, trained: true });
-      const merged = setup.quantised
-        ? quantisedCheckpoint(checkpoint, mergeQuantised(setup.base, setup.quantised, setup.adapters))
-        : mergedCheckpoint(setup.base, setup.adapters);
-      using open = new OpenModel(runtime, merged);
-      using untrained = new OpenModel(runtime, setup.base.checkpoint);
-      const expected = await adaptedLogits(setup);
-      expect(relativeDifference(await blockProgramLogits(open.programs, open.store)(TOKENS), expected)).toBeLessThan(2e-5);
-      expect(relativeDifference(await blockProgramLogits(untrained.programs, untrained.store)(TOKENS), expected)).toBeGreaterThan(1e-2);
-      const changed = [...merged.tensors.keys()].filter((tensor) => merged.groupQuantised?.(tensor) !== undefined);
-      expect(changed).toHaveLength(method === 'lora' ? 0 : (name === 'phi3' ? 4 : 7) * setup.adapters.length);
-    }
-  });
+  test.each(['llama', 'llama-biases', 'qwen3', 'gemma3', 'phi3'] as const)(
+    '%s: the merged model computes what base and adapters do',
+    async (name) => {
+      const { checkpoint } = await openFixture(name);
+      for (const method of ['group-wise', 'lora'] as const) {
+        using setup = await adaptedModel(runtime, checkpoint, { method, trained: true });
+        const merged = setup.quantised
+          ? quantisedCheckpoint(checkpoint, mergeQuantised(setup.base, setup.quantised, setup.adapters))
+          : mergedCheckpoint(setup.base, setup.adapters);
+        using open = new OpenModel(runtime, merged);
+        using untrained = new OpenModel(runtime, setup.base.checkpoint);
+        const expected = await adaptedLogits(setup);
+        expect(relativeDifference(await blockProgramLogits(open.programs, open.store)(TOKENS), expected)).toBeLessThan(
+          2e-5,
+        );
+        expect(
+          relativeDifference(await blockProgramLogits(untrained.programs, untrained.store)(TOKENS), expected),
+        ).toBeGreaterThan(1e-2);
+        const changed = [...merged.tensors.keys()].filter((tensor) => merged.groupQuantised?.(tensor) !== undefined);
+        expect(changed).toHaveLength(method === 'lora' ? 0 : (name === 'phi3' ? 4 : 7) * setup.adapters.length);
+      }
+    },
+  );
 });
 
 /** Widths that groups of 32 divide in one layer and not in the other. */
@@ -116,32 +123,39 @@ describe('recover', () => {
     ['group-wise', 4, 'q4', 'model_q4.onnx'],
     ['group-wise', 8, 'q8', 'model_quantized.onnx'],
     ['lora', 4, 'f32', 'model.onnx'],
-  ] as const)('%s with %i bits: evaluated, exported as %s and read back without another rounding', async (method, bits, dtype, file) => {
-    using open = new OpenModel(runtime, pruned());
-    const result = await recover(open, options({ method, bits }));
-    using model = result.model;
-    expect(result).toMatchObject({ steps: 6, stoppedBecause: 'finished' });
-    expect(result.history).toHaveLength(7);
-    expect(result.notes.join()).toMatch(method === 'lora' ? /^$/ : /layer 1 are no multiples of 32/);
-    const windows = [TOKENS];
-    expect((await perplexity(model.programs, model.store, windows)).loss).toBeGreaterThan(0);
+  ] as const)(
+    '%s with %i bits: evaluated, exported as %s and read back without another rounding',
+    async (method, bits, dtype, file) => {
+      using open = new OpenModel(runtime, pruned());
+      const result = await recover(open, options({ method, bits }));
+      using model = result.model;
+      expect(result).toMatchObject({ steps: 6, stoppedBecause: 'finished' });
+      expect(result.history).toHaveLength(7);
+      expect(result.notes.join()).toMatch(method === 'lora' ? /^$/ : /layer 1 are no multiples of 32/);
+      const windows = [TOKENS];
+      expect((await perplexity(model.programs, model.store, windows)).loss).toBeGreaterThan(0);
 
-    const { files, bytes, verification } = await exported(model, dtype);
-    expect(verification.positions).toBe(256);
-    const read = await matrices(files, `onnx/${file}`);
-    expect(read.size).toBe(14);
-    for (const [name, values] of read) expect(relativeDifference(values, await model.model.checkpoint.read(name)), name).toBeLessThan(1e-6);
+      const { files, bytes, verification } = await exported(model, dtype);
+      expect(verification.positions).toBe(256);
+      const read = await matrices(files, `onnx/${file}`);
+      expect(read.size).toBe(14);
+      for (const [name, values] of read)
+        expect(relativeDifference(values, await model.model.checkpoint.read(name)), name).toBeLessThan(1e-6);
 
-    // The same size as when nothing was learnt.
-    const untrained = await recover(open, options({ method, bits, steps: 1 }));
-    using same = untrained.model;
-    expect((await exported(same, dtype)).bytes).toBe(bytes);
-  });
+      // The same size as when nothing was learnt.
+      const untrained = await recover(open, options({ method, bits, steps: 1 }));
+      using same = untrained.model;
+      expect((await exported(same, dtype)).bytes).toBe(bytes);
+    },
+  );
 
   test('the held-out loss is that of the merged model, and of the given one before', async () => {
     using open = new OpenModel(runtime, pruned());
     const heldOut = [{ tokens: TOKENS }, { tokens: TOKENS.toReversed() }];
-    const result = await recover(open, options({ heldOut, examples: [...randomWindows(4, 64), ...heldOut], steps: 10 }));
+    const result = await recover(
+      open,
+      options({ heldOut, examples: [...randomWindows(4, 64), ...heldOut], steps: 10 }),
+    );
     using model = result.model;
     const windows = heldOut.map(({ tokens }) => tokens);
     expect(result.heldOutBefore).toBeCloseTo((await perplexity(open.programs, open.store, windows)).loss, 4);
@@ -178,9 +192,24 @@ describe('recover', () => {
     ['no learning', { learningRate: 0 }, UsageError, /learningRate is 0; it must be a number above 0/],
     ['more warm-up than steps', { warmupSteps: 7 }, UsageError, /warmupSteps is 7, more than the 6 steps/],
     ['one window', { examples: randomWindows(1, 64) }, UsageError, /1 training window; at least 2/],
-    ['a window of another vocabulary', { examples: [{ tokens: [1, 64] }, { tokens: [1, 2] }] }, MismatchError, /window 0 has token id 64; .* 0 to 63/],
-    ['a mask of another length', { examples: [{ tokens: [1, 2], learn: [1] }, { tokens: [1, 2] }] }, MismatchError, /2 tokens and a mask of 1/],
-    ['nothing to learn', { examples: [{ tokens: [1, 2], learn: [1, 0] }, { tokens: [1, 2] }] }, UsageError, /Nothing in training window 0/],
+    [
+      'a window of another vocabulary',
+      { examples: [{ tokens: [1, 64] }, { tokens: [1, 2] }] },
+      MismatchError,
+      /window 0 has token id 64; .* 0 to 63/,
+    ],
+    [
+      'a mask of another length',
+      { examples: [{ tokens: [1, 2], learn: [1] }, { tokens: [1, 2] }] },
+      MismatchError,
+      /2 tokens and a mask of 1/,
+    ],
+    [
+      'nothing to learn',
+      { examples: [{ tokens: [1, 2], learn: [1, 0] }, { tokens: [1, 2] }] },
+      UsageError,
+      /Nothing in training window 0/,
+    ],
     [
       'a window longer than the model holds',
       { examples: [{ tokens: new Int32Array(129) }, { tokens: [1, 2] }] },

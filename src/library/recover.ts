@@ -2,19 +2,25 @@ import { forwardBlocks } from '../architecture/forward.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { QUANTISATION_BLOCK } from '../export/dtypes.ts';
-import { AdaptedModel, type LayerAdapters } from '../saap/recovery/adapted-model.ts';
-import { createAdapters, mergedCheckpoint, mergeQuantised, quantisedCheckpoint, quantiseModel } from '../saap/recovery/recovered-checkpoint.ts';
-import { type StopReason, type TrainingResult, train } from '../saap/recovery/train.ts';
-import type { RecoveryRecord } from '../saap/recovery/training-state.ts';
-import { meanLossBy } from '../saap/recovery/training-step.ts';
-import { partsOf, trainingBatch } from '../saap/recovery/windows.ts';
+import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
+import { AdaptedModel, type LayerAdapters } from '../recovery/adapted-model.ts';
+import {
+  createAdapters,
+  mergedCheckpoint,
+  mergeQuantised,
+  quantisedCheckpoint,
+  quantiseModel,
+} from '../recovery/recovered-checkpoint.ts';
+import { type StopReason, type TrainingResult, train } from '../recovery/train.ts';
+import type { RecoveryRecord } from '../recovery/training-state.ts';
+import { meanLossBy } from '../recovery/training-step.ts';
+import { partsOf, trainingBatch } from '../recovery/training-windows.ts';
 import type { OpenModel } from './open-model.ts';
 import { fingerprintOf, type RecoverOptions, type RecoverSettings, readSettings } from './recover-options.ts';
 
-export type { RecoveryCheckpoint, RecoveryProgress } from '../saap/recovery/train.ts';
-export type { RecoveryRecord } from '../saap/recovery/training-state.ts';
-export type { TrainingWindow } from '../saap/recovery/windows.ts';
+export type { RecoveryCheckpoint, RecoveryProgress } from '../recovery/train.ts';
+export type { RecoveryRecord } from '../recovery/training-state.ts';
+export type { TrainingWindow } from '../recovery/training-windows.ts';
 export type { RecoverOptions } from './recover-options.ts';
 
 /** A recovered model and how the training went. */
@@ -54,7 +60,8 @@ export async function recover(model: OpenModel, options: RecoverOptions): Promis
   const { signal } = options;
   const started = performance.now();
   const quantisation = { bits: settings.bits, groupSize: settings.groupSize };
-  const quantised = options.method === 'group-wise' ? await quantiseModel(model.model, quantisation, { signal }) : undefined;
+  const quantised =
+    options.method === 'group-wise' ? await quantiseModel(model.model, quantisation, { signal }) : undefined;
   const base = quantised ? modelOf(quantisedCheckpoint(model.model.checkpoint, quantised)) : model.model;
   const { rank, scale, seed, heldOut, windowsPerRun } = settings;
   const adapters = createAdapters(base, { rank, scale, seed, groupSize: quantised ? settings.groupSize : 1 });
@@ -114,8 +121,13 @@ async function trainOn(
 function partialGroups({ architecture }: Model, groupSize: number): string[] {
   const { headDimension, queryHeads, keyValueHeads, layerWidths, hiddenSize } = architecture.config;
   const channels = (heads: number) => heads * (queryHeads / keyValueHeads) * headDimension;
-  const uneven = layerWidths.flatMap(({ keyValueHeads: heads, neurons }, layer) => (neurons % groupSize || channels(heads) % groupSize ? [layer] : []));
-  const notes = hiddenSize % groupSize ? [`The hidden size ${hiddenSize} is no multiple of ${groupSize}: the last group of every row has fewer inputs.`] : [];
+  const uneven = layerWidths.flatMap(({ keyValueHeads: heads, neurons }, layer) =>
+    neurons % groupSize || channels(heads) % groupSize ? [layer] : [],
+  );
+  const notes =
+    hiddenSize % groupSize
+      ? [`The hidden size ${hiddenSize} is no multiple of ${groupSize}: the last group of every row has fewer inputs.`]
+      : [];
   if (uneven.length === 0) return notes;
   return [
     ...notes,

@@ -1,9 +1,9 @@
 import { MismatchError, UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
+import type { Scores } from '../importance/sums/scores.ts';
+import { type MeasuredPlan, searchMeasured } from '../plan/measured.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
 import type { LongRunning } from '../progress.ts';
-import { type MeasuredPlan, searchMeasured } from '../saap/measured.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
 import type { OpenModel } from './open-model.ts';
 
 export interface RefineOptions extends LongRunning {
@@ -23,7 +23,9 @@ export async function refine(open: OpenModel, scores: Scores, options: RefineOpt
   const { plan, windows, evaluations, signal, onProgress } = options;
   if (windows.length === 0) throw new UsageError('There are no windows to measure plans on; give calibration text.');
   if (JSON.stringify(scores.groups) !== JSON.stringify(open.layerGroups())) {
-    throw new MismatchError(`The scores of ${scores.model.name} are for other groups than ${open.model.checkpoint.provenance.name} has; score it first.`);
+    throw new MismatchError(
+      `The scores of ${scores.model.name} are for other groups than ${open.model.checkpoint.provenance.name} has; score it first.`,
+    );
   }
   return searchMeasured(scores, plan, {
     signal,

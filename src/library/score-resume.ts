@@ -1,9 +1,9 @@
-import { sha256OfBytes } from '../checkpoint/sha256.ts';
+import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
+import { decodeScoreState, encodeScoreState, type StateShape } from '../importance/files/score-state-file.ts';
+import type { ImportanceOptions } from '../importance/importance.ts';
+import type { ScoreState } from '../importance/sums/score-state.ts';
 import { elementCount } from '../runtime/data-types.ts';
-import type { ImportanceOptions } from '../saap/importance.ts';
-import type { ScoreState } from '../saap/score-state.ts';
-import { decodeScoreState, encodeScoreState, type StateShape } from '../saap/score-state-file.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
 
@@ -51,7 +51,8 @@ export async function resumable(
     groups: open.layerGroups(),
     elements,
     structuresOf: open.structuresOf,
-    sizeOf: (layer, weight) => elementCount(open.model.architecture.blockWeights(layer).find(({ input }) => input === weight)?.shape ?? [0]),
+    sizeOf: (layer, weight) =>
+      elementCount(open.model.architecture.blockWeights(layer).find(({ input }) => input === weight)?.shape ?? [0]),
   };
   let savedAt = performance.now();
   /** Milliseconds that the last state within a layer took. */

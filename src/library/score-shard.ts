@@ -1,6 +1,6 @@
-import { importance } from '../saap/importance.ts';
-import type { PartialInfo } from '../saap/partial-file.ts';
-import { type LayerPartial, shardRange, sumsFor } from '../saap/shards.ts';
+import type { PartialInfo } from '../importance/files/partial-file.ts';
+import { importance } from '../importance/importance.ts';
+import { type LayerPartial, shardRange, sumsFor } from '../importance/sums/shards.ts';
 import type { OpenModel } from './open-model.ts';
 import { describeRun, importanceOptions, type ScoreOptions, wantedMetrics } from './score.ts';
 

@@ -1,9 +1,9 @@
 import { countParameters } from '../architecture/model.ts';
 import { UsageError } from '../errors.ts';
+import type { BackendNote, CrossCheck } from '../importance/cross-check.ts';
+import { type ImportanceOptions, importance } from '../importance/importance.ts';
+import { METRICS, type Metric, type ModuleScores, type Scores } from '../importance/sums/scores.ts';
 import type { LongRunning } from '../progress.ts';
-import type { BackendNote, CrossCheck } from '../saap/cross-check.ts';
-import { type ImportanceOptions, importance } from '../saap/importance.ts';
-import { METRICS, type Metric, type ModuleScores, type Scores } from '../saap/scores.ts';
 import type { OpenModel } from './open-model.ts';
 import { resumable, type ScoreStateStore } from './score-resume.ts';
 import { VERSION } from './version.ts';
@@ -58,8 +58,13 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
   const scores: Scores = {
     format: 'espalier-scores/1',
     ...described,
-    ...(result.notes.length > 0 && { engine: { ...described.engine, notes: result.notes.map(({ message }) => message) } }),
-    layers: result.layers.map(({ attention, mlp }) => ({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) })),
+    ...(result.notes.length > 0 && {
+      engine: { ...described.engine, notes: result.notes.map(({ message }) => message) },
+    }),
+    layers: result.layers.map(({ attention, mlp }) => ({
+      attention: pickMetrics(attention, metrics),
+      mlp: pickMetrics(mlp, metrics),
+    })),
   };
   const resumedLayers = resuming?.resume?.layers.length ?? 0;
   return {

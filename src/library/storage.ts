@@ -1,12 +1,12 @@
 import type { Model } from '../architecture/model.ts';
-import { decoderGraph } from '../export/decoder-graph.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
+import { decoderGraph } from '../decoder/decoder-graph.ts';
+import type { ExportDataType } from '../decoder/dtypes.ts';
+import { groupTable } from '../importance/structures/group-table.ts';
+import type { Scores } from '../importance/sums/scores.ts';
 import { writeModel } from '../onnx/write.ts';
-import { makePlan } from '../saap/make-plan.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
-import { groupTable } from '../saap/search/group-table.ts';
-import { type StorageCost, storageFor, weightBytes } from '../saap/search/storage.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
+import { type StorageCost, storageFor, weightBytes } from '../plan/search/storage.ts';
 import type { OpenModel } from './open-model.ts';
 
 /** Corrections until an export fits: what rounding to groups, widths, blocks of inputs and aligned tensors leaves. Each weighs twice the last: an excess may be far smaller than the step in which plans change. */

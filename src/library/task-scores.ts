@@ -16,7 +16,11 @@ export interface TaskScores {
   readonly correctNormalized: string;
 }
 
-export async function scoreTasks(model: OpenModel, tasks: readonly Task[], options: LongRunning): Promise<Record<string, TaskScores>> {
+export async function scoreTasks(
+  model: OpenModel,
+  tasks: readonly Task[],
+  options: LongRunning,
+): Promise<Record<string, TaskScores>> {
   const results = await evaluateTasks(model, tasks, options);
   return Object.fromEntries(
     tasks.flatMap((task) => {
@@ -24,7 +28,12 @@ export async function scoreTasks(model: OpenModel, tasks: readonly Task[], optio
       if (!result) return [];
       const { predictions, predictionsNormalized, chance: _, ...numbers } = result;
       const answers = (chosen: readonly number[]) => correctness(task, chosen).join('');
-      return [[task.name, { ...numbers, correct: answers(predictions), correctNormalized: answers(predictionsNormalized) }] as const];
+      return [
+        [
+          task.name,
+          { ...numbers, correct: answers(predictions), correctNormalized: answers(predictionsNormalized) },
+        ] as const,
+      ];
     }),
   );
 }

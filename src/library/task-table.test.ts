@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { diskFolder } from '../checkpoint/disk.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { readTask } from '../evaluate/tasks.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
+import { decodeScores } from '../importance/files/score-file.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
-import { decodeScores } from '../saap/score-file.ts';
-import { type ComparisonRow, compare } from './compare.ts';
-import { tasksMarkdown } from './comparison-pairs.ts';
+import { compare } from './comparison/compare.ts';
+import { tasksMarkdown } from './comparison/comparison-pairs.ts';
+import type { ComparisonRow } from './comparison/types.ts';
 import { OpenModel } from './open-model.ts';
 
 const FOLDER = 'public/models/stories';
@@ -19,9 +20,14 @@ let rows: ComparisonRow[];
 beforeAll(async () => {
   using runtime = await createNodeRuntime({ threads: 2 });
   using open = new OpenModel(runtime, await openCheckpoint(await diskFolder(FOLDER), { name: 'stories' }));
-  const task = readTask({ name: 'story-cloze.jsonl', bytes: new Uint8Array(await readFile(`${FOLDER}/story-cloze.jsonl`)) }, ITEMS);
+  const task = readTask(
+    { name: 'story-cloze.jsonl', bytes: new Uint8Array(await readFile(`${FOLDER}/story-cloze.jsonl`)) },
+    ITEMS,
+  );
   const scores = await decodeScores(new Uint8Array(await readFile(`${FOLDER}/scores.safetensors`)));
-  const ids = (await open.tokenizer()).encode(await readFile(`${FOLDER}/evaluation.txt`, 'utf8'), { addSpecialTokens: false });
+  const ids = (await open.tokenizer()).encode(await readFile(`${FOLDER}/evaluation.txt`, 'utf8'), {
+    addSpecialTokens: false,
+  });
   rows = await compare(open, {
     ...{ methods: METHODS, ratios: [0.5], seeds: [0], tasks: [task] },
     texts: [{ name: 'evaluation.txt', windows: tokenWindows(ids, { length: 64 }).slice(0, 6) }],
@@ -51,5 +57,6 @@ test('the method loses less than random groups do, and no more answers than are 
 test('the table has a line for every method and the best one’s lead over each', () => {
   const lines = tasksMarkdown(rows).trim().split('\n');
   expect(lines.filter((line) => line.includes('story-cloze'))).toHaveLength(1);
-  for (const method of METHODS) expect(lines.filter((line) => line.includes(`| ${method} |`)).length).toBeGreaterThanOrEqual(1);
+  for (const method of METHODS)
+    expect(lines.filter((line) => line.includes(`| ${method} |`)).length).toBeGreaterThanOrEqual(1);
 });

@@ -24,7 +24,11 @@ beforeAll(async () => {
 afterAll(() => runtime.dispose());
 
 /** The sum of log softmax(logits)[token] over a continuation, from the full logits of its own sequence. */
-function sumOfLogProbabilities(logits: readonly ArrayLike<number>[], context: readonly number[], continuation: readonly number[]): number {
+function sumOfLogProbabilities(
+  logits: readonly ArrayLike<number>[],
+  context: readonly number[],
+  continuation: readonly number[],
+): number {
   return continuation.reduce((sum, token, offset) => {
     const row = Array.from(logits[context.length + offset - 1] ?? []);
     return sum + (row[token] ?? Number.NaN) - Math.log(row.reduce((total, logit) => total + Math.exp(logit), 0));
@@ -61,7 +65,8 @@ describe.each(Object.entries(LLAMAS))('log-likelihoods of choices, %s', (_, chec
     expected = [];
     for (const { context, continuations } of groups) {
       const sums: number[] = [];
-      for (const ids of continuations) sums.push(sumOfLogProbabilities(await referenceLogits(checkpoint, [...context, ...ids]), context, ids));
+      for (const ids of continuations)
+        sums.push(sumOfLogProbabilities(await referenceLogits(checkpoint, [...context, ...ids]), context, ids));
       expected.push(sums);
     }
   });
@@ -102,7 +107,9 @@ test.each(FIXTURES)('packed items see positions as their own sequences do: %s', 
     const sums: number[] = [];
     for (const ids of continuations) {
       const flat = await logitsOf([...context, ...ids]);
-      const rows = Array.from({ length: context.length + ids.length }, (_, row) => flat.subarray(row * vocabulary, (row + 1) * vocabulary));
+      const rows = Array.from({ length: context.length + ids.length }, (_, row) =>
+        flat.subarray(row * vocabulary, (row + 1) * vocabulary),
+      );
       sums.push(sumOfLogProbabilities(rows, context, ids));
     }
     expected.push(sums);
@@ -117,18 +124,30 @@ function lettersModel(): Checkpoint {
       type: 'BPE',
       unk_token: '0',
       merges: [],
-      vocab: Object.fromEntries(Array.from({ length: VOCABULARY }, (_, id) => [id === 0 ? ' ' : String.fromCharCode(47 + id), id])),
+      vocab: Object.fromEntries(
+        Array.from({ length: VOCABULARY }, (_, id) => [id === 0 ? ' ' : String.fromCharCode(47 + id), id]),
+      ),
     },
     added_tokens: [],
     decoder: { type: 'Fuse' },
   };
-  return { ...randomLlama({ seed: 3 }), file: async (name) => (name === 'tokenizer.json' ? new TextEncoder().encode(JSON.stringify(tokenizer)) : undefined) };
+  return {
+    ...randomLlama({ seed: 3 }),
+    file: async (name) => (name === 'tokenizer.json' ? new TextEncoder().encode(JSON.stringify(tokenizer)) : undefined),
+  };
 }
 
 describe('evaluateTasks', () => {
   const random = seededRandom(8);
-  const word = () => Array.from({ length: 2 + Math.floor(random() * 20) }, () => String.fromCharCode(48 + Math.floor(random() * 40))).join('');
-  const items = Array.from({ length: 12 }, () => ({ query: word(), choices: [word(), word(), word()], gold: Math.floor(random() * 3) }));
+  const word = () =>
+    Array.from({ length: 2 + Math.floor(random() * 20) }, () =>
+      String.fromCharCode(48 + Math.floor(random() * 40)),
+    ).join('');
+  const items = Array.from({ length: 12 }, () => ({
+    query: word(),
+    choices: [word(), word(), word()],
+    gold: Math.floor(random() * 3),
+  }));
   const tasks = [
     { name: 'first', items },
     { name: 'second', items: items.slice(0, 5) },
@@ -156,7 +175,15 @@ describe('evaluateTasks', () => {
     expect(results.second?.predictions).toEqual(results.first?.predictions.slice(0, 5));
 
     using decoder = await decoderForModel(runtime, open.model);
-    const exported = { name: 'x', decoder, tokenizer: await open.tokenizer(), vocabulary: VOCABULARY, maximumPositions: 128, file: 'x', [Symbol.dispose]() {} };
+    const exported = {
+      name: 'x',
+      decoder,
+      tokenizer: await open.tokenizer(),
+      vocabulary: VOCABULARY,
+      maximumPositions: 128,
+      file: 'x',
+      [Symbol.dispose]() {},
+    };
     expect(await evaluateTasks(exported, tasks)).toEqual(results);
 
     kept.get('first')?.delete(4);
@@ -175,7 +202,10 @@ describe('evaluateTasks', () => {
     using open = new OpenModel(runtime, lettersModel(), { residentBytes: 0 });
     const before = runtime.statistics().liveTensors;
     const controller = new AbortController();
-    const running = evaluateTasks(open, tasks, { signal: controller.signal, onProgress: ({ completed }) => completed > 1 && controller.abort() });
+    const running = evaluateTasks(open, tasks, {
+      signal: controller.signal,
+      onProgress: ({ completed }) => completed > 1 && controller.abort(),
+    });
     await expect(running).rejects.toThrow(CancelledError);
     expect(runtime.statistics().liveTensors).toBe(before);
   });

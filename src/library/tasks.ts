@@ -34,13 +34,18 @@ export interface EvaluateTasksOptions extends LongRunning {
  * an exported model. Items go longest first; results do not depend on the order. Progress counts the items of all tasks.
  * Throws CancelledError between batches when the signal fires, and what `TaskEncoder` throws for an item that cannot be encoded.
  */
-export async function evaluateTasks(model: TaskModel, tasks: readonly Task[], options: EvaluateTasksOptions = {}): Promise<Record<string, TaskResult>> {
+export async function evaluateTasks(
+  model: TaskModel,
+  tasks: readonly Task[],
+  options: EvaluateTasksOptions = {},
+): Promise<Record<string, TaskResult>> {
   const total = tasks.reduce((sum, { items }) => sum + items.length, 0);
   const results: Record<string, TaskResult> = {};
   let before = 0;
   for (const task of tasks) {
     const start = before;
-    const onProgress = ({ completed }: Progress) => options.onProgress?.({ stage: 'tasks', completed: start + completed, total, unit: 'items' });
+    const onProgress = ({ completed }: Progress) =>
+      options.onProgress?.({ stage: 'tasks', completed: start + completed, total, unit: 'items' });
     results[task.name] = judgeTask(task, await taskLogLikelihoods(model, task, { ...options, onProgress }));
     before += task.items.length;
   }
@@ -48,7 +53,11 @@ export async function evaluateTasks(model: TaskModel, tasks: readonly Task[], op
 }
 
 /** Log-likelihoods [items][choices] of one task: what `evaluateTasks` judges. Progress counts its items; throws the same. */
-export async function taskLogLikelihoods(model: TaskModel, task: Task, options: EvaluateTasksOptions = {}): Promise<(readonly number[])[]> {
+export async function taskLogLikelihoods(
+  model: TaskModel,
+  task: Task,
+  options: EvaluateTasksOptions = {},
+): Promise<(readonly number[])[]> {
   const { finished, onItems, passTokens = Number.POSITIVE_INFINITY, signal, onProgress } = options;
   const results: (readonly number[] | undefined)[] = task.items.map(({ choices }, item) => {
     const known = finished?.get(task.name)?.get(item);
@@ -57,7 +66,8 @@ export async function taskLogLikelihoods(model: TaskModel, task: Task, options: 
   const open = await encodeOpen(model, task, results);
   const likelihoods = likelihoodsOf(model);
   let done = task.items.length - open.length;
-  const report = (completed: number) => onProgress?.({ stage: 'tasks', completed, total: task.items.length, unit: 'items' });
+  const report = (completed: number) =>
+    onProgress?.({ stage: 'tasks', completed, total: task.items.length, unit: 'items' });
   report(done);
   for (const pass of passes(open, Math.min(passTokens, likelihoods.passTokens))) {
     throwIfCancelled(signal);

@@ -1,10 +1,10 @@
-import type { ChatMessage } from '../checkpoint/chat-template.ts';
-import { isRecord, type JsonRecord } from '../checkpoint/json.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import { isRecord, type JsonRecord } from '../checkpoint/files/json.ts';
+import type { ChatMessage } from '../checkpoint/tokenizer/chat-template.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { FileFormatError, MissingError, UnsupportedError, UsageError } from '../errors.ts';
 import { decode, type TextFile } from '../evaluate/text.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
-import type { TrainingWindow } from '../saap/recovery/windows.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
+import type { TrainingWindow } from '../recovery/training-windows.ts';
 
 /** Windows to train on, and what was done to get them. */
 export interface TrainingData {
@@ -44,7 +44,11 @@ const FORMS = 'a "text", an "instruction" with an "output" (and an "input"), or 
  * Instructions and chats are one window each, cut to `length`; only what the assistant says is learnt, and its end token.
  * Throws UsageError and FileFormatError naming file, line, field and remedy.
  */
-export function readTrainingData(files: readonly TextFile[], tokenizer: Tokenizer, { length, windows: most, seed }: TrainingDataOptions): TrainingData {
+export function readTrainingData(
+  files: readonly TextFile[],
+  tokenizer: Tokenizer,
+  { length, windows: most, seed }: TrainingDataOptions,
+): TrainingData {
   const texts: string[] = [];
   const windows: TrainingWindow[] = [];
   let [truncated, dropped] = [0, 0];
@@ -55,8 +59,11 @@ export function readTrainingData(files: readonly TextFile[], tokenizer: Tokenize
         continue;
       }
       if (line.kind === 'chat' && tokenizer.chatTemplate === undefined)
-        throw new MissingError(`${file.name} has chat "messages", but the model has no chat template. Give records with "instruction" and "output" instead.`);
-      const { tokens, learn } = line.kind === 'chat' ? chatTokens(line.messages, tokenizer) : instructionTokens(line, tokenizer);
+        throw new MissingError(
+          `${file.name} has chat "messages", but the model has no chat template. Give records with "instruction" and "output" instead.`,
+        );
+      const { tokens, learn } =
+        line.kind === 'chat' ? chatTokens(line.messages, tokenizer) : instructionTokens(line, tokenizer);
       if (tokens.length > length) truncated += 1;
       const window = { tokens: tokens.slice(0, length), learn: learn.slice(0, length) };
       if (window.learn.includes(1)) windows.push(window);
@@ -64,16 +71,22 @@ export function readTrainingData(files: readonly TextFile[], tokenizer: Tokenize
     }
   }
   if (dropped > 0 && windows.length === 0 && texts.length === 0)
-    throw new UsageError(`Every answer begins after the first ${length} tokens, so there is nothing to learn. Give longer windows.`);
+    throw new UsageError(
+      `Every answer begins after the first ${length} tokens, so there is nothing to learn. Give longer windows.`,
+    );
   const text = texts.join('\n\n');
   if (text.trim() !== '') {
     const ids = tokenizer.encode(text, { addSpecialTokens: false });
     const count = most === undefined || most >= Math.floor(ids.length / length) ? undefined : most;
     windows.push(...tokenWindows(ids, { length, count, seed }).map((tokens) => ({ tokens })));
   }
-  if (windows.length === 0) throw new UsageError(`There is no text in ${files.map(({ name }) => name).join(', ') || 'the files: none were given'}.`);
+  if (windows.length === 0)
+    throw new UsageError(
+      `There is no text in ${files.map(({ name }) => name).join(', ') || 'the files: none were given'}.`,
+    );
   const learnt = windows.reduce(
-    (sum, { tokens, learn }) => sum + (learn ? Array.from(learn).filter((flag, place) => flag === 1 && place > 0).length : tokens.length - 1),
+    (sum, { tokens, learn }) =>
+      sum + (learn ? Array.from(learn).filter((flag, place) => flag === 1 && place > 0).length : tokens.length - 1),
     0,
   );
   return { windows, learnt, truncated, dropped };
@@ -85,15 +98,23 @@ function readLines(file: TextFile): Line[] {
   if (LINES.test(name)) {
     return decode(file)
       .split('\n')
-      .flatMap((line, index) => (line.trim() === '' ? [] : [parseLine(parseJson(line, `${name}, line ${index + 1},`), `${name}, line ${index + 1},`)]));
+      .flatMap((line, index) =>
+        line.trim() === ''
+          ? []
+          : [parseLine(parseJson(line, `${name}, line ${index + 1},`), `${name}, line ${index + 1},`)],
+      );
   }
   if (ARRAY.test(name)) {
     const value = parseJson(decode(file), name);
     if (!Array.isArray(value))
-      throw new FileFormatError(`${name} is not a JSON array of records, each with ${FORMS}. One record a line belongs in a .jsonl file.`);
+      throw new FileFormatError(
+        `${name} is not a JSON array of records, each with ${FORMS}. One record a line belongs in a .jsonl file.`,
+      );
     return (value as unknown[]).map((record, index) => parseLine(record, `${name}, record ${index + 1},`));
   }
-  throw new UsageError(`${name} is not a kind of training file that is read: plain text (.txt, .raw, .md), JSON lines (.jsonl) or a JSON array (.json).`);
+  throw new UsageError(
+    `${name} is not a kind of training file that is read: plain text (.txt, .raw, .md), JSON lines (.jsonl) or a JSON array (.json).`,
+  );
 }
 
 function parseJson(text: string, where: string): unknown {
@@ -111,7 +132,10 @@ function parseLine(value: unknown, where: string): Line {
   if (value.instruction !== undefined || value.output !== undefined) {
     const [instruction, output] = [field(value, 'instruction', where), field(value, 'output', where)];
     const input = value.input === undefined || value.input === null ? '' : field(value, 'input', where);
-    if (output.trim() === '') throw new FileFormatError(`${where} has an empty "output", so there is nothing to learn. Fill it or leave the record out.`);
+    if (output.trim() === '')
+      throw new FileFormatError(
+        `${where} has an empty "output", so there is nothing to learn. Fill it or leave the record out.`,
+      );
     return { kind: 'instruction', prompt: alpacaPrompt(instruction, input), output };
   }
   if (value.text !== undefined) return { kind: 'text', text: field(value, 'text', where) };
@@ -132,16 +156,23 @@ const ROLES = ['system', 'user', 'assistant'] as const;
 
 function parseMessages(value: unknown, where: string): ChatMessage[] {
   if (!Array.isArray(value) || value.length === 0)
-    throw new FileFormatError(`${where} has "messages" that are not a list of at least one message with "role" and "content".`);
+    throw new FileFormatError(
+      `${where} has "messages" that are not a list of at least one message with "role" and "content".`,
+    );
   const messages = (value as unknown[]).map((message, index): ChatMessage => {
     const place = `${where} message ${index + 1},`;
     if (!isRecord(message)) throw new FileFormatError(`${place} is not an object with "role" and "content".`);
     const role = ROLES.find((known) => known === message.role);
-    if (!role) throw new FileFormatError(`${place} has the "role" ${JSON.stringify(message.role) ?? 'missing'}; it must be ${ROLES.join(', ')}.`);
+    if (!role)
+      throw new FileFormatError(
+        `${place} has the "role" ${JSON.stringify(message.role) ?? 'missing'}; it must be ${ROLES.join(', ')}.`,
+      );
     return { role, content: field(message, 'content', place) };
   });
   if (!messages.some(({ role }) => role === 'assistant'))
-    throw new FileFormatError(`${where} has no message of the assistant, so there is nothing to learn. Add its answer or leave the record out.`);
+    throw new FileFormatError(
+      `${where} has no message of the assistant, so there is nothing to learn. Add its answer or leave the record out.`,
+    );
   return messages;
 }
 
@@ -160,7 +191,10 @@ interface MaskedTokens {
   readonly learn: number[];
 }
 
-function instructionTokens({ prompt, output }: { readonly prompt: string; readonly output: string }, tokenizer: Tokenizer): MaskedTokens {
+function instructionTokens(
+  { prompt, output }: { readonly prompt: string; readonly output: string },
+  tokenizer: Tokenizer,
+): MaskedTokens {
   const context = tokenizer.encode(prompt);
   const end = tokenizer.eosTokenIds.slice(0, 1);
   // What the tokenizer puts at the end of a text belongs behind the answer.

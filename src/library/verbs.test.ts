@@ -3,7 +3,9 @@ import { memoryFolder } from '../export/memory-folder.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import { evaluate, openModel, plan, prune, score } from '../index.ts';
 
-const windows = Array.from({ length: 4 }, (_, window) => Int32Array.from({ length: 24 }, (_, token) => (token * 5 + window * 11) % 64));
+const windows = Array.from({ length: 4 }, (_, window) =>
+  Int32Array.from({ length: 24 }, (_, token) => (token * 5 + window * 11) % 64),
+);
 
 it('opens, scores, plans, prunes, verifies and evaluates as a library', async () => {
   using model = await openModel(randomLlama({ layers: 3, neurons: 64 }), { threads: 1 });

@@ -1,18 +1,23 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { ExportDataType } from '../decoder/dtypes.ts';
 import { UsageError } from '../errors.ts';
 import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
-import type { ExportDataType } from '../export/dtypes.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
 import type { ExportResult } from '../export/export-model.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
-import { type GenerateOptions as DecodeOptions, type GeneratedToken, type Generation, generate as runDecoder } from '../generate/generate.ts';
+import {
+  type GenerateOptions as DecodeOptions,
+  type GeneratedToken,
+  type Generation,
+  generate as runDecoder,
+} from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
+import type { Scores } from '../importance/sums/scores.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { makePlan } from '../saap/make-plan.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
-import type { Plan } from '../surgery/plan.ts';
 import { exportPruned } from './export.ts';
 import { OpenModel } from './open-model.ts';
 import { applyPlan } from './prune.ts';
@@ -32,17 +37,26 @@ export interface OpenModelOptions extends LongRunning {
  */
 export async function openModel(source: string | Checkpoint, options: OpenModelOptions = {}): Promise<OpenModel> {
   const { signal, onProgress, residentBytes } = options;
-  const checkpoint = typeof source === 'string' ? await (await import('../checkpoint/local.ts')).openNamed(source, { signal, onProgress }) : source;
+  const checkpoint =
+    typeof source === 'string'
+      ? await (await import('../checkpoint/local.ts')).openNamed(source, { signal, onProgress })
+      : source;
   const runtime = options.runtime ?? (await createRuntime(options));
   try {
-    return new OpenModel(runtime, checkpoint, { ...(residentBytes === undefined ? {} : { residentBytes }), ownsRuntime: options.runtime === undefined });
+    return new OpenModel(runtime, checkpoint, {
+      ...(residentBytes === undefined ? {} : { residentBytes }),
+      ownsRuntime: options.runtime === undefined,
+    });
   } catch (error) {
     if (!options.runtime) runtime.dispose();
     throw error;
   }
 }
 
-async function createRuntime({ backend = 'document' in globalThis ? 'webgpu' : 'cpu', threads }: OpenModelOptions): Promise<Runtime> {
+async function createRuntime({
+  backend = 'document' in globalThis ? 'webgpu' : 'cpu',
+  threads,
+}: OpenModelOptions): Promise<Runtime> {
   const options = threads === undefined ? {} : { threads };
   if (backend === 'cpu') return (await import('../runtime/node.ts')).createNodeRuntime(options);
   return (await import('../runtime/web.ts')).createWebRuntime({ backend, ...options });
@@ -69,12 +83,24 @@ export async function prune(
 ): Promise<{ readonly plan: Plan; readonly pruned: OpenModel; readonly exported: ExportResult | undefined }> {
   const { output, compensate = 'none', windows, dtype, signal, onProgress } = options;
   const chosen = 'format' in options.plan ? options.plan : makePlan(options.plan.scores, options.plan.options);
-  const pruned = await applyPlan(model, chosen.layers, { compensate, signal, onProgress, ...(windows ? { windows } : {}) });
+  const pruned = await applyPlan(model, chosen.layers, {
+    compensate,
+    signal,
+    onProgress,
+    ...(windows ? { windows } : {}),
+  });
   if (output === undefined) return { plan: chosen, pruned, exported: undefined };
   try {
     const folder = typeof output === 'string' ? await (await import('../export/disk.ts')).diskOutput(output) : output;
     const recipe = { ...chosen.recipe, compensate, ...(dtype ? { dtype } : {}) };
-    const exported = await exportPruned(pruned, { output: folder, plan: { ...chosen, recipe }, windows, signal, onProgress, ...(dtype ? { dtype } : {}) });
+    const exported = await exportPruned(pruned, {
+      output: folder,
+      plan: { ...chosen, recipe },
+      windows,
+      signal,
+      onProgress,
+      ...(dtype ? { dtype } : {}),
+    });
     return { plan: chosen, pruned, exported };
   } catch (error) {
     pruned.dispose();
@@ -97,10 +123,15 @@ export async function evaluate(model: OpenModel, options: EvaluateOptions): Prom
   if (windows) return perplexity(model.programs, model.store, windows, { signal, onProgress });
   if (text === undefined) throw new UsageError('Nothing to evaluate on: give text or windows.');
   const ids = (await model.tokenizer()).encode(text, { addSpecialTokens: false });
-  return perplexity(model.programs, model.store, tokenWindows(maxTokens === undefined ? ids : ids.slice(0, maxTokens), { length: window }), {
-    signal,
-    onProgress,
-  });
+  return perplexity(
+    model.programs,
+    model.store,
+    tokenWindows(maxTokens === undefined ? ids : ids.slice(0, maxTokens), { length: window }),
+    {
+      signal,
+      onProgress,
+    },
+  );
 }
 
 export interface GenerateOptions extends DecodeOptions, LongRunning {
@@ -109,8 +140,14 @@ export interface GenerateOptions extends DecodeOptions, LongRunning {
 }
 
 /** Continues a prompt with the fused decoder of the model, dense or pruned. */
-export async function generate(model: OpenModel, { prompt, onProgress, ...options }: GenerateOptions): Promise<Generation> {
+export async function generate(
+  model: OpenModel,
+  { prompt, onProgress, ...options }: GenerateOptions,
+): Promise<Generation> {
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
   const tokenizer = await model.tokenizer();
-  return runDecoder(decoder, tokenizer, tokenizer.encode(prompt), { maximumPositions: model.config.maximumPositions, ...options });
+  return runDecoder(decoder, tokenizer, tokenizer.encode(prompt), {
+    maximumPositions: model.config.maximumPositions,
+    ...options,
+  });
 }

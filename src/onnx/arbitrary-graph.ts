@@ -10,15 +10,24 @@ const integer = fc.oneof(fc.integer(), fc.maxSafeInteger()).map((value) => value
 const single = fc.float();
 
 const shape = fc.array(fc.nat(4), { maxLength: 4 });
-const symbolicShape = fc.array(fc.oneof(fc.maxSafeNat(), fc.constantFrom('batch', 'tokens', 'größe')), { maxLength: 4 });
+const symbolicShape = fc.array(fc.oneof(fc.maxSafeNat(), fc.constantFrom('batch', 'tokens', 'größe')), {
+  maxLength: 4,
+});
 
 const inlineTensor: fc.Arbitrary<Initializer> = fc.tuple(dataType, shape).chain(([type, sizes]) => {
   const length = tensorByteLength(type, sizes);
-  return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => ({ dataType: type, shape: sizes, contents: { kind: 'bytes', bytes } }));
+  return fc
+    .uint8Array({ minLength: length, maxLength: length })
+    .map((bytes) => ({ dataType: type, shape: sizes, contents: { kind: 'bytes', bytes } }));
 });
 
 const externalTensor: fc.Arbitrary<Initializer> = fc
-  .record({ type: dataType, sizes: fc.array(fc.nat(1000), { maxLength: 3 }), offset: fc.nat(), location: fc.constantFrom('model.onnx_data', 'data/part-1') })
+  .record({
+    type: dataType,
+    sizes: fc.array(fc.nat(1000), { maxLength: 3 }),
+    offset: fc.nat(),
+    location: fc.constantFrom('model.onnx_data', 'data/part-1'),
+  })
   .map(({ type, sizes, offset, location }) => ({
     dataType: type,
     shape: sizes,
@@ -37,7 +46,9 @@ export const arbitraryAttribute: fc.Arbitrary<Attribute> = fc.oneof(
   arbitraryTensor.map((value) => ({ kind: 'tensor' as const, value })),
 );
 
-const attributeName = fc.oneof(fc.constantFrom('axis', 'epsilon', '__proto__', 'constructor'), text).filter((name) => name !== '');
+const attributeName = fc
+  .oneof(fc.constantFrom('axis', 'epsilon', '__proto__', 'constructor'), text)
+  .filter((name) => name !== '');
 const attributes = fc
   .uniqueArray(fc.tuple(attributeName, arbitraryAttribute), { maxLength: 4, selector: ([name]) => name })
   .map((entries) => Object.fromEntries(entries));
@@ -63,10 +74,19 @@ const nodeDraft: fc.Arbitrary<NodeDraft> = fc.record({
 function connect(drafts: readonly NodeDraft[], known: readonly string[]): Node[] {
   const values = [...known];
   return drafts.map((draft, index) => {
-    const inputs = draft.inputs.map((input) => (input === undefined ? '' : (values[input % Math.max(1, values.length)] ?? '')));
+    const inputs = draft.inputs.map((input) =>
+      input === undefined ? '' : (values[input % Math.max(1, values.length)] ?? ''),
+    );
     const outputs = Array.from({ length: draft.outputs }, (_, output) => `value ${index}.${output}`);
     values.push(...outputs);
-    return { name: `node ${index}`, operator: draft.operator, domain: draft.domain, inputs, outputs, attributes: draft.attributes };
+    return {
+      name: `node ${index}`,
+      operator: draft.operator,
+      domain: draft.domain,
+      inputs,
+      outputs,
+      attributes: draft.attributes,
+    };
   });
 }
 
@@ -81,7 +101,11 @@ export const arbitraryGraph: fc.Arbitrary<Graph> = fc
     opset: fc.integer({ min: 1, max: 25 }),
   })
   .map(({ name, inputTypes, tensors, drafts, outputType, metadata, opset }) => {
-    const inputs: ValueInfo[] = inputTypes.map(([type, sizes], index) => ({ name: `input ${index}`, dataType: type, shape: sizes }));
+    const inputs: ValueInfo[] = inputTypes.map(([type, sizes], index) => ({
+      name: `input ${index}`,
+      dataType: type,
+      shape: sizes,
+    }));
     const initializers = new Map(tensors.map((tensor, index) => [`tensor ${index}`, tensor] as const));
     const nodes = connect(drafts, [...inputs.map((input) => input.name), ...initializers.keys()]);
     const outputs = nodes.slice(-2).flatMap((node) => node.outputs);

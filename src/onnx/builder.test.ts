@@ -16,7 +16,12 @@ describe('GraphBuilder', () => {
     const builder = new GraphBuilder('valid');
     const x = builder.input('x', 'float32', ['rows', 4]);
     const [a, b] = builder.addMany('Split', [x], 2, { axis: 1 }) as [string, string];
-    builder.output(builder.add('FusedMatMul', [a, b], { alpha: float(1), transB: 1 }, { domain: 'com.microsoft' }), 'float32', ['rows', 'rows'], 'y');
+    builder.output(
+      builder.add('FusedMatMul', [a, b], { alpha: float(1), transB: 1 }, { domain: 'com.microsoft' }),
+      'float32',
+      ['rows', 'rows'],
+      'y',
+    );
     const graph = builder.build();
     expect(findGraphProblem(graph)).toBeUndefined();
     expect(graph.opsets).toEqual({ '': 21, 'com.microsoft': 1 });

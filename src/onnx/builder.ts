@@ -41,7 +41,15 @@ export class GraphBuilder {
 
   /** Declares that `value` is a graph output called `name` (an Identity is added when the names differ). */
   output(value: string, dataType: DataType, shape: readonly Dimension[], name = value): void {
-    if (name !== value) this.append({ name: `output/${name}`, operator: 'Identity', domain: '', inputs: [value], outputs: [name], attributes: {} });
+    if (name !== value)
+      this.append({
+        name: `output/${name}`,
+        operator: 'Identity',
+        domain: '',
+        inputs: [value],
+        outputs: [name],
+        attributes: {},
+      });
     this.#outputs.push({ name, dataType, shape });
   }
 
@@ -52,9 +60,15 @@ export class GraphBuilder {
   }
 
   /** A constant from numbers; equal constants share one initializer. Default type float32. Throws UsageError when shape or type do not fit the values. */
-  constant(values: readonly number[], shape: readonly number[] = values.length === 1 ? [] : [values.length], dataType: DataType = 'float32'): string {
+  constant(
+    values: readonly number[],
+    shape: readonly number[] = values.length === 1 ? [] : [values.length],
+    dataType: DataType = 'float32',
+  ): string {
     if (elementCount(shape) !== values.length)
-      throw new UsageError(`A constant of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, but ${values.length} are given.`);
+      throw new UsageError(
+        `A constant of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, but ${values.length} are given.`,
+      );
     const key = `${dataType}[${shape.join(',')}]${values.map((value) => (Object.is(value, -0) ? '-0' : value)).join(',')}`;
     const known = this.#constants.get(key);
     if (known) return known;
@@ -89,7 +103,14 @@ export class GraphBuilder {
   ): string[] {
     const base = options.name ?? this.unique(operator.toLowerCase());
     const names = outputs === 1 ? [base] : Array.from({ length: outputs }, (_, index) => `${base}:${index}`);
-    this.append({ name: `node/${base}`, operator, domain: options.domain ?? '', inputs, outputs: names, attributes: mapAttributes(attributes) });
+    this.append({
+      name: `node/${base}`,
+      operator,
+      domain: options.domain ?? '',
+      inputs,
+      outputs: names,
+      attributes: mapAttributes(attributes),
+    });
     return names;
   }
 
@@ -97,7 +118,9 @@ export class GraphBuilder {
   append(node: Node): void {
     for (const input of node.inputs) {
       if (input !== '' && !this.#values.has(input))
-        throw new UsageError(`Node ${node.name} (${node.operator}) reads ${input}, which no earlier node, input or initializer provides.`);
+        throw new UsageError(
+          `Node ${node.name} (${node.operator}) reads ${input}, which no earlier node, input or initializer provides.`,
+        );
     }
     for (const output of node.outputs) if (output !== '') this.#claim(output);
     const name = this.#freeNodeName(node.name);
@@ -126,7 +149,9 @@ export class GraphBuilder {
 
   build(metadata: Readonly<Record<string, string>> = {}): Graph {
     const domains = new Set(this.#nodes.map((node) => node.domain));
-    const opsets = Object.fromEntries(Object.entries(OPSETS).filter(([domain]) => domain === '' || domains.has(domain)));
+    const opsets = Object.fromEntries(
+      Object.entries(OPSETS).filter(([domain]) => domain === '' || domains.has(domain)),
+    );
     return {
       name: this.#name,
       inputs: [...this.#inputs],
@@ -170,7 +195,8 @@ const INTEGER_RANGES: Readonly<Partial<Record<DataType, readonly [number, number
 export function encode(values: readonly number[], dataType: DataType): Uint8Array {
   const range = INTEGER_RANGES[dataType];
   const bad = range && values.find((value) => !Number.isInteger(value) || value < range[0] || value > range[1]);
-  if (range && bad !== undefined) throw new UsageError(`${bad} is no ${dataType}; write whole numbers from ${range[0]} to ${range[1]}.`);
+  if (range && bad !== undefined)
+    throw new UsageError(`${bad} is no ${dataType}; write whole numbers from ${range[0]} to ${range[1]}.`);
   switch (dataType) {
     case 'float32':
       return new Uint8Array(Float32Array.from(values).buffer);

@@ -15,7 +15,9 @@ const DATA_TYPES: Readonly<Record<DataType, { readonly code: number; readonly by
 /** The data types that a graph may hold. */
 export const dataTypes = Object.keys(DATA_TYPES) as readonly DataType[];
 
-const BY_CODE: ReadonlyMap<number, DataType> = new Map(dataTypes.map((dataType) => [DATA_TYPES[dataType].code, dataType]));
+const BY_CODE: ReadonlyMap<number, DataType> = new Map(
+  dataTypes.map((dataType) => [DATA_TYPES[dataType].code, dataType]),
+);
 
 /** ONNX's number for a data type. */
 export function dataTypeCode(dataType: DataType): number {

@@ -15,7 +15,11 @@ it('shows a graph line by line', () => {
   const [left, right] = builder.addMany('Split', [logits], 2, { axis: 1 }) as [string, string];
   const scaled = builder.add('Mul', [left, builder.constant([1e-5, -2], [2])]);
   const shaped = builder.add('Reshape', [right, builder.integers([0, -1])]);
-  builder.output(builder.add('Odd', [scaled, shaped], { mode: 'a "b"' }, { domain: 'com.microsoft', name: 'two words' }), 'float32', ['rows', 1]);
+  builder.output(
+    builder.add('Odd', [scaled, shaped], { mode: 'a "b"' }, { domain: 'com.microsoft', name: 'two words' }),
+    'float32',
+    ['rows', 1],
+  );
   const { graph } = planExternalData(builder.build({ purpose: 'example' }), 'model.onnx_data', { threshold: 100 });
   expect(describeGraph(graph)).toBe(`\
 graph layer (ai.onnx 21, com.microsoft 1)

@@ -34,7 +34,10 @@ export function describeGraph(graph: Graph): string {
 export function describeNode(node: Node): string {
   const operator = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`;
   const attributes = Object.entries(node.attributes).sort(([a], [b]) => (a < b ? -1 : 1));
-  const braces = attributes.length === 0 ? '' : ` {${attributes.map(([key, attribute]) => `${name(key)}: ${describeAttribute(attribute)}`).join(', ')}}`;
+  const braces =
+    attributes.length === 0
+      ? ''
+      : ` {${attributes.map(([key, attribute]) => `${name(key)}: ${describeAttribute(attribute)}`).join(', ')}}`;
   return `${node.outputs.map(value).join(', ')} = ${operator}(${node.inputs.map(value).join(', ')})${braces}`;
 }
 
@@ -63,9 +66,12 @@ function describeAttribute(attribute: Attribute): string {
 
 function describeTensor({ dataType, shape, contents }: Initializer): string {
   const type = `${dataType}[${shape.join(', ')}]`;
-  if (contents.kind === 'external') return `${type} (${contents.location} at ${contents.offset}, ${contents.length} bytes)`;
+  if (contents.kind === 'external')
+    return `${type} (${contents.location} at ${contents.offset}, ${contents.length} bytes)`;
   const count = elementCount(shape);
-  return count > SHOWN_ELEMENTS ? `${type} (${contents.bytes.byteLength} bytes)` : `${type} = [${elements(contents.bytes, dataType).join(', ')}]`;
+  return count > SHOWN_ELEMENTS
+    ? `${type} (${contents.bytes.byteLength} bytes)`
+    : `${type} = [${elements(contents.bytes, dataType).join(', ')}]`;
 }
 
 /** Elements as text; float16 as its bits in hexadecimal. `bytes` may lie at any alignment. */

@@ -44,7 +44,12 @@ describe('external data', () => {
 
   it('is placed before its contents exist', async () => {
     const layout = new ExternalDataLayout('weights', 16);
-    expect(layout.place('a', 'float16', [3]).contents).toEqual({ kind: 'external', location: 'weights', offset: 0, length: 6 });
+    expect(layout.place('a', 'float16', [3]).contents).toEqual({
+      kind: 'external',
+      location: 'weights',
+      offset: 0,
+      length: 6,
+    });
     expect(layout.place('b', 'int64', [2, 2]).contents).toMatchObject({ offset: 16, length: 32 });
     expect(layout.place('empty', 'int64', [0]).contents).toMatchObject({ offset: 48, length: 0 });
     expect(layout.byteLength).toBe(48);
@@ -55,10 +60,22 @@ describe('external data', () => {
     const value = reference('weights', 1, 2);
     const graph: Graph = {
       ...graphOf(value),
-      nodes: [{ name: 'constant', operator: 'Constant', domain: '', inputs: [], outputs: ['c'], attributes: { value: { kind: 'tensor', value } } }],
+      nodes: [
+        {
+          name: 'constant',
+          operator: 'Constant',
+          domain: '',
+          inputs: [],
+          outputs: ['c'],
+          attributes: { value: { kind: 'tensor', value } },
+        },
+      ],
     };
     const resolved = await resolveExternalData(graph, () => externalFileFromBytes(Uint8Array.of(1, 2, 3)));
-    expect(resolved.nodes[0]?.attributes.value).toEqual({ kind: 'tensor', value: { ...value, contents: { kind: 'bytes', bytes: Uint8Array.of(2, 3) } } });
+    expect(resolved.nodes[0]?.attributes.value).toEqual({
+      kind: 'tensor',
+      value: { ...value, contents: { kind: 'bytes', bytes: Uint8Array.of(2, 3) } },
+    });
   });
 
   it('is checked against the length of its file before anything is read', async () => {
@@ -72,9 +89,14 @@ describe('external data', () => {
     };
     const graph: Graph = {
       ...graphOf(reference('weights', 0, 8)),
-      initializers: new Map([...graphOf(reference('weights', 0, 8)).initializers, ['big', reference('weights', 4, 1e12)]]),
+      initializers: new Map([
+        ...graphOf(reference('weights', 0, 8)).initializers,
+        ['big', reference('weights', 4, 1e12)],
+      ]),
     };
-    await expect(resolveExternalData(graph, () => file)).rejects.toThrow(/big lies at bytes 4 to 1000000000004 of weights, which has 8/);
+    await expect(resolveExternalData(graph, () => file)).rejects.toThrow(
+      /big lies at bytes 4 to 1000000000004 of weights, which has 8/,
+    );
     await expect(resolveExternalData(graph, () => file)).rejects.toThrow(FileFormatError);
     expect(reads).toBe(0);
   });
@@ -102,7 +124,9 @@ describe('external data', () => {
 
   it('stops being read when cancelled', async () => {
     const graph = graphOf(reference('weights', 0, 1));
-    const resolved = resolveExternalData(graph, () => externalFileFromBytes(new Uint8Array(8)), { signal: AbortSignal.abort() });
+    const resolved = resolveExternalData(graph, () => externalFileFromBytes(new Uint8Array(8)), {
+      signal: AbortSignal.abort(),
+    });
     await expect(resolved).rejects.toThrow(CancelledError);
   });
 });

@@ -21,7 +21,11 @@ export function externalFileFromBytes(bytes: Uint8Array): ExternalFile {
  * read. Throws MissingError for a file that `open` does not find, FileFormatError for a place outside its file or a short read, and
  * CancelledError.
  */
-export async function resolveExternalData(graph: Graph, open: OpenExternalFile, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Graph> {
+export async function resolveExternalData(
+  graph: Graph,
+  open: OpenExternalFile,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Graph> {
   const files = new ExternalFiles(open);
   for (const [name, tensor] of tensorsOf(graph)) await files.check(name, tensor);
   const resolve = async (name: string, tensor: Initializer): Promise<Initializer> => {
@@ -37,7 +41,11 @@ export async function resolveExternalData(graph: Graph, open: OpenExternalFile, 
 }
 
 /** The contents of one tensor, wherever they are. Throws like `resolveExternalData`. */
-export async function readTensorContents(name: string, tensor: Initializer, open: OpenExternalFile): Promise<Uint8Array> {
+export async function readTensorContents(
+  name: string,
+  tensor: Initializer,
+  open: OpenExternalFile,
+): Promise<Uint8Array> {
   return new ExternalFiles(open).read(name, tensor);
 }
 
@@ -57,7 +65,9 @@ class ExternalFiles {
     this.#checkPlace(name, contents, file);
     const bytes = await file.read(contents.offset, contents.offset + contents.length);
     if (bytes.byteLength !== contents.length)
-      throw new FileFormatError(`Reading tensor ${name} from ${contents.location} gave ${bytes.byteLength} of ${contents.length} bytes.`);
+      throw new FileFormatError(
+        `Reading tensor ${name} from ${contents.location} gave ${bytes.byteLength} of ${contents.length} bytes.`,
+      );
     return bytes;
   }
 
@@ -77,9 +87,15 @@ class ExternalFiles {
     const known = this.#files.get(location);
     if (known) return known;
     const problem = findLocationProblem(location);
-    if (problem) throw new FileFormatError(`Tensor ${name} has the external data location ${JSON.stringify(location)}, which is refused because ${problem}.`);
+    if (problem)
+      throw new FileFormatError(
+        `Tensor ${name} has the external data location ${JSON.stringify(location)}, which is refused because ${problem}.`,
+      );
     const file = await this.#open(location);
-    if (!file) throw new MissingError(`The external data file ${location}, which holds tensor ${name}, is not there. Put it beside the model.`);
+    if (!file)
+      throw new MissingError(
+        `The external data file ${location}, which holds tensor ${name}, is not there. Put it beside the model.`,
+      );
     this.#files.set(location, file);
     return file;
   }
@@ -90,12 +106,21 @@ type ExternalContents = Extract<Initializer['contents'], { kind: 'external' }>;
 function* tensorsOf(graph: Graph): Generator<readonly [string, Initializer]> {
   yield* graph.initializers;
   for (const node of graph.nodes)
-    for (const [name, attribute] of Object.entries(node.attributes)) if (attribute.kind === 'tensor') yield [`${name} of ${node.name}`, attribute.value];
+    for (const [name, attribute] of Object.entries(node.attributes))
+      if (attribute.kind === 'tensor') yield [`${name} of ${node.name}`, attribute.value];
 }
 
-async function resolveAttributes(node: Node, resolve: (name: string, tensor: Initializer) => Promise<Initializer>): Promise<Node> {
+async function resolveAttributes(
+  node: Node,
+  resolve: (name: string, tensor: Initializer) => Promise<Initializer>,
+): Promise<Node> {
   const attributes: [string, Attribute][] = [];
   for (const [name, attribute] of Object.entries(node.attributes))
-    attributes.push([name, attribute.kind === 'tensor' ? { kind: 'tensor', value: await resolve(`${name} of ${node.name}`, attribute.value) } : attribute]);
+    attributes.push([
+      name,
+      attribute.kind === 'tensor'
+        ? { kind: 'tensor', value: await resolve(`${name} of ${node.name}`, attribute.value) }
+        : attribute,
+    ]);
   return { ...node, attributes: Object.fromEntries(attributes) };
 }

@@ -25,8 +25,12 @@ export class ExternalDataLayout {
   /** Throws UsageError when `location` could lead outside the model's folder. `alignment` is in bytes. */
   constructor(location: string, alignment = 4096) {
     const problem = findLocationProblem(location);
-    if (problem) throw new UsageError(`${JSON.stringify(location)} cannot be an external data location: ${problem}. Give a file name such as model.onnx_data.`);
-    if (!Number.isSafeInteger(alignment) || alignment < 1) throw new UsageError(`The alignment is ${alignment} bytes; it must be a whole number from 1.`);
+    if (problem)
+      throw new UsageError(
+        `${JSON.stringify(location)} cannot be an external data location: ${problem}. Give a file name such as model.onnx_data.`,
+      );
+    if (!Number.isSafeInteger(alignment) || alignment < 1)
+      throw new UsageError(`The alignment is ${alignment} bytes; it must be a whole number from 1.`);
     this.location = location;
     this.#alignment = alignment;
   }
@@ -45,7 +49,8 @@ export class ExternalDataLayout {
   place(name: string, dataType: DataType, shape: readonly number[]): Initializer {
     const length = tensorByteLength(dataType, shape);
     const offset = Math.ceil(this.#byteLength / this.#alignment) * this.#alignment;
-    if (!Number.isSafeInteger(offset + length)) throw new UsageError(`Tensor ${name} of ${dataType} [${shape.join(', ')}] is too large to place.`);
+    if (!Number.isSafeInteger(offset + length))
+      throw new UsageError(`Tensor ${name} of ${dataType} [${shape.join(', ')}] is too large to place.`);
     this.#tensors.push({ name, offset, length });
     this.#byteLength = offset + length;
     return { dataType, shape, contents: { kind: 'external', location: this.location, offset, length } };
@@ -96,7 +101,9 @@ export async function* externalDataChunks(
   for (const tensor of layout.tensors) {
     const bytes = await read(tensor);
     if (bytes.byteLength !== tensor.length)
-      throw new UsageError(`Tensor ${tensor.name} was placed with ${tensor.length} bytes in ${layout.location}, but ${bytes.byteLength} are given.`);
+      throw new UsageError(
+        `Tensor ${tensor.name} was placed with ${tensor.length} bytes in ${layout.location}, but ${bytes.byteLength} are given.`,
+      );
     if (tensor.offset > position) yield new Uint8Array(tensor.offset - position);
     if (bytes.byteLength > 0) yield bytes;
     position = tensor.offset + tensor.length;
@@ -109,7 +116,9 @@ export function externalDataBytes({ layout, contents }: ExternalisedGraph): Uint
   for (const { name, offset, length } of layout.tensors) {
     const bytes = contents.get(name);
     if (bytes?.byteLength !== length)
-      throw new UsageError(`Tensor ${name} was placed with ${length} bytes in ${layout.location}, but ${bytes?.byteLength ?? 'none'} are given.`);
+      throw new UsageError(
+        `Tensor ${name} was placed with ${length} bytes in ${layout.location}, but ${bytes?.byteLength ?? 'none'} are given.`,
+      );
     file.set(bytes, offset);
   }
   return file;

@@ -6,11 +6,16 @@ import { readTensor } from './read-tensor.ts';
 /** A node of an ONNX file. Throws UnsupportedError for nested graphs and everything else that a Node cannot hold. */
 export function readNode(proto: NodeProto): Node {
   const label = `node ${JSON.stringify(proto.name)} (${proto.opType})`;
-  if (proto.overload !== '') throw new UnsupportedError(`The ${label} calls the overload ${proto.overload} of a model function, which Espalier does not read.`);
+  if (proto.overload !== '')
+    throw new UnsupportedError(
+      `The ${label} calls the overload ${proto.overload} of a model function, which Espalier does not read.`,
+    );
   const attributes = new Map<string, Attribute>();
   for (const attribute of proto.attribute) {
     if (attribute.name === '' || attributes.has(attribute.name))
-      throw new FileFormatError(`The ${label} has the attribute ${JSON.stringify(attribute.name)} twice or without a name.`);
+      throw new FileFormatError(
+        `The ${label} has the attribute ${JSON.stringify(attribute.name)} twice or without a name.`,
+      );
     attributes.set(attribute.name, readAttribute(attribute, `${attribute.name} of ${label}`));
   }
   return {
@@ -30,7 +35,9 @@ export function readDomain(domain: string): string {
 
 function readAttribute(proto: AttributeProto, label: string): Attribute {
   if (proto.refAttrName !== '')
-    throw new UnsupportedError(`Attribute ${label} refers to ${proto.refAttrName} of a model function, which Espalier does not read.`);
+    throw new UnsupportedError(
+      `Attribute ${label} refers to ${proto.refAttrName} of a model function, which Espalier does not read.`,
+    );
   switch (proto.type) {
     case AttributeType.INT:
       return { kind: 'int', value: readInteger(proto.i, label) };
@@ -49,17 +56,22 @@ function readAttribute(proto: AttributeProto, label: string): Attribute {
       return { kind: 'tensor', value: readTensor(proto.t, label) };
     case AttributeType.GRAPH:
     case AttributeType.GRAPHS:
-      throw new UnsupportedError(`Attribute ${label} is a nested graph (a branch or loop), which Espalier does not read.`);
+      throw new UnsupportedError(
+        `Attribute ${label} is a nested graph (a branch or loop), which Espalier does not read.`,
+      );
     case AttributeType.UNDEFINED:
       throw new FileFormatError(`Attribute ${label} has no type.`);
     default:
-      throw new UnsupportedError(`Attribute ${label} is of the kind ${AttributeType[proto.type]}, which Espalier does not read.`);
+      throw new UnsupportedError(
+        `Attribute ${label} is of the kind ${AttributeType[proto.type]}, which Espalier does not read.`,
+      );
   }
 }
 
 function readInteger(value: bigint, label: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw new UnsupportedError(`Attribute ${label} is ${value}; Espalier reads whole numbers of magnitude below 2^53.`);
+  if (!Number.isSafeInteger(number))
+    throw new UnsupportedError(`Attribute ${label} is ${value}; Espalier reads whole numbers of magnitude below 2^53.`);
   return number;
 }
 
@@ -67,6 +79,8 @@ function readText(bytes: Uint8Array, label: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new UnsupportedError(`Attribute ${label} is a string of ${bytes.byteLength} bytes that are not UTF-8 text.`, { cause });
+    throw new UnsupportedError(`Attribute ${label} is a string of ${bytes.byteLength} bytes that are not UTF-8 text.`, {
+      cause,
+    });
   }
 }

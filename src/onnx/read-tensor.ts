@@ -1,5 +1,10 @@
 import { isFieldSet } from '@bufbuild/protobuf';
-import { TensorProto_DataLocation as DataLocation, type TensorProto, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
+import {
+  TensorProto_DataLocation as DataLocation,
+  type TensorProto,
+  TensorProto_DataType,
+  TensorProtoSchema,
+} from 'onnx-buf';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import { dataTypeFromCode, dataTypes, tensorByteLength } from './data-types.ts';
 import type { DataType, Initializer, TensorContents } from './graph.ts';
@@ -13,7 +18,10 @@ export function readTensor(proto: TensorProto, label: string): Initializer {
   const dataType = readDataType(proto.dataType, `Tensor ${label}`);
   if (proto.segment) throw new UnsupportedError(`Tensor ${label} is stored in segments, which Espalier does not read.`);
   const shape = proto.dims.map((size) => readSize(size, `Tensor ${label}`));
-  const contents = proto.dataLocation === DataLocation.EXTERNAL ? readReference(proto, dataType, shape, label) : readContents(proto, dataType, label);
+  const contents =
+    proto.dataLocation === DataLocation.EXTERNAL
+      ? readReference(proto, dataType, shape, label)
+      : readContents(proto, dataType, label);
   const tensor: Initializer = { dataType, shape, contents };
   const problem = findTensorProblem(label, tensor);
   if (problem) throw new FileFormatError(problem);
@@ -33,7 +41,8 @@ export function readDataType(code: number, owner: string): DataType {
 /** A size as a number. Throws FileFormatError when it is negative or above 2^53. */
 export function readSize(size: bigint, owner: string): number {
   const value = Number(size);
-  if (!Number.isSafeInteger(value) || value < 0) throw new FileFormatError(`${owner} has the size ${size}; sizes must be from 0 to 2^53.`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new FileFormatError(`${owner} has the size ${size}; sizes must be from 0 to 2^53.`);
   return value;
 }
 
@@ -42,12 +51,16 @@ const TYPED_FIELDS = ['floatData', 'int32Data', 'int64Data', 'doubleData', 'uint
 function readContents(proto: TensorProto, dataType: DataType, label: string): TensorContents {
   const filled = TYPED_FIELDS.filter((field) => proto[field].length > 0);
   if (isFieldSet(proto, TensorProtoSchema.field.rawData)) {
-    if (filled.length > 0) throw new FileFormatError(`Tensor ${label} holds its elements both in rawData and in ${filled.join(', ')}.`);
+    if (filled.length > 0)
+      throw new FileFormatError(`Tensor ${label} holds its elements both in rawData and in ${filled.join(', ')}.`);
     return { kind: 'bytes', bytes: proto.rawData };
   }
   const field = typedField(dataType);
   const other = filled.find((name) => name !== field);
-  if (other) throw new FileFormatError(`Tensor ${label} of ${dataType} holds its elements in ${other}; ONNX keeps them in ${field}.`);
+  if (other)
+    throw new FileFormatError(
+      `Tensor ${label} of ${dataType} holds its elements in ${other}; ONNX keeps them in ${field}.`,
+    );
   return { kind: 'bytes', bytes: encodeTyped(proto, dataType, label) };
 }
 
@@ -62,7 +75,9 @@ function encodeTyped(proto: TensorProto, dataType: DataType, label: string): Uin
   const integers = (lowest: number, highest: number): number[] => {
     const outside = proto.int32Data.find((value) => value < lowest || value > highest);
     if (outside !== undefined)
-      throw new FileFormatError(`Tensor ${label} of ${dataType} has the element ${outside}; they must be from ${lowest} to ${highest}.`);
+      throw new FileFormatError(
+        `Tensor ${label} of ${dataType} has the element ${outside}; they must be from ${lowest} to ${highest}.`,
+      );
     return proto.int32Data;
   };
   switch (dataType) {
@@ -85,21 +100,34 @@ function encodeTyped(proto: TensorProto, dataType: DataType, label: string): Uin
   }
 }
 
-function readReference(proto: TensorProto, dataType: DataType, shape: readonly number[], label: string): TensorContents {
+function readReference(
+  proto: TensorProto,
+  dataType: DataType,
+  shape: readonly number[],
+  label: string,
+): TensorContents {
   const entries = new Map(proto.externalData.map(({ key, value }) => [key, value]));
-  if (entries.size < proto.externalData.length) throw new FileFormatError(`Tensor ${label} names an entry of its external data twice.`);
+  if (entries.size < proto.externalData.length)
+    throw new FileFormatError(`Tensor ${label} names an entry of its external data twice.`);
   if (isFieldSet(proto, TensorProtoSchema.field.rawData) || TYPED_FIELDS.some((field) => proto[field].length > 0))
     throw new FileFormatError(`Tensor ${label} holds elements although it says that they lie in external data.`);
   const location = entries.get('location');
   if (location === undefined) throw new FileFormatError(`Tensor ${label} lies in external data without a location.`);
   const offset = readPosition(entries.get('offset') ?? '0', 'offset', label);
   const length = entries.get('length');
-  return { kind: 'external', location, offset, length: length === undefined ? tensorByteLength(dataType, shape) : readPosition(length, 'length', label) };
+  return {
+    kind: 'external',
+    location,
+    offset,
+    length: length === undefined ? tensorByteLength(dataType, shape) : readPosition(length, 'length', label),
+  };
 }
 
 function readPosition(text: string, what: string, label: string): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(value))
-    throw new FileFormatError(`Tensor ${label} has the external data ${what} ${JSON.stringify(text)}; it must be a whole number below 2^53.`);
+    throw new FileFormatError(
+      `Tensor ${label} has the external data ${what} ${JSON.stringify(text)}; it must be a whole number below 2^53.`,
+    );
   return value;
 }

@@ -1,6 +1,10 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { AttributeProto_AttributeType as AttributeType, ModelProtoSchema, TensorProto_DataType as Type } from 'onnx-buf';
+import {
+  AttributeProto_AttributeType as AttributeType,
+  ModelProtoSchema,
+  TensorProto_DataType as Type,
+} from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import { arbitraryGraph } from './arbitrary-graph.ts';
@@ -24,15 +28,28 @@ function layer(): Graph {
 /** A model as other exporters write it: typed element fields, value types, a nested graph. */
 function foreignModel(): Uint8Array {
   const type = { value: { case: 'tensorType' as const, value: { elemType: Type.FLOAT, shape: { dim: [{}] } } } };
-  const branch = { name: 'then_branch', type: AttributeType.GRAPH, g: { node: [{ opType: 'Neg', input: ['w'], output: ['v'] }] } };
+  const branch = {
+    name: 'then_branch',
+    type: AttributeType.GRAPH,
+    g: { node: [{ opType: 'Neg', input: ['w'], output: ['v'] }] },
+  };
   const initializer = [
     { name: 'w', dims: [3n], dataType: Type.FLOAT, floatData: [1, 2, 3] },
     { name: 'i', dims: [2n], dataType: Type.INT64, int64Data: [-1n, 1n << 40n] },
-    { name: 'e', dims: [2n], dataType: Type.FLOAT16, dataLocation: 1, externalData: [{ key: 'location', value: 'weights' }] },
+    {
+      name: 'e',
+      dims: [2n],
+      dataType: Type.FLOAT16,
+      dataLocation: 1,
+      externalData: [{ key: 'location', value: 'weights' }],
+    },
   ];
   const node = [{ opType: 'If', input: ['w'], output: ['y'], attribute: [branch] }];
   const graph = { name: 'foreign', initializer, node, valueInfo: [{ name: 'y', type }], output: [{ name: 'y', type }] };
-  return toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion: 8n, opsetImport: [{ version: 13n }], graph }));
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, { irVersion: 8n, opsetImport: [{ version: 13n }], graph }),
+  );
 }
 
 /** Whole numbers below `limit`, the same sequence for the same seed (xorshift32). */
@@ -86,7 +103,10 @@ function contentBytes(graph: Graph): number {
   const attributes = graph.nodes
     .flatMap((node) => Object.values(node.attributes))
     .flatMap((attribute) => (attribute.kind === 'tensor' ? [attribute.value] : []));
-  return [...graph.initializers.values(), ...attributes].reduce((sum, { contents }) => sum + (contents.kind === 'bytes' ? contents.bytes.byteLength : 0), 0);
+  return [...graph.initializers.values(), ...attributes].reduce(
+    (sum, { contents }) => sum + (contents.kind === 'bytes' ? contents.bytes.byteLength : 0),
+    0,
+  );
 }
 
 /** Reads a damaged file: either one of the two errors, or a valid graph no larger than the file allows, which is then returned. */
@@ -103,7 +123,11 @@ function readDamaged(bytes: Uint8Array): Graph | undefined {
 }
 
 describe('readModel of damaged files', () => {
-  const originals = [writeModel(layer()), foreignModel(), ...fc.sample(arbitraryGraph, { numRuns: 20, seed: 2 }).map(writeModel)];
+  const originals = [
+    writeModel(layer()),
+    foreignModel(),
+    ...fc.sample(arbitraryGraph, { numRuns: 20, seed: 2 }).map(writeModel),
+  ];
 
   it(
     'throws one of two errors or gives a graph that can be written again',
@@ -112,7 +136,8 @@ describe('readModel of damaged files', () => {
       let accepted = 0;
       for (let index = 0; index < CASES; index++) {
         let bytes = originals[index % originals.length] as Uint8Array;
-        for (let left = 1 + random(3); left > 0; left--) bytes = damage(bytes, originals[random(originals.length)] as Uint8Array, random);
+        for (let left = 1 + random(3); left > 0; left--)
+          bytes = damage(bytes, originals[random(originals.length)] as Uint8Array, random);
         const graph = readDamaged(bytes);
         if (!graph) continue;
         accepted++;
@@ -127,13 +152,16 @@ describe('readModel of damaged files', () => {
   it('refuses every file cut short inside its graph', () => {
     const bytes = writeModel(layer());
     for (let length = 0; length < bytes.length; length++) readDamaged(bytes.subarray(0, length));
-    const refused = Array.from({ length: bytes.length }, (_, length) => bytes.subarray(0, length)).filter((cut) => !readDamaged(cut));
+    const refused = Array.from({ length: bytes.length }, (_, length) => bytes.subarray(0, length)).filter(
+      (cut) => !readDamaged(cut),
+    );
     // Only a cut between the last records of the model itself (operator sets, metadata) can leave a whole model.
     expect(refused.length).toBeGreaterThan(0.9 * bytes.length);
   });
 
   it('survives random bytes', () => {
     const random = randomIntegers(7);
-    for (let index = 0; index < CASES / 10; index++) readDamaged(Uint8Array.from({ length: random(200) }, () => random(256)));
+    for (let index = 0; index < CASES / 10; index++)
+      readDamaged(Uint8Array.from({ length: random(200) }, () => random(256)));
   });
 });

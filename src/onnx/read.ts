@@ -1,5 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { type GraphProto, type ModelProto, ModelProtoSchema, type TensorShapeProto, type TypeProto, type ValueInfoProto } from 'onnx-buf';
+import {
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type TensorShapeProto,
+  type TypeProto,
+  type ValueInfoProto,
+} from 'onnx-buf';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { Dimension, Graph, Initializer, ValueInfo } from './graph.ts';
 import { readDomain, readNode } from './read-node.ts';
@@ -25,10 +32,15 @@ export function readModel(bytes: Uint8Array): Graph {
   if (!model.graph) throw new FileFormatError('The file is no ONNX model: it has no graph.');
   const version = Number(model.irVersion);
   if (version < OLDEST_IR_VERSION || version > NEWEST_IR_VERSION)
-    throw new UnsupportedError(`The model has ONNX format version ${version}; Espalier reads ${OLDEST_IR_VERSION} to ${NEWEST_IR_VERSION}.`);
+    throw new UnsupportedError(
+      `The model has ONNX format version ${version}; Espalier reads ${OLDEST_IR_VERSION} to ${NEWEST_IR_VERSION}.`,
+    );
   if (model.functions.length > 0)
-    throw new UnsupportedError(`The model defines functions (${model.functions[0]?.name}), which Espalier does not read; inline them first.`);
-  if (model.trainingInfo.length > 0) throw new UnsupportedError('The model carries training information, which Espalier does not read.');
+    throw new UnsupportedError(
+      `The model defines functions (${model.functions[0]?.name}), which Espalier does not read; inline them first.`,
+    );
+  if (model.trainingInfo.length > 0)
+    throw new UnsupportedError('The model carries training information, which Espalier does not read.');
   const graph = readGraph(model.graph, readOpsets(model), readMetadata(model));
   const problem = findGraphProblem(graph);
   if (problem) throw new FileFormatError(`The model's graph is invalid. ${problem}`);
@@ -41,16 +53,25 @@ function decode(bytes: Uint8Array): ModelProto {
   try {
     return fromBinary(ModelProtoSchema, plain, { readUnknownFields: false });
   } catch (cause) {
-    throw new FileFormatError(`The file of ${bytes.byteLength} bytes is no ONNX model: it cannot be decoded.`, { cause });
+    throw new FileFormatError(`The file of ${bytes.byteLength} bytes is no ONNX model: it cannot be decoded.`, {
+      cause,
+    });
   }
 }
 
-function readGraph(proto: GraphProto, opsets: Readonly<Record<string, number>>, metadata: Readonly<Record<string, string>>): Graph {
+function readGraph(
+  proto: GraphProto,
+  opsets: Readonly<Record<string, number>>,
+  metadata: Readonly<Record<string, string>>,
+): Graph {
   if (proto.sparseInitializer.length > 0)
-    throw new UnsupportedError(`The model has sparse tensors (${proto.sparseInitializer[0]?.values?.name}), which Espalier does not read.`);
+    throw new UnsupportedError(
+      `The model has sparse tensors (${proto.sparseInitializer[0]?.values?.name}), which Espalier does not read.`,
+    );
   const initializers = new Map<string, Initializer>();
   for (const tensor of proto.initializer) {
-    if (initializers.has(tensor.name)) throw new FileFormatError(`The tensor ${JSON.stringify(tensor.name)} is there twice.`);
+    if (initializers.has(tensor.name))
+      throw new FileFormatError(`The tensor ${JSON.stringify(tensor.name)} is there twice.`);
     initializers.set(tensor.name, readTensor(tensor, JSON.stringify(tensor.name)));
   }
   const readType = typeReader([...proto.input, ...proto.output]);
@@ -77,14 +98,17 @@ function readOpsets(model: ModelProto): Record<string, number> {
 
 function readMetadata(model: ModelProto): Record<string, string> {
   const metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]));
-  if (metadata.size < model.metadataProps.length) throw new FileFormatError('The model names a metadata property twice.');
+  if (metadata.size < model.metadataProps.length)
+    throw new FileFormatError('The model names a metadata property twice.');
   return Object.fromEntries(metadata);
 }
 
 /** Reads the types of graph inputs and outputs. Each unnamed size gets a name that none of `values` uses. */
 function typeReader(values: readonly ValueInfoProto[]): (proto: ValueInfoProto, role: string) => ValueInfo {
   const taken = new Set(
-    values.flatMap(({ type }) => (type?.value.case === 'tensorType' ? (type.value.value.shape?.dim ?? []) : [])).map((dim) => dim.value.value),
+    values
+      .flatMap(({ type }) => (type?.value.case === 'tensorType' ? (type.value.value.shape?.dim ?? []) : []))
+      .map((dim) => dim.value.value),
   );
   let counter = 0;
   const unnamed = (): string => {
@@ -98,14 +122,24 @@ function typeReader(values: readonly ValueInfoProto[]): (proto: ValueInfoProto, 
   return (proto, role) => {
     const owner = `The graph ${role} ${JSON.stringify(proto.name)}`;
     const { elemType, shape } = tensorType(proto.type, owner);
-    return { name: proto.name, dataType: readDataType(elemType, owner), shape: shape.dim.map((dim) => readDimension(dim, owner)) };
+    return {
+      name: proto.name,
+      dataType: readDataType(elemType, owner),
+      shape: shape.dim.map((dim) => readDimension(dim, owner)),
+    };
   };
 }
 
-function tensorType(type: TypeProto | undefined, owner: string): { readonly elemType: number; readonly shape: TensorShapeProto } {
+function tensorType(
+  type: TypeProto | undefined,
+  owner: string,
+): { readonly elemType: number; readonly shape: TensorShapeProto } {
   const value = type?.value;
   if (value?.case === undefined) throw new FileFormatError(`${owner} has no type.`);
-  if (value.case !== 'tensorType') throw new UnsupportedError(`${owner} is no tensor but a ${value.case.replace('Type', '')}, which Espalier does not read.`);
+  if (value.case !== 'tensorType')
+    throw new UnsupportedError(
+      `${owner} is no tensor but a ${value.case.replace('Type', '')}, which Espalier does not read.`,
+    );
   if (!value.value.shape) throw new UnsupportedError(`${owner} has no known number of axes, which Espalier needs.`);
   return { elemType: value.value.elemType, shape: value.value.shape };
 }

@@ -21,7 +21,8 @@ export function findTensorProblem(name: string, tensor: Initializer): string | u
     return `Tensor ${name} of ${tensor.dataType} [${tensor.shape.join(', ')}] needs ${expected} bytes, but ${found} are given.`;
   if (contents.kind === 'bytes') return undefined;
   const location = findLocationProblem(contents.location);
-  if (location) return `Tensor ${name} has the external data location ${JSON.stringify(contents.location)}, which is refused because ${location}.`;
+  if (location)
+    return `Tensor ${name} has the external data location ${JSON.stringify(contents.location)}, which is refused because ${location}.`;
   if (!isSize(contents.offset) || !isSize(contents.offset + contents.length))
     return `Tensor ${name} lies at bytes ${contents.offset} + ${contents.length} of ${contents.location}; both must be whole numbers below 2^53.`;
   return undefined;
@@ -54,16 +55,19 @@ function findNodeProblem(graph: Graph): string | undefined {
   for (const node of graph.nodes) {
     const label = `Node ${JSON.stringify(node.name)} (${node.operator})`;
     if (node.operator === '') return `${label} has no operator.`;
-    if (graph.opsets[node.domain] === undefined) return `${label} is of the domain ${JSON.stringify(node.domain)}, for which the graph names no operator set.`;
+    if (graph.opsets[node.domain] === undefined)
+      return `${label} is of the domain ${JSON.stringify(node.domain)}, for which the graph names no operator set.`;
     for (const input of node.inputs)
-      if (input !== '' && !known.has(input)) return `${label} reads ${input}, which no graph input, initializer or earlier node provides.`;
+      if (input !== '' && !known.has(input))
+        return `${label} reads ${input}, which no graph input, initializer or earlier node provides.`;
     for (const output of node.outputs) {
       if (output === '') continue;
       if (known.has(output)) return `${label} writes ${output}, which already has a producer.`;
       known.add(output);
     }
     for (const [name, attribute] of Object.entries(node.attributes)) {
-      const problem = attribute.kind === 'tensor' ? findTensorProblem(`${name} of ${label}`, attribute.value) : undefined;
+      const problem =
+        attribute.kind === 'tensor' ? findTensorProblem(`${name} of ${label}`, attribute.value) : undefined;
       if (problem) return problem;
     }
   }
@@ -71,10 +75,15 @@ function findNodeProblem(graph: Graph): string | undefined {
 }
 
 function findOutputProblem(graph: Graph): string | undefined {
-  const known = new Set([...graph.inputs.map((input) => input.name), ...graph.initializers.keys(), ...graph.nodes.flatMap((node) => node.outputs)]);
+  const known = new Set([
+    ...graph.inputs.map((input) => input.name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap((node) => node.outputs),
+  ]);
   const names = new Set<string>();
   for (const { name, shape } of graph.outputs) {
-    if (name === '' || !known.has(name)) return `The graph output ${JSON.stringify(name)} is produced by nothing in the graph.`;
+    if (name === '' || !known.has(name))
+      return `The graph output ${JSON.stringify(name)} is produced by nothing in the graph.`;
     if (names.has(name)) return `The graph output ${name} is declared twice.`;
     names.add(name);
     const problem = findShapeProblem(shape);

@@ -24,7 +24,10 @@ export function weightName({ tensor, rows, offset, layout }: WeightName): string
 }
 
 /** The name of several weights stacked into one. Whole tensors are given with all their rows. */
-export function stackedWeightName(parts: readonly Required<Pick<WeightName, 'tensor' | 'rows'>>[], layout: WeightLayout): string {
+export function stackedWeightName(
+  parts: readonly Required<Pick<WeightName, 'tensor' | 'rows'>>[],
+  layout: WeightLayout,
+): string {
   const joined = parts.map(({ tensor, rows }) => weightName({ tensor, rows, layout: 'plain' })).join('|');
   return layout === 'plain' ? joined : `${joined}.${layout}`;
 }

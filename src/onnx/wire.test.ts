@@ -41,12 +41,16 @@ describe('checkWireFormat', () => {
   });
 
   it('refuses millions of one-byte integers, which would each become an object', () => {
-    expect(refused(record(GRAPH, record(INITIALIZER, record(INT64_DATA, new Uint8Array(2 ** 24)))))).toMatch(/describes more objects/);
+    expect(refused(record(GRAPH, record(INITIALIZER, record(INT64_DATA, new Uint8Array(2 ** 24)))))).toMatch(
+      /describes more objects/,
+    );
   });
 
   it('accepts a large tensor of raw bytes, which need no decoding', () => {
     const RAW_DATA = 9;
-    expect(() => checkWireFormat(ModelProtoSchema, record(GRAPH, record(INITIALIZER, record(RAW_DATA, new Uint8Array(2 ** 25)))))).not.toThrow();
+    expect(() =>
+      checkWireFormat(ModelProtoSchema, record(GRAPH, record(INITIALIZER, record(RAW_DATA, new Uint8Array(2 ** 25))))),
+    ).not.toThrow();
   });
 
   it('refuses graphs nested in graphs without end', () => {
@@ -56,9 +60,21 @@ describe('checkWireFormat', () => {
   });
 
   it.each<[string, readonly number[], RegExp]>([
-    ['a record longer than the file', [0x3a, 0xff, 0xff, 0xff, 0xff, 0x07], /says that it is 2147483647 bytes long, but 0 remain/],
-    ['a record longer than its message', [0x3a, 0x02, 0x0a, 0x05, 0, 0, 0, 0, 0], /says that it is 5 bytes long, but 0 remain/],
-    ['a number that runs past its message', [0x42, 0x02, 0x10, 0x80, 0x01], /record at byte 2 runs past the end of its message/],
+    [
+      'a record longer than the file',
+      [0x3a, 0xff, 0xff, 0xff, 0xff, 0x07],
+      /says that it is 2147483647 bytes long, but 0 remain/,
+    ],
+    [
+      'a record longer than its message',
+      [0x3a, 0x02, 0x0a, 0x05, 0, 0, 0, 0, 0],
+      /says that it is 5 bytes long, but 0 remain/,
+    ],
+    [
+      'a number that runs past its message',
+      [0x42, 0x02, 0x10, 0x80, 0x01],
+      /record at byte 2 runs past the end of its message/,
+    ],
     ['a graph that is a number', [0x38, 0x01], /field graph of ModelProto at byte 0 has the wrong wire type 0/],
     ['an end without a start', [0xa4, 0x06], /records cannot be read/],
     ['a field number of zero', [0x00, 0x00], /records cannot be read at byte/],

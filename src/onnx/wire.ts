@@ -28,11 +28,14 @@ export function checkWireFormat(schema: DescMessage, bytes: Uint8Array): void {
   const spend = (amount: number): void => {
     cost += amount;
     if (cost > budget)
-      throw new FileFormatError(`The file of ${bytes.byteLength} bytes describes more objects than a model needs (about ${cost} bytes of memory).`);
+      throw new FileFormatError(
+        `The file of ${bytes.byteLength} bytes describes more objects than a model needs (about ${cost} bytes of memory).`,
+      );
   };
 
   const walk = (message: DescMessage, end: number, depth: number): void => {
-    if (depth > DEEPEST_NESTING) throw new FileFormatError(`The file nests messages deeper than ${DEEPEST_NESTING} levels at byte ${reader.pos}.`);
+    if (depth > DEEPEST_NESTING)
+      throw new FileFormatError(`The file nests messages deeper than ${DEEPEST_NESTING} levels at byte ${reader.pos}.`);
     spend(MESSAGE_BYTES);
     const fields = fieldsOf(message);
     while (reader.pos < end) {
@@ -40,7 +43,9 @@ export function checkWireFormat(schema: DescMessage, bytes: Uint8Array): void {
       const [number, wireType] = reader.tag();
       const field = fields.get(number);
       if (field && !mayHave(field, wireType))
-        throw new FileFormatError(`The field ${field.name} of ${message.name} at byte ${start} has the wrong wire type ${wireType}.`);
+        throw new FileFormatError(
+          `The field ${field.name} of ${message.name} at byte ${start} has the wrong wire type ${wireType}.`,
+        );
       if (wireType === WireType.LengthDelimited) {
         const length = reader.uint32();
         if (length > end - reader.pos)
@@ -56,7 +61,10 @@ export function checkWireFormat(schema: DescMessage, bytes: Uint8Array): void {
         reader.skip(wireType, number);
         if (field?.fieldKind === 'list') spend(elementCost(field));
       }
-      if (reader.pos > end) throw new FileFormatError(`The record at byte ${start} runs past the end of its message. The file is truncated or damaged.`);
+      if (reader.pos > end)
+        throw new FileFormatError(
+          `The record at byte ${start} runs past the end of its message. The file is truncated or damaged.`,
+        );
     }
   };
 
@@ -64,7 +72,10 @@ export function checkWireFormat(schema: DescMessage, bytes: Uint8Array): void {
     walk(schema, bytes.byteLength, 0);
   } catch (cause) {
     if (cause instanceof FileFormatError) throw cause;
-    throw new FileFormatError(`The file is no ONNX model: its protobuf records cannot be read at byte ${reader.pos} of ${bytes.byteLength}.`, { cause });
+    throw new FileFormatError(
+      `The file is no ONNX model: its protobuf records cannot be read at byte ${reader.pos} of ${bytes.byteLength}.`,
+      { cause },
+    );
   }
 }
 

@@ -31,7 +31,9 @@ const ROWS = Array.from({ length: 3 * IN }, (_, index) => Math.fround(Math.cos(3
 function expectedProbabilities(): number[] {
   return [0, 1, 2].flatMap((row) => {
     const logits = BIAS.map(
-      (bias, out) => bias + WEIGHT.slice(out * IN, (out + 1) * IN).reduce((sum, weight, i) => sum + weight * (ROWS[row * IN + i] ?? 0), 0),
+      (bias, out) =>
+        bias +
+        WEIGHT.slice(out * IN, (out + 1) * IN).reduce((sum, weight, i) => sum + weight * (ROWS[row * IN + i] ?? 0), 0),
     );
     const exponentials = logits.map(Math.exp);
     const total = exponentials.reduce((sum, value) => sum + value, 0);
@@ -77,7 +79,8 @@ describe('a written model', () => {
     try {
       const { graph, layout, contents } = planExternalData(softmaxLayer(), 'model.onnx_data', { threshold: 64 });
       const chunks: Uint8Array[] = [];
-      for await (const chunk of externalDataChunks(layout, ({ name }) => contents.get(name) ?? new Uint8Array())) chunks.push(chunk);
+      for await (const chunk of externalDataChunks(layout, ({ name }) => contents.get(name) ?? new Uint8Array()))
+        chunks.push(chunk);
       await writeFile(join(folder, 'model.onnx_data'), Buffer.concat(chunks));
       await writeFile(join(folder, 'model.onnx'), writeModel(graph));
       await expectProbabilities(await InferenceSession.create(join(folder, 'model.onnx')));
@@ -114,22 +117,57 @@ describe('a written model', () => {
 
 describe('writeModel refuses', () => {
   const graph = softmaxLayer();
-  const weight: Initializer = { dataType: 'float32', shape: [3], contents: { kind: 'bytes', bytes: encode([1, 2], 'float32') } };
+  const weight: Initializer = {
+    dataType: 'float32',
+    shape: [3],
+    contents: { kind: 'bytes', bytes: encode([1, 2], 'float32') },
+  };
 
   it.each<[string, Graph, RegExp]>([
-    ['contents that are not as long as the shape says', { ...graph, initializers: new Map([['w', weight]]) }, /w of float32 \[3\] needs 12 bytes, but 8/],
-    ['nodes out of order', { ...graph, nodes: graph.nodes.toReversed() }, /reads .* which no graph input, initializer or earlier node provides/],
+    [
+      'contents that are not as long as the shape says',
+      { ...graph, initializers: new Map([['w', weight]]) },
+      /w of float32 \[3\] needs 12 bytes, but 8/,
+    ],
+    [
+      'nodes out of order',
+      { ...graph, nodes: graph.nodes.toReversed() },
+      /reads .* which no graph input, initializer or earlier node provides/,
+    ],
     ['two producers of one value', { ...graph, nodes: [...graph.nodes, ...graph.nodes] }, /already has a producer/],
-    ['an output from nowhere', { ...graph, outputs: [{ name: 'y', dataType: 'float32', shape: [] }] }, /"y" is produced by nothing/],
-    ['a domain without operator set', { ...graph, opsets: { 'com.microsoft': 1 } }, /no version of the default operator set/],
-    ['a size that is no size', { ...graph, inputs: [{ name: 'x', dataType: 'float32', shape: [-1, IN] }] }, /input x has the shape \[-1, 24\]/],
+    [
+      'an output from nowhere',
+      { ...graph, outputs: [{ name: 'y', dataType: 'float32', shape: [] }] },
+      /"y" is produced by nothing/,
+    ],
+    [
+      'a domain without operator set',
+      { ...graph, opsets: { 'com.microsoft': 1 } },
+      /no version of the default operator set/,
+    ],
+    [
+      'a size that is no size',
+      { ...graph, inputs: [{ name: 'x', dataType: 'float32', shape: [-1, IN] }] },
+      /input x has the shape \[-1, 24\]/,
+    ],
   ])('%s', (_, bad, message) => {
     expect(() => writeModel(bad)).toThrow(UsageError);
     expect(() => writeModel(bad)).toThrow(message);
   });
 
   it('external data outside the folder of the model', () => {
-    for (const location of ['', '/etc/data', '../data', 'a/../../data', 'C:\\data', 'file:data', 'a\0b', '*/memory', 'a//b', './a'])
+    for (const location of [
+      '',
+      '/etc/data',
+      '../data',
+      'a/../../data',
+      'C:\\data',
+      'file:data',
+      'a\0b',
+      '*/memory',
+      'a//b',
+      './a',
+    ])
       expect(() => planExternalData(graph, location), location).toThrow(UsageError);
   });
 

@@ -50,7 +50,8 @@ export function writeModel(graph: Graph): Uint8Array<ArrayBuffer> {
 
 function inlineBytes(graph: Graph): number {
   let total = 0;
-  for (const { contents } of graph.initializers.values()) if (contents.kind === 'bytes') total += contents.bytes.byteLength;
+  for (const { contents } of graph.initializers.values())
+    if (contents.kind === 'bytes') total += contents.bytes.byteLength;
   return total;
 }
 
@@ -71,7 +72,8 @@ function attributeProto(name: string, attribute: Attribute, node: Node): Message
     return BigInt(value);
   };
   const single = (value: number): number => {
-    if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) throw attributeError(name, node, value, 'within the range of float32');
+    if (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+      throw attributeError(name, node, value, 'within the range of float32');
     return Math.fround(value);
   };
   switch (attribute.kind) {
@@ -93,22 +95,38 @@ function attributeProto(name: string, attribute: Attribute, node: Node): Message
 }
 
 function attributeError(name: string, node: Node, value: number, allowed: string): UsageError {
-  return new UsageError(`Attribute ${name} of node ${node.name} (${node.operator}) is ${value}; it must be ${allowed}.`);
+  return new UsageError(
+    `Attribute ${name} of node ${node.name} (${node.operator}) is ${value}; it must be ${allowed}.`,
+  );
 }
 
 function tensorProto(tensor: Initializer, name: string): MessageInitShape<typeof TensorProtoSchema> {
   const common = { name, dataType: dataTypeCode(tensor.dataType), dims: tensor.shape.map((size) => BigInt(size)) };
   const { contents } = tensor;
   if (contents.kind === 'bytes') return { ...common, rawData: contents.bytes as Uint8Array<ArrayBuffer> };
-  const externalData = Object.entries({ location: contents.location, offset: `${contents.offset}`, length: `${contents.length}` });
-  return { ...common, dataLocation: DataLocation.EXTERNAL, externalData: externalData.map(([key, value]) => ({ key, value })) };
+  const externalData = Object.entries({
+    location: contents.location,
+    offset: `${contents.offset}`,
+    length: `${contents.length}`,
+  });
+  return {
+    ...common,
+    dataLocation: DataLocation.EXTERNAL,
+    externalData: externalData.map(([key, value]) => ({ key, value })),
+  };
 }
 
 function valueInfoProto(value: ValueInfo): MessageInitShape<typeof ValueInfoProtoSchema> {
   const dim = value.shape.map((size) => ({
-    value: typeof size === 'number' ? { case: 'dimValue' as const, value: BigInt(size) } : { case: 'dimParam' as const, value: size },
+    value:
+      typeof size === 'number'
+        ? { case: 'dimValue' as const, value: BigInt(size) }
+        : { case: 'dimParam' as const, value: size },
   }));
-  return { name: value.name, type: { value: { case: 'tensorType', value: { elemType: dataTypeCode(value.dataType), shape: { dim } } } } };
+  return {
+    name: value.name,
+    type: { value: { case: 'tensorType', value: { elemType: dataTypeCode(value.dataType), shape: { dim } } } },
+  };
 }
 
 function utf8(text: string): Uint8Array<ArrayBuffer> {

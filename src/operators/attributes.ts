@@ -17,7 +17,9 @@ export function intAttribute(node: Node, name: string, fallback: number): number
 export function floatAttribute(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes[name];
   if (!attribute) return fallback;
-  return attribute.kind === 'float' || attribute.kind === 'int' ? attribute.value : wrongKind(node, name, attribute, 'float');
+  return attribute.kind === 'float' || attribute.kind === 'int'
+    ? attribute.value
+    : wrongKind(node, name, attribute, 'float');
 }
 
 export function stringAttribute(node: Node, name: string, fallback: string): string {

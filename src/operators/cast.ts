@@ -6,7 +6,9 @@ import { castTo, ELEMENT_TYPES, operand, singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import { inputType, isFloating, typed } from './shapes.ts';
 
-const BY_NUMBER: ReadonlyMap<number, DataType> = new Map(Object.entries(ELEMENT_TYPES).map(([name, number]) => [number, name as DataType]));
+const BY_NUMBER: ReadonlyMap<number, DataType> = new Map(
+  Object.entries(ELEMENT_TYPES).map(([name, number]) => [number, name as DataType]),
+);
 
 /** Element type conversion. */
 export const cast: Operator = {
@@ -21,7 +23,13 @@ export const cast: Operator = {
         `${nameOf(node)} casts to element type ${to}; supported are ${[...BY_NUMBER].map(([number, name]) => `${number} (${name})`).join(', ')}.`,
       );
     return [
-      typed(dataType, x.shape, isFloating(dataType) ? x.constant : x.constant?.map((value) => (dataType === 'bool' ? Number(value !== 0) : Math.trunc(value)))),
+      typed(
+        dataType,
+        x.shape,
+        isFloating(dataType)
+          ? x.constant
+          : x.constant?.map((value) => (dataType === 'bool' ? Number(value !== 0) : Math.trunc(value))),
+      ),
     ];
   },
   gradient(context) {

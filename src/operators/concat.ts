@@ -27,7 +27,10 @@ export const concat: Operator = {
       axis,
       parts.reduce((sum, part) => sum + sizeAt(part.shape, axis), 0),
     );
-    const known = shape.length === 1 && parts.every((part) => part.constant) ? parts.flatMap((part) => part.constant ?? []) : undefined;
+    const known =
+      shape.length === 1 && parts.every((part) => part.constant)
+        ? parts.flatMap((part) => part.constant ?? [])
+        : undefined;
     return [typed(first.dataType, shape, known)];
   },
   gradient(context) {
@@ -43,7 +46,9 @@ export const concat: Operator = {
           range(node.inputs.length).map((index) => sizeOfAxis(context, index, axis)),
           { axis: 0 },
         );
-    return builder.addMany('Split', [dy, sizes], node.inputs.length, { axis }).map((part, index) => (context.wanted[index] ? part : undefined));
+    return builder
+      .addMany('Split', [dy, sizes], node.inputs.length, { axis })
+      .map((part, index) => (context.wanted[index] ? part : undefined));
   },
   coupling(context) {
     const { node, trace } = context;

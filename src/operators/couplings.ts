@@ -27,7 +27,10 @@ export function elementwise(context: CouplingContext): (readonly AxisAtoms[])[] 
   return [
     broadcastAxes(
       context,
-      range(context.node.inputs.length).map((index) => ({ axes: axesOf(context, index), shape: inputType(context.node, context.inputTypes, index).shape })),
+      range(context.node.inputs.length).map((index) => ({
+        axes: axesOf(context, index),
+        shape: inputType(context.node, context.inputTypes, index).shape,
+      })),
     ),
   ];
 }

@@ -31,12 +31,15 @@ const UNARY: readonly UnaryCase[] = [
 ];
 
 describe('unary operators', () => {
-  it.each(UNARY)('$type $attributes has the gradient of its finite differences', async ({ type, map, dataType, attributes }) => {
-    await expectGradients({
-      ...(dataType && { dataType }),
-      build: (builder, input) => builder.add(type, [input('x', ['a', 'b'], map ? { map } : {})], attributes),
-    });
-  });
+  it.each(UNARY)(
+    '$type $attributes has the gradient of its finite differences',
+    async ({ type, map, dataType, attributes }) => {
+      await expectGradients({
+        ...(dataType && { dataType }),
+        build: (builder, input) => builder.add(type, [input('x', ['a', 'b'], map ? { map } : {})], attributes),
+      });
+    },
+  );
 });
 
 const SHAPES: readonly { readonly a: (string | number)[]; readonly b: (string | number)[] }[] = [
@@ -51,7 +54,9 @@ const SHAPES: readonly { readonly a: (string | number)[]; readonly b: (string | 
 
 describe.each(['Add', 'Sub', 'Mul', 'Div'])('%s', (type) => {
   it.each(SHAPES)('sums over broadcast axes: $a with $b', async ({ a, b }) => {
-    await expectGradients({ build: (builder, input) => builder.add(type, [input('x', a), input('y', b, { map: awayFromZero })]) });
+    await expectGradients({
+      build: (builder, input) => builder.add(type, [input('x', a), input('y', b, { map: awayFromZero })]),
+    });
   });
 
   it('adds up both gradients of one value used twice', async () => {
@@ -73,7 +78,10 @@ describe('Pow', () => {
   });
 
   it('to a run-time exponent that is not differentiated, broadcasting x', async () => {
-    await expectGradients({ wrt: ['x'], build: (builder, input) => builder.add('Pow', [input('x', ['b'], { map: positive }), input('p', ['a', 'b'])]) });
+    await expectGradients({
+      wrt: ['x'],
+      build: (builder, input) => builder.add('Pow', [input('x', ['b'], { map: positive }), input('p', ['a', 'b'])]),
+    });
   });
 });
 
@@ -85,7 +93,11 @@ describe('Where', () => {
     await expectGradients({
       dataType: 'float32',
       build: (builder, input) =>
-        builder.add('Where', [input('chosen', condition, { dataType: 'bool', map: (value) => Number(value > 0) }), input('x', x), input('y', y)]),
+        builder.add('Where', [
+          input('chosen', condition, { dataType: 'bool', map: (value) => Number(value > 0) }),
+          input('x', x),
+          input('y', y),
+        ]),
     });
   });
 });
@@ -93,7 +105,8 @@ describe('Where', () => {
 describe('Cast', () => {
   it('casts the gradient back', async () => {
     await expectGradients({
-      build: (builder, input) => builder.add('Cast', [builder.add('Cast', [input('x', ['a'])], { to: 11 })], { to: 11 }),
+      build: (builder, input) =>
+        builder.add('Cast', [builder.add('Cast', [input('x', ['a'])], { to: 11 })], { to: 11 }),
     });
   });
 });

@@ -85,7 +85,9 @@ export function binaryOperator(rule: BinaryRule): Operator {
         const b = operand(context, 1);
         const values: BinaryValues = { a: a.name, b: b.name, y, dy, dataType: yType.dataType };
         return [a, b].map((input, index) =>
-          context.wanted[index] ? sumTo(builder, (gradients[index] as BinaryGradient)(builder, values), yType.shape, input.type.shape) : undefined,
+          context.wanted[index]
+            ? sumTo(builder, (gradients[index] as BinaryGradient)(builder, values), yType.shape, input.type.shape)
+            : undefined,
         );
       },
     }),
@@ -95,11 +97,18 @@ export function binaryOperator(rule: BinaryRule): Operator {
 }
 
 /** Folds known operands of which one may be a scalar; other broadcasts are not followed. */
-function foldBinary(a: ConcreteType, b: ConcreteType, shape: readonly number[], fold: BinaryRule['fold']): number[] | undefined {
+function foldBinary(
+  a: ConcreteType,
+  b: ConcreteType,
+  shape: readonly number[],
+  fold: BinaryRule['fold'],
+): number[] | undefined {
   if (!fold || !a.constant || !b.constant) return undefined;
   const { constant: left } = a;
   const { constant: right } = b;
   const count = elementCount(shape);
   if ((left.length !== count && left.length !== 1) || (right.length !== count && right.length !== 1)) return undefined;
-  return Array.from({ length: count }, (_, index) => fold(left[left.length === 1 ? 0 : index] ?? 0, right[right.length === 1 ? 0 : index] ?? 0));
+  return Array.from({ length: count }, (_, index) =>
+    fold(left[left.length === 1 ? 0 : index] ?? 0, right[right.length === 1 ? 0 : index] ?? 0),
+  );
 }

@@ -1,3 +1,7 @@
 import { unaryOperator } from './elementwise.ts';
 
-export const exp = unaryOperator({ type: 'Exp', flops: 8, gradient: (builder, { y, dy }) => builder.add('Mul', [dy, y]) });
+export const exp = unaryOperator({
+  type: 'Exp',
+  flops: 8,
+  gradient: (builder, { y, dy }) => builder.add('Mul', [dy, y]),
+});

@@ -17,7 +17,10 @@ export const gatherElements: Operator = {
     const { builder, dy, yType } = singleOutput(context);
     const axis = frontAxis(context.node, intAttribute(context.node, 'axis', 0), yType.shape.length);
     const zeros = zerosLike(builder, operand(context, 0).name, yType.dataType);
-    return [builder.add('ScatterElements', [zeros, operand(context, 1).name, dy], { axis, reduction: 'add' }), undefined];
+    return [
+      builder.add('ScatterElements', [zeros, operand(context, 1).name, dy], { axis, reduction: 'add' }),
+      undefined,
+    ];
   },
   coupling(context) {
     const { node, trace } = context;

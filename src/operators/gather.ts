@@ -12,8 +12,13 @@ export const gather: Operator = {
     const data = inputType(node, inputs, 0);
     const indices = inputType(node, inputs, 1);
     const axis = frontAxis(node, intAttribute(node, 'axis', 0), data.shape.length);
-    const known = data.shape.length === 1 ? data.constant && indices.constant?.map((index) => data.constant?.at(index) ?? 0) : undefined;
-    return [typed(data.dataType, [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)], known)];
+    const known =
+      data.shape.length === 1
+        ? data.constant && indices.constant?.map((index) => data.constant?.at(index) ?? 0)
+        : undefined;
+    return [
+      typed(data.dataType, [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)], known),
+    ];
   },
   gradient(context) {
     const { builder, dy, yType } = singleOutput(context);
@@ -24,7 +29,10 @@ export const gather: Operator = {
     const picked = indices.type.shape.length;
     // The picked axis is moved to the front, where ScatterND adds.
     const front = [axis, ...range(rank).filter((other) => other !== axis)];
-    const frontOut = [...range(picked).map((index) => axis + index), ...range(yType.shape.length).filter((other) => other < axis || other >= axis + picked)];
+    const frontOut = [
+      ...range(picked).map((index) => axis + index),
+      ...range(yType.shape.length).filter((other) => other < axis || other >= axis + picked),
+    ];
     const shape = builder.add('Shape', [data.name]);
     const target = axis === 0 ? shape : builder.add('Gather', [shape, builder.integers(front)]);
     const zeros = builder.add('Expand', [scalar(builder, 0, yType.dataType), target]);
@@ -46,7 +54,9 @@ export const gather: Operator = {
         range(size).map(() => 1),
       );
       const picked = picks.map((pick) => axisAt(single, pick));
-      return [[...data.slice(0, axis), ...(shape.length === 0 ? [] : [trace.concatenate(picked)]), ...data.slice(axis + 1)]];
+      return [
+        [...data.slice(0, axis), ...(shape.length === 0 ? [] : [trace.concatenate(picked)]), ...data.slice(axis + 1)],
+      ];
     }
     trace.pin(axisAt(data, axis), `${nameOf(node)} looks entries of it up`);
     return [[...data.slice(0, axis), ...axesOf(context, 1), ...data.slice(axis + 1)]];

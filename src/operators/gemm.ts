@@ -15,7 +15,9 @@ export const gemm: Operator = {
     const b = inputType(node, inputs, 1);
     requireSameType(node, a, b);
     if (a.shape.length !== 2 || b.shape.length !== 2)
-      throw new MismatchError(`${nameOf(node)}: A ${show(a.shape)} and B ${show(b.shape)} must have two axes each; reshape first.`);
+      throw new MismatchError(
+        `${nameOf(node)}: A ${show(a.shape)} and B ${show(b.shape)} must have two axes each; reshape first.`,
+      );
     const transA = intAttribute(node, 'transA', 0);
     const transB = intAttribute(node, 'transB', 0);
     const inner = sizeAt(a.shape, transA ? 0 : 1);
@@ -26,7 +28,9 @@ export const gemm: Operator = {
       );
     const shape = [sizeAt(a.shape, transA ? 1 : 0), sizeAt(b.shape, transB ? 0 : 1)];
     const c = inputs[2];
-    const fits = !c || (c.shape.length <= 2 && c.shape.every((size, axis) => size === 1 || size === shape[axis + 2 - c.shape.length]));
+    const fits =
+      !c ||
+      (c.shape.length <= 2 && c.shape.every((size, axis) => size === 1 || size === shape[axis + 2 - c.shape.length]));
     if (!fits) throw new MismatchError(`${nameOf(node)}: C ${show(c.shape)} does not broadcast to ${show(shape)}.`);
     return [typed(a.dataType, shape)];
   },
@@ -50,14 +54,21 @@ export const gemm: Operator = {
       const beta = floatAttribute(context.node, 'beta', 1);
       return beta === 1 ? sum : builder.add('Mul', [sum, scalar(builder, beta, yType.dataType)]);
     };
-    return [context.wanted[0] ? da() : undefined, context.wanted[1] ? db() : undefined, context.wanted[2] ? dc() : undefined];
+    return [
+      context.wanted[0] ? da() : undefined,
+      context.wanted[1] ? db() : undefined,
+      context.wanted[2] ? dc() : undefined,
+    ];
   },
   coupling(context) {
     const [a, b] = [axesOf(context, 0), axesOf(context, 1)];
     const transA = intAttribute(context.node, 'transA', 0);
     const transB = intAttribute(context.node, 'transB', 0);
     context.trace.unify(axisAt(a, transA ? 0 : 1), axisAt(b, transB ? 1 : 0));
-    const product: ShapedAxes = { axes: [axisAt(a, transA ? 1 : 0), axisAt(b, transB ? 0 : 1)], shape: context.outputTypes[0]?.shape ?? [] };
+    const product: ShapedAxes = {
+      axes: [axisAt(a, transA ? 1 : 0), axisAt(b, transB ? 0 : 1)],
+      shape: context.outputTypes[0]?.shape ?? [],
+    };
     const bias = context.inputTypes[2];
     return [bias ? broadcastAxes(context, [product, { axes: axesOf(context, 2), shape: bias.shape }]) : product.axes];
   },

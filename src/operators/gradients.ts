@@ -26,7 +26,10 @@ export function singleOutput(context: GradientContext): SingleOutput {
 }
 
 /** Name and concrete type of input `index`. */
-export function operand(context: GradientContext, index: number): { readonly name: string; readonly type: ConcreteType } {
+export function operand(
+  context: GradientContext,
+  index: number,
+): { readonly name: string; readonly type: ConcreteType } {
   return { name: inputName(context.node, index), type: inputType(context.node, context.inputTypes, index) };
 }
 
@@ -37,7 +40,16 @@ export function scalar(builder: GraphBuilder, value: number, dataType: DataType)
 }
 
 /** ONNX TensorProto element type numbers, as Cast's attribute `to` wants them. */
-export const ELEMENT_TYPES: Readonly<Record<DataType, number>> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 };
+export const ELEMENT_TYPES: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+};
 
 export function castTo(builder: GraphBuilder, value: string, dataType: DataType): string {
   return builder.add('Cast', [value], { to: ELEMENT_TYPES[dataType] });
@@ -56,8 +68,12 @@ export function sumTo(builder: GraphBuilder, gradient: string, from: readonly nu
   const lead = from.length - to.length;
   const stretched = range(to.length).filter((axis) => to[axis] === 1 && from[axis + lead] !== 1);
   const stretchedSum =
-    stretched.length === 0 ? gradient : builder.add('ReduceSum', [gradient, builder.integers(stretched.map((axis) => axis + lead))], { keepdims: 1 });
-  return lead === 0 ? stretchedSum : builder.add('ReduceSum', [stretchedSum, builder.integers(range(lead))], { keepdims: 0 });
+    stretched.length === 0
+      ? gradient
+      : builder.add('ReduceSum', [gradient, builder.integers(stretched.map((axis) => axis + lead))], { keepdims: 1 });
+  return lead === 0
+    ? stretchedSum
+    : builder.add('ReduceSum', [stretchedSum, builder.integers(range(lead))], { keepdims: 0 });
 }
 
 /** A target for Reshape back to input `index`: constant with one -1 where that is enough, else the shape at run time. */

@@ -20,7 +20,9 @@ export const matmul: Operator = {
     const inner = sizeAt(left, left.length - 1);
     const innerB = sizeAt(right, right.length - 2);
     if (inner !== innerB)
-      throw new MismatchError(`${nameOf(node)}: ${show(a.shape)} contracts ${inner} and ${show(b.shape)} contracts ${innerB}; they must be equal.`);
+      throw new MismatchError(
+        `${nameOf(node)}: ${show(a.shape)} contracts ${inner} and ${show(b.shape)} contracts ${innerB}; they must be equal.`,
+      );
     const shape = broadcastShapes(node, [left.slice(0, -2), right.slice(0, -2)]);
     if (a.shape.length > 1) shape.push(sizeAt(left, left.length - 2));
     if (b.shape.length > 1) shape.push(sizeAt(right, right.length - 1));
@@ -34,7 +36,10 @@ export const matmul: Operator = {
   },
   coupling(context) {
     const [a, b] = [axesOf(context, 0), axesOf(context, 1)];
-    const [aShape, bShape] = [inputType(context.node, context.inputTypes, 0).shape, inputType(context.node, context.inputTypes, 1).shape];
+    const [aShape, bShape] = [
+      inputType(context.node, context.inputTypes, 0).shape,
+      inputType(context.node, context.inputTypes, 1).shape,
+    ];
     context.trace.unify(axisAt(a, -1), axisAt(b, b.length === 1 ? 0 : -2));
     const batches: ShapedAxes[] = [
       { axes: a.slice(0, -2), shape: aShape.slice(0, -2) },
@@ -62,12 +67,15 @@ function sharedMatrixGradient(context: GradientContext): (string | undefined)[] 
   const x = operand(context, 0);
   const w = operand(context, 1);
   const rank = x.type.shape.length;
-  const rows = (value: string, width: string) => builder.add('Reshape', [value, builder.add('Concat', [builder.integers([-1]), width], { axis: 0 })]);
+  const rows = (value: string, width: string) =>
+    builder.add('Reshape', [value, builder.add('Concat', [builder.integers([-1]), width], { axis: 0 })]);
   const dx = () => builder.add('MatMul', [dy, transposeMatrices(builder, w.name, 2)]);
   const dw = () => {
     const inner = sizeOfAxis(context, 0, rank - 1);
     const outer =
-      context.knownInputSizes[1]?.[1] === undefined ? builder.add('Shape', [w.name], { start: 1, end: 2 }) : builder.integers([sizeAt(yType.shape, rank - 1)]);
+      context.knownInputSizes[1]?.[1] === undefined
+        ? builder.add('Shape', [w.name], { start: 1, end: 2 })
+        : builder.integers([sizeAt(yType.shape, rank - 1)]);
     return builder.add('Gemm', [rows(x.name, inner), rows(dy, outer)], { transA: 1 });
   };
   return [context.wanted[0] ? dx() : undefined, context.wanted[1] ? dw() : undefined];

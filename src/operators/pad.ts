@@ -9,9 +9,12 @@ export const pad: Operator = {
   domain: '',
   infer(node, inputs) {
     const x = inputType(node, inputs, 0);
-    if (stringAttribute(node, 'mode', 'constant') !== 'constant') throw new UnsupportedError(`${nameOf(node)}: mode must be "constant".`);
+    if (stringAttribute(node, 'mode', 'constant') !== 'constant')
+      throw new UnsupportedError(`${nameOf(node)}: mode must be "constant".`);
     const pads = knownElements(node, inputs, 1, 'pads');
-    const axes = inputs[3] ? knownElements(node, inputs, 3, 'axes').map((axis) => frontAxis(node, axis, x.shape.length)) : range(x.shape.length);
+    const axes = inputs[3]
+      ? knownElements(node, inputs, 3, 'axes').map((axis) => frontAxis(node, axis, x.shape.length))
+      : range(x.shape.length);
     return [
       typed(
         x.dataType,

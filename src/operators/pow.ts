@@ -15,7 +15,9 @@ export const pow: Operator = {
   },
   gradient(context) {
     if (context.wanted[1])
-      throw new UnsupportedError(`${nameOf(context.node)}: the gradient with respect to an exponent is not supported; make the exponent a constant.`);
+      throw new UnsupportedError(
+        `${nameOf(context.node)}: the gradient with respect to an exponent is not supported; make the exponent a constant.`,
+      );
     const { builder, dy, yType } = singleOutput(context);
     const x = operand(context, 0);
     const exponent = operand(context, 1);
@@ -23,7 +25,10 @@ export const pow: Operator = {
     const isSquare = known === 2 && exponent.type.constant?.length === 1;
     const slope = isSquare
       ? builder.add('Mul', [x.name, scalar(builder, 2, x.type.dataType)])
-      : builder.add('Mul', [exponent.name, builder.add('Pow', [x.name, builder.add('Sub', [exponent.name, scalar(builder, 1, exponent.type.dataType)])])]);
+      : builder.add('Mul', [
+          exponent.name,
+          builder.add('Pow', [x.name, builder.add('Sub', [exponent.name, scalar(builder, 1, exponent.type.dataType)])]),
+        ]);
     return [sumTo(builder, builder.add('Mul', [dy, slope]), yType.shape, x.type.shape), undefined];
   },
   coupling: elementwise,

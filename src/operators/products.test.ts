@@ -9,24 +9,40 @@ describe('Gemm', () => {
   it.each(transposes)('transA $transA, transB $transB, alpha and beta, bias per column', async ({ transA, transB }) => {
     await expectGradients({
       build: (builder, input) =>
-        builder.add('Gemm', [input('A', transA ? ['b', 'a'] : ['a', 'b']), input('B', transB ? ['c', 'b'] : ['b', 'c']), input('C', ['c'])], {
-          transA,
-          transB,
-          alpha: float(0.5),
-          beta: float(-2),
-        }),
+        builder.add(
+          'Gemm',
+          [
+            input('A', transA ? ['b', 'a'] : ['a', 'b']),
+            input('B', transB ? ['c', 'b'] : ['b', 'c']),
+            input('C', ['c']),
+          ],
+          {
+            transA,
+            transB,
+            alpha: float(0.5),
+            beta: float(-2),
+          },
+        ),
     });
   });
 
-  it.each<{ shape: Shape }>([{ shape: [] }, { shape: [1] }, { shape: ['a', 1] }, { shape: [1, 'c'] }, { shape: ['a', 'c'] }])(
-    'broadcasts C $shape',
-    async ({ shape }) => {
-      await expectGradients({ build: (builder, input) => builder.add('Gemm', [input('A', ['a', 'b']), input('B', ['b', 'c']), input('C', shape)]) });
-    },
-  );
+  it.each<{ shape: Shape }>([
+    { shape: [] },
+    { shape: [1] },
+    { shape: ['a', 1] },
+    { shape: [1, 'c'] },
+    { shape: ['a', 'c'] },
+  ])('broadcasts C $shape', async ({ shape }) => {
+    await expectGradients({
+      build: (builder, input) =>
+        builder.add('Gemm', [input('A', ['a', 'b']), input('B', ['b', 'c']), input('C', shape)]),
+    });
+  });
 
   it('works without C', async () => {
-    await expectGradients({ build: (builder, input) => builder.add('Gemm', [input('A', ['a', 'b']), input('B', ['c', 'b'])], { transB: 1 }) });
+    await expectGradients({
+      build: (builder, input) => builder.add('Gemm', [input('A', ['a', 'b']), input('B', ['c', 'b'])], { transB: 1 }),
+    });
   });
 });
 
@@ -47,6 +63,8 @@ describe('MatMul', () => {
   });
 
   it('has fixed widths in its flattened weight gradient', async () => {
-    await expectGradients({ build: (builder, input) => builder.add('MatMul', [input('A', ['a', 'b', 4]), input('B', [4, 3])]) });
+    await expectGradients({
+      build: (builder, input) => builder.add('MatMul', [input('A', ['a', 'b', 4]), input('B', [4, 3])]),
+    });
   });
 });

@@ -17,6 +17,8 @@ function count(builder: GraphBuilder, { context, axes, x, dataType }: ReductionV
       sizes.reduce<number>((product, size) => product * (size ?? 1), 1),
       dataType,
     );
-  const product = axes.map((axis) => builder.add('Shape', [x], { start: axis, end: axis + 1 })).reduce((a, b) => builder.add('Mul', [a, b]));
+  const product = axes
+    .map((axis) => builder.add('Shape', [x], { start: axis, end: axis + 1 }))
+    .reduce((a, b) => builder.add('Mul', [a, b]));
   return castTo(builder, product, dataType);
 }

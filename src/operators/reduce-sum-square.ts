@@ -5,5 +5,6 @@ import { reductionOperator } from './reduction.ts';
 export const reduceSumSquare = reductionOperator({
   type: 'ReduceSumSquare',
   flops: 2,
-  gradient: (builder, { x, dy, dataType }) => builder.add('Mul', [x, builder.add('Mul', [dy, scalar(builder, 2, dataType)])]),
+  gradient: (builder, { x, dy, dataType }) =>
+    builder.add('Mul', [x, builder.add('Mul', [dy, scalar(builder, 2, dataType)])]),
 });

@@ -14,16 +14,25 @@ describe.each(['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceL1', 'ReduceSumSqu
     { axes: undefined, keepdims: 1 },
   ])('over $axes, keepdims $keepdims', async ({ axes, keepdims }) => {
     await expectGradients({
-      build: (builder, input) => builder.add(type, [input('x', ['a', 'b', 4], { map: apart }), ...(axes ? [builder.integers(axes)] : [])], { keepdims }),
+      build: (builder, input) =>
+        builder.add(type, [input('x', ['a', 'b', 4], { map: apart }), ...(axes ? [builder.integers(axes)] : [])], {
+          keepdims,
+        }),
     });
   });
 
   it('over one fixed axis needs no run-time shape', async () => {
-    await expectGradients({ build: (builder, input) => builder.add(type, [input('x', ['a', 3], { map: apart }), builder.integers([1])], { keepdims: 0 }) });
+    await expectGradients({
+      build: (builder, input) =>
+        builder.add(type, [input('x', ['a', 3], { map: apart }), builder.integers([1])], { keepdims: 0 }),
+    });
   });
 
   it('leaves the tensor alone when no axes are asked to mean none', async () => {
-    await expectGradients({ build: (builder, input) => builder.add(type, [input('x', ['a', 3], { map: apart })], { keepdims: 0, noop_with_empty_axes: 1 }) });
+    await expectGradients({
+      build: (builder, input) =>
+        builder.add(type, [input('x', ['a', 3], { map: apart })], { keepdims: 0, noop_with_empty_axes: 1 }),
+    });
   });
 });
 
@@ -48,7 +57,10 @@ describe('SimplifiedLayerNormalization', () => {
   it('over a symbolic width and two axes', async () => {
     await expectGradients({
       build: (builder, input) =>
-        builder.add('SimplifiedLayerNormalization', [input('x', ['a', 'c']), input('weight', ['c'])], { axis: -1, epsilon: float(1e-2) }),
+        builder.add('SimplifiedLayerNormalization', [input('x', ['a', 'c']), input('weight', ['c'])], {
+          axis: -1,
+          epsilon: float(1e-2),
+        }),
       sizes: [{ a: 3, c: 5 }],
     });
   });

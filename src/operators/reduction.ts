@@ -46,7 +46,9 @@ export function reductionOperator(rule: ReductionRule): Operator {
         const x = operand(context, 0);
         const dropped = intAttribute(context.node, 'keepdims', 1) === 0 && axes.length > 0;
         const kept = (value: string) => (dropped ? builder.add('Unsqueeze', [value, builder.integers(axes)]) : value);
-        return [gradient(builder, { x: x.name, y: () => kept(y), dy: kept(dy), axes, dataType: x.type.dataType, context })];
+        return [
+          gradient(builder, { x: x.name, y: () => kept(y), dy: kept(dy), axes, dataType: x.type.dataType, context }),
+        ];
       },
     }),
     coupling(context) {
@@ -75,6 +77,8 @@ export function reducedAxes(node: Node, inputs: InputTypes): readonly number[] {
 export function stretch(builder: GraphBuilder, value: string, { axes, context, x }: ReductionValues): string {
   const sizes = context.knownInputSizes[0];
   const target = sizes?.map((size, axis) => (axes.includes(axis) ? size : 1));
-  const known = target?.every((size) => size !== undefined) ? builder.integers(target as number[]) : builder.add('Shape', [x]);
+  const known = target?.every((size) => size !== undefined)
+    ? builder.integers(target as number[])
+    : builder.add('Shape', [x]);
   return builder.add('Expand', [value, known]);
 }

@@ -8,13 +8,15 @@ export const CONSTANT_LIMIT = 64;
 
 export type InputTypes = readonly (ConcreteType | undefined)[];
 
-export const isFloating = (dataType: DataType): boolean => dataType === 'float32' || dataType === 'float64' || dataType === 'float16';
+export const isFloating = (dataType: DataType): boolean =>
+  dataType === 'float32' || dataType === 'float64' || dataType === 'float16';
 
 export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 export const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((size, axis) => size === b[axis]);
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, axis) => size === b[axis]);
 
 export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
@@ -40,14 +42,20 @@ export function inputName(node: Node, index: number): string {
 }
 
 /** A single output type; `constant` is dropped where it is too long to follow. */
-export function typed(dataType: DataType, shape: readonly number[], constant?: readonly number[] | undefined): ConcreteType {
+export function typed(
+  dataType: DataType,
+  shape: readonly number[],
+  constant?: readonly number[] | undefined,
+): ConcreteType {
   return constant && constant.length <= CONSTANT_LIMIT ? { dataType, shape, constant } : { dataType, shape };
 }
 
 /** An axis counted from the front. Throws where it is outside [-rank, rank). */
 export function frontAxis(node: Node, axis: number, rank: number): number {
   if (axis < -rank || axis >= rank)
-    throw new MismatchError(`${nameOf(node)}: axis ${axis} is outside a tensor of rank ${rank}; allowed are ${-rank} to ${rank - 1}.`);
+    throw new MismatchError(
+      `${nameOf(node)}: axis ${axis} is outside a tensor of rank ${rank}; allowed are ${-rank} to ${rank - 1}.`,
+    );
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -82,5 +90,8 @@ export function broadcastShapes(node: Node, shapes: readonly (readonly number[])
 
 /** Requires that two inputs have one element type. */
 export function requireSameType(node: Node, a: ConcreteType, b: ConcreteType): void {
-  if (a.dataType !== b.dataType) throw new MismatchError(`${nameOf(node)}: inputs are ${a.dataType} and ${b.dataType}; they must agree. Insert a Cast.`);
+  if (a.dataType !== b.dataType)
+    throw new MismatchError(
+      `${nameOf(node)}: inputs are ${a.dataType} and ${b.dataType}; they must agree. Insert a Cast.`,
+    );
 }

@@ -18,24 +18,31 @@ export const simplifiedLayerNormalization: Operator = {
     const weight = inputType(node, inputs, 1);
     const axis = lastAxis(node, x.shape.length);
     if (weight.shape.length !== 1 || weight.shape[0] !== x.shape[axis])
-      throw new MismatchError(`${nameOf(node)}: the weight ${show(weight.shape)} must be [${x.shape[axis]}], the last axis of ${show(x.shape)}.`);
+      throw new MismatchError(
+        `${nameOf(node)}: the weight ${show(weight.shape)} must be [${x.shape[axis]}], the last axis of ${show(x.shape)}.`,
+      );
     const scale = typed('float32', x.shape.with(axis, 1));
     return node.outputs.length > 1 ? [typed(weight.dataType, x.shape), scale] : [typed(weight.dataType, x.shape)];
   },
   gradient(context) {
     if (context.outputGradients[1] !== undefined)
-      throw new UnsupportedError(`${nameOf(context.node)}: the gradient through its second output is not supported; use only the first.`);
+      throw new UnsupportedError(
+        `${nameOf(context.node)}: the gradient through its second output is not supported; use only the first.`,
+      );
     const { builder, dy, yType } = singleOutput(context);
     const x = operand(context, 0);
     const weight = operand(context, 1);
     const inverse = inverseRoot(context);
     const dx = () => {
       const g = builder.add('Mul', [dy, weight.name]);
-      const mean = builder.add('ReduceMean', [builder.add('Mul', [g, x.name]), builder.integers([-1])], { keepdims: 1 });
+      const mean = builder.add('ReduceMean', [builder.add('Mul', [g, x.name]), builder.integers([-1])], {
+        keepdims: 1,
+      });
       const along = builder.add('Mul', [mean, builder.add('Mul', [inverse, inverse])]);
       return builder.add('Mul', [inverse, builder.add('Sub', [g, builder.add('Mul', [x.name, along])])]);
     };
-    const dw = () => sumTo(builder, builder.add('Mul', [dy, builder.add('Mul', [x.name, inverse])]), yType.shape, weight.type.shape);
+    const dw = () =>
+      sumTo(builder, builder.add('Mul', [dy, builder.add('Mul', [x.name, inverse])]), yType.shape, weight.type.shape);
     return [context.wanted[0] ? dx() : undefined, context.wanted[1] ? dw() : undefined];
   },
   coupling(context) {
@@ -51,12 +58,15 @@ function inverseRoot(context: GradientContext): string {
   const { builder, node } = context;
   const x = operand(context, 0);
   const epsilon = scalar(builder, floatAttribute(node, 'epsilon', 1e-5), x.type.dataType);
-  const mean = builder.add('ReduceMean', [builder.add('Mul', [x.name, x.name]), builder.integers([-1])], { keepdims: 1 });
+  const mean = builder.add('ReduceMean', [builder.add('Mul', [x.name, x.name]), builder.integers([-1])], {
+    keepdims: 1,
+  });
   return builder.add('Reciprocal', [builder.add('Sqrt', [builder.add('Add', [mean, epsilon])])]);
 }
 
 function lastAxis(node: Node, rank: number): number {
   const axis = frontAxis(node, intAttribute(node, 'axis', -1), rank);
-  if (axis !== rank - 1) throw new UnsupportedError(`${nameOf(node)}: axis ${axis} of ${rank}; only the last axis is supported.`);
+  if (axis !== rank - 1)
+    throw new UnsupportedError(`${nameOf(node)}: axis ${axis} of ${rank}; only the last axis is supported.`);
   return axis;
 }

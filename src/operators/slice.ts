@@ -27,7 +27,10 @@ export const slice: Operator = {
     const cuts = slicedAxes(node, inputs);
     const shape = x.shape.map((size, axis) => cuts.find((cut) => cut.axis === axis)?.count ?? size);
     const [cut] = cuts;
-    const known = x.shape.length === 1 && cut ? range(cut.count).map((index) => x.constant?.[cut.first + index * cut.step] ?? 0) : undefined;
+    const known =
+      x.shape.length === 1 && cut
+        ? range(cut.count).map((index) => x.constant?.[cut.first + index * cut.step] ?? 0)
+        : undefined;
     return [typed(x.dataType, shape, x.constant ? known : undefined)];
   },
   gradient(context) {
@@ -56,12 +59,19 @@ export const slice: Operator = {
 };
 
 /** What each sliced axis loses before and after the slice, as a one-element int64 value; valid at any size. */
-function padding(context: GradientContext, cuts: readonly SlicedAxis[], axis: number, side: 'before' | 'after'): string {
+function padding(
+  context: GradientContext,
+  cuts: readonly SlicedAxis[],
+  axis: number,
+  side: 'before' | 'after',
+): string {
   const { builder, node } = context;
   const cut = cuts.find((candidate) => candidate.axis === axis);
   if (!cut) return builder.integers([0]);
   if (cut.step !== 1)
-    throw new UnsupportedError(`${nameOf(node)}: the gradient of a slice with step ${cut.step} is not supported; steps of 1 are. Use Gather.`);
+    throw new UnsupportedError(
+      `${nameOf(node)}: the gradient of a slice with step ${cut.step} is not supported; steps of 1 are. Use Gather.`,
+    );
   const size = sizeAt(operand(context, 0).type.shape, axis);
   const known = context.knownInputSizes[0]?.[axis];
   const fixedBefore = cut.start >= 0 || known !== undefined ? cut.first : undefined;
@@ -91,7 +101,8 @@ export function slicedAxes(node: Node, inputs: InputTypes): readonly SlicedAxis[
     const step = steps[index] ?? 1;
     const start = starts[index] ?? 0;
     const end = ends[index] ?? size;
-    const clamp = (value: number, low: number, high: number) => Math.min(Math.max(value < 0 ? value + size : value, low), high);
+    const clamp = (value: number, low: number, high: number) =>
+      Math.min(Math.max(value < 0 ? value + size : value, low), high);
     const first = step > 0 ? clamp(start, 0, size) : clamp(start, 0, size - 1);
     const last = step > 0 ? clamp(end, 0, size) : clamp(end, -1, size - 1);
     return { axis, first, step, count: Math.max(0, Math.ceil((last - first) / step)), start, end };

@@ -19,13 +19,18 @@ export const split: Operator = {
     const { builder, node, outputGradients, outputTypes } = context;
     const x = operand(context, 0);
     const axis = frontAxis(node, intAttribute(node, 'axis', 0), x.type.shape.length);
-    const parts = outputGradients.map((part, index) => part ?? zerosLike(builder, node.outputs[index] ?? '', outputTypes[index]?.dataType ?? x.type.dataType));
+    const parts = outputGradients.map(
+      (part, index) =>
+        part ?? zerosLike(builder, node.outputs[index] ?? '', outputTypes[index]?.dataType ?? x.type.dataType),
+    );
     return [parts.length === 1 ? parts[0] : builder.add('Concat', parts, { axis }), undefined];
   },
   coupling(context) {
     const axes = axesOf(context, 0);
     const axis = frontAxis(context.node, intAttribute(context.node, 'axis', 0), axes.length);
-    return context.trace.cut(axisAt(axes, axis), splitSizes(context.node, context.inputTypes)).map((part) => axes.with(axis, part));
+    return context.trace
+      .cut(axisAt(axes, axis), splitSizes(context.node, context.inputTypes))
+      .map((part) => axes.with(axis, part));
   },
   cost: () => 0,
 };
@@ -36,8 +41,12 @@ export function splitSizes(node: Node, inputs: InputTypes): readonly number[] {
   const size = sizeAt(x.shape, frontAxis(node, intAttribute(node, 'axis', 0), x.shape.length));
   const count = node.outputs.length;
   const chunk = Math.ceil(size / count);
-  const sizes = inputs[1] ? knownElements(node, inputs, 1, 'split sizes') : node.outputs.map((_, index) => Math.min(chunk, size - index * chunk));
+  const sizes = inputs[1]
+    ? knownElements(node, inputs, 1, 'split sizes')
+    : node.outputs.map((_, index) => Math.min(chunk, size - index * chunk));
   if (sizes.length !== count || sizes.some((part) => part < 0) || sizes.reduce((sum, part) => sum + part, 0) !== size)
-    throw new MismatchError(`${nameOf(node)}: parts ${show(sizes)} for ${count} outputs do not make up the axis of size ${size}.`);
+    throw new MismatchError(
+      `${nameOf(node)}: parts ${show(sizes)} for ${count} outputs do not make up the axis of size ${size}.`,
+    );
   return sizes;
 }

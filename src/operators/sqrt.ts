@@ -5,5 +5,6 @@ import { scalar } from './gradients.ts';
 export const sqrt = unaryOperator({
   type: 'Sqrt',
   flops: 2,
-  gradient: (builder, { y, dy, dataType }) => builder.add('Div', [builder.add('Mul', [dy, scalar(builder, 0.5, dataType)]), y]),
+  gradient: (builder, { y, dy, dataType }) =>
+    builder.add('Div', [builder.add('Mul', [dy, scalar(builder, 0.5, dataType)]), y]),
 });

@@ -23,7 +23,10 @@ export const squeeze: Operator = {
   },
   gradient(context) {
     const { builder, dy } = singleOutput(context);
-    return [builder.add('Unsqueeze', [dy, builder.integers(squeezedAxes(context.node, context.inputTypes))]), undefined];
+    return [
+      builder.add('Unsqueeze', [dy, builder.integers(squeezedAxes(context.node, context.inputTypes))]),
+      undefined,
+    ];
   },
   coupling(context) {
     const dropped = squeezedAxes(context.node, context.inputTypes);
@@ -39,6 +42,8 @@ export function squeezedAxes(node: Node, inputs: InputTypes): readonly number[] 
   const axes = knownElements(node, inputs, 1, 'axes').map((axis) => frontAxis(node, axis, shape.length));
   for (const axis of axes)
     if (shape[axis] !== 1)
-      throw new MismatchError(`${nameOf(node)}: axis ${axis} of ${show(shape)} has size ${shape[axis]}; only axes of size 1 can be squeezed.`);
+      throw new MismatchError(
+        `${nameOf(node)}: axis ${axis} of ${show(shape)} has size ${shape[axis]}; only axes of size 1 can be squeezed.`,
+      );
   return axes;
 }

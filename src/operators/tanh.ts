@@ -5,5 +5,6 @@ import { scalar } from './gradients.ts';
 export const tanh = unaryOperator({
   type: 'Tanh',
   flops: 10,
-  gradient: (builder, { y, dy, dataType }) => builder.add('Mul', [dy, builder.add('Sub', [scalar(builder, 1, dataType), builder.add('Mul', [y, y])])]),
+  gradient: (builder, { y, dy, dataType }) =>
+    builder.add('Mul', [dy, builder.add('Sub', [scalar(builder, 1, dataType), builder.add('Mul', [y, y])])]),
 });

@@ -35,6 +35,8 @@ export const transpose: Operator = {
 export function permutation(node: Node, rank: number): readonly number[] {
   const perm = intsAttribute(node, 'perm') ?? range(rank).reverse();
   if (perm.length !== rank || range(rank).some((axis) => !perm.includes(axis)))
-    throw new MismatchError(`${nameOf(node)}: perm ${show(perm)} is not a permutation of the ${rank} axes of its input.`);
+    throw new MismatchError(
+      `${nameOf(node)}: perm ${show(perm)} is not a permutation of the ${rank} axes of its input.`,
+    );
   return perm;
 }

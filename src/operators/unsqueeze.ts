@@ -22,12 +22,19 @@ export const unsqueeze: Operator = {
   },
   gradient(context) {
     const { builder, dy } = singleOutput(context);
-    return [builder.add('Squeeze', [dy, builder.integers(unsqueezedAxes(context.node, context.inputTypes))]), undefined];
+    return [
+      builder.add('Squeeze', [dy, builder.integers(unsqueezedAxes(context.node, context.inputTypes))]),
+      undefined,
+    ];
   },
   coupling(context) {
     const added = unsqueezedAxes(context.node, context.inputTypes);
     const axes = axesOf(context, 0).values();
-    return [range(context.outputTypes[0]?.shape.length ?? 0).map((axis) => (added.includes(axis) ? [context.trace.fresh(1)] : (axes.next().value ?? [])))];
+    return [
+      range(context.outputTypes[0]?.shape.length ?? 0).map((axis) =>
+        added.includes(axis) ? [context.trace.fresh(1)] : (axes.next().value ?? []),
+      ),
+    ];
   },
   cost: () => 0,
 };

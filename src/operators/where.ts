@@ -15,7 +15,13 @@ export const where: Operator = {
     const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]);
     const count = elementCount(shape);
     const known = [condition, a, b].every((type) => type.constant?.length === count);
-    return [typed(a.dataType, shape, known ? condition.constant?.map((bit, index) => (bit ? a : b).constant?.[index] ?? 0) : undefined)];
+    return [
+      typed(
+        a.dataType,
+        shape,
+        known ? condition.constant?.map((bit, index) => (bit ? a : b).constant?.[index] ?? 0) : undefined,
+      ),
+    ];
   },
   gradient(context) {
     const { builder, dy, yType } = singleOutput(context);

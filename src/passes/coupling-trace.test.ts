@@ -77,7 +77,8 @@ describe('AtomTrace', () => {
     const pinned = axis(12);
     trace.pin(pinned, 'measured');
     const [outer, inner] = trace.regroup([pinned], [3, 4]) as [AxisAtoms, AxisAtoms];
-    for (const leaf of [...trace.leaves(outer), ...trace.leaves(inner)]) expect(trace.reasons(leaf)).toEqual(['measured']);
+    for (const leaf of [...trace.leaves(outer), ...trace.leaves(inner)])
+      expect(trace.reasons(leaf)).toEqual(['measured']);
     const [a, b] = [axis(6), axis(6)];
     trace.regroup([a], [2, 3]);
     trace.regroup([b], [3, 2]);
@@ -95,27 +96,31 @@ describe('AtomTrace', () => {
       factor: fc.constantFrom(1, 2, 3, 4, 6),
     });
     fc.assert(
-      fc.property(fc.array(fc.constantFrom(1, 2, 4, 6, 12, 24), { minLength: 2, maxLength: 6 }), fc.array(step, { maxLength: 40 }), (sizes, steps) => {
-        const { trace, axis } = start();
-        const axes: { atoms: AxisAtoms; size: number }[] = sizes.map((size) => ({ atoms: axis(size), size }));
-        for (const { operation, a, b, factor } of steps) {
-          const first = axes[a % axes.length] as { atoms: AxisAtoms; size: number };
-          const second = axes[b % axes.length] as { atoms: AxisAtoms; size: number };
-          if (operation === 'unify' && first.size === second.size) trace.unify(first.atoms, second.atoms);
-          if (operation === 'pin') trace.pin(first.atoms, 'pinned');
-          if (operation === 'concatenate' && first.size + second.size < 100)
-            axes.push({ atoms: trace.concatenate([first.atoms, second.atoms]), size: first.size + second.size });
-          if (operation === 'regroup' && first.size % factor === 0) {
-            const parts = trace.regroup([first.atoms], [factor, first.size / factor]);
-            axes.push({ atoms: parts[0] ?? [], size: factor }, { atoms: parts[1] ?? [], size: first.size / factor });
+      fc.property(
+        fc.array(fc.constantFrom(1, 2, 4, 6, 12, 24), { minLength: 2, maxLength: 6 }),
+        fc.array(step, { maxLength: 40 }),
+        (sizes, steps) => {
+          const { trace, axis } = start();
+          const axes: { atoms: AxisAtoms; size: number }[] = sizes.map((size) => ({ atoms: axis(size), size }));
+          for (const { operation, a, b, factor } of steps) {
+            const first = axes[a % axes.length] as { atoms: AxisAtoms; size: number };
+            const second = axes[b % axes.length] as { atoms: AxisAtoms; size: number };
+            if (operation === 'unify' && first.size === second.size) trace.unify(first.atoms, second.atoms);
+            if (operation === 'pin') trace.pin(first.atoms, 'pinned');
+            if (operation === 'concatenate' && first.size + second.size < 100)
+              axes.push({ atoms: trace.concatenate([first.atoms, second.atoms]), size: first.size + second.size });
+            if (operation === 'regroup' && first.size % factor === 0) {
+              const parts = trace.regroup([first.atoms], [factor, first.size / factor]);
+              axes.push({ atoms: parts[0] ?? [], size: factor }, { atoms: parts[1] ?? [], size: first.size / factor });
+            }
+            if (operation === 'cut' && first.size > factor) {
+              const parts = trace.cut(first.atoms, [factor, first.size - factor]);
+              axes.push({ atoms: parts[0] ?? [], size: factor }, { atoms: parts[1] ?? [], size: first.size - factor });
+            }
           }
-          if (operation === 'cut' && first.size > factor) {
-            const parts = trace.cut(first.atoms, [factor, first.size - factor]);
-            axes.push({ atoms: parts[0] ?? [], size: factor }, { atoms: parts[1] ?? [], size: first.size - factor });
-          }
-        }
-        for (const { atoms, size } of axes) expect(sizeOf(trace.layout(atoms))).toBe(size);
-      }),
+          for (const { atoms, size } of axes) expect(sizeOf(trace.layout(atoms))).toBe(size);
+        },
+      ),
       { seed: 1, numRuns: 300 },
     );
   });

@@ -3,7 +3,9 @@ import type { Atom, AxisAtoms, CouplingTrace } from '../operators/operator.ts';
 import { elementCount } from '../operators/shapes.ts';
 
 /** What an atom turned out to be made of: factors (outermost first), or parts after each other. */
-type Definition = { readonly kind: 'product'; readonly atoms: AxisAtoms } | { readonly kind: 'sum'; readonly parts: readonly AxisAtoms[] };
+type Definition =
+  | { readonly kind: 'product'; readonly atoms: AxisAtoms }
+  | { readonly kind: 'sum'; readonly parts: readonly AxisAtoms[] };
 
 /** A layout of an axis after the trace: factors outermost first; a factor is a class of shared coordinates or a concatenation of layouts. */
 export type Layout = readonly Factor[];
@@ -28,8 +30,10 @@ export class AtomTrace implements CouplingTrace {
   }
 
   unify(a: AxisAtoms, b: AxisAtoms): AxisAtoms {
-    if (sizeOf(a) !== sizeOf(b)) throw new MismatchError(`Axes of ${sizeOf(a)} and ${sizeOf(b)} coordinates cannot be the same.`);
-    if (!this.#tryUnify(a, b)) for (const axis of [a, b]) this.pin(axis, 'two operators lay it out in ways that do not fit each other');
+    if (sizeOf(a) !== sizeOf(b))
+      throw new MismatchError(`Axes of ${sizeOf(a)} and ${sizeOf(b)} coordinates cannot be the same.`);
+    if (!this.#tryUnify(a, b))
+      for (const axis of [a, b]) this.pin(axis, 'two operators lay it out in ways that do not fit each other');
     return this.#resolve(a);
   }
 
@@ -181,7 +185,9 @@ export class AtomTrace implements CouplingTrace {
     const sizes = bounds.map((end, index) => end - (bounds[index - 1] ?? 0));
     const left = this.#tryCut([x], sizes);
     const right = this.#tryCut([y], sizes);
-    return left !== undefined && right !== undefined && left.every((part, index) => this.#tryUnify(part, right[index] ?? []));
+    return (
+      left !== undefined && right !== undefined && left.every((part, index) => this.#tryUnify(part, right[index] ?? []))
+    );
   }
 
   /** Writes an atom as [outer, size / outer]; undefined where a sum has no such factor. */
@@ -216,7 +222,8 @@ export class AtomTrace implements CouplingTrace {
       groups.push(group);
       let remaining = size;
       if (size === 1) {
-        if (queue[0] && queue[0].size > 1) queue.splice(0, 1, ...(this.#factor(queue[0], 1) ?? [this.fresh(1), queue[0]]));
+        if (queue[0] && queue[0].size > 1)
+          queue.splice(0, 1, ...(this.#factor(queue[0], 1) ?? [this.fresh(1), queue[0]]));
         group.push(queue.shift() ?? this.fresh(1));
       }
       while (remaining > 1) {

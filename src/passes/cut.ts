@@ -9,7 +9,8 @@ export function cut(graph: Graph, values: readonly ValueInfo[]): Graph {
   const given = new Set(values.map(({ name }) => name));
   const computed = new Set(graph.nodes.flatMap(({ outputs }) => outputs));
   for (const name of given) {
-    if (graph.outputs.some((output) => output.name === name)) throw new MismatchError(`${name} is an output of ${graph.name}; a graph cannot be cut there.`);
+    if (graph.outputs.some((output) => output.name === name))
+      throw new MismatchError(`${name} is an output of ${graph.name}; a graph cannot be cut there.`);
   }
   const needed = new Set(graph.outputs.map(({ name }) => name));
   const nodes = graph.nodes

@@ -30,7 +30,10 @@ describe('the gradient of a whole block', () => {
     const runtime = await testRuntime();
     // At 'extended' ONNX Runtime 1.30 fuses x * sigmoid(x) into QuickGelu for float64 too, for which it has no kernel.
     using forward = await runtime.createSession(graph, { optimization: 'basic' });
-    using backward = await runtime.createSession(differentiate(graph, { seeds: { output: 'dOutput' }, wrt, bindings }), { optimization: 'basic' });
+    using backward = await runtime.createSession(
+      differentiate(graph, { seeds: { output: 'dOutput' }, wrt, bindings }),
+      { optimization: 'basic' },
+    );
     const feeds = randomFeeds(graph, { batch: 2, tokens: 3 }, 1);
     const seed = randomFeeds(graph, { batch: 2, tokens: 3 }, 2).hidden as HostTensor;
     const analytic = await evaluate(runtime, backward, { ...feeds, dOutput: seed });
@@ -40,17 +43,35 @@ describe('the gradient of a whole block', () => {
       const direction = Float64Array.from(original.data as Float64Array, randomNumbers(3));
       const losses: number[] = [];
       for (const sign of [1, -1]) {
-        const data = (original.data as Float64Array).map((value, index) => value + sign * step * (direction[index] ?? 0));
+        const data = (original.data as Float64Array).map(
+          (value, index) => value + sign * step * (direction[index] ?? 0),
+        );
         const results = await evaluate(runtime, forward, { ...feeds, [name]: { ...original, data } });
-        losses.push(numbersOf(results, 'output').reduce((sum, value, index) => sum + value * Number(seed.data[index]), 0));
+        losses.push(
+          numbersOf(results, 'output').reduce((sum, value, index) => sum + value * Number(seed.data[index]), 0),
+        );
       }
-      const slope = numbersOf(analytic, gradientOf(name)).reduce((sum, value, index) => sum + value * (direction[index] ?? 0), 0);
-      expectClose([slope], [((losses[0] ?? 0) - (losses[1] ?? 0)) / (2 * step)], 1e-6, `directional derivative along ${name}`);
+      const slope = numbersOf(analytic, gradientOf(name)).reduce(
+        (sum, value, index) => sum + value * (direction[index] ?? 0),
+        0,
+      );
+      expectClose(
+        [slope],
+        [((losses[0] ?? 0) - (losses[1] ?? 0)) / (2 * step)],
+        1e-6,
+        `directional derivative along ${name}`,
+      );
     }
   });
 
   it('computes no weight gradient that is not asked for', () => {
-    const { graph, weights, bindings } = testBlock({ hiddenSize: 6, headDimension: 4, repeat: 2, keyValueHeads: 2, neurons: 5 });
+    const { graph, weights, bindings } = testBlock({
+      hiddenSize: 6,
+      headDimension: 4,
+      repeat: 2,
+      keyValueHeads: 2,
+      neurons: 5,
+    });
     const only = differentiate(graph, { seeds: { output: 'dOutput' }, wrt: ['hidden'], bindings });
     const all = differentiate(graph, { seeds: { output: 'dOutput' }, wrt: ['hidden', ...weights], bindings });
     const gemms = (candidate: Graph) => operators(candidate).filter((operator) => operator === 'Gemm').length;
@@ -67,7 +88,10 @@ function chain(): Graph {
   const x = builder.input('x', 'float64', ['rows', 3]);
   const h = builder.add('MatMul', [x, builder.input('W', 'float64', [3, 4])], {}, { name: 'h' });
   const t = builder.add('Tanh', [h], {}, { name: 't' });
-  builder.output(builder.add('MatMul', [t, builder.input('v', 'float64', [4, 2])], {}, { name: 'y' }), 'float64', ['rows', 2]);
+  builder.output(builder.add('MatMul', [t, builder.input('v', 'float64', [4, 2])], {}, { name: 'y' }), 'float64', [
+    'rows',
+    2,
+  ]);
   return builder.build();
 }
 
@@ -84,7 +108,10 @@ describe('differentiate', () => {
     ]);
     const runtime = await testRuntime();
     using session = await runtime.createSession(gradient);
-    const feeds: Record<string, HostTensor> = { ...randomFeeds(chain(), { rows: 2 }, 5), dy: tensor('float64', [2, 2], [1, -2, 3, 4]) };
+    const feeds: Record<string, HostTensor> = {
+      ...randomFeeds(chain(), { rows: 2 }, 5),
+      dy: tensor('float64', [2, 2], [1, -2, 3, 4]),
+    };
     const results = await evaluate(runtime, session, feeds);
     const t = numbersOf(results, 't');
     const v = numbersOf(feeds, 'v');
@@ -100,7 +127,9 @@ describe('differentiate', () => {
   });
 
   it('stops at constants', () => {
-    expect(() => differentiate(chain(), { seeds: { y: 'dy' }, wrt: ['W'], constants: ['t'], bindings })).toThrow(/None of y depends on W/);
+    expect(() => differentiate(chain(), { seeds: { y: 'dy' }, wrt: ['W'], constants: ['t'], bindings })).toThrow(
+      /None of y depends on W/,
+    );
   });
 
   it('takes several seeds', async () => {
@@ -136,8 +165,12 @@ describe('differentiate', () => {
     const builder = new GraphBuilder('signs');
     const x = builder.input('x', 'float32', [3]);
     builder.output(builder.add('Sign', [x]), 'float32', [3], 'y');
-    expect(() => differentiate(builder.build(), { seeds: { y: 'dy' }, wrt: ['x'], bindings: {} })).toThrow(UnsupportedError);
-    expect(() => differentiate(builder.build(), { seeds: { y: 'dy' }, wrt: ['x'], bindings: {} })).toThrow(/node\/sign_0 uses Sign, which has no gradient/);
+    expect(() => differentiate(builder.build(), { seeds: { y: 'dy' }, wrt: ['x'], bindings: {} })).toThrow(
+      UnsupportedError,
+    );
+    expect(() => differentiate(builder.build(), { seeds: { y: 'dy' }, wrt: ['x'], bindings: {} })).toThrow(
+      /node\/sign_0 uses Sign, which has no gradient/,
+    );
   });
 
   it('names an operator without rules', () => {

@@ -36,26 +36,41 @@ export function differentiate(graph: Graph, options: DifferentiateOptions): Grap
   const { seeds, wrt, taps = [], constants = [], bindings } = options;
   const types = inferShapes(graph, bindings);
   for (const name of [...Object.keys(seeds), ...wrt, ...taps, ...constants]) {
-    if (!types.has(name)) throw new UsageError(`The graph ${graph.name} has no value called ${name} to differentiate or tap.`);
+    if (!types.has(name))
+      throw new UsageError(`The graph ${graph.name} has no value called ${name} to differentiate or tap.`);
   }
   const stopped = wrt.find((name) => constants.includes(name));
   if (stopped) throw new UsageError(`${stopped} cannot be a constant and have its gradient wanted at once.`);
   const builder = new GraphBuilder(`${graph.name}/gradient`, graph);
   const declared = new Map<string, ValueInfo>([...graph.inputs, ...graph.outputs].map((info) => [info.name, info]));
   const shapeOf = (name: string, label = name): readonly Dimension[] =>
-    declared.get(name)?.shape ?? graph.initializers.get(name)?.shape ?? typeOf(types, name).shape.map((_, axis) => `${label}/${axis}`);
+    declared.get(name)?.shape ??
+    graph.initializers.get(name)?.shape ??
+    typeOf(types, name).shape.map((_, axis) => `${label}/${axis}`);
 
   const gradients = new Accumulator(builder);
-  for (const [value, seed] of Object.entries(seeds)) gradients.add(value, builder.input(seed, typeOf(types, value).dataType, shapeOf(value)));
-  propagate(graph, builder, types, knownSizes(graph, bindings, types), activeValues(graph, types, wrt, constants), gradients);
+  for (const [value, seed] of Object.entries(seeds))
+    gradients.add(value, builder.input(seed, typeOf(types, value).dataType, shapeOf(value)));
+  propagate(
+    graph,
+    builder,
+    types,
+    knownSizes(graph, bindings, types),
+    activeValues(graph, types, wrt, constants),
+    gradients,
+  );
 
   for (const value of wrt) {
     const gradient = gradients.of(value);
-    if (!gradient) throw new UsageError(`None of ${Object.keys(seeds).join(', ')} depends on ${value}, so it has no gradient; leave it out of wrt.`);
+    if (!gradient)
+      throw new UsageError(
+        `None of ${Object.keys(seeds).join(', ')} depends on ${value}, so it has no gradient; leave it out of wrt.`,
+      );
     builder.output(gradient, typeOf(types, value).dataType, shapeOf(value), gradientOf(value));
   }
   const outputNames = new Set(wrt.map(gradientOf));
-  for (const value of taps) if (!outputNames.has(value)) builder.output(value, typeOf(types, value).dataType, shapeOf(value));
+  for (const value of taps)
+    if (!outputNames.has(value)) builder.output(value, typeOf(types, value).dataType, shapeOf(value));
   return simplify(builder.build(graph.metadata));
 }
 
@@ -95,17 +110,24 @@ function propagate(
 }
 
 /** Values that are wanted or are computed from one that is. */
-function activeValues(graph: Graph, types: ReadonlyMap<string, ConcreteType>, wrt: readonly string[], constants: readonly string[]): ReadonlySet<string> {
+function activeValues(
+  graph: Graph,
+  types: ReadonlyMap<string, ConcreteType>,
+  wrt: readonly string[],
+  constants: readonly string[],
+): ReadonlySet<string> {
   const stopped = new Set(constants);
   const active = new Set<string>();
   for (const name of wrt) {
     const { dataType } = typeOf(types, name);
-    if (!isFloating(dataType)) throw new UsageError(`${name} is ${dataType}; gradients exist for floating-point values only.`);
+    if (!isFloating(dataType))
+      throw new UsageError(`${name} is ${dataType}; gradients exist for floating-point values only.`);
     active.add(name);
   }
   for (const node of graph.nodes) {
     if (!node.inputs.some((name) => active.has(name))) continue;
-    for (const name of node.outputs) if (name !== '' && !stopped.has(name) && isFloating(typeOf(types, name).dataType)) active.add(name);
+    for (const name of node.outputs)
+      if (name !== '' && !stopped.has(name) && isFloating(typeOf(types, name).dataType)) active.add(name);
   }
   return active;
 }

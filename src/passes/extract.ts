@@ -11,7 +11,8 @@ export function extract(graph: Graph, outputs: readonly ValueInfo[], name = grap
   });
   const produced = new Set(nodes.flatMap((node) => node.outputs));
   for (const output of outputs) {
-    if (!produced.has(output.name)) throw new UsageError(`The graph ${graph.name} has no node that computes ${output.name}.`);
+    if (!produced.has(output.name))
+      throw new UsageError(`The graph ${graph.name} has no node that computes ${output.name}.`);
   }
   return {
     ...graph,

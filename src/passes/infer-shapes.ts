@@ -16,7 +16,10 @@ export function inferShapes(graph: Graph, bindings: Bindings): Map<string, Concr
   for (const [name, initializer] of graph.initializers) types.set(name, initializerType(initializer));
   for (const input of graph.inputs) {
     if (types.has(input.name)) continue;
-    types.set(input.name, { dataType: input.dataType, shape: input.shape.map((dimension) => bind(dimension, bindings, input.name)) });
+    types.set(input.name, {
+      dataType: input.dataType,
+      shape: input.shape.map((dimension) => bind(dimension, bindings, input.name)),
+    });
   }
   for (const node of graph.nodes) {
     const outputs = operatorFor(node).infer(node, inputTypes(node, types));
@@ -43,7 +46,10 @@ export function typeOf(types: ReadonlyMap<string, ConcreteType>, name: string): 
 function bind(dimension: Dimension, bindings: Bindings, input: string): number {
   if (typeof dimension === 'number') return dimension;
   const size = bindings[dimension];
-  if (size === undefined) throw new UsageError(`The symbolic dimension ${dimension} of the input ${input} has no size; bind it, as in { ${dimension}: 3 }.`);
+  if (size === undefined)
+    throw new UsageError(
+      `The symbolic dimension ${dimension} of the input ${input} has no size; bind it, as in { ${dimension}: 3 }.`,
+    );
   return size;
 }
 
@@ -51,7 +57,11 @@ function bind(dimension: Dimension, bindings: Bindings, input: string): number {
  * Per value and axis the size where it does not depend on a symbolic dimension, else undefined. Found by inferring again with
  * every symbol at another size; where symbols depend on each other (query channels are a multiple of key channels), all are doubled.
  */
-export function knownSizes(graph: Graph, bindings: Bindings, types: ReadonlyMap<string, ConcreteType>): Map<string, (number | undefined)[]> {
+export function knownSizes(
+  graph: Graph,
+  bindings: Bindings,
+  types: ReadonlyMap<string, ConcreteType>,
+): Map<string, (number | undefined)[]> {
   const resize = (change: (size: number, index: number) => number) =>
     Object.fromEntries(Object.entries(bindings).map(([symbol, size], index) => [symbol, change(size, index)]));
   const others =

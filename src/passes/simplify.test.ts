@@ -20,7 +20,10 @@ describe('simplify', () => {
   it('shares equal computations but keeps different attributes apart', () => {
     const { builder, x } = start();
     const same = builder.add('Add', [builder.add('Exp', [x]), builder.add('Exp', [x])]);
-    const other = builder.add('Add', [builder.add('Softmax', [x], { axis: 0 }), builder.add('Softmax', [x], { axis: 1 })]);
+    const other = builder.add('Add', [
+      builder.add('Softmax', [x], { axis: 0 }),
+      builder.add('Softmax', [x], { axis: 1 }),
+    ]);
     builder.output(builder.add('Mul', [same, other]), 'float32', ['a', 'b', 'c'], 'y');
     expect(operators(builder).sort()).toEqual(['Add', 'Add', 'Exp', 'Mul', 'Softmax', 'Softmax']);
   });

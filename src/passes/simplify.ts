@@ -36,9 +36,16 @@ function composeTransposes(node: Node, producers: ReadonlyMap<string, Node>): No
   const source = producers.get(node.inputs[0] ?? '');
   const outer = node.attributes.perm;
   const inner = source?.attributes.perm;
-  if (node.operator !== 'Transpose' || source?.operator !== 'Transpose' || outer?.kind !== 'ints' || inner?.kind !== 'ints') return node;
+  if (
+    node.operator !== 'Transpose' ||
+    source?.operator !== 'Transpose' ||
+    outer?.kind !== 'ints' ||
+    inner?.kind !== 'ints'
+  )
+    return node;
   const perm = outer.value.map((axis) => inner.value[axis] ?? axis);
-  if (perm.every((axis, index) => axis === index)) return { ...node, operator: 'Identity', inputs: source.inputs, attributes: {} };
+  if (perm.every((axis, index) => axis === index))
+    return { ...node, operator: 'Identity', inputs: source.inputs, attributes: {} };
   return { ...node, inputs: source.inputs, attributes: { perm: { kind: 'ints', value: perm } } };
 }
 
@@ -51,7 +58,14 @@ function absorbOutputNames(nodes: readonly Node[], outputs: ReadonlySet<string>)
     const [from] = node.inputs;
     const [to] = node.outputs;
     const absorbs =
-      node.operator === 'Identity' && node.domain === '' && from && to && outputs.has(to) && computed.has(from) && !outputs.has(from) && !names.has(from);
+      node.operator === 'Identity' &&
+      node.domain === '' &&
+      from &&
+      to &&
+      outputs.has(to) &&
+      computed.has(from) &&
+      !outputs.has(from) &&
+      !names.has(from);
     if (absorbs) names.set(from, to);
     else kept.push(node);
   }

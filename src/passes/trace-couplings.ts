@@ -44,7 +44,9 @@ export function traceCouplings(graph: Graph, bindings: Bindings, weights: readon
   for (const node of graph.nodes) {
     const outputs = node.outputs.map((name) => typeOf(types, name));
     // Values that shape inference knows (shapes, sizes) carry no coordinates of the network.
-    const result = outputs.every(({ constant }) => constant) ? outputs.map(fresh) : couple(node, outputs, types, axes, trace);
+    const result = outputs.every(({ constant }) => constant)
+      ? outputs.map(fresh)
+      : couple(node, outputs, types, axes, trace);
     node.outputs.forEach((name, index) => {
       axes.set(name, result[index] ?? []);
     });
@@ -64,7 +66,13 @@ function couple(
     throw new UnsupportedError(
       `Node ${node.name} uses ${node.operator}, for which there is no coupling rule, so what belongs together in ${node.outputs.join(', ')} is unknown.`,
     );
-  return coupling({ node, inputTypes: inputTypes(node, types), outputTypes, inputAxes: node.inputs.map((name) => axes.get(name)), trace });
+  return coupling({
+    node,
+    inputTypes: inputTypes(node, types),
+    outputTypes,
+    inputAxes: node.inputs.map((name) => axes.get(name)),
+    trace,
+  });
 }
 
 function summarise(
@@ -74,10 +82,19 @@ function summarise(
   axes: ReadonlyMap<string, readonly AxisAtoms[]>,
   trace: AtomTrace,
 ): Couplings {
-  const classes = new Map<number, { id: number; size: number; pinned: readonly string[]; inputs: string[]; outputs: string[] }>();
+  const classes = new Map<
+    number,
+    { id: number; size: number; pinned: readonly string[]; inputs: string[]; outputs: string[] }
+  >();
   const visit = (name: string, list: 'inputs' | 'outputs' | undefined) => {
     for (const leaf of (axes.get(name) ?? []).flatMap((axis) => trace.leaves(axis))) {
-      const known = classes.get(leaf.id) ?? { id: leaf.id, size: leaf.size, pinned: trace.reasons(leaf), inputs: [], outputs: [] };
+      const known = classes.get(leaf.id) ?? {
+        id: leaf.id,
+        size: leaf.size,
+        pinned: trace.reasons(leaf),
+        inputs: [],
+        outputs: [],
+      };
       classes.set(leaf.id, known);
       if (list && !known[list].includes(name)) known[list].push(name);
     }

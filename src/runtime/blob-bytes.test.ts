@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
-import { decoderGraph } from '../export/decoder-graph.ts';
+import { decoderGraph } from '../decoder/decoder-graph.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import { openDecoder } from '../generate/decoder.ts';
 import { blobBytes } from './blob-bytes.ts';
@@ -11,7 +11,10 @@ afterEach(() => vi.unstubAllGlobals());
 
 /** A blob whose slices a worker could read at once; Node has none. */
 function readable(contents: Uint8Array<ArrayBuffer>): Blob {
-  return Object.assign(new Blob([contents]), { contents, slice: (start: number, end: number) => readable(contents.slice(start, end)) });
+  return Object.assign(new Blob([contents]), {
+    contents,
+    slice: (start: number, end: number) => readable(contents.slice(start, end)),
+  });
 }
 
 test('a main thread cannot wait for a blob', () => {
@@ -45,7 +48,9 @@ test('in a worker WebAssembly reads weights of a blob one tensor at a time, and 
   };
   const found = await logits(await createWebRuntime({ backend: 'wasm', threads: 1 }), readable(bytes));
   const expected = await logits(await createNodeRuntime({ threads: 1 }), bytes);
-  expect(Math.max(...found.map((value, index) => Math.abs(value - (expected[index] ?? Number.NaN))))).toBeLessThan(1e-5);
+  expect(Math.max(...found.map((value, index) => Math.abs(value - (expected[index] ?? Number.NaN))))).toBeLessThan(
+    1e-5,
+  );
   expect(read.length).toBeGreaterThan(10);
   expect(Math.max(...read)).toBeLessThan(weights.byteLength / 2);
 });

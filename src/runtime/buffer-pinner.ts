@@ -24,7 +24,9 @@ export class BufferPinner {
     if (tensor.pinned) return;
     const { dataType, shape, buffer } = tensor;
     const session = await this.#copier(dataType, shape.length);
-    const { copy } = await session.run({ original: this.#TensorClass.fromGpuBuffer(buffer, { dataType, dims: shape }) });
+    const { copy } = await session.run({
+      original: this.#TensorClass.fromGpuBuffer(buffer, { dataType, dims: shape }),
+    });
     if (copy?.location === 'gpu-buffer') tensor.moveTo(borrowedBuffer(copy, this.#defer));
   }
 

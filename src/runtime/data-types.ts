@@ -72,7 +72,9 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 export function checkShape(shape: readonly number[]): void {
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0)
-      throw new MismatchError(`A tensor of shape [${shape.join(', ')}] cannot be made: ${size} is not a whole number of at least 0.`);
+      throw new MismatchError(
+        `A tensor of shape [${shape.join(', ')}] cannot be made: ${size} is not a whole number of at least 0.`,
+      );
   }
 }
 
@@ -81,7 +83,9 @@ export function checkHostTensor(tensor: HostTensor): void {
   checkShape(tensor.shape);
   const expected = viewAs(tensor.dataType, new ArrayBuffer(0));
   if (tensor.data.constructor !== expected.constructor)
-    throw new MismatchError(`A ${tensor.dataType} tensor stores its elements in ${expected.constructor.name}, but was given ${tensor.data.constructor.name}.`);
+    throw new MismatchError(
+      `A ${tensor.dataType} tensor stores its elements in ${expected.constructor.name}, but was given ${tensor.data.constructor.name}.`,
+    );
   const elements = elementCount(tensor.shape);
   if (tensor.data.length !== elements)
     throw new MismatchError(

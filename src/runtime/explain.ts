@@ -7,8 +7,11 @@ const NO_MEMORY = /bad_alloc|out of memory|failed to allocate|allocation failed|
 export function explainFailure(what: string, error: unknown): DeviceError {
   const message = error instanceof Error ? error.message : String(error);
   if (NO_MEMORY.test(message))
-    return new OutOfMemoryError(`${what}: there is no memory left (${message}). Close other models, or use a smaller one or a coarser number format.`, {
-      cause: error,
-    });
+    return new OutOfMemoryError(
+      `${what}: there is no memory left (${message}). Close other models, or use a smaller one or a coarser number format.`,
+      {
+        cause: error,
+      },
+    );
   return new DeviceError(`${what}: ${message}`, { cause: error });
 }

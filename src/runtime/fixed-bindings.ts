@@ -15,7 +15,8 @@ export class FixedBindings {
   /** Remembers the first run. Throws UsageError for an output without a tensor, MismatchError for tensors other than the first run's. */
   check(feeds: Tensors, outputs: readonly string[], into: Tensors): void {
     const unbound = outputs.find((name) => !into[name]);
-    if (unbound !== undefined) throw new UsageError(`${this.#label} uses graph capture: its output ${unbound} needs a tensor in \`into\`.`);
+    if (unbound !== undefined)
+      throw new UsageError(`${this.#label} uses graph capture: its output ${unbound} needs a tensor in \`into\`.`);
     this.#first ??= { feeds, into };
     const { feeds: firstFeeds, into: firstInto } = this.#first;
     const changed =

@@ -43,7 +43,12 @@ const FEATURES: readonly { readonly feature: GPUFeatureName; readonly reason: st
 export async function webgpuSupport(): Promise<WebGpuSupport> {
   const { checks, adapter } = await examine();
   const failed = checks.find((check) => !check.passed);
-  return { available: !failed, reason: failed && `${failed.name}: ${failed.detail}`, adapter: adapter && describeAdapter(adapter), checks };
+  return {
+    available: !failed,
+    reason: failed && `${failed.name}: ${failed.detail}`,
+    adapter: adapter && describeAdapter(adapter),
+    checks,
+  };
 }
 
 /** A device with all that `LIMITS` and `FEATURES` ask for and the adapter has. Throws DeviceError naming the failed check. */
@@ -51,17 +56,26 @@ export async function requestGpuDevice(): Promise<{ readonly device: GPUDevice; 
   const { checks, adapter } = await examine();
   const failed = checks.find((check) => !check.passed);
   if (failed || !adapter)
-    throw new DeviceError(`WebGPU cannot be used. ${failed?.name}: ${failed?.detail} Use the wasm backend, or a browser and machine with WebGPU.`);
+    throw new DeviceError(
+      `WebGPU cannot be used. ${failed?.name}: ${failed?.detail} Use the wasm backend, or a browser and machine with WebGPU.`,
+    );
   const requiredLimits: Record<string, number> = {};
   for (const { limit } of LIMITS) {
     const offered = adapter.limits[limit];
     if (typeof offered === 'number') requiredLimits[limit] = offered;
   }
-  const requiredFeatures = FEATURES.map(({ feature }) => feature).filter((feature) => adapter.features.has(feature) && isUsable(feature, adapter));
+  const requiredFeatures = FEATURES.map(({ feature }) => feature).filter(
+    (feature) => adapter.features.has(feature) && isUsable(feature, adapter),
+  );
   const description = describeAdapter(adapter);
-  const device = await adapter.requestDevice({ label: 'espalier', requiredLimits, requiredFeatures }).catch((error: unknown) => {
-    throw new DeviceError(`The adapter ${description} gave no device: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  });
+  const device = await adapter
+    .requestDevice({ label: 'espalier', requiredLimits, requiredFeatures })
+    .catch((error: unknown) => {
+      throw new DeviceError(
+        `The adapter ${description} gave no device: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    });
   return { device, description };
 }
 
@@ -72,16 +86,24 @@ function isUsable(feature: GPUFeatureName, { info }: GPUAdapter): boolean {
   return feature !== 'subgroups' || !(info.subgroupMinSize < SMALLEST_SUBGROUP);
 }
 
-async function examine(): Promise<{ readonly checks: readonly WebGpuCheck[]; readonly adapter: GPUAdapter | undefined }> {
+async function examine(): Promise<{
+  readonly checks: readonly WebGpuCheck[];
+  readonly adapter: GPUAdapter | undefined;
+}> {
   const checks: WebGpuCheck[] = [];
   const check = (name: string, passed: boolean, detail: string): boolean => {
     checks.push({ name, passed, detail });
     return passed;
   };
-  if (!check('Secure page', globalThis.isSecureContext === true, 'WebGPU needs https:// or localhost.')) return { checks, adapter: undefined };
+  if (!check('Secure page', globalThis.isSecureContext === true, 'WebGPU needs https:// or localhost.'))
+    return { checks, adapter: undefined };
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   if (!gpu || !check('Browser has WebGPU', true, 'navigator.gpu exists.')) {
-    check('Browser has WebGPU', false, 'navigator.gpu is missing; the browser is too old, or WebGPU is switched off in its settings.');
+    check(
+      'Browser has WebGPU',
+      false,
+      'navigator.gpu is missing; the browser is too old, or WebGPU is switched off in its settings.',
+    );
     return { checks, adapter: undefined };
   }
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);

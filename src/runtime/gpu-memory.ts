@@ -1,7 +1,16 @@
 import type { Tensor, TensorConstructor } from 'onnxruntime-web/webgpu';
 import { DeviceError, MismatchError, OutOfMemoryError, UnsupportedError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
-import { bytesOf, checkHostTensor, checkShape, describeType, sameShape, tensorBytes, viewAs, zeros } from './data-types.ts';
+import {
+  bytesOf,
+  checkHostTensor,
+  checkShape,
+  describeType,
+  sameShape,
+  tensorBytes,
+  viewAs,
+  zeros,
+} from './data-types.ts';
 import type { Ledger } from './ledger.ts';
 import type { DeviceTensor, HostTensor, TensorArray } from './runtime.ts';
 import type { TensorMemory } from './tensor-memory.ts';
@@ -16,7 +25,12 @@ const BUFFER_ALIGNMENT = 16;
 /** Where the elements of a GPU tensor are. */
 export type GpuStorage =
   /** `owner` is who made the buffer. */
-  | { readonly kind: 'device'; readonly buffer: GPUBuffer; readonly owner: 'espalier' | 'onnxruntime'; readonly release: () => void }
+  | {
+      readonly kind: 'device';
+      readonly buffer: GPUBuffer;
+      readonly owner: 'espalier' | 'onnxruntime';
+      readonly release: () => void;
+    }
   /** Uploaded int64 elements: indices, masks and lengths, which ONNX Runtime wants on the host for nearly all that it does with them. */
   | { readonly kind: 'host'; readonly data: TensorArray; readonly move: () => GPUBuffer };
 
@@ -87,7 +101,9 @@ export class GpuTensor implements DeviceTensor {
 
   #live(): GpuStorage {
     if (!this.#storage)
-      throw new DeviceError(`The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`);
+      throw new DeviceError(
+        `The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`,
+      );
     return this.#storage;
   }
 }
@@ -114,9 +130,12 @@ export function gpuMemory(
       return device.createBuffer({ label: describeType(type, shape), size, usage, mappedAtCreation: mapped });
     } catch (error) {
       // Mapped buffers that find no memory are refused at once, others by an event that the next check tells.
-      throw new OutOfMemoryError(`No memory was left for the tensor ${describeType(type, shape)} of ${size} bytes. Use shorter texts, or the wasm backend.`, {
-        cause: error,
-      });
+      throw new OutOfMemoryError(
+        `No memory was left for the tensor ${describeType(type, shape)} of ${size} bytes. Use shorter texts, or the wasm backend.`,
+        {
+          cause: error,
+        },
+      );
     }
   };
   const fill = (type: GpuType, shape: readonly number[], data: TensorArray): GPUBuffer => {
@@ -125,8 +144,10 @@ export function gpuMemory(
     buffer.unmap();
     return buffer;
   };
-  const inBuffer = (type: GpuType, shape: readonly number[], buffer: GPUBuffer): GpuTensor => new GpuTensor(type, shape, ownBuffer(buffer), ledger);
-  const onGpu = (tensor: GpuTensor): Tensor => TensorClass.fromGpuBuffer(tensor.buffer, { dataType: tensor.dataType, dims: tensor.shape });
+  const inBuffer = (type: GpuType, shape: readonly number[], buffer: GPUBuffer): GpuTensor =>
+    new GpuTensor(type, shape, ownBuffer(buffer), ledger);
+  const onGpu = (tensor: GpuTensor): Tensor =>
+    TensorClass.fromGpuBuffer(tensor.buffer, { dataType: tensor.dataType, dims: tensor.shape });
   const toOnnx = (tensor: GpuTensor, onDevice: boolean): Tensor => {
     const data = onDevice ? undefined : tensor.hostData;
     return data instanceof BigInt64Array ? new TensorClass('int64', data, tensor.shape) : onGpu(tensor);
@@ -179,7 +200,12 @@ function ownBuffer(buffer: GPUBuffer): GpuStorage {
 
 /** The buffer of a result that ONNX Runtime allocated, which gets it back through `defer`. */
 export function borrowedBuffer(result: Tensor, defer: Defer): GpuStorage {
-  return { kind: 'device', buffer: result.gpuBuffer as GPUBuffer, owner: 'onnxruntime', release: () => defer(() => result.dispose()) };
+  return {
+    kind: 'device',
+    buffer: result.gpuBuffer as GPUBuffer,
+    owner: 'onnxruntime',
+    release: () => defer(() => result.dispose()),
+  };
 }
 
 async function download(device: GPUDevice, tensor: GpuTensor): Promise<HostTensor> {
@@ -187,7 +213,11 @@ async function download(device: GPUDevice, tensor: GpuTensor): Promise<HostTenso
   if (hostData) return { dataType, shape, data: hostData.slice() };
   if (byteLength === 0) return { dataType, shape, data: zeros(dataType, 0) };
   const size = align(byteLength);
-  const staging = device.createBuffer({ label: `read ${describeType(dataType, shape)}`, size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const staging = device.createBuffer({
+    label: `read ${describeType(dataType, shape)}`,
+    size,
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
   try {
     const encoder = device.createCommandEncoder({ label: 'read' });
     encoder.copyBufferToBuffer(tensor.buffer, 0, staging, 0, size);
@@ -202,7 +232,10 @@ async function download(device: GPUDevice, tensor: GpuTensor): Promise<HostTenso
 
 function gpuType(dataType: DataType): GpuType {
   const type = GPU_TYPES.find((candidate) => candidate === dataType);
-  if (!type) throw new UnsupportedError(`WebGPU holds no ${dataType} tensors; use one of ${GPU_TYPES.join(', ')}, or the wasm backend.`);
+  if (!type)
+    throw new UnsupportedError(
+      `WebGPU holds no ${dataType} tensors; use one of ${GPU_TYPES.join(', ')}, or the wasm backend.`,
+    );
   return type;
 }
 

@@ -1,7 +1,16 @@
 import type { Tensor, TensorConstructor } from 'onnxruntime-web/webgpu';
 import { DeviceError, MismatchError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
-import { checkHostTensor, checkShape, describeType, elementCount, sameShape, tensorBytes, viewAs, zeros } from './data-types.ts';
+import {
+  checkHostTensor,
+  checkShape,
+  describeType,
+  elementCount,
+  sameShape,
+  tensorBytes,
+  viewAs,
+  zeros,
+} from './data-types.ts';
 import type { Ledger } from './ledger.ts';
 import type { DeviceTensor, HostTensor, TensorArray } from './runtime.ts';
 import type { TensorMemory } from './tensor-memory.ts';
@@ -35,7 +44,9 @@ class HostMemoryTensor implements DeviceTensor {
   /** The elements themselves, not a copy. Throws DeviceError after `dispose`. */
   get data(): TensorArray {
     if (!this.#data)
-      throw new DeviceError(`The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`);
+      throw new DeviceError(
+        `The tensor ${describeType(this.dataType, this.shape)} was disposed and cannot be used. Dispose it after its last use.`,
+      );
     return this.#data;
   }
 
@@ -63,7 +74,11 @@ class HostMemoryTensor implements DeviceTensor {
  * `TensorClass` is that of the runtime package which will be fed (each package checks for its own). `writesInPlace` says whether that runtime writes
  * pre-allocated outputs itself: onnxruntime-node does; onnxruntime-web copies results out of its own heap, so there they are copied once more.
  */
-export function hostMemory(ledger: Ledger, TensorClass: TensorConstructor, writesInPlace: boolean): TensorMemory<HostMemoryTensor> {
+export function hostMemory(
+  ledger: Ledger,
+  TensorClass: TensorConstructor,
+  writesInPlace: boolean,
+): TensorMemory<HostMemoryTensor> {
   const toOnnx = (tensor: HostMemoryTensor): Tensor => tensor.asOnnx(TensorClass);
   return {
     owns: (tensor): tensor is HostMemoryTensor => tensor instanceof HostMemoryTensor && tensor.belongsTo(ledger),

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { createNodeRuntime } from './node.ts';
 
-const vector = (...values: number[]) => ({ dataType: 'float32' as const, shape: [values.length], data: Float32Array.from(values) });
+const vector = (...values: number[]) => ({
+  dataType: 'float32' as const,
+  shape: [values.length],
+  data: Float32Array.from(values),
+});
 
 describe('Node runtime', () => {
   test('elementwise results may be written over their own input', async () => {

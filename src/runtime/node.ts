@@ -16,7 +16,8 @@ import type { Runtime } from './runtime.ts';
  */
 export async function createNodeRuntime(options: { readonly threads?: number } = {}): Promise<Runtime> {
   const threads = options.threads ?? availableParallelism();
-  if (!Number.isInteger(threads) || threads < 1) throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
   const ledger = new Ledger();
   const create: CreateInnerSession = async (model, { label, externalData, optimization, frequentRuns }) => {
     const sessionOptions: InferenceSession.SessionOptions = {
@@ -31,7 +32,9 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
       // Idle threads stop spinning when a run returns, so that the threads of other sessions find the cores free.
       extra: { session: { force_spinning_stop: frequentRuns ? '0' : '1' } },
     };
-    return 'path' in model ? InferenceSession.create(model.path, sessionOptions) : InferenceSession.create(model, sessionOptions);
+    return 'path' in model
+      ? InferenceSession.create(model.path, sessionOptions)
+      : InferenceSession.create(model, sessionOptions);
   };
   return new OnnxRuntime({
     backend: 'cpu',

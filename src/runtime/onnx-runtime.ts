@@ -7,7 +7,16 @@ import { explainFailure } from './explain.ts';
 import type { HelperThreads } from './kernels/helper-threads.ts';
 import type { Ledger } from './ledger.ts';
 import { SerialQueue } from './queue.ts';
-import type { Backend, DeviceTensor, HostTensor, Runtime, RuntimeStatistics, Session, SessionOptions, TensorArray } from './runtime.ts';
+import type {
+  Backend,
+  DeviceTensor,
+  HostTensor,
+  Runtime,
+  RuntimeStatistics,
+  Session,
+  SessionOptions,
+  TensorArray,
+} from './runtime.ts';
 import { type Behaviour, OnnxSession } from './session.ts';
 import type { TensorMemory } from './tensor-memory.ts';
 
@@ -40,7 +49,7 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   readonly #create: CreateInnerSession;
   readonly #behaviour: Behaviour;
   readonly #sessions = new Set<Session>();
-  readonly peek: Runtime['peek'];
+  readonly peek?: NonNullable<Runtime['peek']>;
   #disposed = false;
 
   constructor(parts: RuntimeParts<Owned>) {
@@ -103,7 +112,9 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
         this.#behaviour.check?.(during);
         throw error instanceof EspalierError
           ? error
-          : new DeviceError(`${during} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+          : new DeviceError(`${during} failed: ${error instanceof Error ? error.message : String(error)}`, {
+              cause: error,
+            });
       });
       this.#behaviour.check?.(during);
       return copy;
@@ -125,7 +136,9 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   /** `tensor` as this runtime's own. Throws DeviceError when another runtime made it. */
   protected owned(tensor: DeviceTensor): Owned {
     if (!this.memory.owns(tensor))
-      throw new DeviceError(`The tensor ${describeType(tensor.dataType, tensor.shape)} was made by another runtime and cannot be used by ${this.description}.`);
+      throw new DeviceError(
+        `The tensor ${describeType(tensor.dataType, tensor.shape)} was made by another runtime and cannot be used by ${this.description}.`,
+      );
     return tensor;
   }
 

@@ -4,7 +4,14 @@ import type { HelperThreads } from './kernels/helper-threads.ts';
 export type Backend = 'cpu' | 'wasm' | 'webgpu';
 
 /** Element storage per data type: float16 as its bits in Uint16Array, int64 as BigInt64Array, bool as Uint8Array. */
-export type TensorArray = Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
+export type TensorArray =
+  | Float32Array
+  | Float64Array
+  | Uint16Array
+  | BigInt64Array
+  | Int32Array
+  | Int8Array
+  | Uint8Array;
 
 /** A tensor in host memory. */
 export interface HostTensor {

@@ -63,7 +63,10 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
     host.ledger.sessionMade();
   }
 
-  async run(feeds: Tensors, options: { readonly outputs?: readonly string[]; readonly into?: Tensors } = {}): Promise<Record<string, DeviceTensor>> {
+  async run(
+    feeds: Tensors,
+    options: { readonly outputs?: readonly string[]; readonly into?: Tensors } = {},
+  ): Promise<Record<string, DeviceTensor>> {
     const into = options.into ?? {};
     const outputs = options.outputs ?? this.outputNames;
     this.#checkLive();
@@ -86,11 +89,15 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
 
   async #runNow(feeds: Tensors, outputs: readonly string[], into: Tensors): Promise<Record<string, DeviceTensor>> {
     const { memory, ledger, behaviour } = this.#host;
-    if (this.#failed) throw new DeviceError(`${this.label} cannot run again after a failed run. Create the session anew.`);
+    if (this.#failed)
+      throw new DeviceError(`${this.label} cannot run again after a failed run. Create the session anew.`);
     behaviour.check?.(`Before running ${this.label}`);
-    if (this.#fixed) for (const tensor of [...Object.values(feeds), ...Object.values(into)]) await memory.pin?.(this.#owned('a captured graph', tensor));
+    if (this.#fixed)
+      for (const tensor of [...Object.values(feeds), ...Object.values(into)])
+        await memory.pin?.(this.#owned('a captured graph', tensor));
     const inputTensors: Record<string, Tensor> = {};
-    for (const name of this.inputNames) inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]), this.#fixed !== undefined);
+    for (const name of this.inputNames)
+      inputTensors[name] = memory.toOnnx(this.#owned(name, feeds[name]), this.#fixed !== undefined);
     const targets = new Map(outputs.filter((name) => into[name]).map((name) => [name, this.#owned(name, into[name])]));
     const fetches: Record<string, Tensor | null> = {};
     for (const name of outputs) {
@@ -115,23 +122,31 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
   }
 
   #checkLive(): void {
-    if (this.#disposed) throw new DeviceError(`The session ${this.label} was disposed and cannot run. Dispose it after its last run.`);
+    if (this.#disposed)
+      throw new DeviceError(`The session ${this.label} was disposed and cannot run. Dispose it after its last run.`);
   }
 
   #checkNames(feeds: Tensors, outputs: readonly string[], into: Tensors): void {
     for (const [index, name] of this.inputNames.entries()) {
       const tensor = feeds[name];
-      if (!tensor) throw new MissingError(`${this.label}: the input ${name} is missing; the inputs are ${this.inputNames.join(', ')}.`);
+      if (!tensor)
+        throw new MissingError(
+          `${this.label}: the input ${name} is missing; the inputs are ${this.inputNames.join(', ')}.`,
+        );
       this.#checkType('input', tensor, this.#inner.inputMetadata[index]);
       this.#owned(name, tensor);
     }
     for (const name of Object.keys(feeds)) {
       if (!this.#inputPlaces.has(name))
-        throw new MissingError(`${this.label}: the graph has no input called ${name}; the inputs are ${this.inputNames.join(', ')}.`);
+        throw new MissingError(
+          `${this.label}: the graph has no input called ${name}; the inputs are ${this.inputNames.join(', ')}.`,
+        );
     }
     for (const name of [...outputs, ...Object.keys(into)]) {
       if (!this.#outputPlaces.has(name))
-        throw new MissingError(`${this.label}: the graph has no output called ${name}; the outputs are ${this.outputNames.join(', ')}.`);
+        throw new MissingError(
+          `${this.label}: the graph has no output called ${name}; the outputs are ${this.outputNames.join(', ')}.`,
+        );
     }
     for (const [name, tensor] of Object.entries(into)) {
       this.#checkType('output', tensor, this.#inner.outputMetadata[this.#outputPlaces.get(name) ?? -1]);
@@ -153,7 +168,9 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
 
   #owned(name: string, tensor: DeviceTensor | undefined): Owned {
     if (!tensor || !this.#host.memory.owns(tensor))
-      throw new DeviceError(`${this.label}: the tensor for ${name} was made by another runtime. Upload it to this one.`);
+      throw new DeviceError(
+        `${this.label}: the tensor for ${name} was made by another runtime. Upload it to this one.`,
+      );
     if (tensor.disposed)
       throw new DeviceError(
         `${this.label}: the tensor for ${name}, ${describeType(tensor.dataType, tensor.shape)}, was disposed and cannot be used. Dispose it after the run has resolved.`,
@@ -170,5 +187,7 @@ export class OnnxSession<Owned extends DeviceTensor> implements Session {
 }
 
 function declared(values: readonly InferenceSession.ValueMetadata[]): ValueInfo[] {
-  return values.flatMap((value) => (value.isTensor ? [{ name: value.name, dataType: value.type as DataType, shape: value.shape }] : []));
+  return values.flatMap((value) =>
+    value.isTensor ? [{ name: value.name, dataType: value.type as DataType, shape: value.shape }] : [],
+  );
 }

@@ -18,8 +18,18 @@ let loaded: Promise<WebBuild> | undefined;
  */
 export function loadWebBuild(): Promise<WebBuild> {
   loaded ??= suspends()
-    ? import('onnxruntime-web/jspi').then(({ env, InferenceSession, Tensor }) => ({ env, InferenceSession, Tensor, streamsBlobs: true }))
-    : import('onnxruntime-web/webgpu').then(({ env, InferenceSession, Tensor }) => ({ env, InferenceSession, Tensor, streamsBlobs: false }));
+    ? import('onnxruntime-web/jspi').then(({ env, InferenceSession, Tensor }) => ({
+        env,
+        InferenceSession,
+        Tensor,
+        streamsBlobs: true,
+      }))
+    : import('onnxruntime-web/webgpu').then(({ env, InferenceSession, Tensor }) => ({
+        env,
+        InferenceSession,
+        Tensor,
+        streamsBlobs: false,
+      }));
   return loaded;
 }
 

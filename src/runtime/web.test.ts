@@ -30,7 +30,11 @@ describe('WebGPU where there is none', () => {
   });
 
   test('refuses a wrong number of threads', async () => {
-    await expect(createWebRuntime({ backend: 'wasm', threads: 0 })).rejects.toThrow('threads is 0; give a whole number of at least 1.');
-    await expect(createWebRuntime({ backend: 'wasm', threads: 2 })).rejects.toThrow('outside a browser the wasm backend runs on one thread');
+    await expect(createWebRuntime({ backend: 'wasm', threads: 0 })).rejects.toThrow(
+      'threads is 0; give a whole number of at least 1.',
+    );
+    await expect(createWebRuntime({ backend: 'wasm', threads: 2 })).rejects.toThrow(
+      'outside a browser the wasm backend runs on one thread',
+    );
   });
 });

@@ -32,14 +32,19 @@ const queue = new SerialQueue();
  * A runtime in the browser: 'webgpu' keeps tensors in GPU buffers, 'wasm' computes on the host.
  * Throws DeviceError when WebGPU cannot be used, saying which check failed, and UsageError for a wrong number of threads.
  */
-export async function createWebRuntime(options: WebRuntimeOptions & { readonly backend: 'webgpu' }): Promise<WebGpuRuntime>;
+export async function createWebRuntime(
+  options: WebRuntimeOptions & { readonly backend: 'webgpu' },
+): Promise<WebGpuRuntime>;
 export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime>;
 export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime> {
   const threads = options.threads ?? defaultThreads();
-  if (!Number.isInteger(threads) || threads < 1) throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
   const folder = options.wasmPaths ?? siteFolder();
   if (folder === undefined && threads > 1)
-    throw new UsageError(`threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`);
+    throw new UsageError(
+      `threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`,
+    );
   const build = await loadWebBuild();
   build.env.wasm.numThreads = threads;
   if (folder !== undefined) build.env.wasm.wasmPaths = folder;
@@ -73,10 +78,15 @@ async function createWebGpuRuntime(build: WebBuild): Promise<WebGpuRuntime> {
   return runtime;
 }
 
-function sessionFactory({ InferenceSession, streamsBlobs }: WebBuild, base: InferenceSession.SessionOptions): CreateInnerSession {
+function sessionFactory(
+  { InferenceSession, streamsBlobs }: WebBuild,
+  base: InferenceSession.SessionOptions,
+): CreateInnerSession {
   return async (model, { label, externalData, graphCapture, optimization }) => {
     if ('path' in model)
-      throw new UnsupportedError(`A model cannot be opened by its path ${model.path} in a browser. Give its bytes, and its external data as options.`);
+      throw new UnsupportedError(
+        `A model cannot be opened by its path ${model.path} in a browser. Give its bytes, and its external data as options.`,
+      );
     return InferenceSession.create(model, {
       ...base,
       graphOptimizationLevel: optimization ?? 'all',

@@ -27,8 +27,9 @@ export function App() {
         <Rail />
         <main className="bench">
           <p className="intro">
-            A language model is a stack of layers; each has groups of attention heads and thousands of neurons. Espalier measures what every group is worth,
-            takes the least useful away, shows what that costs, and hands you the smaller model. Drag the ratio to begin.
+            A language model is a stack of layers; each has groups of attention heads and thousands of neurons. Espalier
+            measures what every group is worth, takes the least useful away, shows what that costs, and hands you the
+            smaller model. Drag the ratio to begin.
           </p>
           <ModelPanel />
           <CalibrationPanel />

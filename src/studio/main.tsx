@@ -25,7 +25,8 @@ void restoreSession(queryClient).then(() => {
   keepRuns();
 });
 
-if (import.meta.env.PROD && 'serviceWorker' in navigator) void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`);
+if (import.meta.env.PROD && 'serviceWorker' in navigator)
+  void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`);
 
 const root = document.getElementById('root');
 if (root) {

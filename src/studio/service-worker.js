@@ -19,7 +19,9 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((versions) => Promise.all(versions.filter((version) => version !== VERSION).map((version) => caches.delete(version))))
+      .then((versions) =>
+        Promise.all(versions.filter((version) => version !== VERSION).map((version) => caches.delete(version))),
+      )
       .then(() => self.clients.claim()),
   );
 });

@@ -14,7 +14,12 @@ export interface ChannelStatistics {
 function statisticsGraph(withProduct: boolean): Graph {
   const builder = new GraphBuilder('channel statistics');
   const rows = builder.input('rows', 'float32', ['rows', 'channels']);
-  builder.output(builder.add('ReduceSum', [rows, builder.integers([0])], { keepdims: 0 }), 'float32', ['channels'], 'sum');
+  builder.output(
+    builder.add('ReduceSum', [rows, builder.integers([0])], { keepdims: 0 }),
+    'float32',
+    ['channels'],
+    'sum',
+  );
   if (withProduct) {
     builder.output(builder.add('Gemm', [rows, rows], { transA: 1 }), 'float32', ['channels', 'channels'], 'product');
   }
@@ -22,8 +27,14 @@ function statisticsGraph(withProduct: boolean): Graph {
 }
 
 /** Collects statistics of the activations that `activations()` yields one by one; each is freed after use. Sums are kept in float64. */
-export async function channelStatistics(programs: Programs, activations: AsyncIterable<DeviceTensor>, withProduct: boolean): Promise<ChannelStatistics> {
-  const session = await programs.session(withProduct ? 'channel products' : 'channel sums', () => statisticsGraph(withProduct));
+export async function channelStatistics(
+  programs: Programs,
+  activations: AsyncIterable<DeviceTensor>,
+  withProduct: boolean,
+): Promise<ChannelStatistics> {
+  const session = await programs.session(withProduct ? 'channel products' : 'channel sums', () =>
+    statisticsGraph(withProduct),
+  );
   let rows = 0;
   let sum: Float64Array | undefined;
   let product: Float64Array | undefined;

@@ -21,7 +21,14 @@ export function cholesky(matrix: Float64Array, size: number): Float64Array | und
     // What the columns before this block contribute to it, and to all rows below it; above the diagonal of the block the result is not wanted.
     for (let row = start; row < size; row += BLOCK) {
       const height = Math.min(BLOCK, size - row);
-      subtractProducts({ data: factor, offset: row * size + start, stride: size }, rowsOf(factor, row, size), panel, height, width, start);
+      subtractProducts(
+        { data: factor, offset: row * size + start, stride: size },
+        rowsOf(factor, row, size),
+        panel,
+        height,
+        width,
+        start,
+      );
     }
     for (let column = start; column < start + width; column++) {
       factor.fill(0, column * size + column + 1, column * size + start + width);
@@ -54,7 +61,14 @@ function dotRows(factor: Float64Array, row: number, column: number, start: numbe
 export function solveInPlace(factor: Float64Array, size: number, right: Float64Array, count: number): void {
   for (let start = 0; start < size; start += BLOCK) {
     const width = Math.min(BLOCK, size - start);
-    subtractProducts({ data: right, offset: start, stride: size }, rowsOf(right, 0, size), rowsOf(factor, start, size), count, width, start);
+    subtractProducts(
+      { data: right, offset: start, stride: size },
+      rowsOf(right, 0, size),
+      rowsOf(factor, start, size),
+      count,
+      width,
+      start,
+    );
     for (let row = 0; row < count; row++) {
       const base = row * size;
       for (let i = start; i < start + width; i++) {

@@ -30,7 +30,12 @@ const plan = [
   { attention: [0, 1], mlp: [1, 2, 3, 5, 7, 8, 10, 11, 13, 16, 17, 18] },
 ];
 /** Every output projection that loses channels: its kept channels worked out from the sizes. */
-const projections: readonly { readonly layer: number; readonly part: string; readonly inputs: number; readonly kept: readonly number[] }[] = [
+const projections: readonly {
+  readonly layer: number;
+  readonly part: string;
+  readonly inputs: number;
+  readonly kept: readonly number[];
+}[] = [
   { layer: 0, part: 'self_attn.o_proj', inputs: QUERY_CHANNELS, kept: [8, 9, 10, 11, 12, 13, 14, 15] },
   { layer: 0, part: 'mlp.down_proj', inputs: NEURONS, kept: plan[0]?.mlp ?? [] },
   { layer: 1, part: 'mlp.down_proj', inputs: NEURONS, kept: plan[1]?.mlp ?? [] },
@@ -114,10 +119,16 @@ describe('compensation', () => {
       const crossing = kept.map((channel) => Array.from({ length: inputs }, (_, input) => product(channel, input)));
       for (const output of [0, 3, HIDDEN - 1]) {
         const row = weight.subarray(output * inputs, (output + 1) * inputs);
-        const right = kept.map((channel, place) => row.reduce((sum, w, input) => sum + w * (crossing[place]?.[input] ?? 0), 0) + ridge * (row[channel] ?? 0));
+        const right = kept.map(
+          (channel, place) =>
+            row.reduce((sum, w, input) => sum + w * (crossing[place]?.[input] ?? 0), 0) + ridge * (row[channel] ?? 0),
+        );
         const wanted = gauss(matrix, right);
         wanted.forEach((value, place) => {
-          expect(relativeTo(largest)(found[output * kept.length + place] ?? Number.NaN, value), `${name}[${output}, ${place}]`).toBeLessThan(2e-3);
+          expect(
+            relativeTo(largest)(found[output * kept.length + place] ?? Number.NaN, value),
+            `${name}[${output}, ${place}]`,
+          ).toBeLessThan(2e-3);
         });
       }
     }
@@ -134,9 +145,13 @@ describe('compensation', () => {
         let wanted = 0;
         for (let input = 0; input < inputs; input++) {
           if (kept.includes(input)) continue;
-          wanted += (weight[output * inputs + input] ?? 0) * (x.reduce((sum, row) => sum + (row[input] ?? 0), 0) / x.length);
+          wanted +=
+            (weight[output * inputs + input] ?? 0) * (x.reduce((sum, row) => sum + (row[input] ?? 0), 0) / x.length);
         }
-        expect(relativeTo(largest)(found[output] ?? Number.NaN, wanted), `${part} of layer ${layer}, output ${output}`).toBeLessThan(1e-4);
+        expect(
+          relativeTo(largest)(found[output] ?? Number.NaN, wanted),
+          `${part} of layer ${layer}, output ${output}`,
+        ).toBeLessThan(1e-4);
       }
     }
     // Nothing was removed from this one, so nothing is repaired.
@@ -148,14 +163,27 @@ describe('compensation', () => {
     using sliced = await applyPlan(dense, plan);
     using biased = await applyPlan(dense, plan, { compensate: 'bias', windows });
     using solved = await applyPlan(dense, plan, { compensate: 'least-squares', windows });
-    const [whole, none, bias, leastSquares] = [await lossOf(dense), await lossOf(sliced), await lossOf(biased), await lossOf(solved)];
+    const [whole, none, bias, leastSquares] = [
+      await lossOf(dense),
+      await lossOf(sliced),
+      await lossOf(biased),
+      await lossOf(solved),
+    ];
     expect(whole).toBeLessThan(leastSquares);
     expect(leastSquares).toBeLessThan(bias);
     expect(bias).toBeLessThan(none);
   });
 
   it('adds to a bias that is there already', async () => {
-    const shape = { layers: 1, hiddenSize: 16, queryHeads: 2, keyValueHeads: 2, headDimension: 4, neurons: 4, vocabulary: VOCABULARY };
+    const shape = {
+      layers: 1,
+      hiddenSize: 16,
+      queryHeads: 2,
+      keyValueHeads: 2,
+      headDimension: 4,
+      neurons: 4,
+      vocabulary: VOCABULARY,
+    };
     const [plain, biased] = [randomLlama({ ...shape, seed: 2 }), randomLlama({ ...shape, biases: true, seed: 2 })];
     const only = [{ attention: [0, 1], mlp: [0, 3] }];
     const biasOf = async (base: Checkpoint) => {
@@ -166,7 +194,10 @@ describe('compensation', () => {
     const before = await biased.read('model.layers.0.mlp.down_proj.bias');
     // The attention's bias changes what enters the MLP; without it the two models have the same inputs there.
     const silent = new Float32Array(16);
-    const withBias = await biasOf({ ...biased, read: async (name, rows) => (name.endsWith('o_proj.bias') ? silent : biased.read(name, rows)) });
+    const withBias = await biasOf({
+      ...biased,
+      read: async (name, rows) => (name.endsWith('o_proj.bias') ? silent : biased.read(name, rows)),
+    });
     const without = await biasOf(plain);
     withBias.forEach((value, index) => {
       expect(value - (before[index] ?? 0)).toBeCloseTo(without[index] ?? Number.NaN, 4);

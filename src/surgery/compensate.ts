@@ -5,15 +5,15 @@ import { type HostWeights, readWeights, uploadWeights } from '../architecture/we
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
+import { type LinearMember, linearMembers } from '../importance/structures/linear-members.ts';
+import type { CoupledStructure } from '../importance/structures/structures.ts';
 import { extract } from '../passes/extract.ts';
+import type { LayerPlan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
-import { type LinearMember, linearMembers } from '../saap/score-graph.ts';
-import type { CoupledStructure } from '../saap/structures.ts';
 import { biasCompensation } from './bias.ts';
 import { channelStatistics } from './channel-statistics.ts';
 import { reconstruct } from './least-squares.ts';
-import type { LayerPlan } from './plan.ts';
 import { keptChannels, slicedCheckpoint, sliceTensor } from './slice.ts';
 
 export type Compensation = 'bias' | 'least-squares';
@@ -50,7 +50,8 @@ export async function compensate(
   try {
     {
       using weights = await store.lease('embed');
-      for (let start = 0; start < windows.length; start += perBatch) states.push(await programs.embed(weights, windows.slice(start, start + perBatch)));
+      for (let start = 0; start < windows.length; start += perBatch)
+        states.push(await programs.embed(weights, windows.slice(start, start + perBatch)));
     }
     for (let layer = 0; layer < layers; layer++) {
       throwIfCancelled(options.signal);
@@ -58,7 +59,14 @@ export async function compensate(
       const kept = plan[layer];
       if (!kept || kept.attention.length === 0) continue;
       const bindings = architecture.blockWeights(layer);
-      const weights = await repairLayer(programs, layer, await readWeights(checkpoint, bindings), states, kept, options);
+      const weights = await repairLayer(
+        programs,
+        layer,
+        await readWeights(checkpoint, bindings),
+        states,
+        kept,
+        options,
+      );
       recordRepairs(replacements, bindings, weights);
       using resident = uploadWeights(programs.runtime, weights.tensors);
       const next: DeviceTensor[] = [];
@@ -100,7 +108,9 @@ async function repairLayer(
   let tensors = dense;
   const repaired = new Set<string>();
   for (const projection of projections) {
-    const structure = structures.find((candidate) => candidate.members.some(({ weight }) => weight === projection.weight));
+    const structure = structures.find((candidate) =>
+      candidate.members.some(({ weight }) => weight === projection.weight),
+    );
     if (!structure) throw new MismatchError(`No structure owns the projection ${projection.weight}.`);
     const keptGroups = plan[structure.kind];
     const slices: Record<string, HostWeights[string]> = {};
@@ -124,10 +134,21 @@ async function repairLayer(
         const name = biasOf(programs, projection);
         const shift = biasCompensation(weight.data as Float32Array, outputs, inputs, mean, channels);
         const before = tensors[name]?.data as Float32Array | undefined;
-        slices[name] = { dataType: 'float32', shape: [outputs], data: Float32Array.from(shift, (value, row) => value + (before?.[row] ?? 0)) };
+        slices[name] = {
+          dataType: 'float32',
+          shape: [outputs],
+          data: Float32Array.from(shift, (value, row) => value + (before?.[row] ?? 0)),
+        };
         repaired.add(name);
       } else if (statistics.product) {
-        const data = reconstruct(statistics.product, weight.data as Float32Array, outputs, inputs, channels, options.lambda ?? 1e-3);
+        const data = reconstruct(
+          statistics.product,
+          weight.data as Float32Array,
+          outputs,
+          inputs,
+          channels,
+          options.lambda ?? 1e-3,
+        );
         slices[projection.weight] = { dataType: 'float32', shape: [outputs, channels.length], data };
         repaired.add(projection.weight);
       }
@@ -168,9 +189,14 @@ function biasOf(programs: Programs, projection: LinearMember): string {
   return bias;
 }
 
-function recordRepairs(replacements: Map<string, Replacement>, bindings: readonly WeightBinding[], { tensors, repaired }: RepairedLayer): void {
+function recordRepairs(
+  replacements: Map<string, Replacement>,
+  bindings: readonly WeightBinding[],
+  { tensors, repaired }: RepairedLayer,
+): void {
   for (const { input, tensor } of bindings) {
     const weight = tensors[input];
-    if (weight && repaired.has(input)) replacements.set(tensor, { shape: weight.shape, data: weight.data as Float32Array });
+    if (weight && repaired.has(input))
+      replacements.set(tensor, { shape: weight.shape, data: weight.data as Float32Array });
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { randomScores } from '../baselines/random.ts';
 import { DeviceError, MismatchError, UsageError } from '../errors.ts';
+import { randomScores } from '../plan/methods/random.ts';
 import { biasCompensation } from './bias.ts';
 import { cholesky, solveInPlace } from './cholesky.ts';
 import { reconstruct, reconstruction } from './least-squares.ts';
@@ -15,7 +15,9 @@ function products(x: Float64Array, channels: number, samples: number): Float64Ar
   const result = new Float64Array(channels * channels);
   for (let i = 0; i < channels; i++) {
     for (let j = 0; j < channels; j++) {
-      for (let k = 0; k < samples; k++) result[i * channels + j] = (result[i * channels + j] ?? 0) + (x[i * samples + k] ?? 0) * (x[j * samples + k] ?? 0);
+      for (let k = 0; k < samples; k++)
+        result[i * channels + j] =
+          (result[i * channels + j] ?? 0) + (x[i * samples + k] ?? 0) * (x[j * samples + k] ?? 0);
     }
   }
   return result;
@@ -35,7 +37,8 @@ function squaredError(
   for (let row = 0; row < outputs; row++) {
     for (let k = 0; k < samples; k++) {
       let value = 0;
-      for (let channel = 0; channel < inputs; channel++) value -= (dense[row * inputs + channel] ?? 0) * (x[channel * samples + k] ?? 0);
+      for (let channel = 0; channel < inputs; channel++)
+        value -= (dense[row * inputs + channel] ?? 0) * (x[channel * samples + k] ?? 0);
       kept.forEach((channel, i) => {
         value += (weight[row * kept.length + i] ?? 0) * (x[channel * samples + k] ?? 0);
       });
@@ -92,7 +95,9 @@ describe('least-squares reconstruction', () => {
           const x = numbers(inputs * samples, seed);
           const c = products(x, inputs, samples);
           const weight = Float32Array.from(numbers(outputs * inputs, seed + 1));
-          const kept = Array.from({ length: inputs }, (_, i) => i).filter((i) => i === 0 || (randomScores(inputs, seed + 2)[i] ?? 0) < 0.6);
+          const kept = Array.from({ length: inputs }, (_, i) => i).filter(
+            (i) => i === 0 || (randomScores(inputs, seed + 2)[i] ?? 0) < 0.6,
+          );
           const ridge = (lambda * kept.reduce((sum, i) => sum + (c[i * inputs + i] ?? 0), 0)) / kept.length;
           const matrix = kept.map((i) => kept.map((j) => (c[i * inputs + j] ?? 0) + (i === j ? ridge : 0)));
           const found = reconstruct(c, weight, outputs, inputs, kept, lambda);
@@ -100,7 +105,8 @@ describe('least-squares reconstruction', () => {
             // (C_SS + r I) w = C_S: W^T + r W_S^T, written out.
             const right = kept.map((i) => {
               let value = ridge * (weight[row * inputs + i] ?? 0);
-              for (let channel = 0; channel < inputs; channel++) value += (c[i * inputs + channel] ?? 0) * (weight[row * inputs + channel] ?? 0);
+              for (let channel = 0; channel < inputs; channel++)
+                value += (c[i * inputs + channel] ?? 0) * (weight[row * inputs + channel] ?? 0);
               return value;
             });
             gauss(matrix, right).forEach((value, i) => {
@@ -119,7 +125,11 @@ describe('least-squares reconstruction', () => {
     // Channel 2 = 2 * channel 0 - channel 1.
     for (let k = 0; k < samples; k++) x[2 * samples + k] = 2 * (x[k] ?? 0) - (x[samples + k] ?? 0);
     const weight = Float32Array.of(1, 1, 1, 0, 0, 3);
-    const { weight: found, errorBefore, errorAfter } = reconstruction(products(x, 3, samples), weight, 2, 3, [0, 1], 1e-9);
+    const {
+      weight: found,
+      errorBefore,
+      errorAfter,
+    } = reconstruction(products(x, 3, samples), weight, 2, 3, [0, 1], 1e-9);
     [3, 0, 6, -3].forEach((value, i) => {
       expect(found[i]).toBeCloseTo(value, 5);
     });
@@ -135,7 +145,9 @@ describe('least-squares reconstruction', () => {
     const c = products(x, inputs, samples);
     const { weight: found, errorBefore, errorAfter } = reconstruction(c, weight, outputs, inputs, kept, 0.01);
     const total = squaredError([], [], weight, x, outputs, inputs, samples);
-    const sliced = Array.from({ length: outputs }, (_, row) => kept.map((channel) => weight[row * inputs + channel] ?? 0)).flat();
+    const sliced = Array.from({ length: outputs }, (_, row) =>
+      kept.map((channel) => weight[row * inputs + channel] ?? 0),
+    ).flat();
     expect(errorBefore).toBeCloseTo(squaredError(sliced, kept, weight, x, outputs, inputs, samples) / total, 9);
     expect(errorAfter).toBeCloseTo(squaredError(found, kept, weight, x, outputs, inputs, samples) / total, 6);
     expect(errorAfter).toBeLessThan(errorBefore);
@@ -145,7 +157,9 @@ describe('least-squares reconstruction', () => {
     const weight = Float32Array.from(numbers(8, 1));
     const c = products(numbers(4 * 9, 2), 4, 9);
     expect(reconstruct(c, weight, 2, 4, [0, 1, 2, 3])).toEqual(weight);
-    expect(reconstruct(new Float64Array(16), weight, 2, 4, [1, 3])).toEqual(Float32Array.of(weight[1] ?? 0, weight[3] ?? 0, weight[5] ?? 0, weight[7] ?? 0));
+    expect(reconstruct(new Float64Array(16), weight, 2, 4, [1, 3])).toEqual(
+      Float32Array.of(weight[1] ?? 0, weight[3] ?? 0, weight[5] ?? 0, weight[7] ?? 0),
+    );
   });
 
   it('raises lambda where the products are not positive definite', () => {
@@ -159,8 +173,12 @@ describe('least-squares reconstruction', () => {
   it('refuses what it cannot solve in a sentence', () => {
     const weight = Float32Array.of(1, 1);
     expect(() => reconstruct(Float64Array.of(1, 0, 0, Number.NaN), weight, 1, 2, [1])).toThrow(DeviceError);
-    expect(() => reconstruct(Float64Array.of(1, 0, 0, -1), weight, 1, 2, [1])).toThrow('must be finite, and their diagonal not negative');
-    expect(() => reconstruct(Float64Array.of(1, Number.NaN, Number.NaN, 1), weight, 1, 2, [1])).toThrow('must be finite');
+    expect(() => reconstruct(Float64Array.of(1, 0, 0, -1), weight, 1, 2, [1])).toThrow(
+      'must be finite, and their diagonal not negative',
+    );
+    expect(() => reconstruct(Float64Array.of(1, Number.NaN, Number.NaN, 1), weight, 1, 2, [1])).toThrow(
+      'must be finite',
+    );
     expect(() => reconstruct(Float64Array.of(1, 1e30, 1e30, 1), weight, 1, 2, [0, 1])).toThrow('cannot be factored');
     expect(() => reconstruct(Float64Array.of(1, 0, 0, 1), weight, 1, 2, [0], 0)).toThrow(UsageError);
     expect(() => reconstruct(Float64Array.of(1, 0, 0, 1), weight, 1, 2, [1, 0])).toThrow(MismatchError);
@@ -184,7 +202,10 @@ describe('bias compensation', () => {
     const [outputs, inputs, samples] = [3, 5, 40];
     const x = numbers(inputs * samples, 21).map((value) => value + 0.5);
     const weight = Float32Array.from(numbers(outputs * inputs, 22));
-    const mean = Array.from({ length: inputs }, (_, i) => x.slice(i * samples, (i + 1) * samples).reduce((a, b) => a + b, 0) / samples);
+    const mean = Array.from(
+      { length: inputs },
+      (_, i) => x.slice(i * samples, (i + 1) * samples).reduce((a, b) => a + b, 0) / samples,
+    );
     const kept = [0, 3];
     const bias = biasCompensation(weight, outputs, inputs, mean, kept);
     // The mean output over all samples is then that of the dense projection.
@@ -192,7 +213,8 @@ describe('bias compensation', () => {
       let difference = 0;
       for (let k = 0; k < samples; k++) {
         for (let channel = 0; channel < inputs; channel++) {
-          if (!kept.includes(channel)) difference += (weight[row * inputs + channel] ?? 0) * (x[channel * samples + k] ?? 0);
+          if (!kept.includes(channel))
+            difference += (weight[row * inputs + channel] ?? 0) * (x[channel * samples + k] ?? 0);
         }
       }
       expect(bias[row]).toBeCloseTo(difference / samples, 6);

@@ -61,10 +61,17 @@ function solve(
   inputs: number,
   kept: ArrayLike<number>,
   lambda: number,
-): Solution & { readonly removed: readonly number[]; readonly right: Float64Array; readonly change: Float64Array; readonly ridge: number } {
+): Solution & {
+  readonly removed: readonly number[];
+  readonly right: Float64Array;
+  readonly change: Float64Array;
+  readonly ridge: number;
+} {
   checkSizes(product, weight, outputs, inputs, kept);
   if (!(lambda > 0 && lambda < Number.POSITIVE_INFINITY))
-    throw new UsageError(`The least-squares lambda is ${lambda}; it must be above 0 (${DEFAULT_LAMBDA} is a good value).`);
+    throw new UsageError(
+      `The least-squares lambda is ${lambda}; it must be above 0 (${DEFAULT_LAMBDA} is a good value).`,
+    );
   const stays = new Uint8Array(inputs);
   for (let i = 0; i < kept.length; i++) stays[kept[i] as number] = 1;
   const removed = range(inputs).filter((channel) => stays[channel] === 0);
@@ -90,14 +97,23 @@ function solve(
 
   const result = new Float32Array(outputs * size);
   for (let row = 0; row < outputs; row++) {
-    for (let i = 0; i < size; i++) result[row * size + i] = (weight[row * inputs + (kept[i] as number)] as number) + (change[row * size + i] as number);
+    for (let i = 0; i < size; i++)
+      result[row * size + i] =
+        (weight[row * inputs + (kept[i] as number)] as number) + (change[row * size + i] as number);
   }
   if (!result.every(Number.isFinite)) throw notFinite(Number.NaN);
   return { weight: result, lambda: used, removed, right, change, ridge: used * meanDiagonal };
 }
 
 /** Solves (matrix + r I) x = b for the rows b of `right` in place, raising lambda until the matrix can be factored; returns the lambda. */
-function solveWithRidge(matrix: Float64Array, size: number, meanDiagonal: number, lambda: number, right: Float64Array, count: number): number {
+function solveWithRidge(
+  matrix: Float64Array,
+  size: number,
+  meanDiagonal: number,
+  lambda: number,
+  right: Float64Array,
+  count: number,
+): number {
   if (!Number.isFinite(meanDiagonal)) throw notFinite(meanDiagonal);
   const diagonal = Float64Array.from({ length: size }, (_, i) => matrix[i * size + i] as number);
   let used = lambda;
@@ -135,23 +151,42 @@ function errors(
   if (total === 0) return { errorBefore: 0, errorAfter: 0 };
   const before = energy(product, weight, outputs, inputs, removed);
   let gain = 0;
-  for (let i = 0; i < right.length; i++) gain += (change[i] as number) * ((right[i] as number) + ridge * (change[i] as number));
+  for (let i = 0; i < right.length; i++)
+    gain += (change[i] as number) * ((right[i] as number) + ridge * (change[i] as number));
   return { errorBefore: before / total, errorAfter: Math.max(0, before - gain) / total };
 }
 
 /** tr(W C W^T) over some channels: the squared norm of what they contribute to the output. */
-function energy(product: Float64Array | Float32Array, weight: Float32Array, outputs: number, inputs: number, channels: readonly number[]): number {
+function energy(
+  product: Float64Array | Float32Array,
+  weight: Float32Array,
+  outputs: number,
+  inputs: number,
+  channels: readonly number[],
+): number {
   const size = channels.length;
   const columns = gather(weight, range(outputs), channels, inputs);
   const through = new Float64Array(outputs * size);
-  subtractProducts(rows(through, size), rows(columns, size), rows(gather(product, channels, channels, inputs), size), outputs, size, size);
+  subtractProducts(
+    rows(through, size),
+    rows(columns, size),
+    rows(gather(product, channels, channels, inputs), size),
+    outputs,
+    size,
+    size,
+  );
   let sum = 0;
   for (let i = 0; i < through.length; i++) sum -= (through[i] as number) * (columns[i] as number);
   return sum;
 }
 
 /** The sub-matrix of some rows and columns, as float64. */
-function gather(matrix: ArrayLike<number>, rowIndices: ArrayLike<number>, columnIndices: ArrayLike<number>, stride: number): Float64Array {
+function gather(
+  matrix: ArrayLike<number>,
+  rowIndices: ArrayLike<number>,
+  columnIndices: ArrayLike<number>,
+  stride: number,
+): Float64Array {
   const width = columnIndices.length;
   const result = new Float64Array(rowIndices.length * width);
   for (let i = 0; i < rowIndices.length; i++) {
@@ -169,15 +204,27 @@ function rows(data: Float64Array, stride: number) {
   return { data, offset: 0, stride };
 }
 
-function checkSizes(product: ArrayLike<number>, weight: ArrayLike<number>, outputs: number, inputs: number, kept: ArrayLike<number>): void {
+function checkSizes(
+  product: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  outputs: number,
+  inputs: number,
+  kept: ArrayLike<number>,
+): void {
   if (weight.length !== outputs * inputs)
-    throw new MismatchError(`The weight has ${weight.length} numbers; [${outputs}, ${inputs}] needs ${outputs * inputs}.`);
+    throw new MismatchError(
+      `The weight has ${weight.length} numbers; [${outputs}, ${inputs}] needs ${outputs * inputs}.`,
+    );
   if (product.length !== inputs * inputs)
-    throw new MismatchError(`The channel products have ${product.length} numbers; ${inputs} channels need ${inputs * inputs}.`);
+    throw new MismatchError(
+      `The channel products have ${product.length} numbers; ${inputs} channels need ${inputs * inputs}.`,
+    );
   for (let i = 0; i < kept.length; i++) {
     const channel = kept[i] as number;
     const previous = i === 0 ? -1 : (kept[i - 1] as number);
     if (channel <= previous || channel >= inputs)
-      throw new MismatchError(`Kept channel ${channel} comes after ${previous}; kept channels ascend and lie below ${inputs}.`);
+      throw new MismatchError(
+        `Kept channel ${channel} comes after ${previous}; kept channels ascend and lie below ${inputs}.`,
+      );
   }
 }

@@ -9,13 +9,22 @@ export interface Rows {
  * target[i, j] -= sum over k in [0, depth) of left[i, k] * right[j, k]: the one inner kernel of the solver and of the right-hand sides. Both operands are read
  * along their rows. 4 x 4 dot products at a time, so that every number loaded is used four times; each sum runs in the order of k whatever the tiling.
  */
-export function subtractProducts(target: Rows, left: Rows, right: Rows, rows: number, columns: number, depth: number): void {
+export function subtractProducts(
+  target: Rows,
+  left: Rows,
+  right: Rows,
+  rows: number,
+  columns: number,
+  depth: number,
+): void {
   for (let i = 0; i < rows; i += 4) {
     const high = Math.min(4, rows - i);
     for (let j = 0; j < columns; j += 4) {
       const wide = Math.min(4, columns - j);
       if (high === 4 && wide === 4) subtractTile(target, left, right, i, j, depth);
-      else for (let row = i; row < i + high; row++) for (let column = j; column < j + wide; column++) subtractOne(target, left, right, row, column, depth);
+      else
+        for (let row = i; row < i + high; row++)
+          for (let column = j; column < j + wide; column++) subtractOne(target, left, right, row, column, depth);
     }
   }
 }

@@ -8,10 +8,10 @@ import { blockProgramLogits } from '../export/block-logits.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
 import { referenceLogits } from '../export/testing/reference-llama.ts';
 import { OpenModel } from '../library/open-model.ts';
+import type { LayerPlan } from '../plan/plan.ts';
 import { createRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { LayerPlan } from './plan.ts';
 import { slicedCheckpoint } from './slice.ts';
 
 const TOLERANCE = 3e-5;
@@ -27,9 +27,15 @@ const shape = { layers: 2, hiddenSize: 16, headDimension: 4, neurons: 6, vocabul
 const models: readonly { readonly name: string; readonly open: () => Promise<Checkpoint> }[] = [
   ...FIXTURES.map((name) => ({ name: `${name} fixture`, open: async () => (await openFixture(name)).checkpoint })),
   { name: 'multi-head', open: async () => randomLlama({ ...shape, queryHeads: 3, keyValueHeads: 3, seed: 2 }) },
-  { name: 'four query heads a group', open: async () => randomLlama({ ...shape, queryHeads: 8, keyValueHeads: 2, tied: false, seed: 3 }) },
+  {
+    name: 'four query heads a group',
+    open: async () => randomLlama({ ...shape, queryHeads: 8, keyValueHeads: 2, tied: false, seed: 3 }),
+  },
   { name: 'multi-query', open: async () => randomLlama({ ...shape, queryHeads: 4, keyValueHeads: 1, seed: 4 }) },
-  { name: 'biases that compensation added', open: async () => randomLlama({ ...shape, queryHeads: 4, keyValueHeads: 2, biases: true, seed: 5 }) },
+  {
+    name: 'biases that compensation added',
+    open: async () => randomLlama({ ...shape, queryHeads: 4, keyValueHeads: 2, biases: true, seed: 5 }),
+  },
 ];
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -42,7 +48,10 @@ const window = (vocabulary: number) => {
 const plans = (open: OpenModel) =>
   fc.tuple(
     ...open.config.layerWidths.map(({ keyValueHeads, neurons }) =>
-      fc.record({ attention: fc.subarray(range(keyValueHeads), { minLength: 1 }), mlp: fc.subarray(range(neurons), { minLength: 1 }) }),
+      fc.record({
+        attention: fc.subarray(range(keyValueHeads), { minLength: 1 }),
+        mlp: fc.subarray(range(neurons), { minLength: 1 }),
+      }),
     ),
   );
 
@@ -63,7 +72,10 @@ async function masked(checkpoint: Checkpoint, open: OpenModel, plan: readonly La
       const dense = checkpoint.tensors.get(name)?.shape ?? [];
       const columns = dense[1] ?? 1;
       const data = await checkpoint.read(name);
-      replacements.set(name, { shape: dense, data: data.map((value, index) => (kept.includes(Math.floor((index % columns) / width)) ? value : 0)) });
+      replacements.set(name, {
+        shape: dense,
+        data: data.map((value, index) => (kept.includes(Math.floor((index % columns) / width)) ? value : 0)),
+      });
     }
   }
   return overlayCheckpoint(checkpoint, replacements);
@@ -76,7 +88,8 @@ async function logitsOf(model: OpenModel, tokens: readonly number[]): Promise<Fl
 /** Every tensor of a checkpoint, for exact comparison. */
 async function contents(checkpoint: Checkpoint): Promise<Map<string, unknown>> {
   const found = new Map<string, unknown>();
-  for (const [name, { shape: size }] of checkpoint.tensors) found.set(name, { size, data: await checkpoint.read(name) });
+  for (const [name, { shape: size }] of checkpoint.tensors)
+    found.set(name, { size, data: await checkpoint.read(name) });
   return found;
 }
 
@@ -95,23 +108,37 @@ describe.each(models)('a sliced model: $name', ({ open: openCheckpoint }) => {
       fc.asyncProperty(plans(dense), async (plan) => {
         using sliced = dense.pruned(plan);
         using silenced = dense.withCheckpoint(await masked(checkpoint, dense, plan));
-        expect(relativeDifference(await logitsOf(sliced, tokens), await logitsOf(silenced, tokens))).toBeLessThan(TOLERANCE);
+        expect(relativeDifference(await logitsOf(sliced, tokens), await logitsOf(silenced, tokens))).toBeLessThan(
+          TOLERANCE,
+        );
       }),
       { seed: 1, numRuns: 6 },
     );
   });
 
   it('sliced again, losing any one group, is the dense one sliced once', async () => {
-    const choice = fc.record({ plan: plans(dense), layer: fc.nat(), kind: fc.constantFrom('attention' as const, 'mlp' as const), place: fc.nat() });
+    const choice = fc.record({
+      plan: plans(dense),
+      layer: fc.nat(),
+      kind: fc.constantFrom('attention' as const, 'mlp' as const),
+      place: fc.nat(),
+    });
     await fc.assert(
       fc.asyncProperty(choice, async ({ plan, layer: anyLayer, kind, place }) => {
         const layer = anyLayer % plan.length;
         const kept = plan[layer]?.[kind] ?? [];
         const lost = kept.length > 1 ? place % kept.length : -1;
         using first = dense.pruned(plan);
-        const everything = plan.map(({ attention, mlp }) => ({ attention: range(attention.length), mlp: range(mlp.length) }));
-        const second = everything.map((stays, index) => (index === layer ? { ...stays, [kind]: stays[kind].filter((group) => group !== lost) } : stays));
-        const once = plan.map((stays, index) => (index === layer ? { ...stays, [kind]: kept.filter((_, position) => position !== lost) } : stays));
+        const everything = plan.map(({ attention, mlp }) => ({
+          attention: range(attention.length),
+          mlp: range(mlp.length),
+        }));
+        const second = everything.map((stays, index) =>
+          index === layer ? { ...stays, [kind]: stays[kind].filter((group) => group !== lost) } : stays,
+        );
+        const once = plan.map((stays, index) =>
+          index === layer ? { ...stays, [kind]: kept.filter((_, position) => position !== lost) } : stays,
+        );
         using twice = first.pruned(second);
         using direct = dense.pruned(once);
         expect(await contents(twice.model.checkpoint)).toEqual(await contents(direct.model.checkpoint));
@@ -154,7 +181,8 @@ describe('slicing', () => {
 
   it('removes the parameters that its plan says, and counts the bytes that are left', () => {
     const pruned = sliced([{ attention: [0, 2], mlp: [1] }, whole, whole]);
-    const numbers = (model: Checkpoint) => [...model.tensors.values()].reduce((sum, { shape: size }) => sum + size.reduce((a, b) => a * b, 1), 0);
+    const numbers = (model: Checkpoint) =>
+      [...model.tensors.values()].reduce((sum, { shape: size }) => sum + size.reduce((a, b) => a * b, 1), 0);
     const perHead = 4 * 16 * (2 * 2 + 2);
     expect(numbers(checkpoint) - numbers(pruned)).toBe(perHead + 5 * 3 * 16);
     expect(pruned.byteLength).toBe(4 * numbers(pruned));
@@ -162,7 +190,11 @@ describe('slicing', () => {
 
   it('reads rows of a cut tensor as they are in the whole of it', async () => {
     const pruned = sliced([{ attention: [2], mlp: [1, 3, 4] }, whole, whole]);
-    for (const name of ['model.layers.0.self_attn.q_proj.weight', 'model.layers.0.self_attn.o_proj.weight', 'model.layers.0.mlp.gate_proj.weight']) {
+    for (const name of [
+      'model.layers.0.self_attn.q_proj.weight',
+      'model.layers.0.self_attn.o_proj.weight',
+      'model.layers.0.mlp.gate_proj.weight',
+    ]) {
       const columns = pruned.tensors.get(name)?.shape[1] ?? 0;
       const all = await pruned.read(name);
       expect(await pruned.read(name, { start: 1, end: 3 }), name).toEqual(all.slice(columns, 3 * columns));
@@ -175,7 +207,10 @@ describe('slicing', () => {
       expect(() => sliced(plan)).toThrow(message);
     };
     refused([whole, whole], 'The plan has 2 layers and random-llama has 3');
-    refused([whole, { attention: [0, 3], mlp: [0] }, whole], 'attention groups of layer 1 must be ascending numbers from 0 to 2; found 3 at position 1');
+    refused(
+      [whole, { attention: [0, 3], mlp: [0] }, whole],
+      'attention groups of layer 1 must be ascending numbers from 0 to 2; found 3 at position 1',
+    );
     refused([whole, whole, { attention: [1, 0], mlp: [0] }], 'found 0 at position 1');
     refused([whole, whole, { attention: [1], mlp: [2, 2] }], 'mlp groups of layer 2');
     refused([{ attention: [1], mlp: [] }, whole, whole], 'keeps 1 attention groups and 0 neurons in layer 0');

@@ -2,9 +2,9 @@ import type { Architecture } from '../architecture/architecture.ts';
 import { architectureFor } from '../architecture/index.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { MismatchError, MissingError } from '../errors.ts';
+import type { CoupledStructure, MemberSlice } from '../importance/structures/structures.ts';
+import type { LayerPlan } from '../plan/plan.ts';
 import type { HostTensor } from '../runtime/runtime.ts';
-import type { CoupledStructure, MemberSlice } from '../saap/structures.ts';
-import type { LayerPlan } from './plan.ts';
 
 /** Which channels of which axes of one tensor stay. */
 interface TensorCut {
@@ -19,7 +19,11 @@ interface TensorCut {
  * The config carries the widths under `espalier.layers`; a layer that keeps nothing is removed as a whole.
  * Throws MismatchError when the plan does not fit the model.
  */
-export function slicedCheckpoint(checkpoint: Checkpoint, plan: readonly LayerPlan[], structuresOf: (layer: number) => readonly CoupledStructure[]): Checkpoint {
+export function slicedCheckpoint(
+  checkpoint: Checkpoint,
+  plan: readonly LayerPlan[],
+  structuresOf: (layer: number) => readonly CoupledStructure[],
+): Checkpoint {
   const architecture = architectureFor(checkpoint);
   if (plan.length !== architecture.config.layers) {
     throw new MismatchError(
@@ -31,17 +35,24 @@ export function slicedCheckpoint(checkpoint: Checkpoint, plan: readonly LayerPla
   plan.forEach((layerPlan, layer) => {
     const bindings = architecture.blockWeights(layer);
     checkLayerPlan(layerPlan, layer, structuresOf(layer));
-    if (layerPlan.attention.length === 0 && layerPlan.mlp.length === 0) for (const { tensor } of bindings) removed.add(tensor);
+    if (layerPlan.attention.length === 0 && layerPlan.mlp.length === 0)
+      for (const { tensor } of bindings) removed.add(tensor);
     else cutLayer(checkpoint, bindings, layerPlan, structuresOf(layer), cuts);
   });
   const tensors = new Map<string, TensorInfo>();
   for (const [name, info] of checkpoint.tensors) {
     const cut = cuts.get(name);
-    if (!removed.has(name)) tensors.set(name, cut ? { ...info, shape: cut.shape, byteLength: scaleBytes(info, cut.shape) } : info);
+    if (!removed.has(name))
+      tensors.set(name, cut ? { ...info, shape: cut.shape, byteLength: scaleBytes(info, cut.shape) } : info);
   }
   return {
     provenance: checkpoint.provenance,
-    config: { ...checkpoint.config, espalier: { layers: plan.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })) } },
+    config: {
+      ...checkpoint.config,
+      espalier: {
+        layers: plan.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })),
+      },
+    },
     tensors,
     byteLength: [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
     file: (name) => checkpoint.file(name),
@@ -61,7 +72,9 @@ export function slicedCheckpoint(checkpoint: Checkpoint, plan: readonly LayerPla
 
 function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly CoupledStructure[]): void {
   if (structures.length === 0 && plan.attention.length + plan.mlp.length > 0) {
-    throw new MismatchError(`The plan keeps groups of layer ${layer}, but layer ${layer} was removed from this model; make the plan from its scores.`);
+    throw new MismatchError(
+      `The plan keeps groups of layer ${layer}, but layer ${layer} was removed from this model; make the plan from its scores.`,
+    );
   }
   for (const { kind, groups } of structures) {
     const kept = plan[kind];
@@ -92,7 +105,8 @@ function cutLayer(
       const binding = bindings.find(({ input }) => input === member.weight);
       if (!binding || (binding.optional && !checkpoint.tensors.has(binding.tensor))) continue;
       const info = checkpoint.tensors.get(binding.tensor);
-      if (!info) throw new MissingError(`${checkpoint.provenance.name} has no tensor ${binding.tensor}, which the plan cuts.`);
+      if (!info)
+        throw new MissingError(`${checkpoint.provenance.name} has no tensor ${binding.tensor}, which the plan cuts.`);
       const offset = member.axis === 0 ? (binding.rows?.start ?? 0) : 0;
       const channels = keptChannels(member, plan[kind]).map((channel) => channel + offset);
       addCut(cuts, binding, info, member.axis, channels);
@@ -133,7 +147,11 @@ export function keptChannels({ groupOfChannel }: MemberSlice, groups: readonly n
 /** The given channels of one axis of a tensor [rows, columns] or [rows]. */
 export function sliceTensor(tensor: HostTensor, axis: number, channels: Int32Array): HostTensor {
   const shape = tensor.shape.map((size, index) => (index === axis ? channels.length : size));
-  return { dataType: tensor.dataType, shape, data: gather(tensor.data as Float32Array, tensor.shape, { shape, axes: new Map([[axis, channels]]) }) };
+  return {
+    dataType: tensor.dataType,
+    shape,
+    data: gather(tensor.data as Float32Array, tensor.shape, { shape, axes: new Map([[axis, channels]]) }),
+  };
 }
 
 /** Copies the kept rows and columns of a [rows, columns] (or [rows]) tensor. */
@@ -147,7 +165,9 @@ function gather(data: Float32Array, shape: readonly number[], cut: TensorCut): F
   for (let row = 0; row < rowCount; row++) {
     const source = (keptRows ? (keptRows[row] ?? 0) : row) * columns;
     if (!keptColumns) result.set(data.subarray(source, source + columns), row * columnCount);
-    else for (let column = 0; column < columnCount; column++) result[row * columnCount + column] = data[source + (keptColumns[column] ?? 0)] ?? 0;
+    else
+      for (let column = 0; column < columnCount; column++)
+        result[row * columnCount + column] = data[source + (keptColumns[column] ?? 0)] ?? 0;
   }
   return result;
 }

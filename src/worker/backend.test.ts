@@ -19,7 +19,11 @@ const platform = (adapter: string | undefined, broken = false): Platform => ({
 
 describe('startBackend', () => {
   it('takes WebGPU where there is an adapter', async () => {
-    expect((await startBackend('auto', platform('nvidia hopper'))).info).toMatchObject({ backend: 'webgpu', description: 'nvidia hopper', reason: undefined });
+    expect((await startBackend('auto', platform('nvidia hopper'))).info).toMatchObject({
+      backend: 'webgpu',
+      description: 'nvidia hopper',
+      reason: undefined,
+    });
   });
 
   it.each([

@@ -16,14 +16,25 @@ const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|softpipe|lavapipe|basic render|so
  * Starts the backend that was asked for. `auto` takes WebGPU where a real adapter is there and starts, otherwise WASM with the reason.
  * Throws what the runtime throws when the backend that was asked for by name cannot start.
  */
-export async function startBackend(choice: BackendChoice, platform: Platform): Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> {
+export async function startBackend(
+  choice: BackendChoice,
+  platform: Platform,
+): Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> {
   const support = await platform.support();
   const { checks } = support;
-  const refusal = choice === 'wasm' ? 'WASM was asked for in the address (backend=wasm).' : choice === 'auto' ? refusalOf(support) : undefined;
+  const refusal =
+    choice === 'wasm'
+      ? 'WASM was asked for in the address (backend=wasm).'
+      : choice === 'auto'
+        ? refusalOf(support)
+        : undefined;
   if (refusal === undefined) {
     try {
       const runtime = await platform.createRuntime('webgpu');
-      return { runtime, info: { backend: 'webgpu', description: support.adapter ?? runtime.description, reason: undefined, checks } };
+      return {
+        runtime,
+        info: { backend: 'webgpu', description: support.adapter ?? runtime.description, reason: undefined, checks },
+      };
     } catch (error) {
       if (choice !== 'auto' || !(error instanceof EspalierError)) throw error;
       return wasm(platform, checks, error.message);
@@ -40,6 +51,7 @@ async function wasm(platform: Platform, checks: BackendInfo['checks'], reason: s
 /** Why WebGPU is not taken by itself; undefined when it is. */
 function refusalOf({ available, reason, adapter }: WebGpuSupport): string | undefined {
   if (!available) return `WebGPU cannot be used here. ${reason}`;
-  if (adapter && SOFTWARE_ADAPTER.test(adapter)) return `The only WebGPU adapter (${adapter}) computes on the processor; WASM does that faster.`;
+  if (adapter && SOFTWARE_ADAPTER.test(adapter))
+    return `The only WebGPU adapter (${adapter}) computes on the processor; WASM does that faster.`;
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CancelledError, EspalierError, throwIfCancelled, UnsupportedError } from '../errors.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Progress } from '../progress.ts';
-import type { Plan } from '../surgery/plan.ts';
 import { connectEngine } from './client.ts';
 import type { Engine } from './engine.ts';
 import { serveEngine } from './serve.ts';
@@ -44,8 +44,15 @@ const tick = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 describe('the boundary between page and engine', () => {
   it('hands arguments over and results back', async () => {
-    const engine = connect({ backend: async (choice) => ({ backend: 'wasm', description: choice, reason: 'chosen', checks: [] }) });
-    expect(await engine.backend('wasm')).toEqual({ backend: 'wasm', description: 'wasm', reason: 'chosen', checks: [] });
+    const engine = connect({
+      backend: async (choice) => ({ backend: 'wasm', description: choice, reason: 'chosen', checks: [] }),
+    });
+    expect(await engine.backend('wasm')).toEqual({
+      backend: 'wasm',
+      description: 'wasm',
+      reason: 'chosen',
+      checks: [],
+    });
   });
 
   it('keeps the code and the sentence of an error', async () => {
@@ -54,7 +61,10 @@ describe('the boundary between page and engine', () => {
     });
     const error = await engine.openModel({ kind: 'embedded', id: 'stories' }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(EspalierError);
-    expect(error).toMatchObject({ code: 'unsupported', message: "Architecture 'mamba' is not supported; supported: llama." });
+    expect(error).toMatchObject({
+      code: 'unsupported',
+      message: "Architecture 'mamba' is not supported; supported: llama.",
+    });
   });
 
   it('passes progress on in order, and tokens while they come', async () => {
@@ -65,7 +75,14 @@ describe('the boundary between page and engine', () => {
           options?.onProgress?.({ stage: 'generating', completed: step, total: 3, unit: 'tokens' });
           await tick();
         }
-        return { text: 'abc', tokenIds: [1, 2, 3], promptTokens: 1, timeToFirstToken: 0, prefillTokensPerSecond: 1, decodeTokensPerSecond: 1 };
+        return {
+          text: 'abc',
+          tokenIds: [1, 2, 3],
+          promptTokens: 1,
+          timeToFirstToken: 0,
+          prefillTokensPerSecond: 1,
+          decodeTokensPerSecond: 1,
+        };
       },
     });
     const tokens: string[] = [];
@@ -88,7 +105,11 @@ describe('the boundary between page and engine', () => {
     });
     const heard: unknown[] = [];
     const task = { name: 'quiz', items: [{ query: 'Q', choices: ['a', 'b'], gold: 0 }] };
-    const result = await engine.task(null, { task, through: 'blocks', finished: [] }, { onItems: (items) => heard.push(...items) });
+    const result = await engine.task(
+      null,
+      { task, through: 'blocks', finished: [] },
+      { onItems: (items) => heard.push(...items) },
+    );
     expect(result).toEqual([[-1, -2]]);
     expect(heard).toEqual([{ item: 0, logLikelihoods: [-1, -2] }]);
   });
@@ -98,11 +119,22 @@ describe('the boundary between page and engine', () => {
     const engine = connect({
       generate: async (_plan, _request, options) => {
         for (let id = 0; id < count; id += 1) options?.onToken?.({ id, text: '', probability: 1 });
-        return { text: '', tokenIds: [], promptTokens: 1, timeToFirstToken: 0, prefillTokensPerSecond: 1, decodeTokensPerSecond: 1 };
+        return {
+          text: '',
+          tokenIds: [],
+          promptTokens: 1,
+          timeToFirstToken: 0,
+          prefillTokensPerSecond: 1,
+          decodeTokensPerSecond: 1,
+        };
       },
     });
     let heard = 0;
-    await engine.generate(null, { prompt: '', maxNewTokens: count, temperature: 0, seed: 0, chat: false }, { onToken: () => (heard += 1) });
+    await engine.generate(
+      null,
+      { prompt: '', maxNewTokens: count, temperature: 0, seed: 0, chat: false },
+      { onToken: () => (heard += 1) },
+    );
     expect(heard).toBe(count);
   });
 
@@ -129,8 +161,26 @@ describe('the boundary between page and engine', () => {
   });
 
   it('waits for a recovery that is cancelled: it gives the best so far', async () => {
-    const step = { stage: 'recovery', completed: 1, total: 9, unit: 'steps', step: 1, steps: 9, loss: 2, heldOutLoss: undefined, heldOutBefore: 3 } as const;
-    const result = { recovered: 1, history: [], heldOutBefore: 3, heldOutAfter: 2, bestStep: 1, steps: 1, stoppedBecause: 'cancelled' } as const;
+    const step = {
+      stage: 'recovery',
+      completed: 1,
+      total: 9,
+      unit: 'steps',
+      step: 1,
+      steps: 9,
+      loss: 2,
+      heldOutLoss: undefined,
+      heldOutBefore: 3,
+    } as const;
+    const result = {
+      recovered: 1,
+      history: [],
+      heldOutBefore: 3,
+      heldOutAfter: 2,
+      bestStep: 1,
+      steps: 1,
+      stoppedBecause: 'cancelled',
+    } as const;
     const engine = connect({
       recover: async (_plan, _request, options) => {
         options?.onStep?.({ ...step, learningRate: 0.1, tokensPerSecond: 5, secondsLeft: 2 });
@@ -140,8 +190,20 @@ describe('the boundary between page and engine', () => {
     });
     const controller = new AbortController();
     const losses: (number | undefined)[] = [];
-    const request = { text: '', length: 8, method: 'lora', bits: 4, steps: 9, batchWindows: 1, learningRate: 0.1, seed: 0 } as const;
-    const recovering = engine.recover({} as Plan, request, { signal: controller.signal, onStep: ({ loss }) => losses.push(loss) });
+    const request = {
+      text: '',
+      length: 8,
+      method: 'lora',
+      bits: 4,
+      steps: 9,
+      batchWindows: 1,
+      learningRate: 0.1,
+      seed: 0,
+    } as const;
+    const recovering = engine.recover({} as Plan, request, {
+      signal: controller.signal,
+      onStep: ({ loss }) => losses.push(loss),
+    });
     setTimeout(() => controller.abort(), 5);
     expect(await recovering).toMatchObject({ recovered: 1, stoppedBecause: 'cancelled' });
     expect(losses).toEqual([2]);
@@ -149,6 +211,8 @@ describe('the boundary between page and engine', () => {
 
   it('does not call the worker when the signal has fired already', async () => {
     const engine = connect({});
-    await expect(engine.openModel({ kind: 'embedded', id: 'stories' }, { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(CancelledError);
+    await expect(
+      engine.openModel({ kind: 'embedded', id: 'stories' }, { signal: AbortSignal.abort() }),
+    ).rejects.toBeInstanceOf(CancelledError);
   });
 });

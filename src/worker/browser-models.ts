@@ -1,10 +1,10 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { blobFolder } from '../checkpoint/file.ts';
+import { blobFolder } from '../checkpoint/files/file.ts';
+import { httpFolder } from '../checkpoint/files/http.ts';
+import { opfsStore } from '../checkpoint/files/opfs.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
-import { httpFolder } from '../checkpoint/http.ts';
-import { findStored, openHubModel, planDownload } from '../checkpoint/hub.ts';
-import { type HubModel, parseHubModel } from '../checkpoint/hub-model.ts';
-import { opfsStore } from '../checkpoint/opfs.ts';
+import { findStored, openHubModel, planDownload } from '../checkpoint/store/hub.ts';
+import { type HubModel, parseHubModel } from '../checkpoint/store/hub-model.ts';
 import { NetworkError, UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DownloadOffer, ModelSource, StoredModel } from './engine.ts';
@@ -67,6 +67,9 @@ export async function forgetModel(model: Pick<StoredModel, 'id' | 'commit'>): Pr
 
 function hubModel(name: string): HubModel {
   const model = parseHubModel(name);
-  if (!model) throw new UsageError(`"${name}" is no model of a hub. Give org/name, org/name@revision, or the address of a model's page.`);
+  if (!model)
+    throw new UsageError(
+      `"${name}" is no model of a hub. Give org/name, org/name@revision, or the address of a model's page.`,
+    );
   return model;
 }

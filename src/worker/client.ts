@@ -1,7 +1,15 @@
 import { type Endpoint, proxy, type Remote, wrap } from 'comlink';
 import { CancelledError, EspalierError, throwIfCancelled } from '../errors.ts';
 import type { CallOptions, Engine } from './engine.ts';
-import { type CallArguments, type CallEvent, type CallName, type CallResult, type EngineEndpoint, hear, type WireError } from './protocol.ts';
+import {
+  type CallArguments,
+  type CallEvent,
+  type CallName,
+  type CallResult,
+  type EngineEndpoint,
+  hear,
+  type WireError,
+} from './protocol.ts';
 
 /**
  * The page's end of the worker boundary: the same `Engine`, over messages. A fired signal rejects at once with CancelledError
@@ -10,7 +18,11 @@ import { type CallArguments, type CallEvent, type CallName, type CallResult, typ
 export function connectEngine(endpoint: Endpoint): Engine {
   const remote = wrap<EngineEndpoint>(endpoint);
   let next = 0;
-  function call<Name extends CallName>(name: Name, args: CallArguments[Name], options: CallOptions = {}): Promise<CallResult<Name>> {
+  function call<Name extends CallName>(
+    name: Name,
+    args: CallArguments[Name],
+    options: CallOptions = {},
+  ): Promise<CallResult<Name>> {
     next += 1;
     return callOnce(remote, next, name, args, options);
   }

@@ -25,7 +25,8 @@ export class DecoderChecks {
   /** A decoder of an open model, dense or pruned; the caller disposes it. */
   async open({ runtime, model }: OpenModel, options: LongRunning): Promise<Decoder> {
     const { name } = model.checkpoint.provenance;
-    if (runtime.backend !== 'webgpu' || this.#right.get(runtime) === name) return decoderForModel(runtime, model, options);
+    if (runtime.backend !== 'webgpu' || this.#right.get(runtime) === name)
+      return decoderForModel(runtime, model, options);
     const wrong = this.#wrong.get(runtime);
     if (wrong !== undefined) {
       this.#onRefused(wrong);
@@ -40,7 +41,10 @@ export class DecoderChecks {
       this.#wrong.set(runtime, sentence);
       this.#onRefused(sentence);
     };
-    const decoder = await decoderForModel(runtime, model, { ...options, check: { precise, onRefused, elsewhere: this.#createRuntime } });
+    const decoder = await decoderForModel(runtime, model, {
+      ...options,
+      check: { precise, onRefused, elsewhere: this.#createRuntime },
+    });
     if (!this.#wrong.has(runtime)) this.#right.set(runtime, name);
     return decoder;
   }

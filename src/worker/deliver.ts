@@ -3,8 +3,8 @@ import type { OutputFolder } from '../export/output-folder.ts';
 import { zipBlob } from '../export/zip.ts';
 import { exportPruned } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
-import type { Plan } from '../surgery/plan.ts';
 import { directoryFolder } from './directory-folder.ts';
 import type { ExportedModel, ExportRequest } from './engine.ts';
 
@@ -28,7 +28,11 @@ export async function deliver(
         dtype,
         plan: {
           ...plan,
-          recipe: { ...plan.recipe, dtype, compensate: repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none') },
+          recipe: {
+            ...plan.recipe,
+            dtype,
+            compensate: repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none'),
+          },
         },
       },
       windows: await windowsOf(text, VERIFIED_LENGTH),
@@ -38,7 +42,13 @@ export async function deliver(
   if (folder) {
     const output = await directoryFolder(folder, wanted);
     const { files, verification } = await exportTo(output);
-    return { name: output.name, archive: undefined, card: await output.read('README.md'), files: files.map(sized), verification };
+    return {
+      name: output.name,
+      archive: undefined,
+      card: await output.read('README.md'),
+      files: files.map(sized),
+      verification,
+    };
   }
   const output = memoryFolder();
   const { files, verification } = await exportTo(output);

@@ -27,7 +27,11 @@ export function lossSentence(runtime: Runtime): string {
  * Does `work`, and when the device is lost on the way lets `replace` put another in its place and does it again, once. Where `mayRepeat` says that what is done cannot be
  * done over (words that were shown), or the second device is lost as well, throws DeviceLostError; the next call finds a device that works.
  */
-export async function survivingLoss<Result>(work: () => Promise<Result>, replace: () => Promise<string>, mayRepeat: () => boolean): Promise<Result> {
+export async function survivingLoss<Result>(
+  work: () => Promise<Result>,
+  replace: () => Promise<string>,
+  mayRepeat: () => boolean,
+): Promise<Result> {
   try {
     return await work();
   } catch (error) {

@@ -4,7 +4,8 @@ import type { OutputFolder } from '../export/output-folder.ts';
 /** Stands in the folder while it is being written: a folder that keeps it was never finished. */
 export const UNFINISHED = 'NOT FINISHED - delete this folder.txt';
 
-const NOTE = 'Espalier is writing this folder, or was stopped while it was. When this file is gone, all files are there and verified.\n';
+const NOTE =
+  'Espalier is writing this folder, or was stopped while it was. When this file is gone, all files are there and verified.\n';
 
 /** A folder inside one that the reader picked. */
 export interface DirectoryFolder extends OutputFolder {
@@ -37,7 +38,9 @@ export async function directoryFolder(parent: FileSystemDirectoryHandle, name: s
     try {
       return await (await fileOf(root, path, false)).getFile();
     } catch (error) {
-      throw new MissingError(`The file ${path} is not in the folder ${free} any more. Build the model again.`, { cause: error });
+      throw new MissingError(`The file ${path} is not in the folder ${free} any more. Build the model again.`, {
+        cause: error,
+      });
     }
   };
   await write(UNFINISHED, [new TextEncoder().encode(NOTE)]);
@@ -47,7 +50,10 @@ export async function directoryFolder(parent: FileSystemDirectoryHandle, name: s
     write,
     async openModel(model, dataName) {
       const location = dataName.slice(dataName.lastIndexOf('/') + 1);
-      return { model: new Uint8Array(await (await read(model)).arrayBuffer()), externalData: { [location]: await read(dataName) } };
+      return {
+        model: new Uint8Array(await (await read(model)).arrayBuffer()),
+        externalData: { [location]: await read(dataName) },
+      };
     },
     async publish() {
       await root.removeEntry(UNFINISHED);

@@ -1,10 +1,11 @@
 import type { Task } from '../evaluate/tasks.ts';
+import type { LayerGroups } from '../importance/structures/structures.ts';
+import type { Scores } from '../importance/sums/scores.ts';
 import type { Recovered, RecoveryProgress, RecoveryRecord } from '../library/recover.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
 import type { LongRunning } from '../progress.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
-import type { LayerGroups, Plan } from '../surgery/plan.ts';
 
 /** A model that the page can ask for: served with the page (`public/models/{id}/`), picked or dropped files, or one of a model hub. */
 export type ModelSource =

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { diskFolder } from '../checkpoint/disk.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { DeviceLostError } from '../errors.ts';
 import type { GenerateRequest } from './engine.ts';
@@ -35,7 +35,11 @@ describe('a graphics card that computes wrongly', () => {
     const first = await engine.generate(null, REQUEST, { onToken: ({ id }) => shown.push(id) });
     expect(first.tokenIds).toEqual(expected);
     expect(shown).toEqual(expected);
-    expect(first.notes).toEqual([expect.stringMatching(/is wrong on this device: its logits differ .* is allowed\. Another backend is used instead\.$/)]);
+    expect(first.notes).toEqual([
+      expect.stringMatching(
+        /is wrong on this device: its logits differ .* is allowed\. Another backend is used instead\.$/,
+      ),
+    ]);
     // A prompt and a token to compare, and nothing more.
     expect(card.answers).toBe(2);
     expect(asked).toEqual(['webgpu', 'wasm', 'wasm']);
@@ -62,7 +66,9 @@ describe('a graphics card that is lost', () => {
     await engine.generate(null, REQUEST);
     first.lose();
     const stages: string[] = [];
-    expect((await engine.evaluate(null, EVALUATION, { onProgress: ({ stage }) => stages.push(stage) })).perplexity).toBe(perplexity);
+    expect(
+      (await engine.evaluate(null, EVALUATION, { onProgress: ({ stage }) => stages.push(stage) })).perplexity,
+    ).toBe(perplexity);
     expect(stages).toContain('opening the model on a new graphics device: the one before was lost');
     const text = await engine.generate(null, REQUEST);
     expect(text.tokenIds).toEqual(expected);
@@ -83,7 +89,9 @@ describe('a graphics card that is lost', () => {
     expect(text.tokenIds).toEqual(expected);
     expect(shown).toEqual(expected);
     expect(text.notes).toEqual([
-      expect.stringMatching(/was lost .* The model was opened again: decoder of stories on WebGPU on a test card; the text goes on/),
+      expect.stringMatching(
+        /was lost .* The model was opened again: decoder of stories on WebGPU on a test card; the text goes on/,
+      ),
     ]);
     const opened = asked.length;
     expect(await engine.generate(null, REQUEST)).toMatchObject({ tokenIds: expected });
@@ -95,7 +103,10 @@ describe('a graphics card that is lost', () => {
     const { engine } = await started([card]);
     card.lose();
     expect((await engine.evaluate(null, EVALUATION)).perplexity).toBe(perplexity);
-    expect(await engine.backend('webgpu')).toMatchObject({ backend: 'wasm', reason: expect.stringContaining('was lost') });
+    expect(await engine.backend('webgpu')).toMatchObject({
+      backend: 'wasm',
+      reason: expect.stringContaining('was lost'),
+    });
   });
 
   it('twice in one call ends it with a sentence, and the next call works', async () => {

@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CancelledError, UsageError } from '../errors.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
+import { encodeScores } from '../importance/files/score-file.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { type ScoreOptions, score } from '../library/score.ts';
 import { resumable } from '../library/score-resume.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { encodeScores } from '../saap/score-file.ts';
 import { lenient } from './kept-file.ts';
 import { memoryFile } from './testing/memory-file.ts';
 
-const windows = Array.from({ length: 4 }, (_, window) => Int32Array.from({ length: 10 }, (_, token) => (token * 5 + window * 3) % 48));
+const windows = Array.from({ length: 4 }, (_, window) =>
+  Int32Array.from({ length: 10 }, (_, token) => (token * 5 + window * 3) % 48),
+);
 const calibration = { source: 'drawn', sha256: '0'.repeat(64), seed: 0 };
 
 let runtime: Runtime;
@@ -19,7 +21,16 @@ beforeAll(async () => {
   runtime = await createNodeRuntime({ threads: 1 });
   open = new OpenModel(
     runtime,
-    randomLlama({ layers: 5, hiddenSize: 32, queryHeads: 4, keyValueHeads: 2, headDimension: 8, neurons: 40, vocabulary: 48, seed: 11 }),
+    randomLlama({
+      layers: 5,
+      hiddenSize: 32,
+      queryHeads: 4,
+      keyValueHeads: 2,
+      headDimension: 8,
+      neurons: 40,
+      vocabulary: 48,
+      seed: 11,
+    }),
   );
 });
 afterAll(() => {
@@ -46,7 +57,9 @@ it('a cancelled run keeps its layers, and the next one goes on to the same file'
 
 it('a run that is cancelled within a layer keeps the batches that are done', async () => {
   // Three batches.
-  const long = Array.from({ length: 20 }, (_, window) => Int32Array.from({ length: 120 }, (_, token) => (token * 5 + window * 3) % 48));
+  const long = Array.from({ length: 20 }, (_, window) =>
+    Int32Array.from({ length: 120 }, (_, token) => (token * 5 + window * 3) % 48),
+  );
   const { file, kept } = memoryFile();
   const cancel = new AbortController();
   const state = {
@@ -57,7 +70,9 @@ it('a run that is cancelled within a layer keeps the batches that are done', asy
       if (new TextDecoder().decode(bytes.subarray(0, 20_000)).includes('"begun.')) cancel.abort();
     },
   };
-  await expect(score(open, { windows: long, calibration, state, signal: cancel.signal })).rejects.toThrow(CancelledError);
+  await expect(score(open, { windows: long, calibration, state, signal: cancel.signal })).rejects.toThrow(
+    CancelledError,
+  );
   expect(kept()).toBeDefined();
   const countedRuns = async (options: Pick<ScoreOptions, 'state'>) => {
     const before = runtime.statistics().runs;
@@ -75,6 +90,10 @@ it('a store that fails loses the state and nothing else', async () => {
   const fail = async () => {
     throw new UsageError('The storage is full.');
   };
-  const run = await score(open, { windows, calibration, state: lenient({ name: 'full', load: fail, save: fail, clear: fail }) });
+  const run = await score(open, {
+    windows,
+    calibration,
+    state: lenient({ name: 'full', load: fail, save: fail, clear: fail }),
+  });
   expect(run.resumedLayers).toBe(0);
 });

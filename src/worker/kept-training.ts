@@ -1,4 +1,4 @@
-import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/json.ts';
+import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError } from '../errors.ts';
 import type { RecoveryCheckpoint, RecoveryProgress, RecoveryRecord } from '../library/recover.ts';
 import type { KeptTraining } from './engine.ts';
@@ -46,7 +46,11 @@ export class TrainingKeeper {
   }
 
   /** Begins the training of a key: from what is kept of it where `goOn` says so, else anew, and then what was kept is forgotten. */
-  async begin(about: Omit<Head, 'records' | 'heldOutBefore'>, goOn: boolean, signal: AbortSignal | undefined): Promise<TrackedTraining> {
+  async begin(
+    about: Omit<Head, 'records' | 'heldOutBefore'>,
+    goOn: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<TrackedTraining> {
     const kept = goOn ? await this.#load() : undefined;
     const own = kept?.head.key === about.key ? kept : undefined;
     if (!own) await this.clear();
@@ -58,7 +62,12 @@ export class TrainingKeeper {
       hear: ({ step, loss, heldOutLoss, learningRate, heldOutBefore: before }) => {
         heldOutBefore = before;
         const known = records.get(step);
-        records.set(step, { step, loss: loss ?? known?.loss, heldOutLoss: heldOutLoss ?? known?.heldOutLoss, learningRate });
+        records.set(step, {
+          step,
+          loss: loss ?? known?.loss,
+          heldOutLoss: heldOutLoss ?? known?.heldOutLoss,
+          learningRate,
+        });
       },
       checkpoint: {
         every: 1,
@@ -127,7 +136,13 @@ function decodeKept(bytes: Uint8Array): { readonly head: Head; readonly state: U
 function isHead(value: JsonRecord): value is JsonRecord & Head {
   const { key, ratio, method, bits, steps, heldOutBefore, records } = value;
   const areNumbers = [ratio, bits, steps, heldOutBefore].every(Number.isFinite);
-  return typeof key === 'string' && areNumbers && typeof method === 'string' && Array.isArray(records) && records.every(isRecord);
+  return (
+    typeof key === 'string' &&
+    areNumbers &&
+    typeof method === 'string' &&
+    Array.isArray(records) &&
+    records.every(isRecord)
+  );
 }
 
 /** Losses that are absent, or were no numbers, are null in JSON or not there. */

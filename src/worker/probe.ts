@@ -13,6 +13,9 @@ export async function probed(runtime: Runtime): Promise<Runtime> {
   if (!output) throw new DeviceError(`${runtime.description} returned nothing for a first small graph.`);
   using result = output;
   const { data } = await runtime.read(result);
-  if (data[0] !== 2 || data[1] !== -6) throw new DeviceError(`${runtime.description} computed 2 x [1, -3] as [${data[0]}, ${data[1]}]; it cannot be trusted.`);
+  if (data[0] !== 2 || data[1] !== -6)
+    throw new DeviceError(
+      `${runtime.description} computed 2 x [1, -3] as [${data[0]}, ${data[1]}]; it cannot be trusted.`,
+    );
   return runtime;
 }

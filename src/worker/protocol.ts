@@ -52,10 +52,17 @@ export interface WireError {
   readonly message: string;
 }
 
-export type Outcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: WireError };
+export type Outcome<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly error: WireError };
 
 /** What the worker exposes. `id` is the caller's and names the call for `cancel`. */
 export interface EngineEndpoint {
-  call<Name extends CallName>(id: number, name: Name, args: CallArguments[Name], onEvent: EventListener | undefined): Promise<Outcome<CallResult<Name>>>;
+  call<Name extends CallName>(
+    id: number,
+    name: Name,
+    args: CallArguments[Name],
+    onEvent: EventListener | undefined,
+  ): Promise<Outcome<CallResult<Name>>>;
   cancel(id: number): void;
 }

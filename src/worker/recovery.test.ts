@@ -1,20 +1,32 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { diskFolder } from '../checkpoint/disk.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { MissingError, UsageError } from '../errors.ts';
+import { decodeScores } from '../importance/files/score-file.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { makePlan } from '../saap/make-plan.ts';
-import { decodeScores } from '../saap/score-file.ts';
-import type { Plan } from '../surgery/plan.ts';
 import type { Engine, RecoverRequest, Recovery } from './engine.ts';
 import type { KeptFile } from './kept-file.ts';
 import { createStudioEngine } from './studio-engine.ts';
 import { memoryFile } from './testing/memory-file.ts';
 
-const text = 'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came with his knife. '.repeat(12);
-const REQUEST: RecoverRequest = { text, length: 16, method: 'lora', bits: 4, steps: 4, batchWindows: 4, learningRate: 5e-3, seed: 0 };
+const text =
+  'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came with his knife. '.repeat(
+    12,
+  );
+const REQUEST: RecoverRequest = {
+  text,
+  length: 16,
+  method: 'lora',
+  bits: 4,
+  steps: 4,
+  batchWindows: 4,
+  learningRate: 5e-3,
+  seed: 0,
+};
 const none = async () => {
   throw new UsageError('There is no hub in this test.');
 };
@@ -55,7 +67,14 @@ it('recovers a pruned model, tells every step, and measures, writes and hands ou
   const before = await engine.evaluate(plan, request);
   const after = await engine.evaluate(plan, { ...request, repair });
   expect(after.perplexity).toBeLessThan(before.perplexity);
-  const written = await engine.generate(plan, { prompt: 'Once upon', maxNewTokens: 3, temperature: 0, seed: 0, chat: false, repair });
+  const written = await engine.generate(plan, {
+    prompt: 'Once upon',
+    maxNewTokens: 3,
+    temperature: 0,
+    seed: 0,
+    chat: false,
+    repair,
+  });
   expect(written.tokenIds).toHaveLength(3);
   const { name, verification } = await engine.export(plan, { dtype: 'f32', text, repair });
   expect(name).toBe('stories-recovered-30');
@@ -65,16 +84,22 @@ it('recovers a pruned model, tells every step, and measures, writes and hands ou
 it('keeps the best when it is cancelled, in place of the model before', async () => {
   const controller = new AbortController();
   const long = { ...REQUEST, method: 'group-wise', steps: 50 } as const;
-  const recovery = await engine.recover(plan, long, { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() });
+  const recovery = await engine.recover(plan, long, {
+    signal: controller.signal,
+    onStep: ({ step }) => step === 1 && controller.abort(),
+  });
   expect(recovery).toMatchObject({ stoppedBecause: 'cancelled' });
   expect(recovery.steps).toBeLessThan(5);
   expect(await engine.keptTraining(plan, long)).toMatchObject({ same: true, steps: 50, ratio: plan.ratio });
   const request = { text, windows: 1, length: 16 };
   expect((await engine.evaluate(plan, { ...request, repair: { recovered: recovery.recovered } })).tokens).toBe(15);
-  await expect(engine.evaluate(plan, { ...request, repair: { recovered: recovery.recovered - 1 } })).rejects.toBeInstanceOf(MissingError);
+  await expect(
+    engine.evaluate(plan, { ...request, repair: { recovered: recovery.recovered - 1 } }),
+  ).rejects.toBeInstanceOf(MissingError);
 });
 
-const losses = ({ history }: Pick<Recovery, 'history'>) => history.map(({ step, loss, heldOutLoss }) => ({ step, loss, heldOutLoss }));
+const losses = ({ history }: Pick<Recovery, 'history'>) =>
+  history.map(({ step, loss, heldOutLoss }) => ({ step, loss, heldOutLoss }));
 
 it('goes on after a reload to the same losses, and only as the same training', async () => {
   const whole = await engine.recover(plan, REQUEST);
@@ -111,9 +136,16 @@ it('brings a finished training back after a reload without a step, and forgets i
   const steps: number[] = [];
   const back = await reloaded.recover(plan, { ...REQUEST, goOn: true }, { onStep: ({ step }) => steps.push(step) });
   expect(steps).toEqual([4]);
-  expect(back).toMatchObject({ stoppedBecause: 'finished', bestStep: whole.bestStep, heldOutBefore: whole.heldOutBefore, trainedTokens: whole.trainedTokens });
+  expect(back).toMatchObject({
+    stoppedBecause: 'finished',
+    bestStep: whole.bestStep,
+    heldOutBefore: whole.heldOutBefore,
+    trainedTokens: whole.trainedTokens,
+  });
   expect(losses(back)).toEqual(losses(whole));
-  expect((await reloaded.evaluate(plan, { ...request, repair: { recovered: back.recovered } })).perplexity).toBe(perplexity);
+  expect((await reloaded.evaluate(plan, { ...request, repair: { recovered: back.recovered } })).perplexity).toBe(
+    perplexity,
+  );
 
   await reloaded.forgetTraining();
   expect(page.kept()).toBeUndefined();
@@ -122,11 +154,17 @@ it('brings a finished training back after a reload without a step, and forgets i
 
 it('starts anew over what is kept of another training, and says so of what cannot be read', async () => {
   const controller = new AbortController();
-  await engine.recover(plan, { ...REQUEST, steps: 50 }, { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() });
+  await engine.recover(
+    plan,
+    { ...REQUEST, steps: 50 },
+    { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() },
+  );
   const bytes = kept() ?? new Uint8Array();
   const torn = memoryFile(bytes.slice(0, -9));
   const reloaded = await openStories(torn.file);
-  await expect(reloaded.recover(plan, { ...REQUEST, steps: 50, goOn: true })).rejects.toThrow(/cannot be read.*start anew/);
+  await expect(reloaded.recover(plan, { ...REQUEST, steps: 50, goOn: true })).rejects.toThrow(
+    /cannot be read.*start anew/,
+  );
   expect(torn.kept()).toBeUndefined();
   const other = await engine.recover(plan, { ...REQUEST, steps: 1, goOn: true });
   expect(other.history.map(({ step }) => step)).toEqual([0, 1]);

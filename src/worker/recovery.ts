@@ -1,15 +1,19 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { sha256OfText } from '../checkpoint/sha256.ts';
+import { sha256OfText } from '../checkpoint/files/sha256.ts';
 import { FileFormatError, MismatchError } from '../errors.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { type Recovered, recover } from '../library/recover.ts';
 import { VERSION } from '../library/version.ts';
-import type { Plan } from '../surgery/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Recovering, RecoverRequest } from './engine.ts';
 import type { TrainingKeeper } from './kept-training.ts';
 
 /** Tells trainings apart: model, plan, repair, text and settings, and the version that trains. */
-export async function trainingKey({ model }: OpenModel, { layers }: Plan, { goOn: _goOn, ...request }: RecoverRequest): Promise<string> {
+export async function trainingKey(
+  { model }: OpenModel,
+  { layers }: Plan,
+  { goOn: _goOn, ...request }: RecoverRequest,
+): Promise<string> {
   return sha256OfText(JSON.stringify([VERSION, await model.checkpoint.sha256(), layers, request]));
 }
 
@@ -43,7 +47,10 @@ export async function recoverModel(
   const { model, ...recovery } = await recovering.catch(async (error: unknown) => {
     if (!training.resumed || !(error instanceof FileFormatError || error instanceof MismatchError)) throw error;
     await keeper.clear();
-    throw new FileFormatError('What was kept of this training cannot be read. It was deleted; press Recover to start anew.', { cause: error });
+    throw new FileFormatError(
+      'What was kept of this training cannot be read. It was deleted; press Recover to start anew.',
+      { cause: error },
+    );
   });
   const { checkpoint } = model.model;
   model.dispose();

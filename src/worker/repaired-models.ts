@@ -2,8 +2,8 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MissingError } from '../errors.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { applyPlan } from '../library/prune.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
-import type { Plan } from '../surgery/plan.ts';
 import type { Compensation, Repair } from './engine.ts';
 
 /** Repaired models that are remembered: their repaired projections stay in memory, a third to a half of a model each. */
@@ -27,7 +27,12 @@ export class RepairedModels {
   }
 
   /** The dense model for `null`, else the pruned (and repaired) one, for as long as `use` runs. */
-  async use<Result>(plan: Plan | null, repair: Repair | undefined, options: LongRunning, use: (open: OpenModel) => Promise<Result>): Promise<Result> {
+  async use<Result>(
+    plan: Plan | null,
+    repair: Repair | undefined,
+    options: LongRunning,
+    use: (open: OpenModel) => Promise<Result>,
+  ): Promise<Result> {
     const dense = this.#dense();
     if (plan === null) return use(dense);
     if (!repair) {
@@ -56,16 +61,28 @@ export class RepairedModels {
     this.#recovered = undefined;
   }
 
-  async #repaired(dense: OpenModel, plan: Plan, repair: Repair, { signal, onProgress }: LongRunning): Promise<Checkpoint> {
+  async #repaired(
+    dense: OpenModel,
+    plan: Plan,
+    repair: Repair,
+    { signal, onProgress }: LongRunning,
+  ): Promise<Checkpoint> {
     if ('recovered' in repair) {
-      if (this.#recovered?.number !== repair.recovered) throw new MissingError('The recovered model is not there any more. Recover the pruned model again.');
+      if (this.#recovered?.number !== repair.recovered)
+        throw new MissingError('The recovered model is not there any more. Recover the pruned model again.');
       return this.#recovered.checkpoint;
     }
     const key = repairKey(plan, repair);
     const known = this.#known.get(key);
     if (known) return known;
     const { compensate, lambda } = repair;
-    using pruned = await applyPlan(dense, plan.layers, { compensate, lambda, windows: await this.#windowsOf(repair), signal, onProgress });
+    using pruned = await applyPlan(dense, plan.layers, {
+      compensate,
+      lambda,
+      windows: await this.#windowsOf(repair),
+      signal,
+      onProgress,
+    });
     const { checkpoint } = pruned.model;
     this.#known.set(key, checkpoint);
     while (this.#known.size > REMEMBERED) this.#known.delete(this.#known.keys().next().value ?? '');

@@ -1,9 +1,20 @@
 import { type Endpoint, expose } from 'comlink';
 import { EspalierError } from '../errors.ts';
 import type { CallOptions, Engine } from './engine.ts';
-import type { CallArguments, CallEvent, CallName, CallResult, EngineEndpoint, EventListener, Outcome, WireError } from './protocol.ts';
+import type {
+  CallArguments,
+  CallEvent,
+  CallName,
+  CallResult,
+  EngineEndpoint,
+  EventListener,
+  Outcome,
+  WireError,
+} from './protocol.ts';
 
-type Dispatch = { readonly [Name in CallName]: (args: CallArguments[Name], options: CallOptions) => Promise<CallResult<Name>> };
+type Dispatch = {
+  readonly [Name in CallName]: (args: CallArguments[Name], options: CallOptions) => Promise<CallResult<Name>>;
+};
 
 /** Serves an engine over an endpoint (the worker's global scope, a message port): results as plain outcomes, progress and tokens as events. */
 export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
@@ -28,7 +39,12 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
     export: ([plan, request], options) => engine.export(plan, request, options),
   };
   const api: EngineEndpoint = {
-    async call<Name extends CallName>(id: number, name: Name, args: CallArguments[Name], onEvent: EventListener | undefined) {
+    async call<Name extends CallName>(
+      id: number,
+      name: Name,
+      args: CallArguments[Name],
+      onEvent: EventListener | undefined,
+    ) {
       const controller = new AbortController();
       running.set(id, controller);
       const events = deliveries(onEvent);
@@ -51,7 +67,10 @@ export function serveEngine(engine: Engine, endpoint?: Endpoint): void {
 }
 
 /** Hooks that send events, and a promise for the moment when the page has received all of them. */
-function deliveries(onEvent: EventListener | undefined): { readonly hooks: CallOptions; delivered(): Promise<unknown> } {
+function deliveries(onEvent: EventListener | undefined): {
+  readonly hooks: CallOptions;
+  delivered(): Promise<unknown>;
+} {
   if (onEvent === undefined) return { hooks: {}, delivered: async () => undefined };
   const pending = new Set<Promise<void>>();
   const send = (event: CallEvent) => {

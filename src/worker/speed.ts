@@ -36,7 +36,12 @@ export async function measureSpeeds(
   return contestants.map(({ bytes }, index) => summariseLaps(laps[index] ?? [], bytes));
 }
 
-async function timeLap(decoder: Decoder, prompt: readonly number[], newTokens: number, signal: AbortSignal | undefined): Promise<Lap> {
+async function timeLap(
+  decoder: Decoder,
+  prompt: readonly number[],
+  newTokens: number,
+  signal: AbortSignal | undefined,
+): Promise<Lap> {
   throwIfCancelled(signal);
   using sequence = decoder.start(prompt.length + newTokens);
   const start = performance.now();

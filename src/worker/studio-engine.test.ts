@@ -1,20 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { diskFolder } from '../checkpoint/disk.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { CancelledError, UsageError } from '../errors.ts';
 import { judgeTask } from '../evaluate/tasks-result.ts';
+import type { Scores } from '../importance/sums/scores.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
+import { makePlan } from '../plan/make-plan.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { makePlan } from '../saap/make-plan.ts';
-import type { Scores } from '../saap/scores.ts';
 import type { Engine, Repair } from './engine.ts';
 import { createStudioEngine } from './studio-engine.ts';
 
 const FOLDER = 'public/models/stories';
-const text = 'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came with his knife. '.repeat(12);
+const text =
+  'Once upon a time there was a little tree. It grew in a garden by the wall. One day the gardener came with his knife. '.repeat(
+    12,
+  );
 const none = async () => {
   throw new UsageError('There is no hub in this test.');
 };
@@ -57,7 +60,11 @@ describe('the engine behind the page, on the embedded model', () => {
     ];
     const task = { name: 'quiz', items };
     const kept: TaskItemResult[] = [];
-    const blocks = await engine.task(plan(), { task, through: 'blocks', finished: [] }, { onItems: (found) => kept.push(...found) });
+    const blocks = await engine.task(
+      plan(),
+      { task, through: 'blocks', finished: [] },
+      { onItems: (found) => kept.push(...found) },
+    );
     const decoder = await engine.task(plan(), { task, through: 'decoder', finished: [] });
     expect(kept.map(({ item }) => item).sort()).toEqual([0, 1]);
     blocks.flat().forEach((value, index) => {
@@ -86,8 +93,17 @@ describe('the engine behind the page, on the embedded model', () => {
   });
 
   it('repairs what it measures, writes and hands out, in the same way', async () => {
-    const [calibration, unseen] = await Promise.all(['calibration', 'evaluation'].map((name) => readFile(`${FOLDER}/${name}.txt`, 'utf8')));
-    const repair: Repair = { compensate: 'least-squares', text: calibration ?? '', windows: 32, length: 64, seed: 0, lambda: 1e-3 };
+    const [calibration, unseen] = await Promise.all(
+      ['calibration', 'evaluation'].map((name) => readFile(`${FOLDER}/${name}.txt`, 'utf8')),
+    );
+    const repair: Repair = {
+      compensate: 'least-squares',
+      text: calibration ?? '',
+      windows: 32,
+      length: 64,
+      seed: 0,
+      lambda: 1e-3,
+    };
     const request = { text: unseen ?? '', windows: 6, length: 64 };
     const plain = await engine.evaluate(plan(), request);
     const repaired = await engine.evaluate(plan(), { ...request, repair });
@@ -96,7 +112,9 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(biased.perplexity).not.toBeCloseTo(plain.perplexity, 2);
     const { archive } = await engine.export(plan(), { dtype: 'f32', text, repair });
     const files = unzipSync(new Uint8Array((await archive?.arrayBuffer()) ?? new ArrayBuffer()));
-    const record = JSON.parse(new TextDecoder().decode(files['stories-pruned-30/espalier.json'])) as { recipe: { compensate: string } };
+    const record = JSON.parse(new TextDecoder().decode(files['stories-pruned-30/espalier.json'])) as {
+      recipe: { compensate: string };
+    };
     expect(record.recipe.compensate).toBe('least-squares');
   });
 
@@ -120,7 +138,10 @@ describe('the engine behind the page, on the embedded model', () => {
   });
 
   it('fits a plan to a size to the byte', async () => {
-    const { archive: whole } = await engine.export(makePlan(scores, { target: { kind: 'ratio', value: 0 } }), { dtype: 'q8', text });
+    const { archive: whole } = await engine.export(makePlan(scores, { target: { kind: 'ratio', value: 0 } }), {
+      dtype: 'q8',
+      text,
+    });
     const target = { kind: 'bytes', value: Math.round(0.8 * (whole?.size ?? 0)) } as const;
     const fitted = await engine.fit(scores, { target, dtype: 'q8' });
     const { files } = await engine.export(fitted, { dtype: 'q8', text });

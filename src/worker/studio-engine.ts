@@ -1,24 +1,24 @@
 import { countParameters } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { sha256OfText } from '../checkpoint/sha256.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer.ts';
+import { sha256OfText } from '../checkpoint/files/sha256.ts';
+import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { DeviceLostError, UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
-import { tokenWindows } from '../evaluate/windows.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
 import { generate } from '../generate/generate.ts';
 import { reopenElsewhere } from '../generate/reopen.ts';
+import type { Scores } from '../importance/sums/scores.ts';
 import { inspect } from '../library/inspect.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { refine } from '../library/refine.ts';
 import { score } from '../library/score.ts';
 import { exactStorage } from '../library/storage.ts';
+import { makePlan } from '../plan/make-plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
 import type { LongRunning } from '../progress.ts';
 import { SerialQueue } from '../runtime/queue.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { makePlan } from '../saap/make-plan.ts';
-import type { PlanOptions } from '../saap/plan-options.ts';
-import type { Scores } from '../saap/scores.ts';
-import type { Plan } from '../surgery/plan.ts';
 import { type Platform, startBackend } from './backend.ts';
 import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
@@ -49,7 +49,9 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
   const decoders = new DecoderCache(
     () => models.columns,
     (key) =>
-      notes.push(`The ${key === 'dense' ? 'dense' : 'earlier pruned'} model was freed from memory to make room; it is loaded again when it is asked for.`),
+      notes.push(
+        `The ${key === 'dense' ? 'dense' : 'earlier pruned'} model was freed from memory to make room; it is loaded again when it is asked for.`,
+      ),
   );
   const checks = new DecoderChecks(
     () => platform.createRuntime('wasm'),
@@ -72,9 +74,15 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
   const models = new RepairedModels(model, drawn);
   const trainings = new TrainingKeeper(platform.training);
   const decoderOf = (plan: Plan | null, repair: Repair | undefined, options: LongRunning) =>
-    decoders.get(plan === null ? 'dense' : repairKey(plan, repair), () => models.use(plan, repair, options, (open) => checks.open(open, options)));
-  const bytesOf = (plan: Plan | null) => models.use(plan, undefined, {}, async (open) => 4 * countParameters(open.model).parameters);
-  const exactly = (scores: Scores, options: PlanOptions): PlanOptions => ({ ...options, storage: exactStorage(model(), scores, options) });
+    decoders.get(plan === null ? 'dense' : repairKey(plan, repair), () =>
+      models.use(plan, repair, options, (open) => checks.open(open, options)),
+    );
+  const bytesOf = (plan: Plan | null) =>
+    models.use(plan, undefined, {}, async (open) => 4 * countParameters(open.model).parameters);
+  const exactly = (scores: Scores, options: PlanOptions): PlanOptions => ({
+    ...options,
+    storage: exactStorage(model(), scores, options),
+  });
 
   /** Puts a new device in the place of a lost one, with the open model on it. */
   const replaceDevice = async (): Promise<string> => {
@@ -87,9 +95,17 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
     return lossSentence(runtime);
   };
   /** Heavy calls wait for each other, and outlive a lost device; `mayRepeat` says whether what was done can be done over. */
-  const heavy = <Result>(work: () => Promise<Result>, { onProgress }: LongRunning = {}, mayRepeat = () => true): Promise<Result> => {
+  const heavy = <Result>(
+    work: () => Promise<Result>,
+    { onProgress }: LongRunning = {},
+    mayRepeat = () => true,
+  ): Promise<Result> => {
     const replace = async () => {
-      const progress = { stage: 'opening the model on a new graphics device: the one before was lost', total: 1, unit: 'steps' } as const;
+      const progress = {
+        stage: 'opening the model on a new graphics device: the one before was lost',
+        total: 1,
+        unit: 'steps',
+      } as const;
       onProgress?.({ ...progress, completed: 0 });
       const sentence = await replaceDevice();
       onProgress?.({ ...progress, completed: 1 });
@@ -126,9 +142,16 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
       heavy(async () => {
         const chosen = tokenWindows(await tokenIds.of(text), { length, count: windows, seed });
         // A driver can be wrong without an error: WebGPU's scores are compared with WASM's.
-        const crossCheck = model().runtime.backend === 'webgpu' ? { start: () => platform.createRuntime('wasm') } : undefined;
+        const crossCheck =
+          model().runtime.backend === 'webgpu' ? { start: () => platform.createRuntime('wasm') } : undefined;
         const state = platform.scoreState && lenient(platform.scoreState);
-        const run = await score(model(), { windows: chosen, calibration: { source, sha256: await sha256OfText(text), seed }, crossCheck, state, ...options });
+        const run = await score(model(), {
+          windows: chosen,
+          calibration: { source, sha256: await sha256OfText(text), seed },
+          crossCheck,
+          state,
+          ...options,
+        });
         await state?.clear();
         return run.scores;
       }, options),
@@ -137,14 +160,22 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
       const ids = await tokenIds.of(text);
       const tokenizer = await model().tokenizer();
       const chosen = tokenWindows(ids, { length, count: windows, seed }).slice(from, from + count);
-      return { tokens: ids.length, available: Math.floor(ids.length / length), texts: chosen.map((window) => tokenizer.decode([...window])) };
+      return {
+        tokens: ids.length,
+        available: Math.floor(ids.length / length),
+        texts: chosen.map((window) => tokenizer.decode([...window])),
+      };
     },
 
     refine: ({ scores, options: plan, evaluations, ...calibration }, options = {}) =>
       heavy(async () => {
         const { search: _, ...asked } = plan;
         const found = await refine(model(), scores, {
-          ...{ plan: exactly(scores, asked), windows: await drawn({ ...calibration, seed: calibration.seed + 1 }), evaluations },
+          ...{
+            plan: exactly(scores, asked),
+            windows: await drawn({ ...calibration, seed: calibration.seed + 1 }),
+            evaluations,
+          },
           ...options,
         });
         return { ...found, measurements: found.measurements.map(({ name, loss }) => ({ name, loss })) };
@@ -156,18 +187,31 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
       heavy(async () => {
         const start = performance.now();
         const chosen = (await windowsOf(text, length)).slice(0, windows);
-        const result = await models.use(plan, repair, options, (open) => perplexity(open.programs, open.store, chosen, options));
+        const result = await models.use(plan, repair, options, (open) =>
+          perplexity(open.programs, open.store, chosen, options),
+        );
         const { perplexity: value, standardError, tokens } = result;
-        return { perplexity: value, standardError, tokens, windows: chosen.length, seconds: (performance.now() - start) / 1000 };
+        return {
+          perplexity: value,
+          standardError,
+          tokens,
+          windows: chosen.length,
+          seconds: (performance.now() - start) / 1000,
+        };
       }, options),
 
     task: (plan, request, options = {}) =>
       heavy(
         async () => {
-          if (request.through === 'blocks') return models.use(plan, request.repair, options, (open) => measureTask(open, request, options));
+          if (request.through === 'blocks')
+            return models.use(plan, request.repair, options, (open) => measureTask(open, request, options));
           const { maximumPositions } = model().config;
           return measureTask(
-            { decoder: await decoderOf(plan, request.repair, options), tokenizer: await model().tokenizer(), maximumPositions },
+            {
+              decoder: await decoderOf(plan, request.repair, options),
+              tokenizer: await model().tokenizer(),
+              maximumPositions,
+            },
             request,
             options,
           );
@@ -186,7 +230,13 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
           models.use(plan, request.repair, options, async (open) => {
             const key = await trainingKey(model(), plan, request);
             const windows = await windowsOf(request.text, request.length);
-            const { checkpoint, ...recovery } = await recoverModel(open, windows, { ...request, key, ratio: plan.ratio }, trainings, options);
+            const { checkpoint, ...recovery } = await recoverModel(
+              open,
+              windows,
+              { ...request, key, ratio: plan.ratio },
+              trainings,
+              options,
+            );
             return { ...recovery, recovered: models.keepRecovered(checkpoint) };
           }),
         options,
@@ -210,21 +260,28 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
       const write = async () => {
         const tokenizer = await model().tokenizer();
         const decoder = await decoderOf(plan, repair, options);
-        const { finish: _finish, ...generation } = await generate(decoder, tokenizer, promptIds(tokenizer, prompt, chat), {
-          ...{ maxNewTokens, temperature, seed, signal: options.signal },
-          maximumPositions: model().config.maximumPositions,
-          onToken({ tokenId, text, probability }) {
-            shown += 1;
-            options.onToken?.({ id: tokenId, text, probability });
+        const { finish: _finish, ...generation } = await generate(
+          decoder,
+          tokenizer,
+          promptIds(tokenizer, prompt, chat),
+          {
+            ...{ maxNewTokens, temperature, seed, signal: options.signal },
+            maximumPositions: model().config.maximumPositions,
+            onToken({ tokenId, text, probability }) {
+              shown += 1;
+              options.onToken?.({ id: tokenId, text, probability });
+            },
+            async reopen(fault) {
+              if (!(fault instanceof DeviceLostError))
+                return models.use(plan, repair, options, (open) =>
+                  reopenElsewhere(open.model, platform.createRuntime, options)(fault),
+                );
+              await replaceDevice();
+              return { decoder: await decoderOf(plan, repair, options), owned: false };
+            },
+            onRecovered: (sentence) => notes.push(sentence),
           },
-          async reopen(fault) {
-            if (!(fault instanceof DeviceLostError))
-              return models.use(plan, repair, options, (open) => reopenElsewhere(open.model, platform.createRuntime, options)(fault));
-            await replaceDevice();
-            return { decoder: await decoderOf(plan, repair, options), owned: false };
-          },
-          onRecovered: (sentence) => notes.push(sentence),
-        });
+        );
         const told = notes.splice(0);
         return told.length === 0 ? generation : { ...generation, notes: told };
       };
@@ -232,25 +289,43 @@ export function createStudioEngine(platform: StudioPlatform): Engine {
     },
 
     export: (plan, request, options = {}) =>
-      heavy(() => models.use(plan, request.repair, options, (open) => deliver(open, plan, request, windowsOf, options)), options),
+      heavy(
+        () => models.use(plan, request.repair, options, (open) => deliver(open, plan, request, windowsOf, options)),
+        options,
+      ),
   };
 }
 
 const never = () => false;
 
 function infoOf({ backend, description }: Runtime): Partial<BackendInfo> {
-  return backend === 'webgpu' ? {} : { backend: 'wasm', description, reason: 'The graphics device was lost, and no other is offered.' };
+  return backend === 'webgpu'
+    ? {}
+    : { backend: 'wasm', description, reason: 'The graphics device was lost, and no other is offered.' };
 }
 
 function summary(open: OpenModel, chat: boolean): ModelSummary {
   const { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, layers } = inspect(open);
-  return { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, maximumPositions: open.config.maximumPositions, chat, layers };
+  return {
+    name,
+    architecture,
+    licence,
+    parameters,
+    bytes,
+    vocabulary,
+    hiddenSize,
+    maximumPositions: open.config.maximumPositions,
+    chat,
+    layers,
+  };
 }
 
 /** A prompt as it is, or as the one message of a conversation. */
 function promptIds(tokenizer: Tokenizer, prompt: string, chat: boolean): number[] {
   if (!chat) return tokenizer.encode(prompt);
-  return tokenizer.encode(tokenizer.applyChatTemplate([{ role: 'user', content: prompt }]), { addSpecialTokens: false });
+  return tokenizer.encode(tokenizer.applyChatTemplate([{ role: 'user', content: prompt }]), {
+    addSpecialTokens: false,
+  });
 }
 
 /** Remembers the token ids of the last texts: calibration and evaluation use the same ones again and again. */

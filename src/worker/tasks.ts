@@ -5,7 +5,11 @@ import type { MeasuringTask, TaskLikelihoods, TaskRequest } from './engine.ts';
 const PASS_TOKENS = 1024;
 
 /** Log-likelihoods [items][choices] of a task; goes on from the finished items, and tells new ones as they come. */
-export async function measureTask(model: TaskModel, { task, finished }: TaskRequest, { signal, onProgress, onItems }: MeasuringTask): Promise<TaskLikelihoods> {
+export async function measureTask(
+  model: TaskModel,
+  { task, finished }: TaskRequest,
+  { signal, onProgress, onItems }: MeasuringTask,
+): Promise<TaskLikelihoods> {
   const known = new Map(finished.map(({ item, logLikelihoods }) => [item, logLikelihoods]));
   return taskLogLikelihoods(model, task, {
     ...{ passTokens: PASS_TOKENS, finished: new Map([[task.name, known]]), signal, onProgress },

@@ -16,7 +16,11 @@ export interface Computed {
 }
 
 /** Everything that the programs of a model compute for equally long windows: logits, losses, and the gradients of the mean loss. */
-export async function computeAll(runtime: Runtime, checkpoint: Checkpoint, windows: readonly (readonly number[])[]): Promise<Computed> {
+export async function computeAll(
+  runtime: Runtime,
+  checkpoint: Checkpoint,
+  windows: readonly (readonly number[])[],
+): Promise<Computed> {
   const model = modelOf(checkpoint);
   using programs = new Programs(runtime, model.architecture);
   using store = new WeightStore(runtime, model);
@@ -45,7 +49,12 @@ export async function computeAll(runtime: Runtime, checkpoint: Checkpoint, windo
 }
 
 /** Gradients with respect to every block's input (`hidden.N`) and every weight (`N/input`), from the last block to the first. */
-async function blockGradients(programs: Programs, store: WeightStore, inputs: readonly DeviceTensor[], last: HostTensor) {
+async function blockGradients(
+  programs: Programs,
+  store: WeightStore,
+  inputs: readonly DeviceTensor[],
+  last: HostTensor,
+) {
   const { runtime, architecture } = programs;
   const names = architecture.blockWeights(0).map(({ input }) => input);
   using session = await runtime.createSession(

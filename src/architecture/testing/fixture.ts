@@ -1,13 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
-import { diskFolder, diskSource } from '../../checkpoint/disk.ts';
+import { diskFolder, diskSource } from '../../checkpoint/files/disk.ts';
 import { openFolder } from '../../checkpoint/folder.ts';
-import { safetensorsWeights } from '../../checkpoint/safetensors.ts';
+import { safetensorsWeights } from '../../checkpoint/formats/safetensors/safetensors.ts';
 import type { Weights } from '../../checkpoint/weights.ts';
 
 /** Tiny random models of every architecture (scripts/fixtures/architectures.py). */
-export const FIXTURES = ['llama', 'llama-biases', 'mistral', 'qwen2', 'qwen2-yarn', 'qwen3', 'gemma3', 'phi3', 'phi3-longrope'] as const;
+export const FIXTURES = [
+  'llama',
+  'llama-biases',
+  'mistral',
+  'qwen2',
+  'qwen2-yarn',
+  'qwen3',
+  'gemma3',
+  'phi3',
+  'phi3-longrope',
+] as const;
 
 export type FixtureName = (typeof FIXTURES)[number];
 

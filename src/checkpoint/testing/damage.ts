@@ -1,10 +1,23 @@
-import { isRecord } from '../json.ts';
+import { isRecord } from '../files/json.ts';
 
 /** A whole number below a limit. */
 export type Integers = (limit: number) => number;
 
 /** Numbers that sizes, counts and offsets turn into trouble. */
-const TROUBLE = [0n, 1n, 0x7fn, 0xffn, 0xffffn, 0x7fffffffn, 0xffffffffn, 1n << 32n, (1n << 53n) - 1n, 1n << 53n, (1n << 63n) - 1n, (1n << 64n) - 1n];
+const TROUBLE = [
+  0n,
+  1n,
+  0x7fn,
+  0xffn,
+  0xffffn,
+  0x7fffffffn,
+  0xffffffffn,
+  1n << 32n,
+  (1n << 53n) - 1n,
+  1n << 53n,
+  (1n << 63n) - 1n,
+  (1n << 64n) - 1n,
+];
 
 /** A copy of a file with one wound, at most `reach` bytes from its beginning: cut, shortened, doubled, a number or a bit replaced. */
 export function damage(bytes: Uint8Array, random: Integers, reach: number): Uint8Array {

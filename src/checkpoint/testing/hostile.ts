@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { architectureFor } from '../../architecture/index.ts';
 import { EspalierError } from '../../errors.ts';
 import { seededRandom } from '../../random.ts';
-import { chatTemplate } from '../chat-template.ts';
+import { isRecord, type JsonRecord } from '../files/json.ts';
+import { memoryFiles } from '../files/memory.ts';
 import { openCheckpoint } from '../folder.ts';
+import { writeSafetensors } from '../formats/safetensors/safetensors-write.ts';
 import { floatToHalf } from '../half.ts';
-import { isRecord, type JsonRecord } from '../json.ts';
-import { memoryFiles } from '../memory.ts';
-import { writeSafetensors } from '../safetensors-write.ts';
-import { createTokenizer, loadTokenizer } from '../tokenizer.ts';
+import { chatTemplate } from '../tokenizer/chat-template.ts';
+import { createTokenizer, loadTokenizer } from '../tokenizer/tokenizer.ts';
 import { damage, damageJson, damageTemplate, type Integers } from './damage.ts';
 
 /** One kind of file: makes the damaged file of a number, the same for the same seed, and tries to use it. */
@@ -36,15 +36,20 @@ export function caseIntegers(seed: number, index: number): Integers {
  */
 export async function survives(what: string, work: () => Promise<void> | void): Promise<boolean> {
   const start = process.cpuUsage();
-  const error: unknown = await (async () => work())().catch((thrown: unknown) => thrown ?? new Error('nothing was thrown'));
+  const error: unknown = await (async () => work())().catch(
+    (thrown: unknown) => thrown ?? new Error('nothing was thrown'),
+  );
   const { user, system } = process.cpuUsage(start);
   const spent = (user + system) / 1000;
   if (spent > SLOWEST_MS) throw new Error(`${what} took ${spent} ms`);
   if (error === undefined) return true;
   if (error instanceof EspalierError && error.message.length > 10 && error.message.length < 2000) return false;
-  throw new Error(`${what} failed with ${error instanceof EspalierError ? `a message of ${error.message.length} characters` : 'something else'}.`, {
-    cause: error,
-  });
+  throw new Error(
+    `${what} failed with ${error instanceof EspalierError ? `a message of ${error.message.length} characters` : 'something else'}.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** Opens a model and reads all of it. Throws Error when more comes out than its files can hold. */
@@ -54,15 +59,24 @@ export async function readAll(files: Readonly<Record<string, Uint8Array>>): Prom
   for (const [name, { shape }] of model.tensors) {
     const values = await model.read(name);
     const expected = shape.reduce((product, n) => product * n, 1);
-    if (values.length !== expected) throw new Error(`${name} has ${values.length} values and the shape [${shape.join(', ')}]`);
-    if (values.byteLength > LARGEST_GROWTH * size) throw new Error(`${name} became ${values.byteLength} bytes, of files with ${size}`);
+    if (values.length !== expected)
+      throw new Error(`${name} has ${values.length} values and the shape [${shape.join(', ')}]`);
+    if (values.byteLength > LARGEST_GROWTH * size)
+      throw new Error(`${name} became ${values.byteLength} bytes, of files with ${size}`);
   }
   await model.sha256();
 }
 
-export const encode = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
+export const encode = (value: unknown) =>
+  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 const TEXT = 'The quick fox, 123 naïve 文字 😀 <s>\n\n  x';
-export const CONFIG = { model_type: 'llama', tie_word_embeddings: true, vocab_size: 600, bos_token_id: 1, eos_token_id: [2, 3] };
+export const CONFIG = {
+  model_type: 'llama',
+  tie_word_embeddings: true,
+  vocab_size: 600,
+  bos_token_id: 1,
+  eos_token_id: [2, 3],
+};
 export const SAFETENSORS = writeSafetensors(
   new Map([
     ['model.embed_tokens.weight', { dtype: 'F32', shape: [6, 4], data: new Float32Array(24) }],
@@ -89,19 +103,27 @@ const MESSAGES = [
 /** All kinds of files that come from strangers. `fixtures` is src/checkpoint/fixtures, `configs` src/architecture/fixtures. */
 export async function hostileFormats(fixtures: string, configs: string): Promise<HostileFormat[]> {
   const folder = async (name: string, files: readonly string[]) =>
-    Object.fromEntries(await Promise.all(files.map(async (file) => [file, new Uint8Array(await readFile(join(fixtures, 'onnx', name, file)))] as const)));
+    Object.fromEntries(
+      await Promise.all(
+        files.map(async (file) => [file, new Uint8Array(await readFile(join(fixtures, 'onnx', name, file)))] as const),
+      ),
+    );
   const json = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as JsonRecord;
   const onnx: readonly Record<string, Uint8Array>[] = await Promise.all([
     folder('genai-llama', ['config.json', 'model.onnx', 'model.onnx.data']),
     folder('genai-qwen2-int4', ['config.json', 'model.onnx', 'model.onnx.data']),
     folder('traced-llama', ['config.json', 'model.onnx']),
   ]);
-  const ggufs = await Promise.all(['llama', 'llama3', 'gemma3', 'phi3', 'qwen2'].map((name) => readFile(join(fixtures, 'gguf', `${name}.gguf`))));
-  const { cases } = (await json(join(fixtures, 'tokenizers.json'))) as unknown as { cases: { tokenizer: JsonRecord }[] };
+  const ggufs = await Promise.all(
+    ['llama', 'llama3', 'gemma3', 'phi3', 'qwen2'].map((name) => readFile(join(fixtures, 'gguf', `${name}.gguf`))),
+  );
+  const { cases } = (await json(join(fixtures, 'tokenizers.json'))) as unknown as {
+    cases: { tokenizer: JsonRecord }[];
+  };
   const tokenizers = cases.map(({ tokenizer }) => tokenizer);
   const architectures = await Promise.all(
-    ['llama', 'llama-biases', 'mistral', 'qwen2', 'qwen2-yarn', 'qwen3', 'gemma3', 'phi3', 'phi3-longrope'].map((name) =>
-      json(join(configs, name, 'config.json')),
+    ['llama', 'llama-biases', 'mistral', 'qwen2', 'qwen2-yarn', 'qwen3', 'gemma3', 'phi3', 'phi3-longrope'].map(
+      (name) => json(join(configs, name, 'config.json')),
     ),
   );
   const wounds = (bytes: Uint8Array, random: Integers, reach: (length: number) => number) => {
@@ -113,12 +135,17 @@ export async function hostileFormats(fixtures: string, configs: string): Promise
     {
       name: 'safetensors',
       attempt: (random) =>
-        readAll({ 'config.json': encode(CONFIG), 'model.safetensors': wounds(SAFETENSORS, random, (length) => (random(4) === 0 ? length : 240)) }),
+        readAll({
+          'config.json': encode(CONFIG),
+          'model.safetensors': wounds(SAFETENSORS, random, (length) => (random(4) === 0 ? length : 240)),
+        }),
     },
     {
       name: 'GGUF',
       async attempt(random, index) {
-        const bytes = wounds(new Uint8Array(ggufs[index % ggufs.length] ?? []), random, (length) => (random(2) === 0 ? length : 900));
+        const bytes = wounds(new Uint8Array(ggufs[index % ggufs.length] ?? []), random, (length) =>
+          random(2) === 0 ? length : 900,
+        );
         await readAll({ 'm.gguf': bytes });
         const tokenizer = await loadTokenizer(await openCheckpoint(memoryFiles('m', { 'm.gguf': bytes })));
         tokenizer.decode(tokenizer.encode(TEXT));
@@ -128,7 +155,12 @@ export async function hostileFormats(fixtures: string, configs: string): Promise
       name: 'ONNX',
       attempt(random, index) {
         const files = onnx[index % onnx.length] ?? {};
-        return readAll({ ...files, 'model.onnx': wounds(files['model.onnx'] ?? new Uint8Array(), random, (length) => (random(2) === 0 ? length : 2000)) });
+        return readAll({
+          ...files,
+          'model.onnx': wounds(files['model.onnx'] ?? new Uint8Array(), random, (length) =>
+            random(2) === 0 ? length : 2000,
+          ),
+        });
       },
     },
     {
@@ -146,7 +178,10 @@ export async function hostileFormats(fixtures: string, configs: string): Promise
         made.decode(made.encode(TEXT), { skipSpecialTokens: true });
       },
     },
-    { name: 'config.json', attempt: (random, index) => useConfig(architectures[index % architectures.length] ?? {}, random) },
+    {
+      name: 'config.json',
+      attempt: (random, index) => useConfig(architectures[index % architectures.length] ?? {}, random),
+    },
     { name: 'companions', attempt: (random) => useCompanions(tokenizers[4] ?? {}, random) },
     {
       name: 'chat template',
@@ -161,7 +196,10 @@ export async function hostileFormats(fixtures: string, configs: string): Promise
 
 /** What an architecture makes of a damaged config.json: sizes, widths, graphs. */
 function useConfig(original: JsonRecord, random: Integers): void {
-  let config: unknown = { ...original, espalier: { layers: Array.from({ length: 2 }, () => ({ keyValueHeads: 1, neurons: 5 })) } };
+  let config: unknown = {
+    ...original,
+    espalier: { layers: Array.from({ length: 2 }, () => ({ keyValueHeads: 1, neurons: 5 })) },
+  };
   for (let left = 1 + random(3); left > 0; left -= 1) config = damageJson(config, random);
   const architecture = architectureFor({
     provenance: { name: 'm', format: 'safetensors' },
@@ -191,7 +229,8 @@ async function useCompanions(tokenizer: JsonRecord, random: Integers): Promise<v
   };
   const names = Object.keys(files);
   const victim = names[random(names.length)] ?? 'config.json';
-  const broken = random(2) === 0 ? damage(encode(files[victim]), random, 1000) : encode(damageJson(files[victim], random));
+  const broken =
+    random(2) === 0 ? damage(encode(files[victim]), random, 1000) : encode(damageJson(files[victim], random));
   const all = {
     ...Object.fromEntries(names.map((name) => [name, encode(files[name])])),
     'part.safetensors': SAFETENSORS,

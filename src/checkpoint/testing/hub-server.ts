@@ -5,25 +5,25 @@ import type { AddressInfo } from 'node:net';
 /** Ways in which the server misbehaves; may be changed while it runs. */
 export interface Mischief {
   /** Cuts each file connection after so many bytes of body, this many times. */
-  cut?: { bytes: number; times: number };
+  cut?: { bytes: number; times: number } | undefined;
   /** Sends other bytes for files whose name ends so. */
-  corrupt?: string;
+  corrupt?: string | undefined;
   /** Sends more bytes than it promised. */
-  tooLong?: string;
+  tooLong?: string | undefined;
   /** Ignores Range headers. */
-  noRanges?: boolean;
+  noRanges?: boolean | undefined;
   /** Milliseconds between pieces of 16 KiB. */
-  slow?: number;
+  slow?: number | undefined;
   /** Sends the head of the response and then nothing, this many times. */
-  silent?: number;
+  silent?: number | undefined;
   /** Status of every answer. */
-  status?: number;
+  status?: number | undefined;
   /** Wants this token. */
-  token?: string;
+  token?: string | undefined;
   /** Status of file requests, this many times. */
-  busy?: { status: number; times: number };
+  busy?: { status: number; times: number } | undefined;
   /** Promises no digests that make sense. */
-  nonsense?: boolean;
+  nonsense?: boolean | undefined;
 }
 
 export interface HubServer {
@@ -69,7 +69,14 @@ export async function startHub(
     if (pathname.startsWith(`/api/models/${id}/revision/`)) {
       const revision = decodeURIComponent(pathname.split('/').at(-1) ?? '');
       if (!['main', 'v1', commit].includes(revision)) return json({ error: 'Invalid rev id' }, 404);
-      return json({ _id: '1', id, sha: mischief.nonsense ? 'x' : commit, cardData: { license: 'mit' }, private: false, gated: false });
+      return json({
+        _id: '1',
+        id,
+        sha: mischief.nonsense ? 'x' : commit,
+        cardData: { license: 'mit' },
+        private: false,
+        gated: false,
+      });
     }
     if (pathname.startsWith(`/api/models/${id}/tree/${commit}`)) {
       return json(Object.entries(files).map(([path, bytes]) => entryOf(path, bytes)));
@@ -102,10 +109,22 @@ export async function startHub(
 function entryOf(path: string, bytes: Uint8Array) {
   const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
   if (bytes.length < LARGE) return { type: 'file', path, size: bytes.length, oid };
-  return { type: 'file', path, size: bytes.length, oid, lfs: { oid: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, pointerSize: 130 } };
+  return {
+    type: 'file',
+    path,
+    size: bytes.length,
+    oid,
+    lfs: { oid: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, pointerSize: 130 },
+  };
 }
 
-async function send(request: IncomingMessage, response: ServerResponse, name: string, whole: Uint8Array, mischief: Mischief): Promise<void> {
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  name: string,
+  whole: Uint8Array,
+  mischief: Mischief,
+): Promise<void> {
   const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
   if (mischief.busy && mischief.busy.times > 0) {
     mischief.busy.times -= 1;
@@ -114,7 +133,8 @@ async function send(request: IncomingMessage, response: ServerResponse, name: st
     return;
   }
   let bytes = whole;
-  if (mischief.corrupt !== undefined && name.endsWith(mischief.corrupt)) bytes = bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte));
+  if (mischief.corrupt !== undefined && name.endsWith(mischief.corrupt))
+    bytes = bytes.map((byte, i) => (i === bytes.length >> 1 ? byte ^ 1 : byte));
   const match = mischief.noRanges ? null : /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '');
   const start = match ? Number(match[1]) : 0;
   const end = match?.[2] ? Math.min(Number(match[2]) + 1, bytes.length) : bytes.length;

@@ -37,7 +37,10 @@ export function espalier(args: readonly string[], { onOutput }: Watch = {}): Pro
 }
 
 /** Runs a command that must succeed, in this process or by `run`, and returns its one JSON document. */
-export async function resultOf(args: readonly string[], run: (args: readonly string[]) => Promise<Run> = runInside): Promise<Record<string, unknown>> {
+export async function resultOf(
+  args: readonly string[],
+  run: (args: readonly string[]) => Promise<Run> = runInside,
+): Promise<Record<string, unknown>> {
   const { code, stdout, stderr } = await run([...args, '--json']);
   expect(code, stderr).toBe(0);
   return oneDocument(stdout);
@@ -51,7 +54,10 @@ export function oneDocument(stdout: string): Record<string, unknown> {
 }
 
 /** Runs a command in this process: quicker, and `onError` can act in the middle of it, e.g. by `process.emit('SIGINT')`. */
-export async function runInside(args: readonly string[], onError: (line: string) => void = () => undefined): Promise<Run> {
+export async function runInside(
+  args: readonly string[],
+  onError: (line: string) => void = () => undefined,
+): Promise<Run> {
   const written = { stdout: '', stderr: '' };
   const capture = (name: 'stdout' | 'stderr') =>
     vi.spyOn(process[name], 'write').mockImplementation((text) => {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
-import { type WritableTensor, writeSafetensors } from '../../checkpoint/safetensors-write.ts';
+import { type WritableTensor, writeSafetensors } from '../../checkpoint/formats/safetensors/safetensors-write.ts';
 import { type RandomLlamaOptions, randomLlama } from '../../export/testing/random-llama.ts';
 import { createRandom } from '../../random.ts';
 
@@ -9,7 +9,15 @@ import { createRandom } from '../../random.ts';
 const CHARACTERS = [...'abcdefghijklmnopqrstuvwxyz .\n'];
 const SPECIAL = ['<unk>', '<s>', '</s>'];
 
-export const TINY = { layers: 2, hiddenSize: 32, queryHeads: 4, keyValueHeads: 2, headDimension: 8, neurons: 24, vocabulary: 32 } as const;
+export const TINY = {
+  layers: 2,
+  hiddenSize: 32,
+  queryHeads: 4,
+  keyValueHeads: 2,
+  headDimension: 8,
+  neurons: 24,
+  vocabulary: 32,
+} as const;
 
 export interface TinyModel {
   /** Random weights by `randomLlama`'s options. */
@@ -23,28 +31,52 @@ export interface TinyModel {
 }
 
 /** Writes a small model in the Hugging Face layout: config.json, model.safetensors and tokenizer.json with one token for each character. */
-export async function writeTinyModel(folder: string, { weights, config, without, reshaped, tokenizer = true }: TinyModel = {}): Promise<string> {
+export async function writeTinyModel(
+  folder: string,
+  { weights, config, without, reshaped, tokenizer = true }: TinyModel = {},
+): Promise<string> {
   await mkdir(folder, { recursive: true });
   const checkpoint = randomLlama({ ...TINY, seed: 6, ...weights });
   await writeFile(join(folder, 'config.json'), JSON.stringify({ ...checkpoint.config, ...config }));
   await writeFile(join(folder, 'model.safetensors'), await safetensors(checkpoint, without, reshaped));
   if (tokenizer) {
     await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(characterTokenizer()));
-    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' }));
+    await writeFile(
+      join(folder, 'tokenizer_config.json'),
+      JSON.stringify({ bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' }),
+    );
   }
   return folder;
 }
 
-async function safetensors(checkpoint: Checkpoint, without: string | undefined, reshaped: TinyModel['reshaped']): Promise<Uint8Array> {
+async function safetensors(
+  checkpoint: Checkpoint,
+  without: string | undefined,
+  reshaped: TinyModel['reshaped'],
+): Promise<Uint8Array> {
   const tensors = new Map<string, WritableTensor>();
-  for (const [name, { shape }] of checkpoint.tensors) if (name !== without) tensors.set(name, { dtype: 'F32', shape, data: await checkpoint.read(name) });
-  if (reshaped) tensors.set(reshaped.name, { dtype: 'F32', shape: reshaped.shape, data: new Float32Array(reshaped.shape.reduce((a, b) => a * b, 1)) });
+  for (const [name, { shape }] of checkpoint.tensors)
+    if (name !== without) tensors.set(name, { dtype: 'F32', shape, data: await checkpoint.read(name) });
+  if (reshaped)
+    tensors.set(reshaped.name, {
+      dtype: 'F32',
+      shape: reshaped.shape,
+      data: new Float32Array(reshaped.shape.reduce((a, b) => a * b, 1)),
+    });
   return writeSafetensors(tensors);
 }
 
 /** The contents of its tokenizer.json. */
 export function characterTokenizer() {
-  const special = SPECIAL.map((content, id) => ({ id, content, special: true, normalized: false, single_word: false, lstrip: false, rstrip: false }));
+  const special = SPECIAL.map((content, id) => ({
+    id,
+    content,
+    special: true,
+    normalized: false,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+  }));
   return {
     version: '1.0',
     truncation: null,

@@ -22,7 +22,15 @@ export interface RandomLlamaOptions {
 
 /** A small LLaMA with random weights, for tests. A module of width 0 has no matrices; a layer without both has no tensors. */
 export function randomLlama(options: RandomLlamaOptions = {}): Checkpoint {
-  const { layers = 3, hiddenSize = 48, queryHeads = 4, keyValueHeads = 2, headDimension = 16, neurons = 40, vocabulary = 64 } = options;
+  const {
+    layers = 3,
+    hiddenSize = 48,
+    queryHeads = 4,
+    keyValueHeads = 2,
+    headDimension = 16,
+    neurons = 40,
+    vocabulary = 64,
+  } = options;
   const { tied = true, biases = false, seed = 1 } = options;
   const widths = options.widths ?? Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
   const random = seededRandom(seed);
@@ -85,5 +93,10 @@ export function randomLlama(options: RandomLlamaOptions = {}): Checkpoint {
     eos_token_id: 2,
     ...(options.widths ? { espalier: { layers: widths } } : {}),
   };
-  return memoryCheckpoint({ name: 'random-llama', format: 'safetensors', licence: 'apache-2.0' }, config, tensors, data);
+  return memoryCheckpoint(
+    { name: 'random-llama', format: 'safetensors', licence: 'apache-2.0' },
+    config,
+    tensors,
+    data,
+  );
 }

@@ -9,7 +9,12 @@ export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1)
   const random = seededRandom(seed);
   const tensors = new Map<string, TensorInfo>();
   const data = new Map<string, Float32Array>();
-  const checkpoint = memoryCheckpoint({ name: `random ${config.model_type}`, format: 'safetensors' }, config, tensors, data);
+  const checkpoint = memoryCheckpoint(
+    { name: `random ${config.model_type}`, format: 'safetensors' },
+    config,
+    tensors,
+    data,
+  );
   for (const { tensor, shape, rows, offset } of allBindings(architectureFor(checkpoint))) {
     if (tensors.has(tensor)) continue;
     const stored = rows ? [rows.of, ...shape.slice(1)] : shape;

@@ -12,7 +12,9 @@ export async function referenceLogits(
   tokenIds: readonly number[],
   observe?: (projection: string, rows: Matrix) => void,
 ): Promise<Matrix> {
-  const config = checkpoint.config as Record<string, number> & { espalier?: { layers: { keyValueHeads: number; neurons: number }[] } };
+  const config = checkpoint.config as Record<string, number> & {
+    espalier?: { layers: { keyValueHeads: number; neurons: number }[] };
+  };
   const headDimension = config.head_dim ?? (config.hidden_size as number) / (config.num_attention_heads as number);
   const groupSize = (config.num_attention_heads as number) / (config.num_key_value_heads as number);
   const epsilon = config.rms_norm_eps as number;
@@ -21,11 +23,16 @@ export async function referenceLogits(
 
   const embedding = await checkpoint.read('model.embed_tokens.weight');
   const hiddenSize = config.hidden_size as number;
-  const hidden: Matrix = tokenIds.map((id) => Float64Array.from(embedding.subarray(id * hiddenSize, (id + 1) * hiddenSize)));
+  const hidden: Matrix = tokenIds.map((id) =>
+    Float64Array.from(embedding.subarray(id * hiddenSize, (id + 1) * hiddenSize)),
+  );
 
   for (let layer = 0; layer < (config.num_hidden_layers as number); layer++) {
     const name = (part: string) => `model.layers.${layer}.${part}`;
-    const widths = config.espalier?.layers[layer] ?? { keyValueHeads: config.num_key_value_heads as number, neurons: config.intermediate_size as number };
+    const widths = config.espalier?.layers[layer] ?? {
+      keyValueHeads: config.num_key_value_heads as number,
+      neurons: config.intermediate_size as number,
+    };
     if (widths.keyValueHeads > 0) {
       const input = rmsNorm(hidden, await checkpoint.read(name('input_layernorm.weight')), epsilon);
       const query = multiply(input, await checkpoint.read(name('self_attn.q_proj.weight')));
@@ -40,14 +47,19 @@ export async function referenceLogits(
       const input = rmsNorm(hidden, await checkpoint.read(name('post_attention_layernorm.weight')), epsilon);
       const gate = multiply(input, await checkpoint.read(name('mlp.gate_proj.weight')));
       const up = multiply(input, await checkpoint.read(name('mlp.up_proj.weight')));
-      const activation = gate.map((row, token) => row.map((x, neuron) => (x / (1 + Math.exp(-x))) * at(up, token, neuron)));
+      const activation = gate.map((row, token) =>
+        row.map((x, neuron) => (x / (1 + Math.exp(-x))) * at(up, token, neuron)),
+      );
       observe?.(name('mlp.down_proj'), activation);
       addInto(hidden, multiply(activation, await checkpoint.read(name('mlp.down_proj.weight'))));
     }
     addRow(hidden, await maybe(name('mlp.down_proj.bias')));
   }
   const normed = rmsNorm(hidden, await checkpoint.read('model.norm.weight'), epsilon);
-  return multiply(normed, checkpoint.tensors.has('lm_head.weight') ? await checkpoint.read('lm_head.weight') : embedding);
+  return multiply(
+    normed,
+    checkpoint.tensors.has('lm_head.weight') ? await checkpoint.read('lm_head.weight') : embedding,
+  );
 }
 
 const at = (matrix: Matrix, row: number, column: number) => matrix[row]?.[column] ?? Number.NaN;
@@ -63,11 +75,21 @@ function rmsNorm(rows: Matrix, weight: Float32Array, epsilon: number): Matrix {
 function multiply(rows: Matrix, weight: Float32Array): Matrix {
   return rows.map((row) => {
     const outputs = weight.length / row.length;
-    return Float64Array.from({ length: outputs }, (_, output) => row.reduce((sum, x, input) => sum + x * (weight[output * row.length + input] as number), 0));
+    return Float64Array.from({ length: outputs }, (_, output) =>
+      row.reduce((sum, x, input) => sum + x * (weight[output * row.length + input] as number), 0),
+    );
   });
 }
 
-function attend(query: Matrix, key: Matrix, value: Matrix, heads: number, groupSize: number, dimension: number, theta: number): Matrix {
+function attend(
+  query: Matrix,
+  key: Matrix,
+  value: Matrix,
+  heads: number,
+  groupSize: number,
+  dimension: number,
+  theta: number,
+): Matrix {
   return query.map((row, position) => {
     const context = new Float64Array(heads * dimension);
     for (let head = 0; head < heads; head++) {
@@ -75,14 +97,17 @@ function attend(query: Matrix, key: Matrix, value: Matrix, heads: number, groupS
       const rotatedQuery = rotate(row.subarray(head * dimension, (head + 1) * dimension), position, theta);
       const scores = key.slice(0, position + 1).map((keyRow, other) => {
         const rotatedKey = rotate(keyRow.subarray(shared, shared + dimension), other, theta);
-        return rotatedQuery.reduce((sum, x, index) => sum + x * (rotatedKey[index] as number), 0) / Math.sqrt(dimension);
+        return (
+          rotatedQuery.reduce((sum, x, index) => sum + x * (rotatedKey[index] as number), 0) / Math.sqrt(dimension)
+        );
       });
       const largest = Math.max(...scores);
       const weights = scores.map((score) => Math.exp(score - largest));
       const total = weights.reduce((sum, weight) => sum + weight, 0);
       weights.forEach((weight, other) => {
         for (let index = 0; index < dimension; index++) {
-          context[head * dimension + index] = (context[head * dimension + index] as number) + (weight / total) * at(value, other, shared + index);
+          context[head * dimension + index] =
+            (context[head * dimension + index] as number) + (weight / total) * at(value, other, shared + index);
         }
       });
     }

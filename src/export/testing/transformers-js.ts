@@ -44,14 +44,22 @@ export function openTransformers(path: string): Promise<PreTrainedModel> {
 /** What transformers.js takes for one row of tokens. */
 export function transformersInputs(ids: readonly number[]): { readonly ids: Tensor; readonly mask: Tensor } {
   const shape = [1, ids.length];
-  return { ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), shape), mask: new Tensor('int64', new BigInt64Array(ids.length).fill(1n), shape) };
+  return {
+    ids: new Tensor('int64', BigInt64Array.from(ids, BigInt), shape),
+    mask: new Tensor('int64', new BigInt64Array(ids.length).fill(1n), shape),
+  };
 }
 
 /** Greedy tokens by transformers.js, prompt included. */
 export async function greedyByTransformers(path: string, prompt: readonly number[], count: number): Promise<number[]> {
   const model = await openTransformers(path);
   const { ids, mask } = transformersInputs(prompt);
-  const output = await model.generate({ inputs: ids, attention_mask: mask, max_new_tokens: count, do_sample: false } as never);
+  const output = await model.generate({
+    inputs: ids,
+    attention_mask: mask,
+    max_new_tokens: count,
+    do_sample: false,
+  } as never);
   await model.dispose();
   return Array.from((output as Tensor).data as BigInt64Array, Number);
 }

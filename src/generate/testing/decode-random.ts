@@ -1,9 +1,9 @@
 import { modelOf } from '../../architecture/model.ts';
 import { Programs } from '../../architecture/programs.ts';
 import { WeightStore } from '../../architecture/weight-store.ts';
+import { decoderGraph } from '../../decoder/decoder-graph.ts';
+import type { ExportDataType } from '../../decoder/dtypes.ts';
 import { blockProgramLogits } from '../../export/block-logits.ts';
-import { decoderGraph } from '../../export/decoder-graph.ts';
-import type { ExportDataType } from '../../export/dtypes.ts';
 import { type RandomLlamaOptions, randomLlama } from '../../export/testing/random-llama.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type Decoder, openDecoder } from '../decoder.ts';
@@ -31,8 +31,15 @@ export async function decodeRandom(runtime: Runtime, options: DecodeRandomOption
 }
 
 /** The largest difference of a logit between a decoder and the block programs on the same runtime, over a prompt read in one run and tokens decoded one by one. */
-export async function differenceToBlocks(runtime: Runtime, options: DecodeRandomOptions, promptTokens: number): Promise<number> {
-  const tokenIds = Array.from({ length: promptTokens + 4 }, (_, index) => (index * 37 + 11) % (options.model.vocabulary ?? 64));
+export async function differenceToBlocks(
+  runtime: Runtime,
+  options: DecodeRandomOptions,
+  promptTokens: number,
+): Promise<number> {
+  const tokenIds = Array.from(
+    { length: promptTokens + 4 },
+    (_, index) => (index * 37 + 11) % (options.model.vocabulary ?? 64),
+  );
   const model = modelOf(randomLlama(options.model));
   using programs = new Programs(runtime, model.architecture);
   using store = new WeightStore(runtime, model);
@@ -42,7 +49,8 @@ export async function differenceToBlocks(runtime: Runtime, options: DecodeRandom
   using sequence = decoder.start(tokenIds.length);
   const found = new Float32Array(expected.length);
   found.set(await sequence.appendForAllLogits(tokenIds.slice(0, promptTokens)));
-  for (let place = promptTokens; place < tokenIds.length; place++) found.set(await sequence.append(tokenIds.slice(place, place + 1)), place * vocabulary);
+  for (let place = promptTokens; place < tokenIds.length; place++)
+    found.set(await sequence.append(tokenIds.slice(place, place + 1)), place * vocabulary);
   return found.reduce((largest, value, index) => Math.max(largest, Math.abs(value - (expected[index] as number))), 0);
 }
 

@@ -16,7 +16,11 @@ export function testRuntime(): Promise<Runtime> {
 }
 
 /** Runs a session on host tensors and reads every output. */
-export async function evaluate(runtime: Runtime, session: Session, feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+export async function evaluate(
+  runtime: Runtime,
+  session: Session,
+  feeds: Readonly<Record<string, HostTensor>>,
+): Promise<Record<string, HostTensor>> {
   const uploaded = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, runtime.upload(tensor)]));
   const results = await session.run(uploaded);
   const read: Record<string, HostTensor> = {};
@@ -111,7 +115,9 @@ export async function expectGradients(check: GradientCheck): Promise<void> {
     for (const name of wrt) {
       const gradient = analytic[gradientOf(name)];
       expect(gradient?.shape, `shape of the gradient of ${name}`).toEqual(typeOf(types, name).shape);
-      expect(typeOf(gradientTypes, gradientOf(name)).shape, `inferred shape of the gradient of ${name}`).toEqual(gradient?.shape);
+      expect(typeOf(gradientTypes, gradientOf(name)).shape, `inferred shape of the gradient of ${name}`).toEqual(
+        gradient?.shape,
+      );
       const numeric = await finiteDifferences(runtime, forward, feeds, name, output, seed);
       expectClose(
         gradient?.data as Float64Array,
@@ -151,7 +157,12 @@ async function finiteDifferences(
 }
 
 /** Largest difference relative to the largest magnitude (at least 1) is within `tolerance`. */
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what: string): void {
+export function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  what: string,
+): void {
   expect(actual.length, `length of ${what}`).toBe(expected.length);
   let scale = 1;
   let worst = 0;
@@ -160,7 +171,10 @@ export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
     const difference = Math.abs((actual[index] ?? Number.NaN) - (expected[index] ?? Number.NaN));
     worst = Number.isNaN(difference) ? Number.NaN : Math.max(worst, difference);
   }
-  expect(worst / scale, `${what}: ${Array.from(actual).slice(0, 6)} against ${Array.from(expected).slice(0, 6)}`).toBeLessThan(tolerance);
+  expect(
+    worst / scale,
+    `${what}: ${Array.from(actual).slice(0, 6)} against ${Array.from(expected).slice(0, 6)}`,
+  ).toBeLessThan(tolerance);
 }
 
 function dot(a: Float64Array, b: Float64Array): number {

@@ -42,20 +42,27 @@ export function testBlock(options: TestBlock): BuiltBlock {
   const number = (value: number) => builder.constant([value], [], dataType);
   const linear = (x: string, out: number, inner: number) =>
     builder.add('Gemm', options.bias ? [x, weight(out, inner), weight(out)] : [x, weight(out, inner)], { transB: 1 });
-  const norm = (x: string, size: number) => builder.add('SimplifiedLayerNormalization', [x, weight(size)], { axis: -1, epsilon: float(1e-3) });
+  const norm = (x: string, size: number) =>
+    builder.add('SimplifiedLayerNormalization', [x, weight(size)], { axis: -1, epsilon: float(1e-3) });
   const headNorm = (x: string) => (options.headNorm ? norm(x, headDimension) : x);
-  const split = (x: string, sizes: readonly number[]) => builder.addMany('Split', [x, builder.integers(sizes)], sizes.length, { axis: -1 });
+  const split = (x: string, sizes: readonly number[]) =>
+    builder.addMany('Split', [x, builder.integers(sizes)], sizes.length, { axis: -1 });
 
   const hidden = builder.input('hidden', dataType, ['batch', 'tokens', hiddenSize]);
   const cosine = builder.input('cosine', dataType, ['tokens', headDimension / 2]);
   const sine = builder.input('sine', dataType, ['tokens', headDimension / 2]);
   const mask = builder.input('mask', dataType, ['tokens', 'tokens']);
   const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
-  const heads = (x: string, tail: readonly number[]) => builder.add('Reshape', [x, builder.add('Concat', [leading, builder.integers(tail)], { axis: 0 })]);
+  const heads = (x: string, tail: readonly number[]) =>
+    builder.add('Reshape', [x, builder.add('Concat', [leading, builder.integers(tail)], { axis: 0 })]);
   const rotary = (x: string) => {
     const [first, second] = builder.addMany('Split', [x], 2, { axis: -1, num_outputs: 2 }) as [string, string];
     const left = builder.add('Sub', [builder.add('Mul', [first, cosine]), builder.add('Mul', [second, sine])]);
-    return builder.add('Concat', [left, builder.add('Add', [builder.add('Mul', [second, cosine]), builder.add('Mul', [first, sine])])], { axis: -1 });
+    return builder.add(
+      'Concat',
+      [left, builder.add('Add', [builder.add('Mul', [second, cosine]), builder.add('Mul', [first, sine])])],
+      { axis: -1 },
+    );
   };
 
   const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
@@ -64,18 +71,39 @@ export function testBlock(options: TestBlock): BuiltBlock {
   const queryChannels = keyChannels * repeat;
   const [query, key, value] = (
     options.fusedQkv
-      ? split(linear(attentionInput, queryChannels + 2 * keyChannels, hiddenSize), [queryChannels, keyChannels, keyChannels])
+      ? split(linear(attentionInput, queryChannels + 2 * keyChannels, hiddenSize), [
+          queryChannels,
+          keyChannels,
+          keyChannels,
+        ])
       : [queryChannels, keyChannels, keyChannels].map((channels) => linear(attentionInput, channels, hiddenSize))
   ) as [string, string, string];
-  const q = rotary(builder.add('Transpose', [headNorm(heads(query, [-1, repeat, headDimension]))], { perm: [0, 2, 3, 1, 4] }));
-  const stacked = builder.add('Reshape', [builder.add('Mul', [q, number(headDimension ** -0.5)]), builder.integers([0, 0, -1, headDimension])]);
+  const q = rotary(
+    builder.add('Transpose', [headNorm(heads(query, [-1, repeat, headDimension]))], { perm: [0, 2, 3, 1, 4] }),
+  );
+  const stacked = builder.add('Reshape', [
+    builder.add('Mul', [q, number(headDimension ** -0.5)]),
+    builder.integers([0, 0, -1, headDimension]),
+  ]);
   const k = rotary(builder.add('Transpose', [headNorm(heads(key, [-1, headDimension]))], { perm: [0, 2, 1, 3] }));
   const v = builder.add('Transpose', [heads(value, [-1, headDimension])], { perm: [0, 2, 1, 3] });
   const products = builder.add('MatMul', [stacked, builder.add('Transpose', [k], { perm: [0, 1, 3, 2] })]);
-  const scores = builder.add('Add', [builder.add('Reshape', [products, builder.integers([0, 0, repeat, 0, -1])]), mask]);
-  const probabilities = builder.add('Reshape', [builder.add('Softmax', [scores], { axis: -1 }), builder.integers([0, 0, -1, 0])]);
-  const mixed = builder.add('Reshape', [builder.add('MatMul', [probabilities, v]), builder.integers([0, 0, repeat, -1, headDimension])]);
-  const context = builder.add('Reshape', [builder.add('Transpose', [mixed], { perm: [0, 3, 1, 2, 4] }), builder.integers([-1, queryChannels])]);
+  const scores = builder.add('Add', [
+    builder.add('Reshape', [products, builder.integers([0, 0, repeat, 0, -1])]),
+    mask,
+  ]);
+  const probabilities = builder.add('Reshape', [
+    builder.add('Softmax', [scores], { axis: -1 }),
+    builder.integers([0, 0, -1, 0]),
+  ]);
+  const mixed = builder.add('Reshape', [
+    builder.add('MatMul', [probabilities, v]),
+    builder.integers([0, 0, repeat, -1, headDimension]),
+  ]);
+  const context = builder.add('Reshape', [
+    builder.add('Transpose', [mixed], { perm: [0, 3, 1, 2, 4] }),
+    builder.integers([-1, queryChannels]),
+  ]);
   const middle = builder.add('Add', [residual, linear(context, hiddenSize, queryChannels)]);
 
   const mlpInput = norm(middle, hiddenSize);
@@ -92,6 +120,11 @@ export function testBlock(options: TestBlock): BuiltBlock {
     activation = builder.add('Mul', [inner, builder.add('Sigmoid', [builder.add('Mul', [inner, number(1.702)])])]);
   }
   const output = builder.add('Add', [middle, linear(activation, hiddenSize, neurons)]);
-  builder.output(builder.add('Reshape', [output, builder.add('Shape', [hidden])]), dataType, ['batch', 'tokens', hiddenSize], 'output');
+  builder.output(
+    builder.add('Reshape', [output, builder.add('Shape', [hidden])]),
+    dataType,
+    ['batch', 'tokens', hiddenSize],
+    'output',
+  );
   return { graph: builder.build(), weights, bindings: { batch: 11, tokens: 13 } };
 }

@@ -12,7 +12,8 @@ export function randomFeeds(graph: Graph, bindings: Bindings, seed: number): Rec
     graph.inputs.map(({ name, dataType }) => {
       const { shape } = typeOf(types, name);
       const columns = shape[1] ?? 1;
-      const value = (index: number) => (name === 'mask' ? (index % columns > Math.floor(index / columns) ? -1e9 : 0) : next());
+      const value = (index: number) =>
+        name === 'mask' ? (index % columns > Math.floor(index / columns) ? -1e9 : 0) : next();
       return [
         name,
         tensor(

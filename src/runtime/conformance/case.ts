@@ -63,7 +63,9 @@ export async function evaluateOne(
   define: (builder: GraphBuilder) => string,
   output: { readonly shape: readonly number[]; readonly dataType?: DataType },
 ): Promise<HostTensor> {
-  const results = await evaluate(runtime, feeds, (builder) => builder.output(define(builder), output.dataType ?? 'float32', output.shape, 'result'));
+  const results = await evaluate(runtime, feeds, (builder) =>
+    builder.output(define(builder), output.dataType ?? 'float32', output.shape, 'result'),
+  );
   return found(results, 'result');
 }
 
@@ -84,13 +86,22 @@ export function assertEqual(actual: unknown, expected: unknown, what: string): v
 }
 
 /** Shape equal, and |actual - expected| at most tolerance * (1 + |expected|) everywhere. */
-export function assertClose(actual: HostTensor, shape: readonly number[], expected: ArrayLike<number>, what: string, tolerance = 1e-5): void {
+export function assertClose(
+  actual: HostTensor,
+  shape: readonly number[],
+  expected: ArrayLike<number>,
+  what: string,
+  tolerance = 1e-5,
+): void {
   assertEqual(actual.shape, shape, `The shape of ${what}`);
   const values = numbers(actual);
   assertEqual(values.length, expected.length, `The number of elements of ${what}`);
   for (const [index, value] of values.entries()) {
     const wanted = Number(expected[index]);
-    assert(Math.abs(value - wanted) <= tolerance * (1 + Math.abs(wanted)), `Element ${index} of ${what} is ${value}, expected ${wanted}.`);
+    assert(
+      Math.abs(value - wanted) <= tolerance * (1 + Math.abs(wanted)),
+      `Element ${index} of ${what} is ${value}, expected ${wanted}.`,
+    );
   }
 }
 

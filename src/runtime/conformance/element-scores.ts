@@ -22,14 +22,23 @@ function layer({ windows, tokens, inputs, outputs }: Sizes, seed: number) {
 }
 
 /** m_j = W * (dY_j^T X_j) per window, [outputs, inputs], by ONNX Runtime: Gemm and Mul. */
-async function weightedGradients(runtime: WebGpuRuntime, { windows, tokens, inputs, outputs }: Sizes, tensors: ReturnType<typeof layer>): Promise<number[][]> {
+async function weightedGradients(
+  runtime: WebGpuRuntime,
+  { windows, tokens, inputs, outputs }: Sizes,
+  tensors: ReturnType<typeof layer>,
+): Promise<number[][]> {
   const builder = new GraphBuilder('weighted gradient');
   const [x, dy, weight] = [
     builder.input('x', 'float32', [tokens, inputs]),
     builder.input('dy', 'float32', [tokens, outputs]),
     builder.input('w', 'float32', [outputs, inputs]),
   ];
-  builder.output(builder.add('Mul', [weight, builder.add('Gemm', [dy, x], { transA: 1 })]), 'float32', [outputs, inputs], 'm');
+  builder.output(
+    builder.add('Mul', [weight, builder.add('Gemm', [dy, x], { transA: 1 })]),
+    'float32',
+    [outputs, inputs],
+    'm',
+  );
   using session = await runtime.createSession(builder.build());
   using w = runtime.upload(tensors.weight);
   const part = (tensor: HostTensor, window: number, width: number) =>
@@ -64,20 +73,38 @@ async function score(
   tensors: ReturnType<typeof layer>,
   sums: { first?: HostTensor; second?: HostTensor } = {},
 ) {
-  const uploaded = Object.fromEntries(Object.entries({ ...tensors, ...sums }).map(([name, tensor]) => [name, runtime.upload(tensor)]));
+  const uploaded = Object.fromEntries(
+    Object.entries({ ...tensors, ...sums }).map(([name, tensor]) => [name, runtime.upload(tensor)]),
+  );
   const { input, outputGradient, weight, first, second } = uploaded;
   if (!input || !outputGradient || !weight) throw new Error('A tensor is missing.');
   try {
-    using totals = await scorer.score(options, { input, outputGradient, weight, ...(first && { first }), ...(second && { second }) });
+    using totals = await scorer.score(options, {
+      input,
+      outputGradient,
+      weight,
+      ...(first && { first }),
+      ...(second && { second }),
+    });
     const host = (await runtime.read(totals)).data as Float32Array;
-    return { totals: host, first: first && (await runtime.read(first)), second: second && (await runtime.read(second)) };
+    return {
+      totals: host,
+      first: first && (await runtime.read(first)),
+      second: second && (await runtime.read(second)),
+    };
   } finally {
     for (const tensor of Object.values(uploaded)) tensor.dispose();
   }
 }
 
 const close = (actual: Float32Array | undefined, expected: readonly number[], what: string) =>
-  assertClose({ dataType: 'float32', shape: [expected.length], data: actual ?? new Float32Array() }, [expected.length], expected, what, 2e-5);
+  assertClose(
+    { dataType: 'float32', shape: [expected.length], data: actual ?? new Float32Array() },
+    [expected.length],
+    expected,
+    what,
+    2e-5,
+  );
 
 /** The fused kernel against the same sums by ONNX Runtime's operators. */
 export const ELEMENT_SCORE_CASES: readonly WebGpuCase[] = [
@@ -91,9 +118,16 @@ export const ELEMENT_SCORE_CASES: readonly WebGpuCase[] = [
         const [sum, squares] = [addUp(products, (m) => m), addUp(products, (m) => m * m)];
         const n = sizes.windows;
 
-        const reduced = splitTotals({ sizes, axis, keep: 'reductions' }, (await score(runtime, scorer, { sizes, axis, keep: 'reductions' }, tensors)).totals);
+        const reduced = splitTotals(
+          { sizes, axis, keep: 'reductions' },
+          (await score(runtime, scorer, { sizes, axis, keep: 'reductions' }, tensors)).totals,
+        );
         products.forEach((matrix, window) => {
-          close(reduced.absolute[window], perChannel(matrix.map(Math.abs), sizes, axis), `the magnitudes of window ${window}`);
+          close(
+            reduced.absolute[window],
+            perChannel(matrix.map(Math.abs), sizes, axis),
+            `the magnitudes of window ${window}`,
+          );
         });
         close(
           reduced.elementFirst,
@@ -127,7 +161,10 @@ export const ELEMENT_SCORE_CASES: readonly WebGpuCase[] = [
           [sizes.outputs, sizes.inputs],
           sum.map((_, index) => index % 3),
         );
-        const added = await score(runtime, scorer, { sizes, axis, keep: 'sums' }, tensors, { first: before, second: before });
+        const added = await score(runtime, scorer, { sizes, axis, keep: 'sums' }, tensors, {
+          first: before,
+          second: before,
+        });
         close(
           added.first?.data as Float32Array,
           sum.map((a, index) => a + (index % 3)),
@@ -153,10 +190,25 @@ export const ELEMENT_SCORE_CASES: readonly WebGpuCase[] = [
       const sizes = { windows: 2, tokens: 19, inputs: 48, outputs: 36 };
       const tensors = layer(sizes, 74);
       const options = { sizes, axis: 1, keep: 'reductions' } as const;
-      const [once, twice] = [await score(runtime, scorer, options, tensors), await score(runtime, scorer, options, tensors)];
-      assertEqual([...new Uint32Array(once.totals.buffer)], [...new Uint32Array(twice.totals.buffer)], 'The second run');
-      await assertRejects(() => score(runtime, scorer, { ...options, keep: 'sums' }, tensors), 'mismatch', 'Sums without their tensors');
-      await assertRejects(() => score(runtime, scorer, options, { ...tensors, weight: randomTensor([48, 36], 75) }), 'mismatch', 'A transposed weight');
+      const [once, twice] = [
+        await score(runtime, scorer, options, tensors),
+        await score(runtime, scorer, options, tensors),
+      ];
+      assertEqual(
+        [...new Uint32Array(once.totals.buffer)],
+        [...new Uint32Array(twice.totals.buffer)],
+        'The second run',
+      );
+      await assertRejects(
+        () => score(runtime, scorer, { ...options, keep: 'sums' }, tensors),
+        'mismatch',
+        'Sums without their tensors',
+      );
+      await assertRejects(
+        () => score(runtime, scorer, options, { ...tensors, weight: randomTensor([48, 36], 75) }),
+        'mismatch',
+        'A transposed weight',
+      );
     },
   },
 ];

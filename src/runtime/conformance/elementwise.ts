@@ -1,4 +1,15 @@
-import { assertClose, assertEqual, type ConformanceCase, evaluate, evaluateOne, floats, found, integers, numbers, randomTensor } from './case.ts';
+import {
+  assertClose,
+  assertEqual,
+  type ConformanceCase,
+  evaluate,
+  evaluateOne,
+  floats,
+  found,
+  integers,
+  numbers,
+  randomTensor,
+} from './case.ts';
 import { coordinates, position } from './reference.ts';
 
 const UNARY: Readonly<Record<string, (value: number) => number>> = {
@@ -47,7 +58,9 @@ const binary: ConformanceCase[] = Object.entries(BINARY).map(([operator, rule]) 
       );
       const result = await evaluateOne(runtime, { a, b }, (builder) => builder.add(operator, ['a', 'b']), { shape });
       const expected = coordinates(shape).map((coordinate) => {
-        const aligned = coordinate.slice(shape.length - other.length).map((index, axis) => (other[axis] === 1 ? 0 : index));
+        const aligned = coordinate
+          .slice(shape.length - other.length)
+          .map((index, axis) => (other[axis] === 1 ? 0 : index));
         return rule(Number(a.data[position(coordinate, shape)]), Number(b.data[position(aligned, other)]));
       });
       assertClose(result, shape, expected, `${operator} with [${other.join(', ')}]`);
@@ -60,7 +73,9 @@ const others: ConformanceCase[] = [
     name: 'Pow with a constant exponent',
     async run(runtime) {
       const x = floats([5], [0.5, 1, 1.5, 2, 3]);
-      const result = await evaluateOne(runtime, { x }, (builder) => builder.add('Pow', ['x', builder.constant([2])]), { shape: [5] });
+      const result = await evaluateOne(runtime, { x }, (builder) => builder.add('Pow', ['x', builder.constant([2])]), {
+        shape: [5],
+      });
       assertClose(result, [5], [0.25, 1, 2.25, 4, 9], 'the power');
     },
   },
@@ -72,7 +87,12 @@ const others: ConformanceCase[] = [
         const larger = builder.add('Greater', ['a', 'b']);
         builder.output(builder.add('Where', [larger, 'a', 'b']), 'float32', [2, 6], 'largest');
         builder.output(builder.add('Cast', [larger], { to: 1 }), 'float32', [2, 6], 'indicator');
-        builder.output(builder.add('Cast', [builder.add('Mul', ['a', builder.constant([10])])], { to: 6 }), 'int32', [2, 6], 'truncated');
+        builder.output(
+          builder.add('Cast', [builder.add('Mul', ['a', builder.constant([10])])], { to: 6 }),
+          'int32',
+          [2, 6],
+          'truncated',
+        );
       });
       const pairs = numbers(a).map((value, index) => [value, Number(b.data[index % 6])] as const);
       assertClose(

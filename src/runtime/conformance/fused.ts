@@ -1,6 +1,17 @@
 import { float, GraphBuilder } from '../../onnx/builder.ts';
 import type { HostTensor, Runtime } from '../runtime.ts';
-import { assert, assertClose, type ConformanceCase, evaluate, evaluateOne, floats, found, numbers, randomTensor, randomValues } from './case.ts';
+import {
+  assert,
+  assertClose,
+  type ConformanceCase,
+  evaluate,
+  evaluateOne,
+  floats,
+  found,
+  numbers,
+  randomTensor,
+  randomValues,
+} from './case.ts';
 import { inverseRootMeanSquare, mapRows, matrix, product, softmax, transposed } from './reference.ts';
 
 const MICROSOFT = { domain: 'com.microsoft' };
@@ -18,7 +29,8 @@ function rotate(vector: readonly number[], cosine: readonly number[], sine: read
   });
 }
 
-const slice = (tensor: HostTensor, start: number, length: number): number[] => numbers(tensor).slice(start, start + length);
+const slice = (tensor: HostTensor, start: number, length: number): number[] =>
+  numbers(tensor).slice(start, start + length);
 
 /** Inputs of one decoding step, and what it must give: `output` [tokens, queryHeads * headDimension], keys and values [keyValueHeads, past + tokens, headDimension]. */
 function attentionStep() {
@@ -40,7 +52,9 @@ function attentionStep() {
     );
   const groups = Array.from({ length: keyValueHeads }, (_, group) => ({
     keys: Array.from({ length: total }, (_, at) =>
-      at < past ? slice(pastKey, (group * past + at) * headDimension, headDimension) : rotated(key, keyValueHeads, at - past, group),
+      at < past
+        ? slice(pastKey, (group * past + at) * headDimension, headDimension)
+        : rotated(key, keyValueHeads, at - past, group),
     ),
     values: Array.from({ length: total }, (_, at) =>
       at < past
@@ -48,15 +62,20 @@ function attentionStep() {
         : slice(value, ((at - past) * keyValueHeads + group) * headDimension, headDimension),
     ),
   }));
-  const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, index) => sum + x * Number(b[index]), 0);
+  const dot = (a: readonly number[], b: readonly number[]) =>
+    a.reduce((sum, x, index) => sum + x * Number(b[index]), 0);
   const output = Array.from({ length: tokens }, (_, token) =>
     Array.from({ length: queryHeads }, (_, head) => {
       const group = groups[Math.floor(head / (queryHeads / keyValueHeads))];
       assert(group !== undefined, 'There is no such group.');
       const visible = past + token + 1;
       const turned = rotated(query, queryHeads, token, head);
-      const weights = softmax(group.keys.slice(0, visible).map((candidate) => dot(turned, candidate) / Math.sqrt(headDimension)));
-      return Array.from({ length: headDimension }, (_, d) => weights.reduce((sum, weight, at) => sum + weight * Number(group.values[at]?.[d]), 0));
+      const weights = softmax(
+        group.keys.slice(0, visible).map((candidate) => dot(turned, candidate) / Math.sqrt(headDimension)),
+      );
+      return Array.from({ length: headDimension }, (_, d) =>
+        weights.reduce((sum, weight, at) => sum + weight * Number(group.values[at]?.[d]), 0),
+      );
     }),
   ).flat(2);
   return {
@@ -72,7 +91,10 @@ function attentionStep() {
 
 function addAttention(builder: GraphBuilder): void {
   const { queryHeads, keyValueHeads, headDimension, tokens } = ATTENTION;
-  const lengths = [builder.constant([ATTENTION.past + tokens - 1], [1], 'int32'), builder.constant([ATTENTION.past + tokens], [], 'int32')];
+  const lengths = [
+    builder.constant([ATTENTION.past + tokens - 1], [1], 'int32'),
+    builder.constant([ATTENTION.past + tokens], [], 'int32'),
+  ];
   const [output, key, value] = builder.addMany(
     'GroupQueryAttention',
     ['query', 'key', 'value', 'pastKey', 'pastValue', ...lengths, 'cosine', 'sine'],
@@ -97,21 +119,45 @@ async function runInPlace(runtime: Runtime): Promise<void> {
   const step = attentionStep();
   const builder = new GraphBuilder('attention in place');
   for (const [name, tensor] of Object.entries(step.inputs)) builder.input(name, 'float32', tensor.shape);
-  for (const name of ['pastKey', 'pastValue']) builder.input(name, 'float32', [1, keyValueHeads, 'pastLength', headDimension]);
+  for (const name of ['pastKey', 'pastValue'])
+    builder.input(name, 'float32', [1, keyValueHeads, 'pastLength', headDimension]);
   addAttention(builder);
   const spread = (tensor: HostTensor) =>
     floats(
       [1, keyValueHeads, capacity, headDimension],
-      [0, 1].flatMap((head) => [...slice(tensor, head * past * headDimension, past * headDimension), ...new Array((capacity - past) * headDimension).fill(0)]),
+      [0, 1].flatMap((head) => [
+        ...slice(tensor, head * past * headDimension, past * headDimension),
+        ...new Array((capacity - past) * headDimension).fill(0),
+      ]),
     );
   using session = await runtime.createSession(builder.build());
   using keys = runtime.upload(spread(step.pastKey));
   using values = runtime.upload(spread(step.pastValue));
-  const inputs = Object.fromEntries(Object.entries(step.inputs).map(([name, tensor]) => [name, runtime.upload(tensor)]));
-  const outputs = await session.run({ ...inputs, pastKey: keys, pastValue: values }, { into: { presentKey: keys, presentValue: values } });
-  assertClose(await runtime.read(found(outputs, 'output')), [1, tokens, queryHeads * headDimension], step.output, 'the attention');
-  assertClose(firstPositions(await runtime.read(keys), step.total), [1, keyValueHeads, step.total, headDimension], step.keys.flat(2), 'the cached keys');
-  assertClose(firstPositions(await runtime.read(values), step.total), [1, keyValueHeads, step.total, headDimension], step.values.flat(2), 'the cached values');
+  const inputs = Object.fromEntries(
+    Object.entries(step.inputs).map(([name, tensor]) => [name, runtime.upload(tensor)]),
+  );
+  const outputs = await session.run(
+    { ...inputs, pastKey: keys, pastValue: values },
+    { into: { presentKey: keys, presentValue: values } },
+  );
+  assertClose(
+    await runtime.read(found(outputs, 'output')),
+    [1, tokens, queryHeads * headDimension],
+    step.output,
+    'the attention',
+  );
+  assertClose(
+    firstPositions(await runtime.read(keys), step.total),
+    [1, keyValueHeads, step.total, headDimension],
+    step.keys.flat(2),
+    'the cached keys',
+  );
+  assertClose(
+    firstPositions(await runtime.read(values), step.total),
+    [1, keyValueHeads, step.total, headDimension],
+    step.values.flat(2),
+    'the cached values',
+  );
   for (const tensor of [...Object.values(inputs), found(outputs, 'output')]) tensor.dispose();
 }
 
@@ -122,10 +168,24 @@ export const FUSED_CASES: readonly ConformanceCase[] = [
     async run(runtime) {
       const { tokens, queryHeads, keyValueHeads, headDimension } = ATTENTION;
       const step = attentionStep();
-      const results = await evaluate(runtime, { ...step.inputs, pastKey: step.pastKey, pastValue: step.pastValue }, addAttention);
+      const results = await evaluate(
+        runtime,
+        { ...step.inputs, pastKey: step.pastKey, pastValue: step.pastValue },
+        addAttention,
+      );
       assertClose(found(results, 'output'), [1, tokens, queryHeads * headDimension], step.output, 'the attention');
-      assertClose(found(results, 'presentKey'), [1, keyValueHeads, step.total, headDimension], step.keys.flat(2), 'the present keys');
-      assertClose(found(results, 'presentValue'), [1, keyValueHeads, step.total, headDimension], step.values.flat(2), 'the present values');
+      assertClose(
+        found(results, 'presentKey'),
+        [1, keyValueHeads, step.total, headDimension],
+        step.keys.flat(2),
+        'the present keys',
+      );
+      assertClose(
+        found(results, 'presentValue'),
+        [1, keyValueHeads, step.total, headDimension],
+        step.values.flat(2),
+        'the present values',
+      );
     },
   },
   { name: 'GroupQueryAttention with a fixed cache, written in place', run: runInPlace },
@@ -146,7 +206,9 @@ export const FUSED_CASES: readonly ConformanceCase[] = [
         for (const name of ['normalised', 'sum']) builder.output(name, 'float32', x.shape);
       });
       const sum = numbers(x).map((value, index) => value + Number(skip.data[index]));
-      const normalised = mapRows(sum, 32, (row) => row.map((value, index) => value * inverseRootMeanSquare(row, 1e-5) * Number(scale.data[index])));
+      const normalised = mapRows(sum, 32, (row) =>
+        row.map((value, index) => value * inverseRootMeanSquare(row, 1e-5) * Number(scale.data[index])),
+      );
       assertClose(found(results, 'sum'), x.shape, sum, 'the sum');
       assertClose(found(results, 'normalised'), x.shape, normalised, 'the normalised rows');
     },
@@ -157,12 +219,16 @@ export const FUSED_CASES: readonly ConformanceCase[] = [
       const [tokens, heads, size] = [3, 2, 8];
       const x = randomTensor([1, tokens, heads * size], 49);
       const angles = randomValues(10 * (size / 2), 50);
-      const [cosine, sine] = [floats([10, size / 2], angles.map(Math.cos)), floats([10, size / 2], angles.map(Math.sin))];
+      const [cosine, sine] = [
+        floats([10, size / 2], angles.map(Math.cos)),
+        floats([10, size / 2], angles.map(Math.sin)),
+      ];
       const positions = { dataType: 'int64', shape: [1, tokens], data: BigInt64Array.of(4n, 5n, 6n) } as const;
       const result = await evaluateOne(
         runtime,
         { x, positions, cosine, sine },
-        (builder) => builder.add('RotaryEmbedding', ['x', 'positions', 'cosine', 'sine'], { num_heads: heads }, MICROSOFT),
+        (builder) =>
+          builder.add('RotaryEmbedding', ['x', 'positions', 'cosine', 'sine'], { num_heads: heads }, MICROSOFT),
         { shape: x.shape },
       );
       const expected = Array.from({ length: tokens * heads }, (_, index) => {
@@ -182,7 +248,12 @@ export const FUSED_CASES: readonly ConformanceCase[] = [
         const codes = randomValues(columns * inner, 52).map((value) => Math.floor((value + 1) * 2 ** (bits - 1)));
         const scales = randomValues(columns * blocks, 53).map((value) => 0.1 + Math.abs(value));
         const packed =
-          bits === 8 ? codes : Array.from({ length: codes.length / 2 }, (_, index) => Number(codes[2 * index]) | (Number(codes[2 * index + 1]) << 4));
+          bits === 8
+            ? codes
+            : Array.from(
+                { length: codes.length / 2 },
+                (_, index) => Number(codes[2 * index]) | (Number(codes[2 * index + 1]) << 4),
+              );
         const result = await evaluateOne(
           runtime,
           { x },
@@ -193,12 +264,22 @@ export const FUSED_CASES: readonly ConformanceCase[] = [
               contents: { kind: 'bytes', bytes: Uint8Array.from(packed) },
             });
             const scale = builder.constant(scales, [columns * blocks]);
-            return builder.add('MatMulNBits', ['x', weight, scale], { K: inner, N: columns, bits, block_size: block }, MICROSOFT);
+            return builder.add(
+              'MatMulNBits',
+              ['x', weight, scale],
+              { K: inner, N: columns, bits, block_size: block },
+              MICROSOFT,
+            );
           },
           { shape: [rows, columns] },
         );
-        const weights = codes.map((code, index) => (code - 2 ** (bits - 1)) * Math.fround(Number(scales[Math.floor(index / block)])));
-        const expected = product(matrix(x.data as Float32Array, rows, inner), transposed(matrix(weights, columns, inner)));
+        const weights = codes.map(
+          (code, index) => (code - 2 ** (bits - 1)) * Math.fround(Number(scales[Math.floor(index / block)])),
+        );
+        const expected = product(
+          matrix(x.data as Float32Array, rows, inner),
+          transposed(matrix(weights, columns, inner)),
+        );
         assertClose(result, [rows, columns], expected, 'the product');
       },
     }),

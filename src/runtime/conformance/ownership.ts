@@ -1,5 +1,17 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
-import { assert, assertClose, assertEqual, assertRejects, type ConformanceCase, evaluate, floats, found, integers, numbers, randomTensor } from './case.ts';
+import {
+  assert,
+  assertClose,
+  assertEqual,
+  assertRejects,
+  type ConformanceCase,
+  evaluate,
+  floats,
+  found,
+  integers,
+  numbers,
+  randomTensor,
+} from './case.ts';
 
 function negate() {
   const builder = new GraphBuilder('negate');
@@ -22,7 +34,11 @@ export const OWNERSHIP_CASES: readonly ConformanceCase[] = [
       for (const original of originals) {
         using tensor = runtime.upload(original);
         const copy = await runtime.read(tensor);
-        assertEqual([copy.dataType, copy.shape, copy.data.toString()], [original.dataType, original.shape, original.data.toString()], 'The copy');
+        assertEqual(
+          [copy.dataType, copy.shape, copy.data.toString()],
+          [original.dataType, original.shape, original.data.toString()],
+          'The copy',
+        );
         assert(copy.data !== original.data, 'Reading gave the original array.');
       }
     },
@@ -78,7 +94,11 @@ export const OWNERSHIP_CASES: readonly ConformanceCase[] = [
         'mismatch',
         'Two elements for a shape of three',
       );
-      await assertRejects(() => runtime.upload({ dataType: 'float32', shape: [2], data: new Int32Array(2) }), 'mismatch', 'Integers for floats');
+      await assertRejects(
+        () => runtime.upload({ dataType: 'float32', shape: [2], data: new Int32Array(2) }),
+        'mismatch',
+        'Integers for floats',
+      );
       await assertRejects(() => runtime.allocate('float32', [-1]), 'mismatch', 'A negative size');
     },
   },
@@ -93,7 +113,11 @@ export const OWNERSHIP_CASES: readonly ConformanceCase[] = [
       assert(tensor.disposed, 'A disposed tensor does not say so.');
       await assertRejects(() => runtime.read(tensor), 'device', 'Reading a disposed tensor');
       await assertRejects(() => session.run({ x: tensor }), 'device', 'Running on a disposed tensor');
-      await assertRejects(() => session.run({ x: live }, { into: { y: tensor } }), 'device', 'Running into a disposed tensor');
+      await assertRejects(
+        () => session.run({ x: live }, { into: { y: tensor } }),
+        'device',
+        'Running into a disposed tensor',
+      );
       session.dispose();
       session.dispose();
       await assertRejects(() => session.run({ x: live }), 'device', 'Running a disposed session');
@@ -111,7 +135,11 @@ export const OWNERSHIP_CASES: readonly ConformanceCase[] = [
         if (turn % 50 === 0) assertEqual(numbers(await runtime.read(y))[0], -turn || 0, 'The first element');
       }
       const after = runtime.statistics();
-      assertEqual([after.liveTensors, after.liveBytes], [before.liveTensors, before.liveBytes], 'Live tensors and bytes');
+      assertEqual(
+        [after.liveTensors, after.liveBytes],
+        [before.liveTensors, before.liveBytes],
+        'Live tensors and bytes',
+      );
       assertEqual(after.peakBytes, before.liveBytes + 32, 'The peak in bytes');
       assertEqual(after.runs - before.runs, 100, 'The number of runs');
     },
@@ -147,7 +175,13 @@ export const OWNERSHIP_CASES: readonly ConformanceCase[] = [
         const results = await evaluate(
           runtime,
           { x },
-          (builder) => builder.output(builder.add('Softmax', [builder.add('Mul', ['x', builder.add('Sigmoid', ['x'])])], { axis: -1 }), 'float32', [4, 8], 'y'),
+          (builder) =>
+            builder.output(
+              builder.add('Softmax', [builder.add('Mul', ['x', builder.add('Sigmoid', ['x'])])], { axis: -1 }),
+              'float32',
+              [4, 8],
+              'y',
+            ),
           { optimization },
         );
         outcomes.push(found(results, 'y'));

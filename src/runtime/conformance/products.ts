@@ -14,9 +14,14 @@ const gemms: ConformanceCase[] = GEMM_SIZES.flatMap(({ rows, inner, columns }) =
         const a = randomTensor(transA ? [inner, rows] : [rows, inner], 1);
         const b = randomTensor(transB ? [columns, inner] : [inner, columns], 2);
         const bias = randomTensor([columns], 3);
-        const result = await evaluateOne(runtime, { a, b, bias }, (builder) => builder.add('Gemm', ['a', 'b', 'bias'], { transA, transB }), {
-          shape: [rows, columns],
-        });
+        const result = await evaluateOne(
+          runtime,
+          { a, b, bias },
+          (builder) => builder.add('Gemm', ['a', 'b', 'bias'], { transA, transB }),
+          {
+            shape: [rows, columns],
+          },
+        );
         const left = matrix(a.data as Float32Array, Number(a.shape[0]), Number(a.shape[1]));
         const right = matrix(b.data as Float32Array, Number(b.shape[0]), Number(b.shape[1]));
         const plain = product(transA ? transposed(left) : left, transB ? transposed(right) : right);
@@ -47,11 +52,16 @@ const matmuls: ConformanceCase[] = MATMULS.map(({ a, b }) => ({
     const [left, right] = [randomTensor(a, 4), randomTensor(b, 5)];
     const [rows, inner, columns] = [Number(a.at(-2)), Number(a.at(-1)), Number(b.at(-1))];
     const shape = [...a.slice(0, -1), columns];
-    const result = await evaluateOne(runtime, { left, right }, (builder) => builder.add('MatMul', ['left', 'right']), { shape });
+    const result = await evaluateOne(runtime, { left, right }, (builder) => builder.add('MatMul', ['left', 'right']), {
+      shape,
+    });
     const batches = left.data.length / (rows * inner);
     const rightStep = b.length === 2 ? 0 : inner * columns;
     const expected = Array.from({ length: batches }, (_, batch) =>
-      product(matrix(left.data as Float32Array, rows, inner, batch * rows * inner), matrix(right.data as Float32Array, inner, columns, batch * rightStep)),
+      product(
+        matrix(left.data as Float32Array, rows, inner, batch * rows * inner),
+        matrix(right.data as Float32Array, inner, columns, batch * rightStep),
+      ),
     ).flat();
     assertClose(result, shape, expected, 'the product');
   },

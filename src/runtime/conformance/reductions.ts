@@ -24,9 +24,21 @@ const reductions: ConformanceCase[] = Object.entries(REDUCTIONS).map(([operator,
     const x = randomTensor(shape, 11);
     for (const axes of AXES) {
       for (const keepdims of [0, 1]) {
-        const reduced = keepdims ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size)) : shape.filter((_, axis) => !axes.includes(axis));
-        const result = await evaluateOne(runtime, { x }, (builder) => builder.add(operator, ['x', builder.integers(axes)], { keepdims }), { shape: reduced });
-        assertClose(result, reduced, groupsOver(numbers(x), shape, axes).map(rule), `${operator} over ${axes.join(', ')}`);
+        const reduced = keepdims
+          ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+          : shape.filter((_, axis) => !axes.includes(axis));
+        const result = await evaluateOne(
+          runtime,
+          { x },
+          (builder) => builder.add(operator, ['x', builder.integers(axes)], { keepdims }),
+          { shape: reduced },
+        );
+        assertClose(
+          result,
+          reduced,
+          groupsOver(numbers(x), shape, axes).map(rule),
+          `${operator} over ${axes.join(', ')}`,
+        );
       }
     }
   },
@@ -67,16 +79,23 @@ const normalisations: ConformanceCase[] = [
       const [x, scale] = [randomTensor([2, 5, 24], 14), randomTensor([24], 15)];
       const epsilon = 1e-5;
       const results = await evaluate(runtime, { x, scale }, (builder) => {
-        const [y, inverse] = builder.addMany('SimplifiedLayerNormalization', ['x', 'scale'], 2, { axis: -1, epsilon: float(epsilon), stash_type: 1 });
+        const [y, inverse] = builder.addMany('SimplifiedLayerNormalization', ['x', 'scale'], 2, {
+          axis: -1,
+          epsilon: float(epsilon),
+          stash_type: 1,
+        });
         builder.output(String(y), 'float32', x.shape, 'normalised');
         builder.output(String(inverse), 'float32', [2, 5, 1], 'inverse');
       });
       const factors = mapRows(numbers(x), 24, (row) => [inverseRootMeanSquare(row, epsilon)]);
       const weights = numbers(scale);
-      const expected = numbers(x).map((value, index) => value * Number(factors[Math.floor(index / 24)]) * Number(weights[index % 24]));
+      const expected = numbers(x).map(
+        (value, index) => value * Number(factors[Math.floor(index / 24)]) * Number(weights[index % 24]),
+      );
       assertClose(found(results, 'normalised'), x.shape, expected, 'the normalised rows');
       // onnxruntime-web 1.30 writes the mean of each row there on WebGPU, so the second output is of no use in graphs for all backends.
-      if (runtime.backend !== 'webgpu') assertClose(found(results, 'inverse'), [2, 5, 1], factors, 'the inverse deviation');
+      if (runtime.backend !== 'webgpu')
+        assertClose(found(results, 'inverse'), [2, 5, 1], factors, 'the inverse deviation');
     },
   },
 ];

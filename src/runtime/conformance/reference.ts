@@ -31,7 +31,8 @@ export function product(a: Matrix, b: Matrix): number[] {
 /** Maps each row of `size` consecutive elements by `rule`. */
 export function mapRows(values: ArrayLike<number>, size: number, rule: (row: number[]) => number[]): number[] {
   const result: number[] = [];
-  for (let start = 0; start < values.length; start += size) result.push(...rule(Array.from({ length: size }, (_, index) => Number(values[start + index]))));
+  for (let start = 0; start < values.length; start += size)
+    result.push(...rule(Array.from({ length: size }, (_, index) => Number(values[start + index]))));
   return result;
 }
 
@@ -49,7 +50,10 @@ export function inverseRootMeanSquare(row: readonly number[], epsilon: number): 
 
 /** All coordinates of a shape, in row-major order. */
 export function coordinates(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>((prefixes, size) => prefixes.flatMap((prefix) => Array.from({ length: size }, (_, index) => [...prefix, index])), [[]]);
+  return shape.reduce<number[][]>(
+    (prefixes, size) => prefixes.flatMap((prefix) => Array.from({ length: size }, (_, index) => [...prefix, index])),
+    [[]],
+  );
 }
 
 /** Row-major position of a coordinate. */

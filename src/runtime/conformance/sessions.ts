@@ -1,6 +1,16 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { assert, assertClose, assertEqual, assertRejects, type ConformanceCase, floats, found, numbers, randomTensor } from './case.ts';
+import {
+  assert,
+  assertClose,
+  assertEqual,
+  assertRejects,
+  type ConformanceCase,
+  floats,
+  found,
+  numbers,
+  randomTensor,
+} from './case.ts';
 import { matrix, product, transposed } from './reference.ts';
 
 /** y = x + x and z = x * x, at any length. */
@@ -35,7 +45,10 @@ export const SESSION_CASES: readonly ConformanceCase[] = [
         using input = runtime.upload(x);
         using weights = runtime.upload(weight);
         using y = found(await session.run({ x: input, weight: weights }), 'y');
-        const expected = product(matrix(x.data as Float32Array, rows, columns), transposed(matrix(weight.data as Float32Array, out, columns)));
+        const expected = product(
+          matrix(x.data as Float32Array, rows, columns),
+          transposed(matrix(weight.data as Float32Array, out, columns)),
+        );
         assertClose(await runtime.read(y), [rows, out], expected, 'y');
       }
       assertEqual(runtime.statistics().sessionsCreated - before, 1, 'The number of sessions created');
@@ -67,7 +80,11 @@ export const SESSION_CASES: readonly ConformanceCase[] = [
       }
       using short = runtime.allocate('float32', [1]);
       using x = runtime.upload(floats([2], [1, 2]));
-      await assertRejects(() => session.run({ x }, { into: { square: short } }), 'mismatch', 'Writing two elements into a tensor of one');
+      await assertRejects(
+        () => session.run({ x }, { into: { square: short } }),
+        'mismatch',
+        'Writing two elements into a tensor of one',
+      );
     },
   },
   {
@@ -98,7 +115,10 @@ export const SESSION_CASES: readonly ConformanceCase[] = [
   {
     name: 'Runs that are asked for at once are queued',
     async run(runtime) {
-      const [session, other] = await Promise.all([runtime.createSession(doubleAndSquare()), runtime.createSession(linear())]);
+      const [session, other] = await Promise.all([
+        runtime.createSession(doubleAndSquare()),
+        runtime.createSession(linear()),
+      ]);
       const inputs = Array.from({ length: 6 }, (_, index) => runtime.upload(floats([2], [index, 1])));
       using weight = runtime.upload(floats([1, 1], [2]));
       using row = runtime.upload(floats([1, 1], [21]));
@@ -131,7 +151,11 @@ export const SESSION_CASES: readonly ConformanceCase[] = [
       using integers = runtime.allocate('int32', [4, 3]);
       await assertRejects(() => session.run({ x }), 'missing', 'A run without its weight');
       await assertRejects(() => session.run({ x, weight, bias: weight }), 'missing', 'A run with an unknown input');
-      await assertRejects(() => session.run({ x, weight }, { outputs: ['z'] }), 'missing', 'A run for an unknown output');
+      await assertRejects(
+        () => session.run({ x, weight }, { outputs: ['z'] }),
+        'missing',
+        'A run for an unknown output',
+      );
       await assertRejects(() => session.run({ x, weight: integers }), 'mismatch', 'A run with integers for floats');
       await assertRejects(() => runtime.createSession(new Uint8Array([1, 2, 3])), 'device', 'Compiling three bytes');
     },
@@ -146,7 +170,10 @@ export const SESSION_CASES: readonly ConformanceCase[] = [
       await session.run({ x, weight: narrow }).catch((error: Error) => {
         message = error.message;
       });
-      assert(message.startsWith('linear could not run'), `The message is '${message}', expected it to name the session.`);
+      assert(
+        message.startsWith('linear could not run'),
+        `The message is '${message}', expected it to name the session.`,
+      );
       using fresh = await runtime.createSession(doubleAndSquare());
       using input = runtime.upload(floats([1], [4]));
       using square = found(await fresh.run({ x: input }, { outputs: ['square'] }), 'square');

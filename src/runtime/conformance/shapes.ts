@@ -1,5 +1,16 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
-import { assertClose, assertEqual, type ConformanceCase, evaluate, evaluateOne, floats, found, integers, numbers, randomTensor } from './case.ts';
+import {
+  assertClose,
+  assertEqual,
+  type ConformanceCase,
+  evaluate,
+  evaluateOne,
+  floats,
+  found,
+  integers,
+  numbers,
+  randomTensor,
+} from './case.ts';
 import { coordinates, position } from './reference.ts';
 
 export const SHAPE_CASES: readonly ConformanceCase[] = [
@@ -14,7 +25,9 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
         [3, 2, 1, 0],
       ]) {
         const moved = perm.map((axis) => Number(shape[axis]));
-        const result = await evaluateOne(runtime, { x }, (builder) => builder.add('Transpose', ['x'], { perm }), { shape: moved });
+        const result = await evaluateOne(runtime, { x }, (builder) => builder.add('Transpose', ['x'], { perm }), {
+          shape: moved,
+        });
         const expected = coordinates(moved).map((coordinate) =>
           Number(
             x.data[
@@ -56,7 +69,14 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
       const result = await evaluateOne(
         runtime,
         { x },
-        (builder) => builder.add('Slice', ['x', builder.integers([1, -1]), builder.integers([-1, -9]), builder.integers([0, 1]), builder.integers([1, -2])]),
+        (builder) =>
+          builder.add('Slice', [
+            'x',
+            builder.integers([1, -1]),
+            builder.integers([-1, -9]),
+            builder.integers([0, 1]),
+            builder.integers([1, -2]),
+          ]),
         { shape: [3, 4] },
       );
       assertClose(
@@ -74,10 +94,17 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
       const rows = integers([2, 3], [5, 0, 0, 3, 1, 5]);
       const columns = integers([6, 1], [3, 0, 1, 2, 2, 0]);
       const results = await evaluate(runtime, { table, rows, columns }, (builder) => {
-        builder.output(builder.add('Gather', ['table', 'rows'], { axis: 0 }), 'float32', [2, 3, 4], 'rows of the table');
+        builder.output(
+          builder.add('Gather', ['table', 'rows'], { axis: 0 }),
+          'float32',
+          [2, 3, 4],
+          'rows of the table',
+        );
         builder.output(builder.add('GatherElements', ['table', 'columns'], { axis: 1 }), 'float32', [6, 1], 'picked');
       });
-      const expected = numbers(rows).flatMap((row) => [0, 1, 2, 3].map((column) => Number(table.data[row * 4 + column])));
+      const expected = numbers(rows).flatMap((row) =>
+        [0, 1, 2, 3].map((column) => Number(table.data[row * 4 + column])),
+      );
       assertClose(found(results, 'rows of the table'), [2, 3, 4], expected, 'Gather');
       assertClose(
         found(results, 'picked'),
@@ -93,8 +120,14 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
       const builder = new GraphBuilder('heads');
       builder.input('x', 'float32', ['batch', 'tokens', 'hidden']);
       const sizes = builder.add('Shape', ['x'], { start: 0, end: 2 });
-      const heads = builder.add('Reshape', ['x', builder.add('Concat', [sizes, builder.integers([-1, 2])], { axis: 0 })]);
-      const flat = builder.add('Reshape', [builder.add('Transpose', [heads], { perm: [0, 2, 1, 3] }), builder.integers([-1, 2])]);
+      const heads = builder.add('Reshape', [
+        'x',
+        builder.add('Concat', [sizes, builder.integers([-1, 2])], { axis: 0 }),
+      ]);
+      const flat = builder.add('Reshape', [
+        builder.add('Transpose', [heads], { perm: [0, 2, 1, 3] }),
+        builder.integers([-1, 2]),
+      ]);
       builder.output(flat, 'float32', ['rows', 2], 'rows');
       using session = await runtime.createSession(builder.build());
       for (const [batch, tokens, groups] of [
@@ -121,8 +154,13 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
         runtime,
         { x },
         (builder) => {
-          const wide = builder.add('Expand', [builder.add('Unsqueeze', ['x', builder.integers([1])]), builder.integers([3, 4, 2])]);
-          return builder.add('Identity', [builder.add('Squeeze', [builder.add('Unsqueeze', [wide, builder.integers([0])]), builder.integers([0])])]);
+          const wide = builder.add('Expand', [
+            builder.add('Unsqueeze', ['x', builder.integers([1])]),
+            builder.integers([3, 4, 2]),
+          ]);
+          return builder.add('Identity', [
+            builder.add('Squeeze', [builder.add('Unsqueeze', [wide, builder.integers([0])]), builder.integers([0])]),
+          ]);
         },
         { shape: [3, 4, 2] },
       );
@@ -146,11 +184,15 @@ export const SHAPE_CASES: readonly ConformanceCase[] = [
   {
     name: 'Scalars and empty tensors',
     async run(runtime) {
-      const results = await evaluate(runtime, { factor: floats([], [3]), past: floats([0, 2], []), now: floats([2, 2], [1, 2, 3, 4]) }, (builder) => {
-        builder.output(builder.add('Mul', ['now', 'factor']), 'float32', [2, 2], 'scaled');
-        builder.output(builder.add('Concat', ['past', 'now'], { axis: 0 }), 'float32', [2, 2], 'joined');
-        builder.output(builder.add('ReduceSum', ['now'], { keepdims: 0 }), 'float32', [], 'total');
-      });
+      const results = await evaluate(
+        runtime,
+        { factor: floats([], [3]), past: floats([0, 2], []), now: floats([2, 2], [1, 2, 3, 4]) },
+        (builder) => {
+          builder.output(builder.add('Mul', ['now', 'factor']), 'float32', [2, 2], 'scaled');
+          builder.output(builder.add('Concat', ['past', 'now'], { axis: 0 }), 'float32', [2, 2], 'joined');
+          builder.output(builder.add('ReduceSum', ['now'], { keepdims: 0 }), 'float32', [], 'total');
+        },
+      );
       assertClose(found(results, 'scaled'), [2, 2], [3, 6, 9, 12], 'the scaled tensor');
       assertClose(found(results, 'joined'), [2, 2], [1, 2, 3, 4], 'the joined tensor');
       assertClose(found(results, 'total'), [], [10], 'the total');

@@ -1,7 +1,17 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { createWebRuntime } from '../web.ts';
 import type { WebGpuRuntime } from '../webgpu-runtime.ts';
-import { assert, assertClose, assertEqual, assertRejects, floats, found, integers, numbers, randomTensor } from './case.ts';
+import {
+  assert,
+  assertClose,
+  assertEqual,
+  assertRejects,
+  floats,
+  found,
+  integers,
+  numbers,
+  randomTensor,
+} from './case.ts';
 
 /** A behaviour of the WebGPU runtime that the others have not. */
 export interface WebGpuCase {
@@ -30,13 +40,20 @@ export const WEBGPU_CASES: readonly WebGpuCase[] = [
       using bias = runtime.upload(floats([4], [1, 1, 1, 1]));
       using y = found(await session.run({ x, bias }), 'y');
       await runtime.exclusive((device) => {
-        const pipeline = device.createComputePipeline({ label: 'double', layout: 'auto', compute: { module: device.createShaderModule({ code: DOUBLE }) } });
+        const pipeline = device.createComputePipeline({
+          label: 'double',
+          layout: 'auto',
+          compute: { module: device.createShaderModule({ code: DOUBLE }) },
+        });
         const encoder = device.createCommandEncoder();
         const pass = encoder.beginComputePass();
         pass.setPipeline(pipeline);
         pass.setBindGroup(
           0,
-          device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: runtime.bufferOf(y) } }] }),
+          device.createBindGroup({
+            layout: pipeline.getBindGroupLayout(0),
+            entries: [{ binding: 0, resource: { buffer: runtime.bufferOf(y) } }],
+          }),
         );
         pass.dispatchWorkgroups(2);
         pass.end();
@@ -56,13 +73,19 @@ export const WEBGPU_CASES: readonly WebGpuCase[] = [
       using y = runtime.allocate('float32', [2, 4]);
       for (const seed of [60, 61, 62]) {
         const contents = randomTensor([2, 4], seed);
-        await runtime.exclusive((device) => device.queue.writeBuffer(runtime.bufferOf(x), 0, Float32Array.from(numbers(contents))));
+        await runtime.exclusive((device) =>
+          device.queue.writeBuffer(runtime.bufferOf(x), 0, Float32Array.from(numbers(contents))),
+        );
         await session.run({ x, bias }, { into: { y } });
         const expected = numbers(contents).map((value, index) => 2 * value + (index % 4) + 1);
         assertClose(await runtime.read(y), [2, 4], expected, 'the replayed result');
       }
       using other = runtime.upload(randomTensor([2, 4], 63));
-      await assertRejects(() => session.run({ x: other, bias }, { into: { y } }), 'mismatch', 'Another tensor in a captured graph');
+      await assertRejects(
+        () => session.run({ x: other, bias }, { into: { y } }),
+        'mismatch',
+        'Another tensor in a captured graph',
+      );
       await assertRejects(() => session.run({ x, bias }), 'usage', 'A captured graph without a tensor for its output');
     },
   },
@@ -77,8 +100,16 @@ export const WEBGPU_CASES: readonly WebGpuCase[] = [
   {
     name: 'Types that WebGPU cannot hold are refused',
     async run(runtime) {
-      await assertRejects(() => runtime.upload({ dataType: 'float64', shape: [1], data: new Float64Array(1) }), 'unsupported', 'A float64 tensor');
-      await assertRejects(() => runtime.allocate('float32', [2 ** 20, 2 ** 20]), 'out-of-memory', 'A tensor of four tebibytes');
+      await assertRejects(
+        () => runtime.upload({ dataType: 'float64', shape: [1], data: new Float64Array(1) }),
+        'unsupported',
+        'A float64 tensor',
+      );
+      await assertRejects(
+        () => runtime.allocate('float32', [2 ** 20, 2 ** 20]),
+        'out-of-memory',
+        'A tensor of four tebibytes',
+      );
     },
   },
   {

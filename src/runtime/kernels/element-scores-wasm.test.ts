@@ -39,7 +39,11 @@ async function scores(helpers: HelperThreads | undefined) {
   for (const values of activations) await scorer.put((name) => values.get(name) ?? new Float32Array());
   const { absolute, totals } = await scorer.finish();
   const raw = new Map(
-    await Promise.all(MATRICES.map(async ({ name }) => [name, [await scorer.sums(name, 'first'), await scorer.sums(name, 'second')]] as const)),
+    await Promise.all(
+      MATRICES.map(
+        async ({ name }) => [name, [await scorer.sums(name, 'first'), await scorer.sums(name, 'second')]] as const,
+      ),
+    ),
   );
   return { absolute, totals, raw };
 }
@@ -55,7 +59,8 @@ function expected({ name, axis, outputs, inputs, input, outputGradient }: Scored
     for (let row = 0; row < outputs; row++) {
       for (let column = 0; column < inputs; column++) {
         let gradient = 0;
-        for (let token = 0; token < TOKENS; token++) gradient += Number(dy[token * outputs + row]) * Number(x[token * inputs + column]);
+        for (let token = 0; token < TOKENS; token++)
+          gradient += Number(dy[token * outputs + row]) * Number(x[token * inputs + column]);
         const [at, channel] = [row * inputs + column, axis === 0 ? row : column];
         const product = Number(w[at]) * gradient;
         first[at] = Number(first[at]) + product;
@@ -65,7 +70,11 @@ function expected({ name, axis, outputs, inputs, input, outputGradient }: Scored
     }
     return sums;
   });
-  const totals = { elementFirst: new Float64Array(channels), elementSecond: new Float64Array(channels), elementMixed: new Float64Array(channels) };
+  const totals = {
+    elementFirst: new Float64Array(channels),
+    elementSecond: new Float64Array(channels),
+    elementMixed: new Float64Array(channels),
+  };
   first.forEach((sum, at) => {
     const channel = axis === 0 ? Math.floor(at / inputs) : at % inputs;
     const [mean, square] = [sum / WINDOWS, Number(second[at]) / WINDOWS];
@@ -82,7 +91,8 @@ function expected({ name, axis, outputs, inputs, input, outputGradient }: Scored
 function close(actual: ArrayLike<number> | undefined, wanted: Float64Array, what: string): void {
   expect(actual?.length, what).toBe(wanted.length);
   const scale = Math.max(...wanted.map(Math.abs));
-  for (const [index, value] of wanted.entries()) expect(Math.abs(Number(actual?.[index]) - value), `${what} ${index}`).toBeLessThan(2e-6 * scale);
+  for (const [index, value] of wanted.entries())
+    expect(Math.abs(Number(actual?.[index]) - value), `${what} ${index}`).toBeLessThan(2e-6 * scale);
 }
 
 describe('element scores in WebAssembly', () => {
@@ -91,7 +101,8 @@ describe('element scores in WebAssembly', () => {
     for (const matrix of MATRICES) {
       const wanted = expected(matrix);
       const { name } = matrix;
-      for (const [window, sums] of wanted.absolute.entries()) close(absolute.get(name)?.[window], sums, `${name}, window ${window}`);
+      for (const [window, sums] of wanted.absolute.entries())
+        close(absolute.get(name)?.[window], sums, `${name}, window ${window}`);
       for (const metric of ['elementFirst', 'elementSecond', 'elementMixed'] as const)
         close(totals.get(name)?.[metric], wanted.totals[metric], `${name} ${metric}`);
       close(raw.get(name)?.[0], wanted.first, `${name} first`);
@@ -112,7 +123,10 @@ describe('element scores in WebAssembly', () => {
   });
 
   it('do without a thread that cannot start', async () => {
-    const broken: HelperThreads = { count: 1, start: () => ({ send: () => Promise.reject(new Error('no')), end: () => undefined }) };
+    const broken: HelperThreads = {
+      count: 1,
+      start: () => ({ send: () => Promise.reject(new Error('no')), end: () => undefined }),
+    };
     expect((await scores(broken)).totals.get('even')).toEqual((await scores(undefined)).totals.get('even'));
   });
 

@@ -1,4 +1,14 @@
-import { block, type Code, countUp, encodeModule, FunctionBody, f32x4, i32, type Local, type MemoryLimits } from './wasm-assembler.ts';
+import {
+  block,
+  type Code,
+  countUp,
+  encodeModule,
+  FunctionBody,
+  f32x4,
+  i32,
+  type Local,
+  type MemoryLimits,
+} from './wasm-assembler.ts';
 
 /**
  * Rows (outputs) and columns (inputs) of the register tile: 8 accumulators, 2 inputs, a gradient and a product are all that stays in registers on x86-64, and one
@@ -47,7 +57,12 @@ function pack(lanes: 4 | 8) {
     from.set(i32.add(source.get, i32.multiply(panel.get, i32.constant(lanes * FLOAT)))),
     to.set(i32.add(target.get, i32.multiply(panel.get, panelBytes.get))),
     token.set(i32.constant(0)),
-    countUp(token, tokens.get, i32.constant(1), block(...move, from.set(i32.add(from.get, pitch.get)), to.set(i32.add(to.get, i32.constant(lanes * FLOAT))))),
+    countUp(
+      token,
+      tokens.get,
+      i32.constant(1),
+      block(...move, from.set(i32.add(from.get, pitch.get)), to.set(i32.add(to.get, i32.constant(lanes * FLOAT)))),
+    ),
   );
   return body.encode(block(panel.set(i32.constant(0)), countUp(panel, panels.get, i32.constant(1), onePanel)));
 }
@@ -55,10 +70,20 @@ function pack(lanes: 4 | 8) {
 /** Addresses are those of the first tile row; `…Window` and `…Panel` are the bytes from one window or panel to the next. */
 function accumulate(axis: 0 | 1) {
   const body = new FunctionBody(
-    ...(['gradients', 'gradientWindow', 'gradientPanel', 'inputs', 'inputWindow', 'inputPanel', 'tokens', 'windows'] as const),
+    ...([
+      'gradients',
+      'gradientWindow',
+      'gradientPanel',
+      'inputs',
+      'inputWindow',
+      'inputPanel',
+      'tokens',
+      'windows',
+    ] as const),
     ...(['weight', 'first', 'second', 'pitch', 'absolute', 'absoluteWindow', 'tileRows', 'tileColumns'] as const),
   );
-  const { gradients, gradientWindow, gradientPanel, inputs, inputWindow, inputPanel, tokens, windows } = body.parameters;
+  const { gradients, gradientWindow, gradientPanel, inputs, inputWindow, inputPanel, tokens, windows } =
+    body.parameters;
   const { weight, first, second, pitch, absolute, absoluteWindow, tileRows, tileColumns } = body.parameters;
   const [column, row, window, gradientEnd] = [body.integer(), body.integer(), body.integer(), body.integer()];
   const [gradient, input, offset, magnitude] = [body.integer(), body.integer(), body.integer(), body.integer()];
@@ -70,7 +95,10 @@ function accumulate(axis: 0 | 1) {
   const oneToken = block(
     ...x.map((part, half) => part.set(f32x4.load(input.get, half * VECTOR))),
     ...tile.map((sums, r) =>
-      block(dy.set(f32x4.splat(gradient.get, r * FLOAT)), ...sums.map((sum, half) => sum.set(f32x4.add(sum.get, f32x4.multiply(dy.get, x[half]?.get ?? []))))),
+      block(
+        dy.set(f32x4.splat(gradient.get, r * FLOAT)),
+        ...sums.map((sum, half) => sum.set(f32x4.add(sum.get, f32x4.multiply(dy.get, x[half]?.get ?? [])))),
+      ),
     ),
     input.set(i32.add(input.get, i32.constant(TILE_COLUMNS * FLOAT))),
   );
@@ -93,8 +121,16 @@ function accumulate(axis: 0 | 1) {
         ),
       ),
       axis === 0
-        ? f32x4.store(magnitude.get, f32x4.add(f32x4.load(magnitude.get, r * VECTOR), sums.map((g) => g.get).reduce(f32x4.add)), r * VECTOR)
-        : block(...sums.map((g, half) => columnSums[half]?.set(r === 0 ? g.get : f32x4.add(columnSums[half]?.get ?? [], g.get)) ?? [])),
+        ? f32x4.store(
+            magnitude.get,
+            f32x4.add(f32x4.load(magnitude.get, r * VECTOR), sums.map((g) => g.get).reduce(f32x4.add)),
+            r * VECTOR,
+          )
+        : block(
+            ...sums.map(
+              (g, half) => columnSums[half]?.set(r === 0 ? g.get : f32x4.add(columnSums[half]?.get ?? [], g.get)) ?? [],
+            ),
+          ),
       offset.set(i32.add(offset.get, pitch.get)),
     );
   const tileOffset = i32.add(
@@ -102,22 +138,36 @@ function accumulate(axis: 0 | 1) {
     i32.multiply(column.get, i32.constant(TILE_COLUMNS * FLOAT)),
   );
   const oneWindow = block(
-    gradient.set(i32.add(gradients.get, i32.add(i32.multiply(window.get, gradientWindow.get), i32.multiply(row.get, gradientPanel.get)))),
-    input.set(i32.add(inputs.get, i32.add(i32.multiply(window.get, inputWindow.get), i32.multiply(column.get, inputPanel.get)))),
+    gradient.set(
+      i32.add(
+        gradients.get,
+        i32.add(i32.multiply(window.get, gradientWindow.get), i32.multiply(row.get, gradientPanel.get)),
+      ),
+    ),
+    input.set(
+      i32.add(inputs.get, i32.add(i32.multiply(window.get, inputWindow.get), i32.multiply(column.get, inputPanel.get))),
+    ),
     product,
     offset.set(tileOffset),
     magnitude.set(
       i32.add(
         i32.add(absolute.get, i32.multiply(window.get, absoluteWindow.get)),
-        axis === 0 ? i32.multiply(row.get, i32.constant(TILE_ROWS * VECTOR)) : i32.multiply(column.get, i32.constant(TILE_COLUMNS * FLOAT)),
+        axis === 0
+          ? i32.multiply(row.get, i32.constant(TILE_ROWS * VECTOR))
+          : i32.multiply(column.get, i32.constant(TILE_COLUMNS * FLOAT)),
       ),
     ),
     ...tile.map(oneRow),
     axis === 1
-      ? block(...columnSums.map((sum, half) => f32x4.store(magnitude.get, f32x4.add(f32x4.load(magnitude.get, half * VECTOR), sum.get), half * VECTOR)))
+      ? block(
+          ...columnSums.map((sum, half) =>
+            f32x4.store(magnitude.get, f32x4.add(f32x4.load(magnitude.get, half * VECTOR), sum.get), half * VECTOR),
+          ),
+        )
       : [],
   );
-  const counted = (counter: Local, end: Local, inner: Code) => block(counter.set(i32.constant(0)), countUp(counter, end.get, i32.constant(1), inner));
+  const counted = (counter: Local, end: Local, inner: Code) =>
+    block(counter.set(i32.constant(0)), countUp(counter, end.get, i32.constant(1), inner));
   return body.encode(counted(column, tileColumns, counted(row, tileRows, counted(window, windows, oneWindow))));
 }
 
@@ -128,7 +178,11 @@ function reduce(axis: 0 | 1) {
   const [row, vector, offset, target] = [body.integer(), body.integer(), body.integer(), body.integer()];
   const [n, w, mean, square, half] = [body.vector(), body.vector(), body.vector(), body.vector(), body.vector()];
   const totals = range(3).map(() => body.vector());
-  const values = [f32x4.absolute(mean.get), square.get, f32x4.absolute(f32x4.subtract(mean.get, f32x4.multiply(square.get, half.get)))];
+  const values = [
+    f32x4.absolute(mean.get),
+    square.get,
+    f32x4.absolute(f32x4.subtract(mean.get, f32x4.multiply(square.get, half.get))),
+  ];
   const load = (matrix: Local) => f32x4.load(i32.add(matrix.get, offset.get));
   const orderAt = (order: number) => i32.add(target.get, i32.multiply(sumsOrder.get, i32.constant(order)));
   const oneVector = block(
@@ -149,10 +203,18 @@ function reduce(axis: 0 | 1) {
     vector.set(i32.constant(0)),
     countUp(vector, vectors.get, i32.constant(1), oneVector),
     ...(axis === 0
-      ? [target.set(i32.add(sums.get, i32.multiply(row.get, i32.constant(VECTOR)))), ...totals.map((total, order) => f32x4.store(orderAt(order), total.get))]
+      ? [
+          target.set(i32.add(sums.get, i32.multiply(row.get, i32.constant(VECTOR)))),
+          ...totals.map((total, order) => f32x4.store(orderAt(order), total.get)),
+        ]
       : []),
   );
   return body.encode(
-    block(n.set(f32x4.splat(scale.get)), half.set(f32x4.splat(scale.get, FLOAT)), row.set(i32.constant(0)), countUp(row, rows.get, i32.constant(1), oneRow)),
+    block(
+      n.set(f32x4.splat(scale.get)),
+      half.set(f32x4.splat(scale.get, FLOAT)),
+      row.set(i32.constant(0)),
+      countUp(row, rows.get, i32.constant(1), oneRow),
+    ),
   );
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { channelCount, type ElementScoreOptions, elementScoresKernel, sumTilesKernel, tileCount, totalRows } from './element-scores.ts';
+import {
+  channelCount,
+  type ElementScoreOptions,
+  elementScoresKernel,
+  sumTilesKernel,
+  tileCount,
+  totalRows,
+} from './element-scores.ts';
 
 const sizes = { windows: 3, tokens: 20, inputs: 96, outputs: 40 };
 
@@ -22,14 +29,23 @@ describe('element score kernels', () => {
   });
 
   test('rows, tiles and channels follow the axis', () => {
-    expect([totalRows, tileCount, channelCount].map((rule) => rule({ sizes, axis: 0, keep: 'sums' }))).toEqual([3, 3, 40]);
-    expect([totalRows, tileCount, channelCount].map((rule) => rule({ sizes, axis: 1, keep: 'reductions' }))).toEqual([6, 2, 96]);
-    expect(sumTilesKernel({ sizes, axis: 1, keep: 'reductions' })).toMatchObject({ uniforms: [6, 2, 96], workgroups: [2, 6, 1] });
+    expect([totalRows, tileCount, channelCount].map((rule) => rule({ sizes, axis: 0, keep: 'sums' }))).toEqual([
+      3, 3, 40,
+    ]);
+    expect([totalRows, tileCount, channelCount].map((rule) => rule({ sizes, axis: 1, keep: 'reductions' }))).toEqual([
+      6, 2, 96,
+    ]);
+    expect(sumTilesKernel({ sizes, axis: 1, keep: 'reductions' })).toMatchObject({
+      uniforms: [6, 2, 96],
+      workgroups: [2, 6, 1],
+    });
   });
 
   test('workgroup memory stays within what every device has', () => {
     const { code } = elementScoresKernel({ sizes, axis: 0, keep: 'sums' });
-    const bytes = [...code.matchAll(/var<workgroup> \w+: array<(vec4f|f32), (\d+)>/g)].map(([, type, count]) => (type === 'vec4f' ? 16 : 4) * Number(count));
+    const bytes = [...code.matchAll(/var<workgroup> \w+: array<(vec4f|f32), (\d+)>/g)].map(
+      ([, type, count]) => (type === 'vec4f' ? 16 : 4) * Number(count),
+    );
     expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(16384);
   });
 });

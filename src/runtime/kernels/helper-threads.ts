@@ -19,13 +19,17 @@ export type HelperMessage =
  * The thread's side: answers each message with null, or with the text of what went wrong. Its source is also what Node's threads are started from, so it must stand by itself:
  * no imports, no names from outside.
  */
-export function serveCalls(listen: (handle: (message: HelperMessage) => void) => void, answer: (problem: string | null) => void): void {
+export function serveCalls(
+  listen: (handle: (message: HelperMessage) => void) => void,
+  answer: (problem: string | null) => void,
+): void {
   let functions: Record<string, (...values: number[]) => void> = {};
   let next = new Int32Array(1);
   listen((message) => {
     try {
       if ('module' in message) {
-        functions = new WebAssembly.Instance(message.module, { env: { memory: message.memory } }).exports as typeof functions;
+        functions = new WebAssembly.Instance(message.module, { env: { memory: message.memory } })
+          .exports as typeof functions;
         next = new Int32Array(message.memory.buffer, 0, 1);
       } else {
         const { calls } = message;
@@ -42,7 +46,11 @@ export function serveCalls(listen: (handle: (message: HelperMessage) => void) =>
 }
 
 /** The caller's side of a thread: `post` sends a message; the result's `receive` takes the answers, `fail` an end of the thread that nobody asked for. */
-export function helperThread(post: (message: HelperMessage) => void, end: () => void, busy: (busy: boolean) => void = () => {}) {
+export function helperThread(
+  post: (message: HelperMessage) => void,
+  end: () => void,
+  busy: (busy: boolean) => void = () => {},
+) {
   const waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
   let failed: Error | undefined;
   const settle = (problem: string | null) => {

@@ -24,7 +24,9 @@ export class KernelRunner {
    * Runs `kernels` one after the other in one submission; each sees what the earlier ones wrote. Call it inside `WebGpuRuntime.exclusive`.
    * Throws MissingError for a buffer that is not given.
    */
-  async submit(kernels: readonly { readonly kernel: Kernel; readonly buffers: Readonly<Record<string, GPUBuffer>> }[]): Promise<void> {
+  async submit(
+    kernels: readonly { readonly kernel: Kernel; readonly buffers: Readonly<Record<string, GPUBuffer>> }[],
+  ): Promise<void> {
     const pipelines = await Promise.all(kernels.map(({ kernel }) => this.#pipeline(kernel)));
     const encoder = this.#device.createCommandEncoder({ label: kernels.map(({ kernel }) => kernel.label).join(', ') });
     const uniforms: GPUBuffer[] = [];
@@ -33,10 +35,15 @@ export class KernelRunner {
       if (!pipeline) continue;
       const uniform = this.#uniform(kernel);
       uniforms.push(uniform);
-      const entries = [uniform, ...kernel.buffers.map((name) => given(kernel, buffers, name))].map((buffer, binding) => ({ binding, resource: { buffer } }));
+      const entries = [uniform, ...kernel.buffers.map((name) => given(kernel, buffers, name))].map(
+        (buffer, binding) => ({ binding, resource: { buffer } }),
+      );
       const pass = encoder.beginComputePass({ label: kernel.label });
       pass.setPipeline(pipeline);
-      pass.setBindGroup(0, this.#device.createBindGroup({ label: kernel.label, layout: pipeline.getBindGroupLayout(0), entries }));
+      pass.setBindGroup(
+        0,
+        this.#device.createBindGroup({ label: kernel.label, layout: pipeline.getBindGroupLayout(0), entries }),
+      );
       pass.dispatchWorkgroups(...kernel.workgroups);
       pass.end();
     }
@@ -56,7 +63,12 @@ export class KernelRunner {
 
   #uniform({ label, uniforms }: Kernel): GPUBuffer {
     const size = Math.ceil(uniforms.length / 4) * 16;
-    const buffer = this.#device.createBuffer({ label: `${label} sizes`, size, usage: GPUBufferUsage.UNIFORM, mappedAtCreation: true });
+    const buffer = this.#device.createBuffer({
+      label: `${label} sizes`,
+      size,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
     new Uint32Array(buffer.getMappedRange()).set(uniforms);
     buffer.unmap();
     return buffer;
@@ -65,6 +77,9 @@ export class KernelRunner {
 
 function given({ label }: Kernel, buffers: Readonly<Record<string, GPUBuffer>>, name: string): GPUBuffer {
   const buffer = buffers[name];
-  if (!buffer) throw new MissingError(`The kernel ${label} needs a buffer ${name}; it was given ${Object.keys(buffers).join(', ') || 'none'}.`);
+  if (!buffer)
+    throw new MissingError(
+      `The kernel ${label} needs a buffer ${name}; it was given ${Object.keys(buffers).join(', ') || 'none'}.`,
+    );
   return buffer;
 }

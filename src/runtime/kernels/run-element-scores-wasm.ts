@@ -104,7 +104,15 @@ export class WasmElementScorer implements Disposable {
     for (const [name, { address, lanes, width, panels, panelBytes, windowBytes }] of this.#panels) {
       const pitch = panels * lanes;
       copyPadded(values(name), width, this.#kernels.floats(this.#staging, this.#tokens * pitch), pitch);
-      this.#kernels.run([`pack${lanes}`, this.#staging, pitch * FLOAT, address + this.#waiting * windowBytes, panelBytes, panels, this.#tokens]);
+      this.#kernels.run([
+        `pack${lanes}`,
+        this.#staging,
+        pitch * FLOAT,
+        address + this.#waiting * windowBytes,
+        panelBytes,
+        panels,
+        this.#tokens,
+      ]);
     }
     this.#waiting++;
     if (this.#waiting === this.#capacity) await this.#flush();
@@ -114,20 +122,31 @@ export class WasmElementScorer implements Disposable {
    * What is summed over the windows so far: |w g_j| per channel and window, and the sums of g (`first/{name}`) and g^2 (`second/{name}`), [outputs, inputs].
    * Arrays may be the kernel's own: read them before the next call.
    */
-  async progress(): Promise<{ readonly absolute: ReadonlyMap<string, readonly Float32Array[]>; readonly sums: ReadonlyMap<string, Float32Array> }> {
+  async progress(): Promise<{
+    readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
+    readonly sums: ReadonlyMap<string, Float32Array>;
+  }> {
     await this.#flush();
     const sums = new Map<string, Float32Array>();
     for (const { matrix, rows, columns, first, second } of this.#places) {
       for (const [order, address] of Object.entries({ first, second })) {
         const padded = this.#kernels.floats(address, rows * columns);
-        sums.set(`${order}/${matrix.name}`, columns === matrix.inputs ? padded.subarray(0, matrix.outputs * columns) : withoutPadding(padded, columns, matrix));
+        sums.set(
+          `${order}/${matrix.name}`,
+          columns === matrix.inputs
+            ? padded.subarray(0, matrix.outputs * columns)
+            : withoutPadding(padded, columns, matrix),
+        );
       }
     }
     return { absolute: this.#absolute, sums };
   }
 
   /** After `begin`: goes on from what `progress` gave for the same matrices. */
-  takeUp(progress: { readonly absolute: ReadonlyMap<string, readonly Float32Array[]>; readonly sums: ReadonlyMap<string, Float32Array | Float64Array> }): void {
+  takeUp(progress: {
+    readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
+    readonly sums: ReadonlyMap<string, Float32Array | Float64Array>;
+  }): void {
     this.#absolute = new Map([...progress.absolute].map(([name, windows]) => [name, [...windows]]));
     for (const { matrix, rows, columns, first, second } of this.#places) {
       for (const [order, address] of Object.entries({ first, second })) {
@@ -138,7 +157,10 @@ export class WasmElementScorer implements Disposable {
   }
 
   /** Ends the layer: the sums of |w g_j| per channel and window, and the element metrics per channel, by weight. */
-  async finish(): Promise<{ readonly absolute: ReadonlyMap<string, readonly Float32Array[]>; readonly totals: ReadonlyMap<string, ChannelTotals> }> {
+  async finish(): Promise<{
+    readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
+    readonly totals: ReadonlyMap<string, ChannelTotals>;
+  }> {
     await this.#flush();
     const windows = [...this.#absolute.values()][0]?.length ?? 1;
     this.#kernels.floats(this.#scale, 2).set([1 / windows, 0.5]);
@@ -148,18 +170,25 @@ export class WasmElementScorer implements Disposable {
       return blocks.map(({ tile, tiles }, block) => {
         const [row, bytes] = [tile * TILE_ROWS, columns * FLOAT];
         const matrices = [weight, first, second].map((address) => address + row * bytes);
-        const sums = matrix.axis === 0 ? [absolute + row * VECTOR, rows * VECTOR] : [absolute + 3 * block * bytes, bytes];
-        return [matrix.axis === 0 ? 'reduce-rows' : 'reduce-columns', ...matrices, bytes, this.#scale, ...sums, tiles * TILE_ROWS, columns / 4];
+        const sums =
+          matrix.axis === 0 ? [absolute + row * VECTOR, rows * VECTOR] : [absolute + 3 * block * bytes, bytes];
+        return [
+          matrix.axis === 0 ? 'reduce-rows' : 'reduce-columns',
+          ...matrices,
+          bytes,
+          this.#scale,
+          ...sums,
+          tiles * TILE_ROWS,
+          columns / 4,
+        ];
       });
     });
     await this.#kernels.share(calls);
     const totals = new Map<string, ChannelTotals>();
     for (const place of this.#places) {
-      const [elementFirst, elementSecond, elementMixed] = [0, 1, 2].map((order) => this.#channelSums(place, order, 3)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
+      const [elementFirst, elementSecond, elementMixed] = [0, 1, 2].map((order) =>
+        this.#channelSums(place, order, 3),
+      ) as [Float64Array, Float64Array, Float64Array];
       totals.set(place.matrix.name, { elementFirst, elementSecond, elementMixed });
     }
     return { absolute: this.#absolute, totals };
@@ -171,10 +200,9 @@ export class WasmElementScorer implements Disposable {
     const place = this.#places.find(({ matrix }) => matrix.name === name);
     if (!place) return new Float32Array();
     const { matrix, columns } = place;
-    const [weights, gradients] = [place.weight, place[order]].map((address) => this.#kernels.floats(address, place.rows * columns)) as [
-      Float32Array,
-      Float32Array,
-    ];
+    const [weights, gradients] = [place.weight, place[order]].map((address) =>
+      this.#kernels.floats(address, place.rows * columns),
+    ) as [Float32Array, Float32Array];
     const result = new Float32Array(matrix.outputs * matrix.inputs);
     for (let row = 0; row < matrix.outputs; row++) {
       for (let column = 0; column < matrix.inputs; column++) {
@@ -197,7 +225,8 @@ export class WasmElementScorer implements Disposable {
     await this.#kernels.share(this.#places.flatMap((place) => this.#accumulateCalls(place, windows)));
     for (const place of this.#places) {
       const sums = this.#absolute.get(place.matrix.name);
-      for (let window = 0; window < windows; window++) sums?.push(new Float32Array(this.#channelSums(place, window, windows)));
+      for (let window = 0; window < windows; window++)
+        sums?.push(new Float32Array(this.#channelSums(place, window, windows)));
     }
   }
 
@@ -210,17 +239,41 @@ export class WasmElementScorer implements Disposable {
     return blocks.map(({ tile, tiles }, block) => {
       const row = tile * TILE_ROWS;
       const matrices = [weight, first, second].map((address) => address + row * pitch);
-      const sums = matrix.axis === 0 ? [absolute + row * VECTOR, rows * VECTOR] : [absolute + block * windows * pitch, pitch];
-      const activations = [dy.address + tile * dy.panelBytes, dy.windowBytes, dy.panelBytes, x.address, x.windowBytes, x.panelBytes, this.#tokens, windows];
-      return [matrix.axis === 0 ? 'accumulate-rows' : 'accumulate-columns', ...activations, ...matrices, pitch, ...sums, tiles, columns / TILE_COLUMNS];
+      const sums =
+        matrix.axis === 0 ? [absolute + row * VECTOR, rows * VECTOR] : [absolute + block * windows * pitch, pitch];
+      const activations = [
+        dy.address + tile * dy.panelBytes,
+        dy.windowBytes,
+        dy.panelBytes,
+        x.address,
+        x.windowBytes,
+        x.panelBytes,
+        this.#tokens,
+        windows,
+      ];
+      return [
+        matrix.axis === 0 ? 'accumulate-rows' : 'accumulate-columns',
+        ...activations,
+        ...matrices,
+        pitch,
+        ...sums,
+        tiles,
+        columns / TILE_COLUMNS,
+      ];
     });
   }
 
   /** Sums per channel of one of `orders` results, over lanes (axis 0) or blocks (axis 1), in that order. */
-  #channelSums({ matrix, rows, columns, blocks, absolute, absoluteBytes }: Place, order: number, orders: number): Float64Array {
+  #channelSums(
+    { matrix, rows, columns, blocks, absolute, absoluteBytes }: Place,
+    order: number,
+    orders: number,
+  ): Float64Array {
     const values = this.#kernels.floats(absolute, absoluteBytes / FLOAT);
     const [channels, parts, stride, start, step] =
-      matrix.axis === 0 ? [matrix.outputs, 4, 1, order * rows * 4, 4] : [matrix.inputs, blocks.length, orders * columns, order * columns, 1];
+      matrix.axis === 0
+        ? [matrix.outputs, 4, 1, order * rows * 4, 4]
+        : [matrix.inputs, blocks.length, orders * columns, order * columns, 1];
     const sums = new Float64Array(channels);
     for (let part = 0; part < parts; part++) {
       for (let channel = 0; channel < channels; channel++)
@@ -232,7 +285,8 @@ export class WasmElementScorer implements Disposable {
 
 function withoutPadding(padded: Float32Array, columns: number, { outputs, inputs }: ScoredMatrix): Float32Array {
   const values = new Float32Array(outputs * inputs);
-  for (let row = 0; row < outputs; row++) values.set(padded.subarray(row * columns, row * columns + inputs), row * inputs);
+  for (let row = 0; row < outputs; row++)
+    values.set(padded.subarray(row * columns, row * columns + inputs), row * inputs);
   return values;
 }
 
@@ -244,7 +298,8 @@ function copyPadded(values: Float32Array | Float64Array, width: number, target: 
     return;
   }
   target.fill(0);
-  for (let row = 0; row * width < values.length; row++) target.set(values.subarray(row * width, (row + 1) * width), row * pitch);
+  for (let row = 0; row * width < values.length; row++)
+    target.set(values.subarray(row * width, (row + 1) * width), row * pitch);
 }
 
 function layOut(matrices: readonly ScoredMatrix[], tokens: number, start: number) {
@@ -285,7 +340,17 @@ function layOut(matrices: readonly ScoredMatrix[], tokens: number, start: number
     const bytes = rows * columns * FLOAT;
     // Room for the windows that wait, and for the three sums of `finish`.
     const absoluteBytes = Math.max(3, capacity) * (matrix.axis === 0 ? rows * VECTOR : blocks.length * columns * FLOAT);
-    return { matrix, rows, columns, blocks, weight: take(bytes), first: take(bytes), second: take(bytes), absolute: take(absoluteBytes), absoluteBytes };
+    return {
+      matrix,
+      rows,
+      columns,
+      blocks,
+      weight: take(bytes),
+      first: take(bytes),
+      second: take(bytes),
+      absolute: take(absoluteBytes),
+      absoluteBytes,
+    };
   });
   return { places, panels, capacity, staging, scale, end };
 }

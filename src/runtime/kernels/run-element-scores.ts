@@ -2,7 +2,15 @@ import { MismatchError } from '../../errors.ts';
 import { describeType, sameShape } from '../data-types.ts';
 import type { DeviceTensor } from '../runtime.ts';
 import type { WebGpuRuntime } from '../webgpu-runtime.ts';
-import { channelCount, type ElementScoreOptions, elementScoresKernel, REDUCTION_ROWS, sumTilesKernel, tileCount, totalRows } from './element-scores.ts';
+import {
+  channelCount,
+  type ElementScoreOptions,
+  elementScoresKernel,
+  REDUCTION_ROWS,
+  sumTilesKernel,
+  tileCount,
+  totalRows,
+} from './element-scores.ts';
 import { KernelRunner } from './kernel.ts';
 
 export type { ElementScoreOptions, ElementScoreSizes } from './element-scores.ts';
@@ -42,7 +50,9 @@ export class ElementScorer {
     const totals = runtime.allocate('float32', [rows, channels]);
     try {
       await runtime.exclusive(() => {
-        const buffers = Object.fromEntries(Object.entries({ ...tensors, partial, totals }).map(([name, tensor]) => [name, runtime.bufferOf(tensor)]));
+        const buffers = Object.fromEntries(
+          Object.entries({ ...tensors, partial, totals }).map(([name, tensor]) => [name, runtime.bufferOf(tensor)]),
+        );
         return this.#runner.submit([
           { kernel: elementScoresKernel(options), buffers },
           { kernel: sumTilesKernel(options), buffers },

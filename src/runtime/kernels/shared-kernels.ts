@@ -31,7 +31,10 @@ export class SharedKernels implements Disposable {
 
   constructor(encode: (memory: MemoryLimits) => Uint8Array<ArrayBuffer>, helpers: HelperThreads | undefined) {
     this.#encode = encode;
-    this.#threads = helpers && typeof SharedArrayBuffer !== 'undefined' ? Array.from({ length: helpers.count }, () => helpers.start()) : [];
+    this.#threads =
+      helpers && typeof SharedArrayBuffer !== 'undefined'
+        ? Array.from({ length: helpers.count }, () => helpers.start())
+        : [];
   }
 
   /** Largest memory that there was, in bytes. */
@@ -48,7 +51,10 @@ export class SharedKernels implements Disposable {
     try {
       this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     } catch (cause) {
-      throw new DeviceError(`Scoring needs ${Math.ceil(bytes / 2 ** 20)} MiB of memory in one piece, which the host does not give.`, { cause });
+      throw new DeviceError(
+        `Scoring needs ${Math.ceil(bytes / 2 ** 20)} MiB of memory in one piece, which the host does not give.`,
+        { cause },
+      );
     }
     const module = this.#module(shared);
     this.#exports = new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports as Exports;

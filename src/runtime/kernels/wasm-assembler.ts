@@ -38,7 +38,16 @@ export const f32x4 = {
 
 /** Repeats `body` while `counter` is below `end`, adding `step` after each turn. `end` is evaluated every turn; `counter` must start below it. */
 export function countUp(counter: Local, end: Code, step: Code, body: Code): Code {
-  return [0x03, EMPTY, ...body, ...counter.set(i32.add(counter.get, step)), ...i32.below(counter.get, end), 0x0d, 0, 0x0b];
+  return [
+    0x03,
+    EMPTY,
+    ...body,
+    ...counter.set(i32.add(counter.get, step)),
+    ...i32.below(counter.get, end),
+    0x0d,
+    0,
+    0x0b,
+  ];
 }
 
 /** The body of one exported function; its parameters are i32, in the order of their names. */
@@ -49,7 +58,10 @@ export class FunctionBody<Parameter extends string> {
 
   constructor(...names: readonly Parameter[]) {
     this.#parameters = names.length;
-    this.parameters = Object.fromEntries(names.map((label, index) => [label, local(index)])) as Record<Parameter, Local>;
+    this.parameters = Object.fromEntries(names.map((label, index) => [label, local(index)])) as Record<
+      Parameter,
+      Local
+    >;
   }
 
   integer(): Local {
@@ -62,7 +74,10 @@ export class FunctionBody<Parameter extends string> {
 
   encode(code: Code): { readonly parameters: number; readonly bytes: Code } {
     const declared = this.#locals.flatMap((type) => [1, type]);
-    return { parameters: this.#parameters, bytes: sized([...unsigned(this.#locals.length), ...declared, ...code, 0x0b]) };
+    return {
+      parameters: this.#parameters,
+      bytes: sized([...unsigned(this.#locals.length), ...declared, ...code, 0x0b]),
+    };
   }
 
   #declare(type: number): Local {
@@ -79,9 +94,17 @@ export interface MemoryLimits {
 }
 
 /** The bytes of a module that imports its memory as `env.memory` and exports `functions` by name. */
-export function encodeModule(functions: Readonly<Record<string, ReturnType<FunctionBody<string>['encode']>>>, memory: MemoryLimits): Uint8Array<ArrayBuffer> {
+export function encodeModule(
+  functions: Readonly<Record<string, ReturnType<FunctionBody<string>['encode']>>>,
+  memory: MemoryLimits,
+): Uint8Array<ArrayBuffer> {
   const entries = Object.entries(functions);
-  const types = entries.map(([, { parameters }]) => [0x60, ...unsigned(parameters), ...Array<number>(parameters).fill(I32), 0]);
+  const types = entries.map(([, { parameters }]) => [
+    0x60,
+    ...unsigned(parameters),
+    ...Array<number>(parameters).fill(I32),
+    0,
+  ]);
   const limits = [memory.shared ? 3 : 1, ...unsigned(memory.initial), ...unsigned(memory.maximum)];
   const sections: [number, Code][] = [
     [1, list(types)],
@@ -90,10 +113,23 @@ export function encodeModule(functions: Readonly<Record<string, ReturnType<Funct
     [7, list(entries.map(([label], index) => [...name(label), 0, ...unsigned(index)]))],
     [10, list(entries.map(([, { bytes }]) => bytes))],
   ];
-  return Uint8Array.from([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections.flatMap(([id, content]) => [id, ...sized(content)])]);
+  return Uint8Array.from([
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
+    ...sections.flatMap(([id, content]) => [id, ...sized(content)]),
+  ]);
 }
 
-const local = (index: number): Local => ({ get: [0x20, ...unsigned(index)], set: (value) => [...value, 0x21, ...unsigned(index)] });
+const local = (index: number): Local => ({
+  get: [0x20, ...unsigned(index)],
+  set: (value) => [...value, 0x21, ...unsigned(index)],
+});
 const list = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()];
 const sized = (content: Code): Code => [...unsigned(content.length), ...content];
 const name = (text: string): Code => sized([...new TextEncoder().encode(text)]);

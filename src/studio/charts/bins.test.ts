@@ -27,8 +27,16 @@ describe('binValues', () => {
   it('gives mean and spread, in place and sorted', () => {
     const values = Float32Array.of(4, 0, 2, 6);
     const edges = binEdges(4, 2);
-    expect(binValues(values, undefined, edges)).toEqual({ mean: Float32Array.of(2, 4), min: Float32Array.of(0, 2), max: Float32Array.of(4, 6) });
-    expect(binValues(values, descendingOrder(values), edges)).toEqual({ mean: Float32Array.of(5, 1), min: Float32Array.of(4, 0), max: Float32Array.of(6, 2) });
+    expect(binValues(values, undefined, edges)).toEqual({
+      mean: Float32Array.of(2, 4),
+      min: Float32Array.of(0, 2),
+      max: Float32Array.of(4, 6),
+    });
+    expect(binValues(values, descendingOrder(values), edges)).toEqual({
+      mean: Float32Array.of(5, 1),
+      min: Float32Array.of(4, 0),
+      max: Float32Array.of(6, 2),
+    });
   });
 });
 

@@ -39,7 +39,12 @@ export function binValues(values: Float32Array, order: Uint32Array | undefined, 
 }
 
 /** Share of every bin's items that a plan removes, 0 … 1, [bins]. `kept` are the item indices that stay. */
-export function removedShares(kept: readonly number[], items: number, order: Uint32Array | undefined, edges: Uint32Array): Float32Array {
+export function removedShares(
+  kept: readonly number[],
+  items: number,
+  order: Uint32Array | undefined,
+  edges: Uint32Array,
+): Float32Array {
   const stays = new Uint8Array(items);
   for (const index of kept) stays[index] = 1;
   const bins = edges.length - 1;
@@ -47,7 +52,8 @@ export function removedShares(kept: readonly number[], items: number, order: Uin
   for (let bin = 0; bin < bins; bin += 1) {
     const [start, end] = [edges[bin] ?? 0, edges[bin + 1] ?? 0];
     let removed = 0;
-    for (let position = start; position < end; position += 1) removed += 1 - (stays[order ? (order[position] ?? 0) : position] ?? 0);
+    for (let position = start; position < end; position += 1)
+      removed += 1 - (stays[order ? (order[position] ?? 0) : position] ?? 0);
     shares[bin] = removed / (end - start);
   }
   return shares;

@@ -18,7 +18,9 @@ const markup = (element: React.ReactElement) => renderToStaticMarkup(element).re
 
 describe('charts draw plain SVG', () => {
   it('legend', () => {
-    expect(markup(<HeatLegend scale={normalisedScale('log', [values])} colours={heatColours('light')} title="Importance" />)).toMatchSnapshot();
+    expect(
+      markup(<HeatLegend scale={normalisedScale('log', [values])} colours={heatColours('light')} title="Importance" />),
+    ).toMatchSnapshot();
   });
 
   it('histogram with a threshold', () => {
@@ -37,7 +39,16 @@ describe('charts draw plain SVG', () => {
       { index: 3, value: 0.004, removed: true },
     ];
     expect(
-      markup(<NeuronStrip items={items} scale={normalisedScale('log', [values])} colours={heatColours('dark')} width={60} height={60} label="Neurons" />),
+      markup(
+        <NeuronStrip
+          items={items}
+          scale={normalisedScale('log', [values])}
+          colours={heatColours('dark')}
+          width={60}
+          height={60}
+          label="Neurons"
+        />,
+      ),
     ).toMatchSnapshot();
   });
 
@@ -114,7 +125,14 @@ describe('charts draw plain SVG', () => {
 
   it('widths of two plans over each other', () => {
     const width = (attention: number, mlp: number) => ({ attention, attentionGroups: 4, mlp, neurons: 64 });
-    const drawn = markup(<WidthsChart first={[width(4, 32), width(2, 64)]} second={[width(3, 48), width(2, 64)]} names={['A', 'B']} width={400} />);
+    const drawn = markup(
+      <WidthsChart
+        first={[width(4, 32), width(2, 64)]}
+        second={[width(3, 48), width(2, 64)]}
+        names={['A', 'B']}
+        width={400}
+      />,
+    );
     expect(drawn.match(/class="width-first"/g)).toHaveLength(1);
     expect(drawn.match(/class="width-second"/g)).toHaveLength(1);
     expect(drawn).toContain('A keeps 32, B 48, of 64');
@@ -140,7 +158,18 @@ describe('charts draw plain SVG', () => {
     const chart = (width: number) =>
       markup(
         <RatioChart
-          {...{ title: 'Perplexity', unit: '', points: [], dense: undefined, estimate: [], others: [long], ratio: 0.2, maximumRatio: 0.8, width, height: 200 }}
+          {...{
+            title: 'Perplexity',
+            unit: '',
+            points: [],
+            dense: undefined,
+            estimate: [],
+            others: [long],
+            ratio: 0.2,
+            maximumRatio: 0.8,
+            width,
+            height: 200,
+          }}
           format={String}
         />,
       );

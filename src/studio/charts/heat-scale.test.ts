@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { colourDistance, heatColour, heatColours, type Theme } from './heat-scale.ts';
 
 const THEMES: readonly Theme[] = ['light', 'dark'];
-const at = (colours: Uint8ClampedArray, step: number) => `rgb(${colours[step * 3]}, ${colours[step * 3 + 1]}, ${colours[step * 3 + 2]})`;
+const at = (colours: Uint8ClampedArray, step: number) =>
+  `rgb(${colours[step * 3]}, ${colours[step * 3 + 1]}, ${colours[step * 3 + 2]})`;
 
 /** Deuteranopia and protanopia after Viénot, Brettel and Mollon (1999), in linear RGB. */
 const DEFICIENCIES = {
@@ -21,7 +22,9 @@ const DEFICIENCIES = {
 
 function seenWith(colour: string, matrix: readonly (readonly number[])[]): string {
   const { r, g, b } = rgb(colour);
-  const linear = [r, g, b].map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  const linear = [r, g, b].map((value) =>
+    value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+  );
   const [red = 0, green = 0, blue = 0] = matrix
     .map((row) => row.reduce((sum, weight, index) => sum + weight * (linear[index] ?? 0), 0))
     .map((value) => Math.max(0, Math.min(1, value)))
@@ -36,7 +39,8 @@ describe.each(THEMES)('heat colours, %s', (theme) => {
   it('change lightness in one direction only', () => {
     const lightness = sampled.map((colour) => lab(colour).l);
     const direction = theme === 'light' ? -1 : 1;
-    for (let index = 1; index < lightness.length; index += 1) expect(direction * ((lightness[index] ?? 0) - (lightness[index - 1] ?? 0))).toBeGreaterThan(1);
+    for (let index = 1; index < lightness.length; index += 1)
+      expect(direction * ((lightness[index] ?? 0) - (lightness[index - 1] ?? 0))).toBeGreaterThan(1);
   });
 
   it('take perceptually even steps', () => {
@@ -47,7 +51,8 @@ describe.each(THEMES)('heat colours, %s', (theme) => {
 
   it.each(Object.entries(DEFICIENCIES))('keep neighbours apart with %s', (_name, matrix) => {
     const seen = sampled.map((colour) => seenWith(colour, matrix));
-    for (let index = 1; index < seen.length; index += 1) expect(colourDistance(seen[index] ?? '', seen[index - 1] ?? '')).toBeGreaterThan(3);
+    for (let index = 1; index < seen.length; index += 1)
+      expect(colourDistance(seen[index] ?? '', seen[index - 1] ?? '')).toBeGreaterThan(3);
   });
 
   it('clamp outside the domain', () => {

@@ -22,7 +22,9 @@ describe('arranged rows', () => {
 
   it('has bands that enclose the mean, wide in place and narrow when sorted', () => {
     const spread = (arrangement: 'sorted' | 'place') => {
-      const [largest, mean, smallest] = cellBands(arrangeRows(rows, layout, arrangement)).map((band) => [...(band[0]?.mlp ?? [])]);
+      const [largest, mean, smallest] = cellBands(arrangeRows(rows, layout, arrangement)).map((band) => [
+        ...(band[0]?.mlp ?? []),
+      ]);
       (mean ?? []).forEach((value, bin) => {
         expect(largest?.[bin]).toBeGreaterThanOrEqual(value);
         expect(smallest?.[bin]).toBeLessThanOrEqual(value);
@@ -51,7 +53,11 @@ describe('arranged rows', () => {
       fate: 'goes',
     });
     const inPlace = arrangeRows(rows, layout, 'place');
-    expect(readCell(inPlace, cellShares(inPlace, plan), { layer: 1, module: 'mlp', column: 0 })).toMatchObject({ fate: 'all stay' });
-    expect(readCell(inPlace, cellShares(inPlace, undefined), { layer: 1, module: 'mlp', column: 9999 })).toBeUndefined();
+    expect(readCell(inPlace, cellShares(inPlace, plan), { layer: 1, module: 'mlp', column: 0 })).toMatchObject({
+      fate: 'all stay',
+    });
+    expect(
+      readCell(inPlace, cellShares(inPlace, undefined), { layer: 1, module: 'mlp', column: 9999 }),
+    ).toBeUndefined();
   });
 });

@@ -1,7 +1,13 @@
-import type { LayerPlan } from '../../surgery/plan.ts';
+import type { LayerPlan } from '../../plan/plan.ts';
 import { type BinnedValues, binEdges, binValues, descendingOrder, removedShares } from './bins.ts';
 import type { CellMeans, CellShares } from './heatmap-draw.ts';
-import { blockColumns, type HeatmapCell, type HeatmapLayout, type HeatmapModule, type HeatmapRow } from './heatmap-layout.ts';
+import {
+  blockColumns,
+  type HeatmapCell,
+  type HeatmapLayout,
+  type HeatmapModule,
+  type HeatmapRow,
+} from './heatmap-layout.ts';
 import { formatImportance } from './normalise.ts';
 
 /** One module of one layer, arranged and binned. */
@@ -16,7 +22,11 @@ export interface ArrangedModule {
 export type ArrangedRow = Readonly<Record<HeatmapModule, ArrangedModule>>;
 
 /** Sorts (from most to least important) or leaves in place, and bins every row to the layout's columns. */
-export function arrangeRows(rows: readonly HeatmapRow[], layout: HeatmapLayout, arrangement: 'sorted' | 'place'): ArrangedRow[] {
+export function arrangeRows(
+  rows: readonly HeatmapRow[],
+  layout: HeatmapLayout,
+  arrangement: 'sorted' | 'place',
+): ArrangedRow[] {
   const arrange = (values: Float32Array, module: HeatmapModule): ArrangedModule => {
     const order = arrangement === 'sorted' ? descendingOrder(values) : undefined;
     const edges = binEdges(values.length, blockColumns(layout[module], values.length));
@@ -27,7 +37,9 @@ export function arrangeRows(rows: readonly HeatmapRow[], layout: HeatmapLayout, 
 
 /** What is painted of every cell, from above: its largest value, its mean, its smallest; so a bin shows how far its groups lie apart. */
 export function cellBands(rows: readonly ArrangedRow[]): CellMeans[] {
-  return (['max', 'mean', 'min'] as const).map((statistic) => rows.map((row) => ({ attention: row.attention.bins[statistic], mlp: row.mlp.bins[statistic] })));
+  return (['max', 'mean', 'min'] as const).map((statistic) =>
+    rows.map((row) => ({ attention: row.attention.bins[statistic], mlp: row.mlp.bins[statistic] })),
+  );
 }
 
 /** The share of every cell that a plan removes; nothing without a plan. */
@@ -63,7 +75,19 @@ export function readCell(rows: readonly ArrangedRow[], shares: CellShares, cell:
   const single = order ? `${noun} ${order[start]} · rank ${start + 1} of ${values.length}` : `${noun} ${start}`;
   return {
     title: `Layer ${cell.layer} · ${count === 1 ? single : `${noun}s ${place}`}`,
-    value: count === 1 ? formatImportance(mean) : `mean ${formatImportance(mean)}, from ${formatImportance(low)} to ${formatImportance(high)}`,
-    fate: count === 1 ? (removed ? 'goes' : 'stays') : removed === 0 ? 'all stay' : removed === count ? `all ${count} go` : `${removed} of ${count} go`,
+    value:
+      count === 1
+        ? formatImportance(mean)
+        : `mean ${formatImportance(mean)}, from ${formatImportance(low)} to ${formatImportance(high)}`,
+    fate:
+      count === 1
+        ? removed
+          ? 'goes'
+          : 'stays'
+        : removed === 0
+          ? 'all stay'
+          : removed === count
+            ? `all ${count} go`
+            : `${removed} of ${count} go`,
   };
 }

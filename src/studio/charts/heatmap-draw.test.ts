@@ -26,7 +26,13 @@ describe('heatmapPixels', () => {
   it('paints one opaque pixel per cell in the colour of its value', () => {
     const colours = heatColours('light');
     const scale = normalisedScale('rank', [Float32Array.of(1, 2, 3)]);
-    const pixels = heatmapPixels([[{ attention: Float32Array.of(1, 3), mlp: Float32Array.of() }]], 'attention', 3, scale, colours);
+    const pixels = heatmapPixels(
+      [[{ attention: Float32Array.of(1, 3), mlp: Float32Array.of() }]],
+      'attention',
+      3,
+      scale,
+      colours,
+    );
     expect([...pixels]).toEqual([...colours.slice(0, 3), 255, ...colours.slice(-3), 255, 0, 0, 0, 0]);
   });
 
@@ -55,7 +61,10 @@ describe('heatmapPixels', () => {
 describe('removedRectangles', () => {
   it('covers exactly the removed share of the area', () => {
     for (const sorted of [true, false]) {
-      const area = removedRectangles(layout, rows, shares(sorted)).reduce((sum, { x, width, height }) => sum + (x >= layout.mlp.x ? width * height : 0), 0);
+      const area = removedRectangles(layout, rows, shares(sorted)).reduce(
+        (sum, { x, width, height }) => sum + (x >= layout.mlp.x ? width * height : 0),
+        0,
+      );
       const whole = layout.mlp.width * (layout.rowHeight - layout.rowGap) * LAYERS;
       const binsAreEven = 0.02;
       expect(Math.abs(area / whole - 300 / NEURONS)).toBeLessThan(binsAreEven);
@@ -74,7 +83,9 @@ describe('drawHeatmap', () => {
     const record =
       (name: string) =>
       (...values: unknown[]) => {
-        calls.push(`${name} ${values.filter((value) => typeof value === 'number').map((value) => Math.round((value as number) * 10) / 10)}`);
+        calls.push(
+          `${name} ${values.filter((value) => typeof value === 'number').map((value) => Math.round((value as number) * 10) / 10)}`,
+        );
       };
     const context = {
       clearRect: record('clear'),
@@ -88,7 +99,14 @@ describe('drawHeatmap', () => {
     };
     const images = { bands: 3, attention: {} as CanvasImageSource, mlp: {} as CanvasImageSource, hatch: 'hatch' };
     const small = heatmapLayout(rows.slice(0, 2), 300);
-    drawHeatmap(context as unknown as HeatmapContext, small, images, [{ x: 10, y: 0, width: 5, height: 9 }], PALETTES.light, 2);
+    drawHeatmap(
+      context as unknown as HeatmapContext,
+      small,
+      images,
+      [{ x: 10, y: 0, width: 5, height: 9 }],
+      PALETTES.light,
+      2,
+    );
     expect(context.imageSmoothingEnabled).toBe(false);
     expect(calls).toMatchInlineSnapshot(`
       [

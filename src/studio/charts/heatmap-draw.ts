@@ -48,7 +48,11 @@ export interface RemovedRectangle {
  * Rectangles that cover what a plan removes. A bin whose groups go only in part is covered from below by that share; neighbours of equal share are joined,
  * so that a sorted row is one or two rectangles.
  */
-export function removedRectangles(layout: HeatmapLayout, rows: readonly HeatmapRow[], shares: CellShares): RemovedRectangle[] {
+export function removedRectangles(
+  layout: HeatmapLayout,
+  rows: readonly HeatmapRow[],
+  shares: CellShares,
+): RemovedRectangle[] {
   const rectangles: RemovedRectangle[] = [];
   const rowHeight = layout.rowHeight - layout.rowGap;
   rows.forEach((row, layer) => {
@@ -63,7 +67,12 @@ export function removedRectangles(layout: HeatmapLayout, rows: readonly HeatmapR
         if (share > 0) {
           const x = cellExtent(block, column).x;
           const height = rowHeight * share;
-          rectangles.push({ x, y: layer * layout.rowHeight + rowHeight - height, width: cellExtent(block, end).x - x, height });
+          rectangles.push({
+            x,
+            y: layer * layout.rowHeight + rowHeight - height,
+            width: cellExtent(block, end).x - x,
+            height,
+          });
         }
         column = end;
       }
@@ -104,7 +113,17 @@ export function drawHeatmap(
   for (const module of ['attention', 'mlp'] as const) {
     const { x, width, columns } = layout[module];
     for (let layer = 0; layer < layout.rows; layer += 1)
-      context.drawImage(images[module], 0, layer * images.bands, columns, images.bands, x, layer * layout.rowHeight, width, height);
+      context.drawImage(
+        images[module],
+        0,
+        layer * images.bands,
+        columns,
+        images.bands,
+        x,
+        layer * layout.rowHeight,
+        width,
+        height,
+      );
   }
   context.beginPath();
   for (const rectangle of removed) context.rect(rectangle.x, rectangle.y, rectangle.width, rectangle.height);

@@ -58,7 +58,11 @@ describe('moveCursor', () => {
 
   it('stays inside the map', () => {
     expect(moveCursor(layout, data, start, 'up')).toEqual(start);
-    expect(moveCursor(layout, data, start, 'last')).toEqual({ layer: 2, module: 'mlp', column: layout.mlp.columns - 1 });
+    expect(moveCursor(layout, data, start, 'last')).toEqual({
+      layer: 2,
+      module: 'mlp',
+      column: layout.mlp.columns - 1,
+    });
     expect(moveCursor(layout, data, moveCursor(layout, data, start, 'last'), 'down').layer).toBe(2);
     expect(moveCursor(layout, data, moveCursor(layout, data, start, 'last'), 'first')).toEqual(start);
   });

@@ -59,7 +59,12 @@ export function heatmapLayout(rows: readonly HeatmapRow[], width: number): Heatm
     rowHeight,
     rowGap: rowHeight >= 16 ? 2 : 1,
     attention: { x: 0, width: attentionWidth, columns: groups, items: groups },
-    mlp: { x: mlpX, width: mlpWidth, columns: Math.max(1, Math.min(neurons, Math.floor(mlpWidth / BIN_WIDTH))), items: neurons },
+    mlp: {
+      x: mlpX,
+      width: mlpWidth,
+      columns: Math.max(1, Math.min(neurons, Math.floor(mlpWidth / BIN_WIDTH))),
+      items: neurons,
+    },
   };
 }
 
@@ -75,7 +80,12 @@ export function cellExtent(block: HeatmapBlock, column: number): { readonly x: n
 }
 
 /** The cell under a point, or undefined between and beyond the blocks. */
-export function cellAt(layout: HeatmapLayout, rows: readonly HeatmapRow[], x: number, y: number): HeatmapCell | undefined {
+export function cellAt(
+  layout: HeatmapLayout,
+  rows: readonly HeatmapRow[],
+  x: number,
+  y: number,
+): HeatmapCell | undefined {
   const layer = Math.floor(y / layout.rowHeight);
   const row = rows[layer];
   if (row === undefined) return undefined;
@@ -90,8 +100,14 @@ export function cellAt(layout: HeatmapLayout, rows: readonly HeatmapRow[], x: nu
 export type CursorMove = 'left' | 'right' | 'up' | 'down' | 'row-start' | 'row-end' | 'first' | 'last';
 
 /** Where a keyboard move takes the cell cursor; it crosses from attention to MLP and stays inside the map. */
-export function moveCursor(layout: HeatmapLayout, rows: readonly HeatmapRow[], from: HeatmapCell, move: CursorMove): HeatmapCell {
-  const columns = (layer: number, module: HeatmapModule) => blockColumns(layout[module], rows[layer]?.[module].length ?? 1);
+export function moveCursor(
+  layout: HeatmapLayout,
+  rows: readonly HeatmapRow[],
+  from: HeatmapCell,
+  move: CursorMove,
+): HeatmapCell {
+  const columns = (layer: number, module: HeatmapModule) =>
+    blockColumns(layout[module], rows[layer]?.[module].length ?? 1);
   const at = (layer: number, module: HeatmapModule, column: number): HeatmapCell => ({
     layer,
     module,
@@ -101,9 +117,13 @@ export function moveCursor(layout: HeatmapLayout, rows: readonly HeatmapRow[], f
   const last = rows.length - 1;
   switch (move) {
     case 'left':
-      return column > 0 || module === 'attention' ? at(layer, module, column - 1) : at(layer, 'attention', columns(layer, 'attention') - 1);
+      return column > 0 || module === 'attention'
+        ? at(layer, module, column - 1)
+        : at(layer, 'attention', columns(layer, 'attention') - 1);
     case 'right':
-      return module === 'attention' && column >= columns(layer, 'attention') - 1 ? at(layer, 'mlp', 0) : at(layer, module, column + 1);
+      return module === 'attention' && column >= columns(layer, 'attention') - 1
+        ? at(layer, 'mlp', 0)
+        : at(layer, module, column + 1);
     case 'up':
       return at(Math.max(0, layer - 1), module, column);
     case 'down':

@@ -1,5 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useMemo, useRef } from 'react';
-import type { LayerPlan } from '../../surgery/plan.ts';
+import type { LayerPlan } from '../../plan/plan.ts';
 import { heatColours, type Theme } from './heat-scale.ts';
 import { type ArrangedRow, arrangeRows, cellBands, cellShares, readCell } from './heatmap-cells.ts';
 import { drawHeatmap, heatmapPixels, removedRectangles } from './heatmap-draw.ts';
@@ -58,7 +58,8 @@ export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCurso
   );
   const reading = cursor && readCell(arranged, shares, cursor);
 
-  const choose = ({ layer, module, column }: HeatmapCell) => onChoose(layer, module, arranged[layer]?.[module].edges[column] ?? 0);
+  const choose = ({ layer, module, column }: HeatmapCell) =>
+    onChoose(layer, module, arranged[layer]?.[module].edges[column] ?? 0);
   const onKeyDown = (event: KeyboardEvent) => {
     const move = KEYS[event.key];
     if (event.key === 'Escape') onCursor(undefined);
@@ -70,15 +71,21 @@ export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCurso
   const onPointerMove = (event: PointerEvent<HTMLElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     const cell = cellAt(layout, rows, event.clientX - box.left, event.clientY - box.top);
-    if (cell?.layer !== cursor?.layer || cell?.module !== cursor?.module || cell?.column !== cursor?.column) onCursor(cell);
+    if (cell?.layer !== cursor?.layer || cell?.module !== cursor?.module || cell?.column !== cursor?.column)
+      onCursor(cell);
   };
 
   return (
     <div className="heatmap" ref={ref}>
       <div className="heatmap-heads" aria-hidden="true">
-        <span style={{ width: layout.attention.width }}>{layout.attention.width > 90 ? 'Attention groups' : 'Attention'}</span>
+        <span style={{ width: layout.attention.width }}>
+          {layout.attention.width > 90 ? 'Attention groups' : 'Attention'}
+        </span>
         <span>
-          {layout.mlp.items} neurons{layout.mlp.columns < layout.mlp.items ? `, about ${Math.round(layout.mlp.items / layout.mlp.columns)} per bin` : ''}
+          {layout.mlp.items} neurons
+          {layout.mlp.columns < layout.mlp.items
+            ? `, about ${Math.round(layout.mlp.items / layout.mlp.columns)} per bin`
+            : ''}
         </span>
       </div>
       <div
@@ -99,7 +106,11 @@ export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCurso
           <div className={cursorSide(layout, cursor)} style={tooltipPlace(layout, cursor)}>
             <strong>{reading.title}</strong>
             <span>{reading.value}</span>
-            <span className={reading.fate.startsWith('all stay') || reading.fate === 'stays' ? 'fate-kept' : 'fate-cut'}>{reading.fate}</span>
+            <span
+              className={reading.fate.startsWith('all stay') || reading.fate === 'stays' ? 'fate-kept' : 'fate-cut'}
+            >
+              {reading.fate}
+            </span>
           </div>
         )}
       </div>
@@ -116,7 +127,11 @@ function CellCursor({ layout, cell }: { readonly layout: HeatmapLayout; readonly
   return (
     <div
       className="heatmap-cursor"
-      style={{ transform: `translate(${x - 1}px, ${top - 1}px)`, width: width + 2, height: layout.rowHeight - layout.rowGap + 2 }}
+      style={{
+        transform: `translate(${x - 1}px, ${top - 1}px)`,
+        width: width + 2,
+        height: layout.rowHeight - layout.rowGap + 2,
+      }}
     />
   );
 }
@@ -145,7 +160,8 @@ function useCanvas(
     if (!ready) return undefined;
     const colours = heatColours(theme);
     const bands = cellBands(arranged);
-    const paint = (module: 'attention' | 'mlp') => cellImage(heatmapPixels(bands, module, layout[module].columns, scale, colours), layout[module].columns);
+    const paint = (module: 'attention' | 'mlp') =>
+      cellImage(heatmapPixels(bands, module, layout[module].columns, scale, colours), layout[module].columns);
     return { bands: bands.length, attention: paint('attention'), mlp: paint('mlp') };
   }, [arranged, layout, scale, theme, ready]);
   useLayoutEffect(() => {

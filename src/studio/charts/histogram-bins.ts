@@ -18,9 +18,15 @@ export interface HistogramRun {
  * The bar of every value, of at most 256 of equal width on a logarithmic axis between `low` and `high`; what lies outside is in the first and last bar.
  * Made once for values, so that a plan is counted without a logarithm.
  */
-export function barPositions(values: ArrayLike<number>, [low, high]: readonly [number, number], count: number): Uint8Array {
+export function barPositions(
+  values: ArrayLike<number>,
+  [low, high]: readonly [number, number],
+  count: number,
+): Uint8Array {
   const span = Math.log(high / low) || 1;
-  return Uint8Array.from(values, (value) => Math.min(count - 1, value > low ? Math.floor((Math.log(value / low) / span) * count) : 0));
+  return Uint8Array.from(values, (value) =>
+    Math.min(count - 1, value > low ? Math.floor((Math.log(value / low) / span) * count) : 0),
+  );
 }
 
 /**
@@ -39,7 +45,11 @@ export function cutEdge(bins: readonly HistogramBin[]): number | undefined {
 }
 
 /** Counts what stays and what goes per bar. */
-export function histogramBins(runs: readonly HistogramRun[], [low, high]: readonly [number, number], count: number): HistogramBin[] {
+export function histogramBins(
+  runs: readonly HistogramRun[],
+  [low, high]: readonly [number, number],
+  count: number,
+): HistogramBin[] {
   const span = Math.log(high / low) || 1;
   const counts = new Uint32Array(2 * count);
   for (const { bars, removed } of runs)

@@ -26,9 +26,19 @@ export function Histogram({
   const y = scaleLinear([0, tallest], [0, height - MARGIN.top - MARGIN.bottom]);
   const base = height - MARGIN.bottom;
   const ticks = [low, Math.sqrt(low * high), high];
-  const at = threshold === undefined ? undefined : Math.min(width - MARGIN.right, Math.max(MARGIN.left, x(Math.max(threshold, low))));
+  const at =
+    threshold === undefined
+      ? undefined
+      : Math.min(width - MARGIN.right, Math.max(MARGIN.left, x(Math.max(threshold, low))));
   return (
-    <svg className="histogram" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
+    <svg
+      className="histogram"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={label}
+    >
       {bins.map((bin) => {
         const left = round(x(bin.start));
         const barWidth = Math.max(0.5, round(x(bin.end) - x(bin.start) - 1));
@@ -36,21 +46,36 @@ export function Histogram({
         const kept = round(y(bin.kept));
         return (
           <g key={bin.start}>
-            {bin.removed > 0 && <rect className="bar-cut" x={left} y={round(base - removed)} width={barWidth} height={removed} />}
-            {bin.kept > 0 && <rect className="bar-kept" x={left} y={round(base - removed - kept)} width={barWidth} height={kept} />}
+            {bin.removed > 0 && (
+              <rect className="bar-cut" x={left} y={round(base - removed)} width={barWidth} height={removed} />
+            )}
+            {bin.kept > 0 && (
+              <rect className="bar-kept" x={left} y={round(base - removed - kept)} width={barWidth} height={kept} />
+            )}
           </g>
         );
       })}
       <line className="axis-line" x1={MARGIN.left} x2={width - MARGIN.right} y1={base + 0.5} y2={base + 0.5} />
       {ticks.map((tick, index) => (
-        <text key={tick} className="axis-text" x={round(x(tick))} y={height - 5} textAnchor={index === 0 ? 'start' : index === 2 ? 'end' : 'middle'}>
+        <text
+          key={tick}
+          className="axis-text"
+          x={round(x(tick))}
+          y={height - 5}
+          textAnchor={index === 0 ? 'start' : index === 2 ? 'end' : 'middle'}
+        >
           {formatImportance(tick)}
         </text>
       ))}
       {at !== undefined && threshold !== undefined && (
         <g transform={`translate(${round(at)} 0)`}>
           <line className="threshold-line" y1={MARGIN.top - 2} y2={base} />
-          <text className="threshold-text" y={MARGIN.top - 5} x={at > width / 2 ? -4 : 4} textAnchor={at > width / 2 ? 'end' : 'start'}>
+          <text
+            className="threshold-text"
+            y={MARGIN.top - 5}
+            x={at > width / 2 ? -4 : 4}
+            textAnchor={at > width / 2 ? 'end' : 'start'}
+          >
             {`cut near ${formatImportance(threshold)}`}
           </text>
         </g>

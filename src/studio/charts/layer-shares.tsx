@@ -8,12 +8,27 @@ export interface LayerShare {
 const TEXT = 34;
 
 /** Per-layer share removed, one row per layer at the heatmap's row height: bars for attention above and MLP below, the number for all parameters. */
-export function LayerShares({ shares, rowHeight, width }: { readonly shares: readonly LayerShare[]; readonly rowHeight: number; readonly width: number }) {
+export function LayerShares({
+  shares,
+  rowHeight,
+  width,
+}: {
+  readonly shares: readonly LayerShare[];
+  readonly rowHeight: number;
+  readonly width: number;
+}) {
   const height = rowHeight * shares.length;
   const inner = Math.max(8, width - TEXT);
   const bar = Math.max(3, Math.floor((rowHeight - 4) / 2));
   return (
-    <svg className="layer-shares" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={sharesLabel(shares)}>
+    <svg
+      className="layer-shares"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={sharesLabel(shares)}
+    >
       {shares.map(({ parameters, attention, mlp }, layer) => {
         const top = layer * rowHeight + (rowHeight - 2 * bar - 2) / 2;
         return (
@@ -22,7 +37,13 @@ export function LayerShares({ shares, rowHeight, width }: { readonly shares: rea
             <rect className="bar-track" x={0} y={top} width={inner} height={2 * bar} />
             <rect className="bar-attention" x={0} y={top} width={round(inner * attention)} height={bar} />
             <rect className="bar-mlp" x={0} y={top + bar} width={round(inner * mlp)} height={bar} />
-            <text className="axis-text" x={width} y={layer * rowHeight + rowHeight / 2 - 1} dy="0.36em" textAnchor="end">
+            <text
+              className="axis-text"
+              x={width}
+              y={layer * rowHeight + rowHeight / 2 - 1}
+              dy="0.36em"
+              textAnchor="end"
+            >
               {`${Math.round(parameters * 100)}%`}
             </text>
           </g>

@@ -38,7 +38,14 @@ export function LossCurve({
       ({ value }) => round(y(value)),
     )(of) ?? undefined;
   return (
-    <svg className="loss-curve" width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} role="img" aria-label={summary(heldOut, steps)}>
+    <svg
+      className="loss-curve"
+      width={width}
+      height={HEIGHT}
+      viewBox={`0 0 ${width} ${HEIGHT}`}
+      role="img"
+      aria-label={summary(heldOut, steps)}
+    >
       <ChartTitle title="Loss" unit="nats">
         <tspan className="key-trained" dx={10}>
           — training text

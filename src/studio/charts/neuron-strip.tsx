@@ -34,7 +34,14 @@ export function NeuronStrip({
 }) {
   const room = height - AXIS;
   return (
-    <svg className="neuron-strip" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
+    <svg
+      className="neuron-strip"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={label}
+    >
       <line className="axis-line" x2={items.length * BAR} y1={room + 0.5} y2={room + 0.5} />
       {items.map(({ index, value, removed }, place) => {
         const position = scale.position(value);

@@ -7,7 +7,8 @@ describe('normalisedScale', () => {
   it.each(NORMALISATIONS)('%s is monotone, stays in 0 … 1 and names its ends', (kind) => {
     const scale = normalisedScale(kind, [values.slice(0, 400), values.slice(400)]);
     const positions = [...values].map((value) => scale.position(value));
-    for (let index = 1; index < positions.length; index += 1) expect(positions[index]).toBeGreaterThanOrEqual(positions[index - 1] ?? 0);
+    for (let index = 1; index < positions.length; index += 1)
+      expect(positions[index]).toBeGreaterThanOrEqual(positions[index - 1] ?? 0);
     expect(positions[0]).toBeGreaterThanOrEqual(0);
     expect(positions.at(-1)).toBe(1);
     expect(scale.ticks.map(({ position }) => position)).toEqual([0, 0.25, 0.5, 0.75, 1]);
@@ -21,7 +22,8 @@ describe('normalisedScale', () => {
 
   it('stays finite when all values are equal or zero', () => {
     for (const kind of NORMALISATIONS)
-      for (const value of [0, 3]) expect(Number.isFinite(normalisedScale(kind, [new Float32Array(8).fill(value)]).position(value))).toBe(true);
+      for (const value of [0, 3])
+        expect(Number.isFinite(normalisedScale(kind, [new Float32Array(8).fill(value)]).position(value))).toBe(true);
   });
 });
 

@@ -50,7 +50,11 @@ export function normalisedScale(kind: Normalisation, arrays: readonly Float32Arr
   const low = Math.max(at(0.03), high * 1e-6, Number.MIN_VALUE);
   const span = Math.log(high / low);
   const ticks = evenly.map((position) => ({ position, label: formatImportance(low * Math.exp(span * position)) }));
-  return { position: (value) => clamp(value > 0 && span > 0 ? Math.log(value / low) / span : 0), ticks, domain: [low, high] };
+  return {
+    position: (value) => clamp(value > 0 && span > 0 ? Math.log(value / low) / span : 0),
+    ticks,
+    domain: [low, high],
+  };
 }
 
 function clamp(value: number): number {

@@ -64,7 +64,9 @@ export function RatioChart({
   const bottom = height - MARGIN.bottom;
   const x = scaleLinear([0, maximumRatio], [MARGIN.left, right]);
   const everything = [...points, ...(dense ? [dense] : [])];
-  const rings = points.flatMap(({ ratio: at, dense: value }) => (value === undefined ? [] : [{ ratio: at, value, error: 0 }]));
+  const rings = points.flatMap(({ ratio: at, dense: value }) =>
+    value === undefined ? [] : [{ ratio: at, value, error: 0 }],
+  );
   const lines = others.flatMap((series) => series.points.map((point) => ({ ...point, error: 0 })));
   const y = valueScale([...everything, ...rings, ...lines, ...recovered], logarithmic, [bottom, MARGIN.top]);
   const path =
@@ -79,7 +81,9 @@ export function RatioChart({
         12,
       )
     : [];
-  const nearest = recovered.toSorted((a, b) => Math.abs(a.ratio - ratio) - Math.abs(b.ratio - ratio) || a.value - b.value)[0];
+  const nearest = recovered.toSorted(
+    (a, b) => Math.abs(a.ratio - ratio) - Math.abs(b.ratio - ratio) || a.value - b.value,
+  )[0];
   const trained = recovered.map((point) => ` Recovered, ${point.name}: ${format(point.value)}.`).join('');
   const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${format(point.value)}`).join(', ');
   return (
@@ -111,7 +115,13 @@ export function RatioChart({
       <line className="ratio-rule" x1={round(x(ratio))} x2={round(x(ratio))} y1={MARGIN.top - 8} y2={bottom} />
       {y && dense && (
         <g>
-          <line className="dense-line" x1={MARGIN.left} x2={right} y1={round(y.scale(dense.value))} y2={round(y.scale(dense.value))} />
+          <line
+            className="dense-line"
+            x1={MARGIN.left}
+            x2={right}
+            y1={round(y.scale(dense.value))}
+            y2={round(y.scale(dense.value))}
+          />
           <text className="dense-text" x={right} y={round(y.scale(dense.value)) - 4} textAnchor="end">
             {`dense ${format(dense.value)}`}
           </text>
@@ -119,7 +129,15 @@ export function RatioChart({
       )}
       {y &&
         others.map((series, index) => (
-          <OtherMethod key={series.name} series={series} x={x} y={y.scale} format={format} labelY={labels[index] ?? 0} right={width} />
+          <OtherMethod
+            key={series.name}
+            series={series}
+            x={x}
+            y={y.scale}
+            format={format}
+            labelY={labels[index] ?? 0}
+            right={width}
+          />
         ))}
       {path && <path className="estimate-line" d={path} />}
       {y &&
@@ -184,7 +202,13 @@ function Point({
 }) {
   const y = round(scale(point.value));
   const bar = point.error > 0 && (
-    <line className="error-bar" x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />
+    <line
+      className="error-bar"
+      x1={x}
+      x2={x}
+      y1={round(scale(point.value + point.error))}
+      y2={round(scale(point.value - point.error))}
+    />
   );
   const marks = (
     <>
@@ -236,7 +260,9 @@ function RecoveredPoint({
   const label = `recovered: ${text}`;
   return (
     <g className="recovered-point">
-      {point.error > 0 && <line x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />}
+      {point.error > 0 && (
+        <line x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />
+      )}
       <path d={`M${x} ${round(y - 5)}l5 5l-5 5l-5 -5z`}>
         <title>{`Recovered, ${point.name}: ${text}`}</title>
       </path>
@@ -290,7 +316,11 @@ function OtherMethod({
 const CHARACTER = 5.8;
 
 /** A name begins behind its line's end, or ends at the chart's edge where it would pass it. */
-function labelPlace(x: number, name: string, right: number): { readonly x: number; readonly textAnchor: 'start' | 'end' } {
+function labelPlace(
+  x: number,
+  name: string,
+  right: number,
+): { readonly x: number; readonly textAnchor: 'start' | 'end' } {
   return x + name.length * CHARACTER <= right ? { x, textAnchor: 'start' } : { x: right, textAnchor: 'end' };
 }
 
@@ -321,7 +351,10 @@ function valueScale(points: readonly RatioPoint[], logarithmic: boolean, range: 
   if (logarithmic) {
     const scale = scaleLog([Math.max(low / 1.15, Number.MIN_VALUE), high * 1.15], range);
     const ticks = scale.ticks(4);
-    return { scale, ticks: ticks.length > 6 ? ticks.filter((_, index) => index % Math.ceil(ticks.length / 5) === 0) : ticks };
+    return {
+      scale,
+      ticks: ticks.length > 6 ? ticks.filter((_, index) => index % Math.ceil(ticks.length / 5) === 0) : ticks,
+    };
   }
   const scale = scaleLinear([0, high * 1.15], range);
   return { scale, ticks: scale.ticks(4) };

@@ -43,8 +43,14 @@ export function RefineTrace({
       ))}
       <path className="trace-best" d={steps.join('')} />
       {measurements.map(({ name, loss }, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a measurement is its place in the order.
-        <circle key={index} className={index < candidates ? 'trace-candidate' : 'trace-walk'} cx={round(x(index))} cy={round(y(Math.min(most, loss)))} r={3}>
+        <circle
+          // biome-ignore lint/suspicious/noArrayIndexKey: a measurement is its place in the order.
+          key={index}
+          className={index < candidates ? 'trace-candidate' : 'trace-walk'}
+          cx={round(x(index))}
+          cy={round(y(Math.min(most, loss)))}
+          r={3}
+        >
           <title>{`${name}: ${loss.toFixed(4)} nats`}</title>
         </circle>
       ))}

@@ -1,4 +1,14 @@
-const PROPERTIES = ['fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-dasharray', 'opacity', 'font-size', 'font-weight', 'text-anchor'] as const;
+const PROPERTIES = [
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-width',
+  'stroke-dasharray',
+  'opacity',
+  'font-size',
+  'font-weight',
+  'text-anchor',
+] as const;
 
 /** Drawn charts as one SVG file that needs no style sheet: their computed styles are written into the elements, charts side by side. */
 export function svgFile(charts: readonly SVGSVGElement[], gap = 24): Blob {
@@ -12,7 +22,9 @@ export function svgFile(charts: readonly SVGSVGElement[], gap = 24): Blob {
   const height = Math.max(0, ...charts.map((chart) => chart.height.baseVal.value));
   const background = getComputedStyle(document.body.parentElement ?? document.body).backgroundColor;
   const head = `<svg xmlns="http://www.w3.org/2000/svg" width="${x - gap}" height="${height}" font-family="sans-serif">`;
-  return new Blob([`${head}<rect width="100%" height="100%" fill="${background}"/>${parts.join('')}</svg>\n`], { type: 'image/svg+xml' });
+  return new Blob([`${head}<rect width="100%" height="100%" fill="${background}"/>${parts.join('')}</svg>\n`], {
+    type: 'image/svg+xml',
+  });
 }
 
 function withStyles(chart: SVGSVGElement): SVGSVGElement {
@@ -25,7 +37,8 @@ function withStyles(chart: SVGSVGElement): SVGSVGElement {
     for (const property of PROPERTIES) {
       const value = style.getPropertyValue(property);
       if (value && value !== 'none' && value !== 'normal') element.setAttribute(property, value);
-      else if (value === 'none' && (property === 'fill' || property === 'stroke')) element.setAttribute(property, 'none');
+      else if (value === 'none' && (property === 'fill' || property === 'stroke'))
+        element.setAttribute(property, 'none');
     }
     for (const attribute of ['class', 'tabindex', 'role', 'aria-label']) element.removeAttribute(attribute);
   });

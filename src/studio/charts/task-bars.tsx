@@ -49,11 +49,23 @@ export function TaskBars({
       {x.ticks(width < 300 ? 2 : 5).map((tick) => (
         <g key={tick} transform={`translate(${round(x(tick))} 0)`}>
           {bars.length > 0 && <line className="grid-line" y1={MARGIN.top} y2={bottom} />}
-          <text className="axis-text" y={height - 5} textAnchor={tick === 0 ? 'start' : tick === 1 ? 'end' : 'middle'}>{`${Math.round(tick * 100)}%`}</text>
+          <text
+            className="axis-text"
+            y={height - 5}
+            textAnchor={tick === 0 ? 'start' : tick === 1 ? 'end' : 'middle'}
+          >{`${Math.round(tick * 100)}%`}</text>
         </g>
       ))}
       {bars.map((bar, index) => (
-        <Bar key={bar.id} bar={bar} x={x} top={MARGIN.top + index * ROW.height} format={format} right={right} marks={marks} />
+        <Bar
+          key={bar.id}
+          bar={bar}
+          x={x}
+          top={MARGIN.top + index * ROW.height}
+          format={format}
+          right={right}
+          marks={marks}
+        />
       ))}
       {marks.map(({ value, name, side }) => (
         <text key={name} className="dense-text" x={round(x(value))} y={MARGIN.top - 6} textAnchor={side}>

@@ -25,7 +25,10 @@ export function WidthsChart({
   const room = Math.max(40, width - LABEL - TRUNK);
   const trunk = LABEL + room * ATTENTION + TRUNK / 2;
   const height = first.length * rowHeight + 18;
-  const widest = { attention: Math.max(1, ...first.map((layer) => layer.attentionGroups)), mlp: Math.max(1, ...first.map((layer) => layer.neurons)) };
+  const widest = {
+    attention: Math.max(1, ...first.map((layer) => layer.attentionGroups)),
+    mlp: Math.max(1, ...first.map((layer) => layer.neurons)),
+  };
   const reach = { attention: room * ATTENTION, mlp: room * (1 - ATTENTION) };
   const place = (side: 'attention' | 'mlp', from: number, to: number) => {
     const [start, end] = [(from / widest[side]) * reach[side], (to / widest[side]) * reach[side]];
@@ -33,7 +36,14 @@ export function WidthsChart({
     return { x: round(x), width: round(Math.max(0, end - start)), height: bar };
   };
   return (
-    <svg className="widths-chart" width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={widthsLabel(first, second, names)}>
+    <svg
+      className="widths-chart"
+      width={width}
+      height={height}
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={widthsLabel(first, second, names)}
+    >
       <defs>
         <pattern id="second-only" width={5} height={5} patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
           <rect className="second-wash" width={5} height={5} />
@@ -78,7 +88,11 @@ export function WidthsChart({
   );
 }
 
-function widthsLabel(first: readonly LayerWidth[], second: readonly LayerWidth[], names: readonly [string, string]): string {
+function widthsLabel(
+  first: readonly LayerWidth[],
+  second: readonly LayerWidth[],
+  names: readonly [string, string],
+): string {
   const layers = first.map(({ attention, mlp }, index) => {
     const other = second[index];
     return `layer ${index}: ${attention} and ${mlp}, ${other?.attention ?? attention} and ${other?.mlp ?? mlp}`;

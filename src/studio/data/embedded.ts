@@ -1,6 +1,6 @@
 import { MissingError } from '../../errors.ts';
-import { decodeScores } from '../../saap/score-file.ts';
-import type { Scores } from '../../saap/scores.ts';
+import { decodeScores } from '../../importance/files/score-file.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
 
 /** Where the site serves a file of an embedded model. */
 export function embeddedUrl(model: string, file: string): string {
@@ -12,7 +12,9 @@ export async function fetchEmbedded(model: string, file: string, signal?: AbortS
   const response = await fetch(embeddedUrl(model, file), signal ? { signal } : {});
   // A development server answers unknown paths with the page itself.
   if (!response.ok || response.headers.get('content-type')?.startsWith('text/html')) {
-    throw new MissingError(`The server does not have models/${model}/${file} (status ${response.status}). Copy the project's public folder to it whole.`);
+    throw new MissingError(
+      `The server does not have models/${model}/${file} (status ${response.status}). Copy the project's public folder to it whole.`,
+    );
   }
   return response;
 }

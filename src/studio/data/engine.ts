@@ -11,7 +11,10 @@ export function studioEngine(): Promise<Engine> {
 
 async function start(): Promise<Engine> {
   const { connectEngine } = await import('../../worker/client.ts');
-  const worker = new Worker(new URL('../../worker/engine-worker.ts', import.meta.url), { type: 'module', name: 'espalier-engine' });
+  const worker = new Worker(new URL('../../worker/engine-worker.ts', import.meta.url), {
+    type: 'module',
+    name: 'espalier-engine',
+  });
   const failed = new Promise<never>((_, reject) => {
     worker.addEventListener('error', (event) => {
       reject(

@@ -2,8 +2,8 @@ import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { parseMethod } from '../../saap/methods.ts';
-import type { Scores } from '../../saap/scores.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { parseMethod } from '../../plan/methods/methods.ts';
 import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine.ts';
 import { ratioKey, type SweepStep } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -49,7 +49,16 @@ export interface MeasureSettings {
 export function recipeFamily(scores: Scores, recipe: RecipeChoices, repair: string): string {
   const { target: _target, dtype: _dtype, measured: _measured, ...fixed } = recipe;
   const { sha256, windows, length, seed } = scores.calibration;
-  return JSON.stringify([scores.model.sha256, scores.engine.backend, sha256, windows, length, seed, fixed, ...(isRepaired(recipe) ? [repair] : [])]);
+  return JSON.stringify([
+    scores.model.sha256,
+    scores.engine.backend,
+    sha256,
+    windows,
+    length,
+    seed,
+    fixed,
+    ...(isRepaired(recipe) ? [repair] : []),
+  ]);
 }
 
 function isRepaired({ compensate = 'none' }: RecipeChoices): boolean {
@@ -60,14 +69,32 @@ function isRepaired({ compensate = 'none' }: RecipeChoices): boolean {
 export function recipeOf({ method }: SweepStep, recipe: RecipeChoices): RecipeChoices {
   if (method === undefined) return recipe;
   const { target, protect, dtype, seed, compensate = 'none' } = recipe;
-  return { target, ...(protect && { protect }), ...(dtype && { dtype }), ...(seed !== undefined && { seed }), ...parseMethod(method).recipe, compensate };
+  return {
+    target,
+    ...(protect && { protect }),
+    ...(dtype && { dtype }),
+    ...(seed !== undefined && { seed }),
+    ...parseMethod(method).recipe,
+    compensate,
+  };
 }
 
 /** Cache key of one measured value. The dense model (ratio 0) belongs to every family. */
-export function measurementKey(step: SweepStep, scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): QueryKey {
+export function measurementKey(
+  step: SweepStep,
+  scores: Scores,
+  recipe: RecipeChoices,
+  settings: MeasureSettings,
+): QueryKey {
   const { ratio, what } = step;
-  const how = what === 'perplexity' ? [settings.textKey, settings.measureWindows, settings.measureLength] : [settings.speedTokens, settings.speedRepeats];
-  const family = ratio === 0 ? JSON.stringify(['dense', scores.model.sha256]) : recipeFamily(scores, recipeOf(step, recipe), settings.repairKey);
+  const how =
+    what === 'perplexity'
+      ? [settings.textKey, settings.measureWindows, settings.measureLength]
+      : [settings.speedTokens, settings.speedRepeats];
+  const family =
+    ratio === 0
+      ? JSON.stringify(['dense', scores.model.sha256])
+      : recipeFamily(scores, recipeOf(step, recipe), settings.repairKey);
   return ['measured', what, [settings.backend, ...how].join(), family, ratioKey(ratio)];
 }
 
@@ -88,8 +115,17 @@ export function recoveredKey(
   return [...recoveredPrefix(scores, recipe, settings), ratioKey(plan.ratio), method];
 }
 
-function recoveredPrefix(scores: Scores, recipe: RecipeChoices, { backend, textKey, measureWindows, measureLength, repairKey }: MeasureSettings): QueryKey {
-  return ['measured', 'recovered', [backend, textKey, measureWindows, measureLength].join(), recipeFamily(scores, recipe, repairKey)];
+function recoveredPrefix(
+  scores: Scores,
+  recipe: RecipeChoices,
+  { backend, textKey, measureWindows, measureLength, repairKey }: MeasureSettings,
+): QueryKey {
+  return [
+    'measured',
+    'recovered',
+    [backend, textKey, measureWindows, measureLength].join(),
+    recipeFamily(scores, recipe, repairKey),
+  ];
 }
 
 export interface Measurements {
@@ -143,7 +179,9 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
     const of = <Value>(step: Omit<SweepStep, 'ratio'>) => collect<Value>(client, step, scores, recipe, settings);
     return {
       perplexity: of<PerplexityMeasurement>({ what: 'perplexity' }),
-      methods: new Map(comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })])),
+      methods: new Map(
+        comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })]),
+      ),
       speed: of<SpeedComparison>({ what: 'speed' }),
       recovered: client
         .getQueriesData<RecoveredMeasurement>({ queryKey: recoveredPrefix(scores, recipe, settings) })

@@ -1,5 +1,5 @@
 import type { QueryClient } from '@tanstack/react-query';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Repair } from '../../worker/engine.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { type StudioState, useStudio } from '../state/store.ts';
@@ -12,11 +12,23 @@ export async function repairFor(client: QueryClient, plan: Plan | null): Promise
   if (compensate === 'none') return undefined;
   const { calibrationText, calibrationLength, calibrationSeed, repairWindows, repairLambda } = useStudio.getState();
   const text = await readText(client, calibrationText, 'calibration');
-  return { compensate, text, windows: repairWindows, length: calibrationLength, seed: calibrationSeed, lambda: repairLambda };
+  return {
+    compensate,
+    text,
+    windows: repairWindows,
+    length: calibrationLength,
+    seed: calibrationSeed,
+    lambda: repairLambda,
+  };
 }
 
 /** What a repair depends on beside its plan: part of the keys of everything that is measured on repaired models. */
-export function repairKey(state: Pick<StudioState, 'calibrationText' | 'calibrationLength' | 'calibrationSeed' | 'repairWindows' | 'repairLambda'>): string {
+export function repairKey(
+  state: Pick<
+    StudioState,
+    'calibrationText' | 'calibrationLength' | 'calibrationSeed' | 'repairWindows' | 'repairLambda'
+  >,
+): string {
   const { calibrationText, calibrationLength, calibrationSeed, repairWindows, repairLambda } = state;
   return [textKey(calibrationText), calibrationLength, calibrationSeed, repairWindows, repairLambda].join();
 }

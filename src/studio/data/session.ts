@@ -1,6 +1,6 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
-import { decodeScores, encodeScores } from '../../saap/score-file.ts';
-import type { Scores } from '../../saap/scores.ts';
+import { decodeScores, encodeScores } from '../../importance/files/score-file.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
 import { isRun } from '../planning/run.ts';
 import { modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
@@ -18,7 +18,9 @@ type Entry = readonly [key: QueryKey, value: unknown];
 /** Brings back what was measured and the reader's last own scores. Damaged leftovers are forgotten. */
 export async function restoreSession(client: QueryClient): Promise<void> {
   const entries = await kept(MEASURED);
-  if (Array.isArray(entries)) for (const [key, value] of entries.filter(isEntry)) if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
+  if (Array.isArray(entries))
+    for (const [key, value] of entries.filter(isEntry))
+      if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
   const runs = await kept(RUNS);
   if (Array.isArray(runs)) useStudio.getState().restoreRuns(runs.filter(isRun));
   const run = await kept(SCORES);
@@ -73,7 +75,10 @@ function isEntry(value: unknown): value is [QueryKey, unknown] {
   return typeof measured === 'object' && measured !== null && ('perplexity' in measured || 'pruned' in measured);
 }
 
-function isScoreRun(value: unknown): value is { readonly model: string; readonly run: number; readonly bytes: Uint8Array } {
-  if (typeof value !== 'object' || value === null || !('model' in value) || !('run' in value) || !('bytes' in value)) return false;
+function isScoreRun(
+  value: unknown,
+): value is { readonly model: string; readonly run: number; readonly bytes: Uint8Array } {
+  if (typeof value !== 'object' || value === null || !('model' in value) || !('run' in value) || !('bytes' in value))
+    return false;
   return typeof value.model === 'string' && typeof value.run === 'number' && value.bytes instanceof Uint8Array;
 }

@@ -31,7 +31,9 @@ export function addTaskItems(client: QueryClient, key: string, items: readonly T
 
 async function remember(key: string): Promise<void> {
   const index = await kept(INDEX);
-  const known = Array.isArray(index) ? index.filter((name): name is string => typeof name === 'string' && name !== key) : [];
+  const known = Array.isArray(index)
+    ? index.filter((name): name is string => typeof name === 'string' && name !== key)
+    : [];
   const all = [...known, key];
   for (const old of all.slice(0, -LARGEST)) await keep(nameOf(old), undefined);
   await keep(INDEX, all.slice(-LARGEST));
@@ -42,7 +44,11 @@ const nameOf = (key: string) => `${INDEX}:${key}`;
 /** Kept values may come from another version of the page: what is no item is left out. */
 function readItems(value: unknown): TaskItems {
   if (!Array.isArray(value)) return new Map();
-  return new Map(value.filter((entry): entry is [number, number[]] => Array.isArray(entry) && Number.isInteger(entry[0]) && isNumbers(entry[1])));
+  return new Map(
+    value.filter(
+      (entry): entry is [number, number[]] => Array.isArray(entry) && Number.isInteger(entry[0]) && isNumbers(entry[1]),
+    ),
+  );
 }
 
 function isNumbers(value: unknown): value is number[] {

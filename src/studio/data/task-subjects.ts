@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { readTask, type Task } from '../../evaluate/tasks.ts';
-import { makePlan } from '../../saap/make-plan.ts';
-import type { Scores } from '../../saap/scores.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { formatPercent } from '../parts/format.ts';
 import { planFingerprint, trainingFingerprint } from '../planning/plan-fingerprint.ts';
 import { fingerprint } from '../state/fingerprint.ts';
@@ -67,7 +67,9 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
   const plan = outcome?.ok ? outcome.plan : undefined;
   const prefix = useMemo(() => {
     if (!task) return undefined;
-    const model = scores?.model.sha256 ?? (chosenModel.kind === 'files' ? `${modelKey(chosenModel)} of ${performance.timeOrigin}` : modelKey(chosenModel));
+    const model =
+      scores?.model.sha256 ??
+      (chosenModel.kind === 'files' ? `${modelKey(chosenModel)} of ${performance.timeOrigin}` : modelKey(chosenModel));
     return fingerprint(JSON.stringify([model, backend?.backend, through, task.name, task.items]));
   }, [task, scores, chosenModel, backend, through]);
   return useMemo(() => {
@@ -76,7 +78,9 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
       ...{ id, name, ratio: of?.ratio ?? 0, plan: of },
       key: `${prefix}-${of === null ? 'dense' : planKey(of, repair)}`,
     });
-    const removed = plan ? [subject('plan', `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, plan)] : [];
+    const removed = plan
+      ? [subject('plan', `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, plan)]
+      : [];
     const methods = withMethods && plan && scores ? comparedMethods : [];
     const others = methods.flatMap((method) => {
       const other = scores && plan && planOfMethod(method, scores, recipe, plan.ratio);
@@ -90,7 +94,9 @@ export function useTaskSubjects(task: Task | undefined): readonly TaskSubjectPla
 /** Tells pruned models apart by the groups that stay and by their compensation. */
 function planKey(plan: Plan, repair: string): string {
   const { compensate = 'none' } = plan.recipe;
-  return compensate === 'none' ? planFingerprint(plan) : fingerprint(JSON.stringify([planFingerprint(plan), compensate, repair]));
+  return compensate === 'none'
+    ? planFingerprint(plan)
+    : fingerprint(JSON.stringify([planFingerprint(plan), compensate, repair]));
 }
 
 function recoveredSubject(column: RecoveredColumn, prefix: string): TaskSubjectPlan {
@@ -104,7 +110,10 @@ function recoveredSubject(column: RecoveredColumn, prefix: string): TaskSubjectP
 /** Another method's plan at the same ratio; undefined where it cannot reach it. */
 function planOfMethod(method: string, scores: Scores, recipe: RecipeChoices, ratio: number): Plan | undefined {
   try {
-    return makePlan(scores, { ...recipeOf({ method, ratio, what: 'perplexity' }, recipe), target: { kind: 'ratio', value: ratio } });
+    return makePlan(scores, {
+      ...recipeOf({ method, ratio, what: 'perplexity' }, recipe),
+      target: { kind: 'ratio', value: ratio },
+    });
   } catch {
     return undefined;
   }

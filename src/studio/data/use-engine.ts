@@ -1,5 +1,5 @@
 import { type QueryClient, skipToken, useQuery } from '@tanstack/react-query';
-import type { Scores } from '../../saap/scores.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
 import type { ModelSummary } from '../../worker/engine.ts';
 import { type ChosenModel, EMBEDDED_MODEL, modelKey } from '../state/model-slice.ts';
 import { useStudio } from '../state/store.ts';
@@ -52,11 +52,16 @@ export function useScores() {
 export function embeddedTextQuery(text: 'calibration' | 'evaluation') {
   return {
     queryKey: ['text', EMBEDDED_MODEL, text],
-    queryFn: async ({ signal }: { readonly signal: AbortSignal }) => (await fetchEmbedded(EMBEDDED_MODEL, `${text}.txt`, signal)).text(),
+    queryFn: async ({ signal }: { readonly signal: AbortSignal }) =>
+      (await fetchEmbedded(EMBEDDED_MODEL, `${text}.txt`, signal)).text(),
   } as const;
 }
 
 /** A chosen text: the reader's own, or the shipped one for that purpose. */
-export async function readText(client: QueryClient, chosen: ChosenText, shipped: 'calibration' | 'evaluation'): Promise<string> {
+export async function readText(
+  client: QueryClient,
+  chosen: ChosenText,
+  shipped: 'calibration' | 'evaluation',
+): Promise<string> {
   return chosen.kind === 'own' ? chosen.text : client.fetchQuery(embeddedTextQuery(shipped));
 }

@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
-import type { Scores } from '../../saap/scores.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { ExportRequest } from '../../worker/engine.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
@@ -74,7 +74,10 @@ export function canPickFolder(): boolean {
 
 declare global {
   // TypeScript's DOM library does not know it yet.
-  function showDirectoryPicker(options?: { readonly id?: string; readonly mode?: 'read' | 'readwrite' }): Promise<FileSystemDirectoryHandle>;
+  function showDirectoryPicker(options?: {
+    readonly id?: string;
+    readonly mode?: 'read' | 'readwrite';
+  }): Promise<FileSystemDirectoryHandle>;
 }
 
 /** Hands a file to the reader's downloads. */

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import { CancelledError } from '../../errors.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Repair } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
 import type { Side } from '../state/generate-slice.ts';
@@ -25,8 +25,23 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
     if (recovered) setPane('recovered', { status: 'waiting' });
     try {
       await generateInto('dense', null, 'dense', chat, undefined, signal);
-      await generateInto('pruned', plan, `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`, chat, await repairFor(client, plan), signal);
-      if (recovered) await generateInto('recovered', recovered.plan, recovered.name, chat, { recovered: recovered.result.recovered }, signal);
+      await generateInto(
+        'pruned',
+        plan,
+        `${formatPercent(plan.ratio)} removed${repairSuffix(plan.recipe)}`,
+        chat,
+        await repairFor(client, plan),
+        signal,
+      );
+      if (recovered)
+        await generateInto(
+          'recovered',
+          recovered.plan,
+          recovered.name,
+          chat,
+          { recovered: recovered.result.recovered },
+          signal,
+        );
     } finally {
       if (!signal.aborted || controller.current?.signal === signal) endTask('generate');
       // A device that was lost on the way may have been replaced by another backend.
@@ -36,7 +51,14 @@ export function useGeneration(plan: Plan | undefined, chat: boolean) {
   return { run, stop: () => controller.current?.abort() };
 }
 
-async function generateInto(side: Side, plan: Plan | null, ran: string, chat: boolean, repair: Repair | undefined, signal: AbortSignal): Promise<void> {
+async function generateInto(
+  side: Side,
+  plan: Plan | null,
+  ran: string,
+  chat: boolean,
+  repair: Repair | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const { prompt, maxNewTokens, temperature, generateSeed, setPane, addToken } = useStudio.getState();
   const tokens = () => {
     const pane = useStudio.getState().panes[side];

@@ -6,7 +6,8 @@ import { useStudio } from '../state/store.ts';
 export function useModelChoice(): (model: ChosenModel) => void {
   const client = useQueryClient();
   return (model) => {
-    const { chooseModel, setCalibration, setPane, setRecovery, setRecoveryRun, changeRecipe, recipe } = useStudio.getState();
+    const { chooseModel, setCalibration, setPane, setRecovery, setRecoveryRun, changeRecipe, recipe } =
+      useStudio.getState();
     void client.cancelQueries({ queryKey: ['model'] });
     setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
     setPane('dense', { status: 'idle' });

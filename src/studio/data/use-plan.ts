@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Scores } from '../../saap/scores.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
 import { type PlanOutcome, planOutcome, planSummary } from '../planning/plan-outcome.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';

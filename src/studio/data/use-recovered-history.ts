@@ -31,7 +31,11 @@ export function useRecoveredHistory(): string | undefined {
     queryFn: async ({ signal }) => {
       if (!recovered) throw new CancelledError();
       const text = await readText(client, measureText, 'evaluation');
-      return (await studioEngine()).evaluate(recovered.plan, { text, windows, length, repair: { recovered: recovered.result.recovered } }, { signal });
+      return (await studioEngine()).evaluate(
+        recovered.plan,
+        { text, windows, length, repair: { recovered: recovered.result.recovered } },
+        { signal },
+      );
     },
   });
 
@@ -44,7 +48,10 @@ export function useRecoveredHistory(): string | undefined {
     const summary = planSummary(scores, { ...plan, recipe: { ...plan.recipe, dtype } });
     const id = fingerprint(JSON.stringify([trainingFingerprint(recovered), measuredOn]));
     const run = makeRun(id, at, scores, plan, { ...recipe, dtype }, summary, { measuredOn, perplexity });
-    addRun({ ...run, recovered: { method: recoveryMethodName(method), bestStep: result.bestStep, steps: result.steps } });
+    addRun({
+      ...run,
+      recovered: { method: recoveryMethodName(method), bestStep: result.bestStep, steps: result.steps },
+    });
   }, [client, recovered, scores, perplexity, settings, measuredOn, addRun]);
 
   return error && error.name !== 'CancelledError' ? error.message : undefined;

@@ -2,12 +2,19 @@ import { type QueryClient, useMutation, useQuery, useQueryClient } from '@tansta
 import { useRef } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { CancelledError } from '../../errors.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Progress } from '../../progress.ts';
-import type { Plan } from '../../surgery/plan.ts';
 import type { ExportRequest, KeptTraining, RecoverRequest } from '../../worker/engine.ts';
 import { formatPercent } from '../parts/format.ts';
 import { planFingerprint } from '../planning/plan-fingerprint.ts';
-import { isFinished, type RecoveredColumn, type RecoveryMethod, type RecoveryRun, rateOf, recoveryMethodName } from '../state/recovery-slice.ts';
+import {
+  isFinished,
+  type RecoveredColumn,
+  type RecoveryMethod,
+  type RecoveryRun,
+  rateOf,
+  recoveryMethodName,
+} from '../state/recovery-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { textKey } from '../state/text.ts';
 import { studioEngine } from './engine.ts';
@@ -17,10 +24,25 @@ import { useRestedPlan } from './use-plan.ts';
 
 /** What the engine is asked for: the training of a plan with the settings of the panel. */
 export async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverRequest> {
-  const { recoverText, recoverMethod: method, recoverSteps: steps, recoverRates, recoverBatch, recoverLength } = useStudio.getState();
+  const {
+    recoverText,
+    recoverMethod: method,
+    recoverSteps: steps,
+    recoverRates,
+    recoverBatch,
+    recoverLength,
+  } = useStudio.getState();
   const [text, repair] = [await readText(client, recoverText, 'calibration'), await repairFor(client, plan)];
   return {
-    ...{ text, length: recoverLength, steps, batchWindows: recoverBatch, learningRate: recoverRates[rateOf(method)], seed: 0, repair },
+    ...{
+      text,
+      length: recoverLength,
+      steps,
+      batchWindows: recoverBatch,
+      learningRate: recoverRates[rateOf(method)],
+      seed: 0,
+      repair,
+    },
     ...(method === 'lora' ? { method, bits: 4 } : { method: 'group-wise', bits: method === 'group-wise-4' ? 4 : 8 }),
   };
 }
@@ -30,7 +52,18 @@ export function useRecovery() {
   const client = useQueryClient();
   const controller = useRef<AbortController>(undefined);
   const run = async (plan: Plan, kept?: KeptTraining) => {
-    const { beginTask, reportTask, endTask, setRecovery, setRecoveryRun, addRecoveryStep, setPane, opening, recipe, ...chosen } = useStudio.getState();
+    const {
+      beginTask,
+      reportTask,
+      endTask,
+      setRecovery,
+      setRecoveryRun,
+      addRecoveryStep,
+      setPane,
+      opening,
+      recipe,
+      ...chosen
+    } = useStudio.getState();
     const { recoverMethod: method, recoverSteps: steps } = chosen;
     controller.current?.abort();
     controller.current = new AbortController();
@@ -41,7 +74,15 @@ export function useRecovery() {
       const { recoveryRun } = useStudio.getState();
       if (useStudio.getState().opening === opening && recoveryRun) setRecoveryRun({ ...recoveryRun, state });
     };
-    setRecoveryRun({ of, plan, method, steps, earlier: kept?.records ?? [], progress: [], state: { status: 'running' } });
+    setRecoveryRun({
+      of,
+      plan,
+      method,
+      steps,
+      earlier: kept?.records ?? [],
+      progress: [],
+      state: { status: 'running' },
+    });
     beginTask('recover');
     try {
       const engine = await studioEngine();
@@ -50,7 +91,9 @@ export function useRecovery() {
       const result = await engine.recover(plan, request, { signal, onStep: addRecoveryStep, onProgress });
       end({ status: 'done', result });
       if (useStudio.getState().opening !== opening) return;
-      setRecovery({ recovered: { plan, recipe, method, result, at: Date.now(), name: `${of}, ${recoveryMethodName(method)}` } });
+      setRecovery({
+        recovered: { plan, recipe, method, result, at: Date.now(), name: `${of}, ${recoveryMethodName(method)}` },
+      });
       setPane('recovered', { status: 'idle' });
     } catch (error) {
       if (error instanceof CancelledError) end({ status: 'stopped' });
@@ -77,10 +120,20 @@ export function useKeptTraining(): { readonly kept: KeptTraining | undefined; re
   const running = useStudio(({ tasks }) => tasks.recover !== undefined);
   const history = useStudio(({ recovered }) => recovered?.result.history);
   const settings = useStudio(
-    useShallow(({ opening, recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, ...state }) => [
-      ...[opening, textKey(recoverText), recoverMethod, recoverSteps, recoverRates[rateOf(recoverMethod)], recoverBatch, recoverLength],
-      ...[plan?.recipe.compensate, repairKey(state)],
-    ]),
+    useShallow(
+      ({ opening, recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, ...state }) => [
+        ...[
+          opening,
+          textKey(recoverText),
+          recoverMethod,
+          recoverSteps,
+          recoverRates[rateOf(recoverMethod)],
+          recoverBatch,
+          recoverLength,
+        ],
+        ...[plan?.recipe.compensate, repairKey(state)],
+      ],
+    ),
   );
   const { data } = useQuery({
     queryKey: [KEPT_TRAINING, ...settings, plan && planFingerprint(plan)],
@@ -97,7 +150,11 @@ export function useKeptTraining(): { readonly kept: KeptTraining | undefined; re
 }
 
 /** In which numbers a recovered model is exported: those that its weights have already. */
-export const RECOVERED_DTYPES: Readonly<Record<RecoveryMethod, ExportRequest['dtype']>> = { 'group-wise-4': 'q4', 'group-wise-8': 'q8', lora: 'f32' };
+export const RECOVERED_DTYPES: Readonly<Record<RecoveryMethod, ExportRequest['dtype']>> = {
+  'group-wise-4': 'q4',
+  'group-wise-8': 'q8',
+  lora: 'f32',
+};
 
 /** Builds, verifies and packs the recovered model. */
 export function useRecoveredExport() {
@@ -113,7 +170,13 @@ export function useRecoveredExport() {
         const text = await readText(client, measureText, 'evaluation');
         const engine = await studioEngine();
         const request = { dtype: RECOVERED_DTYPES[method], text, repair: { recovered: result.recovered } };
-        return { of: result, exported: await engine.export(plan, request, { signal, onProgress: (progress) => reportTask('export', progress) }) };
+        return {
+          of: result,
+          exported: await engine.export(plan, request, {
+            signal,
+            onProgress: (progress) => reportTask('export', progress),
+          }),
+        };
       } finally {
         endTask('export');
       }

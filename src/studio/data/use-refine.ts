@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
-import type { Scores } from '../../saap/scores.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
 import type { Refinement } from '../../worker/engine.ts';
-import type { RecipeChoices } from '../state/recipe-slice.ts';
+import type { RecipeChoices, RecipePatch } from '../state/recipe-slice.ts';
 import { useStudio } from '../state/store.ts';
 import { studioEngine } from './engine.ts';
 import { readText } from './use-engine.ts';
@@ -23,7 +23,12 @@ export function useRefine() {
       try {
         const text = await readText(client, state.calibrationText, 'calibration');
         const engine = await studioEngine();
-        const { calibrationLength: length, calibrationSeed: seed, refineWindows: windows, refineEvaluations: evaluations } = state;
+        const {
+          calibrationLength: length,
+          calibrationSeed: seed,
+          refineWindows: windows,
+          refineEvaluations: evaluations,
+        } = state;
         const refinement = await engine.refine(
           { scores, options: recipe, text, windows, length, seed, evaluations },
           { signal, onProgress: (progress) => reportTask('refine', progress) },
@@ -40,7 +45,16 @@ export function useRefine() {
 }
 
 /** The fields of the found recipe that decide which groups stay; those that it leaves out go back to their defaults. */
-function found({ plan }: Refinement, before: RecipeChoices): Partial<RecipeChoices> {
+function found({ plan }: Refinement, before: RecipeChoices): RecipePatch {
   const { metric, fusion, fusionScope, search, gamma, stability, balance, measured } = plan.recipe;
-  return { metric, fusion: fusion ?? before.fusion, fusionScope: fusionScope ?? before.fusionScope, search, gamma, stability, balance, measured };
+  return {
+    metric,
+    fusion: fusion ?? before.fusion,
+    fusionScope: fusionScope ?? before.fusionScope,
+    search,
+    gamma,
+    stability,
+    balance,
+    measured,
+  };
 }

@@ -22,7 +22,10 @@ export function useRunHistory(): string | undefined {
   const measured = useCurrentMeasurements();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const ratio = plan && ratioKey(plan.ratio);
-  const id = scores && ratio !== undefined ? fingerprint(JSON.stringify(measurementKey({ ratio, what: 'perplexity' }, scores, recipe, settings))) : undefined;
+  const id =
+    scores && ratio !== undefined
+      ? fingerprint(JSON.stringify(measurementKey({ ratio, what: 'perplexity' }, scores, recipe, settings)))
+      : undefined;
   const perplexity = ratio === undefined ? undefined : measured.perplexity.get(ratio);
   const speed = ratio === undefined ? undefined : measured.speed.get(ratio);
   const dense = measured.perplexity.get(0);
@@ -30,7 +33,14 @@ export function useRunHistory(): string | undefined {
   useEffect(() => {
     if (!id || !scores || !plan || !summary || !perplexity || ratio === 0) return;
     const timer = setTimeout(() => {
-      addRun(makeRun(id, Date.now(), scores, plan, recipe, summary, { measuredOn, perplexity, ...(dense && { dense }), ...(speed && { speed }) }));
+      addRun(
+        makeRun(id, Date.now(), scores, plan, recipe, summary, {
+          measuredOn,
+          perplexity,
+          ...(dense && { dense }),
+          ...(speed && { speed }),
+        }),
+      );
     }, REST_MILLISECONDS);
     return () => clearTimeout(timer);
   }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, measuredOn, addRun]);

@@ -22,7 +22,10 @@ export function useScoreRun() {
         const source = calibrationText.kind === 'own' ? calibrationText.name : 'calibration.txt';
         const { calibrationWindows: windows, calibrationLength: length, calibrationSeed: seed } = state;
         const engine = await studioEngine();
-        const scores = await engine.score({ text, source, windows, length, seed }, { signal, onProgress: (progress) => reportTask('score', progress) });
+        const scores = await engine.score(
+          { text, source, windows, length, seed },
+          { signal, onProgress: (progress) => reportTask('score', progress) },
+        );
         const run = Date.now();
         client.setQueryData(['scores', 'run', run], scores);
         setCalibration({ scoresChoice: { kind: 'run', run } });

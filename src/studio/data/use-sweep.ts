@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { CancelledError } from '../../errors.ts';
-import { makePlan } from '../../saap/make-plan.ts';
-import type { Scores } from '../../saap/scores.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { Repair } from '../../worker/engine.ts';
 import { ratioKey, type SweepStep, sweepSteps } from '../planning/sweep.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
@@ -42,14 +42,22 @@ export function useSweep(): string | undefined {
     if (!autoMeasure || busy || !scores || !model || !plan) return;
     const controller = new AbortController();
     const timer = setTimeout(() => {
-      const isMeasured = (step: SweepStep) => client.getQueryData(measurementKey(step, scores, recipe, settings)) !== undefined;
+      const isMeasured = (step: SweepStep) =>
+        client.getQueryData(measurementKey(step, scores, recipe, settings)) !== undefined;
       const measure = async () => {
         const text = await readText(client, measureText, 'evaluation');
         for (const step of sweepSteps(plan.ratio, comparedMethods, isMeasured)) {
           if (controller.signal.aborted) return;
           const stepPlan = planAt(step, plan, scores, recipe);
           if (stepPlan === undefined) continue;
-          const value = await measureStep(step, stepPlan, text, settings, await repairFor(client, stepPlan), controller.signal);
+          const value = await measureStep(
+            step,
+            stepPlan,
+            text,
+            settings,
+            await repairFor(client, stepPlan),
+            controller.signal,
+          );
           client.setQueryData(measurementKey(step, scores, recipe, settings), value);
         }
       };
@@ -78,17 +86,36 @@ function planAt(step: SweepStep, chosen: Plan, scores: Scores, recipe: RecipeCho
   }
 }
 
-async function measureStep(step: SweepStep, plan: Plan | null, text: string, settings: MeasureSettings, repair: Repair | undefined, signal: AbortSignal) {
+async function measureStep(
+  step: SweepStep,
+  plan: Plan | null,
+  text: string,
+  settings: MeasureSettings,
+  repair: Repair | undefined,
+  signal: AbortSignal,
+) {
   const { beginTask, reportTask, endTask } = useStudio.getState();
   const engine = await studioEngine();
-  const options = { signal, onProgress: (progress: Parameters<typeof reportTask>[1]) => reportTask(step.what, progress) };
+  const options = {
+    signal,
+    onProgress: (progress: Parameters<typeof reportTask>[1]) => reportTask(step.what, progress),
+  };
   beginTask(step.what);
   try {
     if (step.what === 'perplexity' || plan === null)
-      return await engine.evaluate(plan, { text, windows: settings.measureWindows, length: settings.measureLength, repair }, options);
+      return await engine.evaluate(
+        plan,
+        { text, windows: settings.measureWindows, length: settings.measureLength, repair },
+        options,
+      );
     return await engine.speed(
       plan,
-      { promptTokens: Math.min(PROMPT_TOKENS, settings.measureLength), newTokens: settings.speedTokens, repeats: settings.speedRepeats, repair },
+      {
+        promptTokens: Math.min(PROMPT_TOKENS, settings.measureLength),
+        newTokens: settings.speedTokens,
+        repeats: settings.speedRepeats,
+        repair,
+      },
       options,
     );
   } finally {

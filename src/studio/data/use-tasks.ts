@@ -15,7 +15,10 @@ const NONE: TaskItems = new Map();
 export function useTaskRows() {
   const { task, part, error } = useTaskInUse();
   const subjects = useTaskSubjects(task);
-  const found = useQueries({ queries: subjects.map(({ key }) => taskItemsQuery(key)), combine: (results) => results.map(({ data }) => data ?? NONE) });
+  const found = useQueries({
+    queries: subjects.map(({ key }) => taskItemsQuery(key)),
+    combine: (results) => results.map(({ data }) => data ?? NONE),
+  });
   const rows = useMemo(() => {
     const measured = subjects.map(({ id, name, ratio }, index) => ({ id, name, ratio, items: found[index] ?? NONE }));
     return part ? taskRows(part, measured) : [];
@@ -42,7 +45,12 @@ export function useTaskRun() {
           const finished = [...known].map(([item, logLikelihoods]) => ({ item, logLikelihoods }));
           await engine.task(
             plan,
-            { task, through, finished, repair: recovered === undefined ? await repairFor(client, plan) : { recovered } },
+            {
+              task,
+              through,
+              finished,
+              repair: recovered === undefined ? await repairFor(client, plan) : { recovered },
+            },
             {
               signal,
               onItems: (items) => void addTaskItems(client, key, items),

@@ -1,4 +1,4 @@
-import { SEARCHES } from '../../saap/search/searches.ts';
+import { SEARCHES } from '../../plan/search/searches.ts';
 import { OptionalNumberField } from '../parts/optional-number-field.tsx';
 import { useStudio } from '../state/store.ts';
 

@@ -1,5 +1,5 @@
 import { useShallow } from 'zustand/react/shallow';
-import type { Scores } from '../../saap/scores.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
 import { forgetScores } from '../data/session.ts';
 import { useModel, useScores } from '../data/use-engine.ts';
 import { useScoreRun } from '../data/use-score-run.ts';
@@ -16,9 +16,22 @@ import { TextChoice } from './text-choice.tsx';
 export function CalibrationPanel() {
   const { data: scores, error: scoresError } = useScores();
   const { data: model } = useModel();
-  const { calibrationText, calibrationWindows, calibrationLength, calibrationSeed, scoresChoice, chosenModel, setCalibration, isScoring } = useStudio(
+  const {
+    calibrationText,
+    calibrationWindows,
+    calibrationLength,
+    calibrationSeed,
+    scoresChoice,
+    chosenModel,
+    setCalibration,
+    isScoring,
+  } = useStudio(
     useShallow(({ tasks, ...state }) => ({
-      ...{ calibrationText: state.calibrationText, calibrationWindows: state.calibrationWindows, calibrationLength: state.calibrationLength },
+      ...{
+        calibrationText: state.calibrationText,
+        calibrationWindows: state.calibrationWindows,
+        calibrationLength: state.calibrationLength,
+      },
       ...{ calibrationSeed: state.calibrationSeed, scoresChoice: state.scoresChoice, chosenModel: state.chosenModel },
       ...{ setCalibration: state.setCalibration, isScoring: tasks.score !== undefined },
     })),
@@ -29,9 +42,18 @@ export function CalibrationPanel() {
     void forgetScores();
   };
   return (
-    <Panel id="calibration" title="Calibration" hint="The text that importance is measured on. Prune for what the model is to do.">
+    <Panel
+      id="calibration"
+      title="Calibration"
+      hint="The text that importance is measured on. Prune for what the model is to do."
+    >
       <div className="fields">
-        <TextChoice label="Text" embedded="stories, shipped" value={calibrationText} onChange={(text) => setCalibration({ calibrationText: text })} />
+        <TextChoice
+          label="Text"
+          embedded="stories, shipped"
+          value={calibrationText}
+          onChange={(text) => setCalibration({ calibrationText: text })}
+        />
         <NumberField
           label="Windows"
           value={calibrationWindows}
@@ -67,7 +89,9 @@ export function CalibrationPanel() {
         {scores ? (
           <ScoresProvenance scores={scores} own={scoresChoice.kind === 'run'} />
         ) : (
-          <span className="pending">{scoresChoice.kind === 'none' ? 'This model is not scored yet.' : 'Loading scores…'}</span>
+          <span className="pending">
+            {scoresChoice.kind === 'none' ? 'This model is not scored yet.' : 'Loading scores…'}
+          </span>
         )}
         {scoresChoice.kind === 'run' && chosenModel.kind === 'embedded' && (
           <button type="button" className="link" onClick={backToPrecomputed}>
@@ -84,8 +108,9 @@ function ScoresProvenance({ scores, own }: { readonly scores: Scores; readonly o
   const { windows, length, loss, tokens, source, seed } = scores.calibration;
   return (
     <>
-      <span className={own ? 'tag tag-own' : 'tag'}>{own ? 'Your run' : 'Precomputed'}</span> {formatCount(windows)} windows of {length} tokens (
-      {formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend}; loss {loss.toFixed(3)} nats.
+      <span className={own ? 'tag tag-own' : 'tag'}>{own ? 'Your run' : 'Precomputed'}</span> {formatCount(windows)}{' '}
+      windows of {length} tokens ({formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend},
+      loss {loss.toFixed(3)} nats.
       {scores.engine.notes?.map((note) => (
         <strong key={note} role="alert">
           {' '}

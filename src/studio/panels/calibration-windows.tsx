@@ -27,7 +27,8 @@ export function CalibrationWindows() {
         <>
           <p className="windows-line small">
             <span className="soft" role="status">
-              Windows {from + 1} to {last} of {formatCount(windows)}, drawn from {formatCount(drawn.data.available)} in {formatCount(drawn.data.tokens)} tokens.
+              Windows {from + 1} to {last} of {formatCount(windows)}, drawn from {formatCount(drawn.data.available)} in{' '}
+              {formatCount(drawn.data.tokens)} tokens.
             </span>
             <button type="button" className="quiet" disabled={page === 0} onClick={() => setPage(page - 1)}>
               Before

@@ -12,8 +12,19 @@ export const CompareFields = memo(function CompareFields() {
   const { measureText, setMeasure } = useStudioFields('measureText', 'setMeasure');
   return (
     <div className="fields">
-      <TextChoice label="Measure on" embedded="stories, shipped" value={measureText} onChange={(text) => setMeasure({ measureText: text })} />
-      <NumberField label="Windows" value={settings.measureWindows} min={1} max={512} onChange={(value) => setMeasure({ measureWindows: Math.round(value) })} />
+      <TextChoice
+        label="Measure on"
+        embedded="stories, shipped"
+        value={measureText}
+        onChange={(text) => setMeasure({ measureText: text })}
+      />
+      <NumberField
+        label="Windows"
+        value={settings.measureWindows}
+        min={1}
+        max={512}
+        onChange={(value) => setMeasure({ measureWindows: Math.round(value) })}
+      />
       <NumberField
         label="Window length"
         unit="tokens"
@@ -30,7 +41,13 @@ export const CompareFields = memo(function CompareFields() {
         max={256}
         onChange={(value) => setMeasure({ speedTokens: Math.round(value) })}
       />
-      <NumberField label="Repeats" value={settings.speedRepeats} min={1} max={9} onChange={(value) => setMeasure({ speedRepeats: Math.round(value) })} />
+      <NumberField
+        label="Repeats"
+        value={settings.speedRepeats}
+        min={1}
+        max={9}
+        onChange={(value) => setMeasure({ speedRepeats: Math.round(value) })}
+      />
     </div>
   );
 });

@@ -21,7 +21,9 @@ const CHART_HEIGHT = 210;
 /** Dense against pruned: measured numbers at the chosen ratio, and the curves that fill in behind. */
 export function ComparePanel() {
   const outcome = usePlan();
-  const { autoMeasure, setMeasure, setRatio } = useStudio(useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })));
+  const { autoMeasure, setMeasure, setRatio } = useStudio(
+    useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })),
+  );
   const failure = useSweep();
   const measured = useCurrentMeasurements();
   const ratio = outcome?.ok ? outcome.plan.ratio : 0;
@@ -32,7 +34,11 @@ export function ComparePanel() {
       hint="Measured on this machine, on text that calibration has not seen."
       aside={
         <label className="check">
-          <input type="checkbox" checked={autoMeasure} onChange={(event) => setMeasure({ autoMeasure: event.target.checked })} />
+          <input
+            type="checkbox"
+            checked={autoMeasure}
+            onChange={(event) => setMeasure({ autoMeasure: event.target.checked })}
+          />
           measure when I pause
         </label>
       }
@@ -82,7 +88,9 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
       <tbody>
         <tr data-reading="perplexity">
           <th scope="row">Perplexity</th>
-          <td>{densePerplexity ? withError(densePerplexity.perplexity, densePerplexity.standardError) : <Pending />}</td>
+          <td>
+            {densePerplexity ? withError(densePerplexity.perplexity, densePerplexity.standardError) : <Pending />}
+          </td>
           <td>
             {prunedPerplexity ? (
               withError(prunedPerplexity.perplexity, prunedPerplexity.standardError)
@@ -92,7 +100,11 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
               <Pending />
             )}
           </td>
-          <td className="change">{densePerplexity && prunedPerplexity ? formatChange(prunedPerplexity.perplexity, densePerplexity.perplexity) : ''}</td>
+          <td className="change">
+            {densePerplexity && prunedPerplexity
+              ? formatChange(prunedPerplexity.perplexity, densePerplexity.perplexity)
+              : ''}
+          </td>
         </tr>
         {speedRow('Decode, tokens/s', (speed) => speed.decodeTokensPerSecond)}
         {speedRow('Prefill, tokens/s', (speed) => speed.prefillTokensPerSecond)}
@@ -101,16 +113,38 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
   );
 }
 
-function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; readonly ratio: number; readonly onPick: (ratio: number) => void }) {
+function Curves({
+  measured,
+  ratio,
+  onPick,
+}: {
+  readonly measured: Measurements;
+  readonly ratio: number;
+  readonly onPick: (ratio: number) => void;
+}) {
   const { ref, width } = useWidth<HTMLDivElement>();
   const charts = useMemo(() => {
-    const perplexity = [...measured.perplexity].map(([at, value]) => ({ ratio: at, value: value.perplexity, error: value.standardError }));
+    const perplexity = [...measured.perplexity].map(([at, value]) => ({
+      ratio: at,
+      value: value.perplexity,
+      error: value.standardError,
+    }));
     const speeds = [...measured.speed];
     const decode = speeds.map(([at, { dense, pruned }]) => ({
-      ...{ ratio: at, value: pruned.decodeTokensPerSecond, error: pruned.decodeSpread, dense: dense.decodeTokensPerSecond },
+      ...{
+        ratio: at,
+        value: pruned.decodeTokensPerSecond,
+        error: pruned.decodeSpread,
+        dense: dense.decodeTokensPerSecond,
+      },
     }));
     const prefill = speeds.map(([at, { dense, pruned }]) => ({
-      ...{ ratio: at, value: pruned.prefillTokensPerSecond, error: pruned.prefillSpread, dense: dense.prefillTokensPerSecond },
+      ...{
+        ratio: at,
+        value: pruned.prefillTokensPerSecond,
+        error: pruned.prefillSpread,
+        dense: dense.prefillTokensPerSecond,
+      },
     }));
     return [
       {
@@ -122,8 +156,24 @@ function Curves({ measured, ratio, onPick }: { readonly measured: Measurements; 
         format: formatPerplexity,
         estimated: true,
       },
-      { title: 'Decode', unit: 'tokens per second, ○ dense in turn', all: decode, others: [], logarithmic: false, format: formatSpeed, estimated: false },
-      { title: 'Prefill', unit: 'tokens per second, ○ dense in turn', all: prefill, others: [], logarithmic: false, format: formatSpeed, estimated: false },
+      {
+        title: 'Decode',
+        unit: 'tokens per second, ○ dense in turn',
+        all: decode,
+        others: [],
+        logarithmic: false,
+        format: formatSpeed,
+        estimated: false,
+      },
+      {
+        title: 'Prefill',
+        unit: 'tokens per second, ○ dense in turn',
+        all: prefill,
+        others: [],
+        logarithmic: false,
+        format: formatSpeed,
+        estimated: false,
+      },
     ];
   }, [measured]);
   const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
@@ -160,15 +210,27 @@ function denseSpeedOf(measured: Measurements, ratio: number) {
 }
 
 function recoveredPoints({ recovered }: Measurements): RecoveredMark[] {
-  return recovered.map(({ name, ratio, perplexity }) => ({ name, ratio, value: perplexity.perplexity, error: perplexity.standardError }));
+  return recovered.map(({ name, ratio, perplexity }) => ({
+    name,
+    ratio,
+    value: perplexity.perplexity,
+    error: perplexity.standardError,
+  }));
 }
 
 function methodSeries(measured: Measurements): RatioSeries[] {
-  return [...measured.methods].map(([name, values]) => ({ name, points: [...values].map(([ratio, { perplexity }]) => ({ ratio, value: perplexity })) }));
+  return [...measured.methods].map(([name, values]) => ({
+    name,
+    points: [...values].map(([ratio, { perplexity }]) => ({ ratio, value: perplexity })),
+  }));
 }
 
 function perplexityValues(measured: Measurements): RatioPoint[] {
-  return [...measured.perplexity].map(([ratio, { perplexity, standardError }]) => ({ ratio, value: perplexity, error: standardError }));
+  return [...measured.perplexity].map(([ratio, { perplexity, standardError }]) => ({
+    ratio,
+    value: perplexity,
+    error: standardError,
+  }));
 }
 
 function withError(value: number, error: number): string {

@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import { encodeScores } from '../../saap/score-file.ts';
-import type { Scores } from '../../saap/scores.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import { encodeScores } from '../../importance/files/score-file.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { pngFile } from '../charts/png-file.ts';
 import { svgFile } from '../charts/svg-file.ts';
 import { useCurrentMeasurements } from '../data/measurements.ts';
@@ -39,27 +39,43 @@ export function Downloads({
   return (
     <ul className="downloads">
       <Line what="which groups stay">
-        <TakeButton label="Plan" disabled={!plan} onClick={() => plan && download(`${name}.plan.json`, jsonBlob(plan))} />
+        <TakeButton
+          label="Plan"
+          disabled={!plan}
+          onClick={() => plan && download(`${name}.plan.json`, jsonBlob(plan))}
+        />
       </Line>
       <Line what="how the plan was made">
-        <TakeButton label="Recipe" disabled={!plan} onClick={() => plan && download(`${name}.recipe.json`, jsonBlob(plan.recipe))} />
+        <TakeButton
+          label="Recipe"
+          disabled={!plan}
+          onClick={() => plan && download(`${name}.recipe.json`, jsonBlob(plan.recipe))}
+        />
       </Line>
       <Line what="all metrics, safetensors">
         <TakeButton
           label="Scores"
           disabled={!scores}
-          onClick={() => scores && download(`${fileSafe(scores.model.name)}.scores.safetensors`, new Blob([encodeScores(scores)]))}
+          onClick={() =>
+            scores && download(`${fileSafe(scores.model.name)}.scores.safetensors`, new Blob([encodeScores(scores)]))
+          }
         />
       </Line>
       <Line what="what was measured, CSV">
         <TakeButton
           label="Results"
           disabled={!scores}
-          onClick={() => download(`${name}.results.csv`, new Blob([resultsCsv(measured, recipeLabel(recipe))], { type: 'text/csv' }))}
+          onClick={() =>
+            download(`${name}.results.csv`, new Blob([resultsCsv(measured, recipeLabel(recipe))], { type: 'text/csv' }))
+          }
         />
       </Line>
       <Line what="the charts of Compare">
-        <TakeButton label="Curves as SVG" disabled={!scores} onClick={() => download(`${name}.curves.svg`, svgFile(chartsOnPage()))} />
+        <TakeButton
+          label="Curves as SVG"
+          disabled={!scores}
+          onClick={() => download(`${name}.curves.svg`, svgFile(chartsOnPage()))}
+        />
         <TakeButton label="as PNG" disabled={!scores} onClick={() => void takePng()} />
       </Line>
       <Line what={card ? 'of the model that was built' : 'there once the model is built'}>
@@ -82,7 +98,15 @@ function Line({ what, children }: { readonly what: string; readonly children: Re
   );
 }
 
-function TakeButton({ label, disabled, onClick }: { readonly label: string; readonly disabled: boolean; readonly onClick: () => void }) {
+function TakeButton({
+  label,
+  disabled,
+  onClick,
+}: {
+  readonly label: string;
+  readonly disabled: boolean;
+  readonly onClick: () => void;
+}) {
   return (
     <button type="button" className="link" disabled={disabled} onClick={onClick}>
       {label}

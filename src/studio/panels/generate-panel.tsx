@@ -29,7 +29,11 @@ export function GeneratePanel() {
   const promptId = useId();
   const running = tasks.generate !== undefined;
   return (
-    <Panel id="generate" title="Read" hint="The same prompt to both models. Damage shows in the text before it shows in a number.">
+    <Panel
+      id="generate"
+      title="Read"
+      hint="The same prompt to both models. Damage shows in the text before it shows in a number."
+    >
       <form
         className="prompt"
         onSubmit={(event) => {
@@ -39,7 +43,12 @@ export function GeneratePanel() {
       >
         <label className="field field-wide" htmlFor={promptId}>
           <span className="field-label">Prompt</span>
-          <textarea id={promptId} rows={2} value={prompt} onChange={(event) => setGenerate({ prompt: event.target.value })} />
+          <textarea
+            id={promptId}
+            rows={2}
+            value={prompt}
+            onChange={(event) => setGenerate({ prompt: event.target.value })}
+          />
         </label>
         <div className="fields">
           <GenerateFields />
@@ -57,10 +66,22 @@ export function GeneratePanel() {
         </div>
       </form>
       <div className="panes" data-columns={recovered ? 3 : 2}>
-        <Pane side="dense" title="Dense" pane={panes.dense} prompt={prompt} divergesAt={undefined} showDoubt={showDoubt} isChat={isChat} />
+        <Pane
+          side="dense"
+          title="Dense"
+          pane={panes.dense}
+          prompt={prompt}
+          divergesAt={undefined}
+          showDoubt={showDoubt}
+          isChat={isChat}
+        />
         <Pane
           side="pruned"
-          title={panes.pruned.status === 'done' ? `Pruned, ${panes.pruned.ran}` : `Pruned, ${formatPercent(plan?.ratio ?? 0)} removed`}
+          title={
+            panes.pruned.status === 'done'
+              ? `Pruned, ${panes.pruned.ran}`
+              : `Pruned, ${formatPercent(plan?.ratio ?? 0)} removed`
+          }
           pane={panes.pruned}
           prompt={prompt}
           divergesAt={firstDifference(tokensOf(panes.dense), tokensOf(panes.pruned))}

@@ -48,12 +48,15 @@ function BackendChip() {
       >
         <span className={`dot ${backend?.backend ?? (error ? 'failed' : 'pending')}`} aria-hidden="true" />
         <strong>{name}</strong>
-        <span className="chip-detail">{backend ? backend.description.replace(/^Web(GPU on|Assembly, ) ?/, '') : error ? 'see why' : 'the engine'}</span>
+        <span className="chip-detail">
+          {backend ? backend.description.replace(/^Web(GPU on|Assembly, ) ?/, '') : error ? 'see why' : 'the engine'}
+        </span>
       </button>
       <div className="popover" id={id} hidden={!open}>
         {backend && (
           <p>
-            Computing on <strong>{backend.backend === 'webgpu' ? `WebGPU: ${backend.description}` : backend.description}</strong>.
+            Computing on{' '}
+            <strong>{backend.backend === 'webgpu' ? `WebGPU: ${backend.description}` : backend.description}</strong>.
           </p>
         )}
         {backend?.reason && <p>{backend.reason}</p>}

@@ -15,7 +15,9 @@ const SUGGESTED = [
 export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }) {
   const [name, setName] = useState('');
   const fieldId = useId();
-  const offer = useMutation({ mutationFn: async (asked: string) => ({ asked, ...(await (await studioEngine()).offer(asked)) }) });
+  const offer = useMutation({
+    mutationFn: async (asked: string) => ({ asked, ...(await (await studioEngine()).offer(asked)) }),
+  });
   const lookUp = (asked: string) => {
     setName(asked);
     offer.mutate(asked);
@@ -31,7 +33,14 @@ export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }
       <label className="field field-wide" htmlFor={fieldId}>
         <span className="field-label">From the Hugging Face hub</span>
         <span className="hub-line">
-          <input id={fieldId} type="text" value={name} placeholder="org/name" spellCheck={false} onChange={(event) => setName(event.target.value)} />
+          <input
+            id={fieldId}
+            type="text"
+            value={name}
+            placeholder="org/name"
+            spellCheck={false}
+            onChange={(event) => setName(event.target.value)}
+          />
           <button type="submit" disabled={name.trim() === '' || offer.isPending}>
             {offer.isPending ? 'Asking…' : 'Look up'}
           </button>
@@ -48,14 +57,19 @@ export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }
         ))}
       </ul>
       <p className="soft small">
-        Models whose terms have to be accepted first (Llama, Gemma): download their files with your account and open the folder below.
+        Models whose terms have to be accepted first (Llama, Gemma): download their files with your account and open the
+        folder below.
       </p>
       {offer.error && <Notice kind="error">{offer.error.message}</Notice>}
       {offer.data && (
         <p className="offer small" role="status">
           <strong>{offer.data.name}</strong>, {offer.data.licence ?? 'licence not stated'}, {sizeOf(offer.data)}.{' '}
           <button type="button" className="primary" onClick={() => offer.data && onOpen(offer.data.asked)}>
-            {offer.data.present === offer.data.bytes ? 'Open' : offer.data.present > 0 ? 'Go on downloading' : 'Download and open'}
+            {offer.data.present === offer.data.bytes
+              ? 'Open'
+              : offer.data.present > 0
+                ? 'Go on downloading'
+                : 'Download and open'}
           </button>
         </p>
       )}

@@ -1,6 +1,6 @@
 import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { METRICS, type Scores } from '../../saap/scores.ts';
+import { METRICS, type Scores } from '../../importance/sums/scores.ts';
 import { heatColours } from '../charts/heat-scale.ts';
 import { Heatmap } from '../charts/heatmap.tsx';
 import { heatmapRowHeight } from '../charts/heatmap-layout.ts';
@@ -65,7 +65,12 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
       importanceRows(
         scores,
         shown,
-        { ...(metric && { metric }), ...(fusion && { fusion }), ...(fusionScope && { fusionScope }), ...(seed !== undefined && { seed }) },
+        {
+          ...(metric && { metric }),
+          ...(fusion && { fusion }),
+          ...(fusionScope && { fusionScope }),
+          ...(seed !== undefined && { seed }),
+        },
         perParameter,
       ),
     [scores, shown, metric, fusion, fusionScope, seed, perParameter],
@@ -91,7 +96,10 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
         <SelectField
           label="Metric"
           value={shown}
-          options={[{ value: 'recipe', label: `plan's own (${metric})` }, ...metrics.map((name) => ({ value: name, label: name }))]}
+          options={[
+            { value: 'recipe', label: `plan's own (${metric})` },
+            ...metrics.map((name) => ({ value: name, label: name })),
+          ]}
           onChange={(value) => setView({ shownMetric: value })}
         />
         <Segmented
@@ -110,7 +118,11 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
           onChange={(value) => setView({ normalisation: value })}
         />
         <label className="check">
-          <input type="checkbox" checked={perParameter} onChange={(event) => setView({ perParameter: event.target.checked })} />
+          <input
+            type="checkbox"
+            checked={perParameter}
+            onChange={(event) => setView({ perParameter: event.target.checked })}
+          />
           per parameter
         </label>
       </div>
@@ -161,7 +173,9 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
 function EmptyHeatmap({ pending }: { readonly pending: boolean }) {
   return (
     <div className="heat-empty">
-      <p className="soft">{pending ? 'Loading the scores…' : 'No scores yet. Score the model above to see which groups matter.'}</p>
+      <p className="soft">
+        {pending ? 'Loading the scores…' : 'No scores yet. Score the model above to see which groups matter.'}
+      </p>
     </div>
   );
 }

@@ -1,9 +1,15 @@
-import type { LayerPlan } from '../../surgery/plan.ts';
+import type { LayerPlan } from '../../plan/plan.ts';
 import type { HeatmapRow } from '../charts/heatmap-layout.ts';
 import { formatImportance } from '../charts/normalise.ts';
 
 /** The heatmap as a table: per layer and module the median, the extremes, and how many groups go. */
-export function ImportanceTable({ rows, plan }: { readonly rows: readonly HeatmapRow[]; readonly plan: readonly LayerPlan[] | undefined }) {
+export function ImportanceTable({
+  rows,
+  plan,
+}: {
+  readonly rows: readonly HeatmapRow[];
+  readonly plan: readonly LayerPlan[] | undefined;
+}) {
   return (
     <div className="table-scroll">
       <table>
@@ -23,14 +29,19 @@ export function ImportanceTable({ rows, plan }: { readonly rows: readonly Heatma
           {rows.map((row, layer) => {
             const sorted = row.mlp.slice().sort();
             const kept = plan?.[layer];
-            const gone = (module: 'attention' | 'mlp') => (kept ? `${row[module].length - kept[module].length} of ${row[module].length}` : '–');
+            const gone = (module: 'attention' | 'mlp') =>
+              kept ? `${row[module].length - kept[module].length} of ${row[module].length}` : '–';
             return (
               // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index.
               <tr key={layer}>
                 <th scope="row">{layer}</th>
                 <td>
                   {[...row.attention]
-                    .map((value, group) => (kept && !kept.attention.includes(group) ? `(${formatImportance(value)})` : formatImportance(value)))
+                    .map((value, group) =>
+                      kept && !kept.attention.includes(group)
+                        ? `(${formatImportance(value)})`
+                        : formatImportance(value),
+                    )
                     .join('  ')}
                 </td>
                 <td>{gone('attention')}</td>

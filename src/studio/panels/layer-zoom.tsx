@@ -1,4 +1,4 @@
-import type { LayerPlan } from '../../surgery/plan.ts';
+import type { LayerPlan } from '../../plan/plan.ts';
 import { descendingOrder } from '../charts/bins.ts';
 import type { HeatmapRow } from '../charts/heatmap-layout.ts';
 import { NeuronStrip, stripCapacity } from '../charts/neuron-strip.tsx';
@@ -41,8 +41,13 @@ function OpenZoom({ plan, scale, colours, zoom, values }: OpenZoomProps) {
     return { index, value: values[index] ?? 0, removed: plan !== undefined && !kept.has(index) };
   });
   const noun = zoom.module === 'attention' ? 'attention groups' : 'neurons';
-  const range = order ? `ranks ${start + 1} to ${start + count} of ${values.length}` : `${start} to ${start + count - 1} of ${values.length}`;
-  const move = (by: number) => setView({ zoom: { ...zoom, centre: Math.max(count / 2, Math.min(values.length - count / 2, start + count / 2 + by)) } });
+  const range = order
+    ? `ranks ${start + 1} to ${start + count} of ${values.length}`
+    : `${start} to ${start + count - 1} of ${values.length}`;
+  const move = (by: number) =>
+    setView({
+      zoom: { ...zoom, centre: Math.max(count / 2, Math.min(values.length - count / 2, start + count / 2 + by)) },
+    });
   return (
     <section className="layer-zoom" ref={ref} aria-label={`Layer ${zoom.layer}, single ${noun}`}>
       <p className="small">
@@ -54,7 +59,12 @@ function OpenZoom({ plan, scale, colours, zoom, values }: OpenZoomProps) {
           <button type="button" className="quiet" disabled={start === 0} onClick={() => move(-count * 0.8)}>
             Before
           </button>
-          <button type="button" className="quiet" disabled={start + count >= values.length} onClick={() => move(count * 0.8)}>
+          <button
+            type="button"
+            className="quiet"
+            disabled={start + count >= values.length}
+            onClick={() => move(count * 0.8)}
+          >
             After
           </button>
           <button type="button" className="quiet" onClick={() => setView({ zoom: undefined })}>

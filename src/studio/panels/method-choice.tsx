@@ -1,4 +1,4 @@
-import { METHODS } from '../../saap/methods.ts';
+import { METHODS } from '../../plan/methods/methods.ts';
 import { useStudio } from '../state/store.ts';
 
 /** Which other methods are measured beside the reader's recipe. */
@@ -6,11 +6,16 @@ export function MethodChoice() {
   const comparedMethods = useStudio((state) => state.comparedMethods);
   const setMeasure = useStudio((state) => state.setMeasure);
   const toggle = (name: string) =>
-    setMeasure({ comparedMethods: comparedMethods.includes(name) ? comparedMethods.filter((other) => other !== name) : [...comparedMethods, name] });
+    setMeasure({
+      comparedMethods: comparedMethods.includes(name)
+        ? comparedMethods.filter((other) => other !== name)
+        : [...comparedMethods, name],
+    });
   return (
     <details className="method-choice small">
       <summary>
-        Beside it: <span className="soft">{comparedMethods.length > 0 ? comparedMethods.join(', ') : 'no other method'}</span>
+        Beside it:{' '}
+        <span className="soft">{comparedMethods.length > 0 ? comparedMethods.join(', ') : 'no other method'}</span>
       </summary>
       <fieldset className="method-list">
         <legend className="visually-hidden">Methods to compare with</legend>

@@ -1,4 +1,4 @@
-import { METHODS } from '../../saap/methods.ts';
+import { METHODS } from '../../plan/methods/methods.ts';
 import { SelectField } from '../parts/select-field.tsx';
 import { useStudio } from '../state/store.ts';
 

@@ -1,6 +1,6 @@
 import { useEffect, useId, useState } from 'react';
 import { EspalierError } from '../../errors.ts';
-import { parseMetric } from '../../saap/metric.ts';
+import { parseMetric } from '../../plan/metric.ts';
 import { useStudio } from '../state/store.ts';
 
 /** Any metric expression, with weights: what cannot be read is said, and the last good one stays. */

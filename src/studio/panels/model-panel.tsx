@@ -28,7 +28,10 @@ export function ModelPanel() {
   return (
     <Panel id="model" title="Model" hint={HINTS[chosen.kind]}>
       <dl className="facts">
-        <Fact name="Name" value={model?.name ?? scores?.model.name ?? (chosen.kind === 'embedded' ? chosen.id : chosen.name)} />
+        <Fact
+          name="Name"
+          value={model?.name ?? scores?.model.name ?? (chosen.kind === 'embedded' ? chosen.id : chosen.name)}
+        />
         <Fact name="Architecture" value={architecture} />
         <Fact name="Parameters" value={numberText(model?.parameters ?? scores?.model.parameters)} />
         <Fact name="Layers" value={numberText(layers?.length)} />
@@ -38,7 +41,11 @@ export function ModelPanel() {
         <Fact name="Weights" value={model && formatBytes(model.bytes)} />
         <Fact name="Licence" value={model && (model.licence ?? 'not stated')} />
       </dl>
-      <TaskProgress name="model" label="Opening the model" onCancel={() => void client.cancelQueries({ queryKey: ['model'] })} />
+      <TaskProgress
+        name="model"
+        label="Opening the model"
+        onCancel={() => void client.cancelQueries({ queryKey: ['model'] })}
+      />
       {!model && !error && backend.isSuccess && !opening && (
         <p className="small">
           Opening was stopped.{' '}
@@ -47,7 +54,9 @@ export function ModelPanel() {
           </button>
         </p>
       )}
-      {backend.data?.reason && !backend.data.reason.includes('backend=') && <p className="soft small backend-reason">{backend.data.reason}</p>}
+      {backend.data?.reason && !backend.data.reason.includes('backend=') && (
+        <p className="soft small backend-reason">{backend.data.reason}</p>
+      )}
       {backend.isPending && <p className="soft small">Starting the engine…</p>}
       {(error ?? backend.error) && <Notice kind="error">{(error ?? backend.error)?.message}</Notice>}
       <ModelPicker />

@@ -25,7 +25,10 @@ export function OutcomeLine() {
             <span aria-hidden="true" className="arrow">
               →
             </span>
-            <span className={isEstimate ? 'after estimate' : 'after'} title={isEstimate ? 'Estimated between measured ratios' : undefined}>
+            <span
+              className={isEstimate ? 'after estimate' : 'after'}
+              title={isEstimate ? 'Estimated between measured ratios' : undefined}
+            >
               {after ?? '…'}
             </span>
           </dd>
@@ -50,8 +53,16 @@ function useOutcomes(): Outcome[] {
   const perplexity = pruned?.perplexity ?? estimate;
   const speed = measured.speed.get(key);
   return [
-    { name: `parameters, ${formatPercent(plan.ratio)} off`, before: formatCount(plan.parametersBefore), after: formatCount(plan.parametersAfter) },
-    { name: `size, ${plan.recipe.dtype ?? 'f32'}`, before: formatBytes(summary.bytesBefore), after: formatBytes(summary.bytesAfter) },
+    {
+      name: `parameters, ${formatPercent(plan.ratio)} off`,
+      before: formatCount(plan.parametersBefore),
+      after: formatCount(plan.parametersAfter),
+    },
+    {
+      name: `size, ${plan.recipe.dtype ?? 'f32'}`,
+      before: formatBytes(summary.bytesBefore),
+      after: formatBytes(summary.bytesAfter),
+    },
     {
       name: 'perplexity',
       before: dense && formatPerplexity(dense.perplexity),

@@ -1,8 +1,8 @@
 import { useShallow } from 'zustand/react/shallow';
-import { defaultMinimumNeurons } from '../../saap/make-plan.ts';
-import { hasStability } from '../../saap/measured-coordinates.ts';
-import { DEFAULT_ROUND_TO } from '../../saap/plan-options.ts';
-import type { Scores } from '../../saap/scores.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { defaultMinimumNeurons } from '../../plan/make-plan.ts';
+import { hasStability } from '../../plan/measured-coordinates.ts';
+import { DEFAULT_ROUND_TO } from '../../plan/plan-options.ts';
 import { NumberField } from '../parts/number-field.tsx';
 import { OptionalNumberField } from '../parts/optional-number-field.tsx';
 import { Segmented } from '../parts/segmented.tsx';
@@ -28,7 +28,9 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
   const isLeastSquares = recipe.compensate === 'least-squares';
   return (
     <details className="advanced">
-      <summary>Advanced{changed > 0 && <span className="tag">{changed === 1 ? '1 is set' : `${changed} are set`}</span>}</summary>
+      <summary>
+        Advanced{changed > 0 && <span className="tag">{changed === 1 ? '1 is set' : `${changed} are set`}</span>}
+      </summary>
       <div className="advanced-fields">
         <h3>What stays</h3>
         <OptionalNumberField
@@ -73,7 +75,13 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
         <BalanceFields />
         <div className="field">
           <span className="field-label">Fusion</span>
-          <Segmented label="Fusion" options={FUSIONS} value={recipe.fusion ?? 'shared'} disabled={!fused} onChange={(fusion) => changeRecipe({ fusion })} />
+          <Segmented
+            label="Fusion"
+            options={FUSIONS}
+            value={recipe.fusion ?? 'shared'}
+            disabled={!fused}
+            onChange={(fusion) => changeRecipe({ fusion })}
+          />
         </div>
         <div className="field">
           <span className="field-label">Fusion scope</span>
@@ -121,7 +129,11 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
         />
       </div>
       {changed > 0 && (
-        <button type="button" className="link" onClick={() => changeRecipe(Object.fromEntries(CHANGEABLE.map((key) => [key, undefined])))}>
+        <button
+          type="button"
+          className="link"
+          onClick={() => changeRecipe(Object.fromEntries(CHANGEABLE.map((key) => [key, undefined])))}
+        >
           Back to the defaults
         </button>
       )}
@@ -130,7 +142,14 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
 }
 
 /** Fields that are absent from a recipe that holds the defaults. */
-const CHANGEABLE: readonly (keyof RecipeChoices)[] = ['minimumAttentionGroups', 'minimumNeurons', 'roundTo', 'gamma', 'stability', 'balance'];
+const CHANGEABLE: readonly (keyof RecipeChoices)[] = [
+  'minimumAttentionGroups',
+  'minimumNeurons',
+  'roundTo',
+  'gamma',
+  'stability',
+  'balance',
+];
 
 const FUSIONS = [
   { value: 'shared', label: 'shared' },

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { formatBytes, formatChange, formatCount } from '../parts/format.ts';
 import type { PlanSummary } from '../planning/plan-outcome.ts';
 
@@ -27,7 +27,9 @@ export function PlanOutcomeTable({
         after={summary && formatBytes(summary.bytesAfter)}
         change={summary && formatChange(summary.bytesAfter, summary.bytesBefore)}
       />
-      {summary && plan?.recipe.target.kind === 'memory' && <MemoryRow summary={summary} context={plan.recipe.target.context} />}
+      {summary && plan?.recipe.target.kind === 'memory' && (
+        <MemoryRow summary={summary} context={plan.recipe.target.context} />
+      )}
       <Row
         name="Attention groups"
         before={summary && formatCount(summary.attentionGroups)}
@@ -45,8 +47,18 @@ export function PlanOutcomeTable({
 }
 
 function MemoryRow({ summary, context }: { readonly summary: PlanSummary; readonly context: number }) {
-  const [before, after] = [summary.bytesBefore + summary.cacheBefore(context), summary.bytesAfter + summary.cacheAfter(context)];
-  return <Row name="With its cache" before={formatBytes(before)} after={formatBytes(after)} change={formatChange(after, before)} />;
+  const [before, after] = [
+    summary.bytesBefore + summary.cacheBefore(context),
+    summary.bytesAfter + summary.cacheAfter(context),
+  ];
+  return (
+    <Row
+      name="With its cache"
+      before={formatBytes(before)}
+      after={formatBytes(after)}
+      change={formatChange(after, before)}
+    />
+  );
 }
 
 function removed(count: number): string {

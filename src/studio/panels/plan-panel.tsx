@@ -19,7 +19,14 @@ export function PlanPanel() {
   const outcome = usePlan();
   const summary = usePlanSummary();
   const { data: scores } = useScores();
-  const { recipe, setRatio, undo, redo, past, future } = useStudioFields('recipe', 'setRatio', 'undo', 'redo', 'past', 'future');
+  const { recipe, setRatio, undo, redo, past, future } = useStudioFields(
+    'recipe',
+    'setRatio',
+    'undo',
+    'redo',
+    'past',
+    'future',
+  );
   const sliderId = useId();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const ratio = recipe.target.kind === 'ratio' ? recipe.target.value : (plan?.ratio ?? 0);
@@ -65,7 +72,11 @@ export function PlanPanel() {
       <RefineField plannable={plan !== undefined} />
       <ProtectedLayers layers={scores?.groups.length ?? 0} />
       <PlanAdvanced scores={scores} />
-      <p className="soft small plan-time">{outcome?.ok ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms.` : ' '}</p>
+      <p className="soft small plan-time">
+        {outcome?.ok
+          ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms.`
+          : ' '}
+      </p>
     </Panel>
   );
 }
@@ -78,9 +89,16 @@ function ProtectedLayers({ layers }: { readonly layers: number }) {
   return (
     <div className="protected-layers small">
       <span className="soft">
-        {protect.length === 0 ? 'No layer is protected. Click a layer’s number to keep it whole.' : `Kept whole: layer ${protect.join(', ')}.`}
+        {protect.length === 0
+          ? 'No layer is protected. Click a layer’s number to keep it whole.'
+          : `Kept whole: layer ${protect.join(', ')}.`}
       </span>
-      <button type="button" className="link" disabled={layers < 3} onClick={() => changeRecipe({ protect: endsAre || protect.length > 0 ? [] : ends })}>
+      <button
+        type="button"
+        className="link"
+        disabled={layers < 3}
+        onClick={() => changeRecipe({ protect: endsAre || protect.length > 0 ? [] : ends })}
+      >
         {protect.length > 0 ? 'Free all' : 'Protect first and last'}
       </button>
     </div>

@@ -1,5 +1,5 @@
-import type { Scores } from '../../saap/scores.ts';
-import { SEARCHES } from '../../saap/search/searches.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { SEARCHES } from '../../plan/search/searches.ts';
 import { SelectField } from '../parts/select-field.tsx';
 import { useStudio } from '../state/store.ts';
 import { MethodField } from './method-field.tsx';
@@ -44,7 +44,12 @@ export function PlanRules({ scores }: { readonly scores: Scores | undefined }) {
         options={SEARCHES.map(({ name }) => ({ value: name, label: name }))}
         onChange={(search) => changeRecipe({ search })}
       />
-      <SelectField label="Repair" value={recipe.compensate ?? 'none'} options={REPAIRS} onChange={(compensate) => changeRecipe({ compensate })} />
+      <SelectField
+        label="Repair"
+        value={recipe.compensate ?? 'none'}
+        options={REPAIRS}
+        onChange={(compensate) => changeRecipe({ compensate })}
+      />
     </div>
   );
 }
@@ -53,5 +58,9 @@ export function PlanRules({ scores }: { readonly scores: Scores | undefined }) {
 function hasMetrics(scores: Scores, expression: string): boolean {
   return expression
     .split('+')
-    .every((name) => name === 'random' || scores.layers.every(({ attention, mlp }) => Object.hasOwn(attention, name) && Object.hasOwn(mlp, name)));
+    .every(
+      (name) =>
+        name === 'random' ||
+        scores.layers.every(({ attention, mlp }) => Object.hasOwn(attention, name) && Object.hasOwn(mlp, name)),
+    );
 }

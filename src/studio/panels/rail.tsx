@@ -53,13 +53,21 @@ function useSteps(): Step[] {
     {
       id: 'model',
       name: 'Model',
-      status: model ? `${model.name}, ${formatCount(model.parameters)}` : scores ? `${scores.model.name}, opening` : 'opening',
+      status: model
+        ? `${model.name}, ${formatCount(model.parameters)}`
+        : scores
+          ? `${scores.model.name}, opening`
+          : 'opening',
       state: busy(tasks.model !== undefined, model !== undefined),
     },
     {
       id: 'calibration',
       name: 'Calibration',
-      status: tasks.score ? 'scoring' : scores ? `${scores.calibration.windows} × ${scores.calibration.length} tokens` : '–',
+      status: tasks.score
+        ? 'scoring'
+        : scores
+          ? `${scores.calibration.windows} × ${scores.calibration.length} tokens`
+          : '–',
       state: busy(tasks.score !== undefined, scores !== undefined),
     },
     {
@@ -109,7 +117,12 @@ function useSteps(): Step[] {
       status: tasks.generate ? 'writing' : panes.pruned.status === 'done' ? 'side by side' : 'dense and pruned',
       state: busy(tasks.generate !== undefined, panes.pruned.status === 'done'),
     },
-    { id: 'take-away', name: 'Take away', status: tasks.export ? 'building' : 'ONNX', state: busy(tasks.export !== undefined, false) },
+    {
+      id: 'take-away',
+      name: 'Take away',
+      status: tasks.export ? 'building' : 'ONNX',
+      state: busy(tasks.export !== undefined, false),
+    },
   ];
 }
 
@@ -117,7 +130,9 @@ function useSteps(): Step[] {
 function useAccuracies(): string | undefined {
   const { part, rows } = useTaskRows();
   const metric = useStudio((state) => state.taskMetric);
-  const shares = ['dense', 'plan'].flatMap((id) => rows.find((row) => row.id === id)?.result ?? []).filter(({ items }) => items === part?.items.length);
+  const shares = ['dense', 'plan']
+    .flatMap((id) => rows.find((row) => row.id === id)?.result ?? [])
+    .filter(({ items }) => items === part?.items.length);
   return shares.length === 2 ? shares.map((result) => formatShare(result[metric])).join(' → ') : undefined;
 }
 

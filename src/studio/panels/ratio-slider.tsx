@@ -6,7 +6,15 @@ import { useStudio } from '../state/store.ts';
 export const LARGEST_RATIO = 0.8;
 
 /** How much goes. Every step plans anew. */
-export function RatioSlider({ ratio, label, id }: { readonly ratio: number; readonly label: string; readonly id?: string }) {
+export function RatioSlider({
+  ratio,
+  label,
+  id,
+}: {
+  readonly ratio: number;
+  readonly label: string;
+  readonly id?: string;
+}) {
   const setRatio = useStudio((state) => state.setRatio);
   return (
     <input

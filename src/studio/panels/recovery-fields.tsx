@@ -15,23 +15,40 @@ const METHODS = [
 /** What is trained, on what, and for how long. Remembered as drawn: the ratio does not matter to it. */
 export const RecoveryFields = memo(function RecoveryFields() {
   const { data: model } = useModel();
-  const { recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, setRecovery } = useStudioFields(
-    'recoverText',
-    'recoverMethod',
-    'recoverSteps',
-    'recoverRates',
-    'recoverBatch',
-    'recoverLength',
-    'setRecovery',
-  );
+  const { recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, setRecovery } =
+    useStudioFields(
+      'recoverText',
+      'recoverMethod',
+      'recoverSteps',
+      'recoverRates',
+      'recoverBatch',
+      'recoverLength',
+      'setRecovery',
+    );
   return (
     <>
-      <TextChoice label="Train on" embedded="stories, shipped" value={recoverText} onChange={(text) => setRecovery({ recoverText: text })} />
+      <TextChoice
+        label="Train on"
+        embedded="stories, shipped"
+        value={recoverText}
+        onChange={(text) => setRecovery({ recoverText: text })}
+      />
       <div className="field">
         <span className="field-label">Method</span>
-        <Segmented label="Method" options={METHODS} value={recoverMethod} onChange={(method) => setRecovery({ recoverMethod: method })} />
+        <Segmented
+          label="Method"
+          options={METHODS}
+          value={recoverMethod}
+          onChange={(method) => setRecovery({ recoverMethod: method })}
+        />
       </div>
-      <NumberField label="Steps" value={recoverSteps} min={1} max={100_000} onChange={(value) => setRecovery({ recoverSteps: Math.round(value) })} />
+      <NumberField
+        label="Steps"
+        value={recoverSteps}
+        min={1}
+        max={100_000}
+        onChange={(value) => setRecovery({ recoverSteps: Math.round(value) })}
+      />
       <NumberField
         label="Learning rate"
         value={recoverRates[rateOf(recoverMethod)]}
@@ -40,7 +57,13 @@ export const RecoveryFields = memo(function RecoveryFields() {
         step={1e-4}
         onChange={(value) => setRecovery({ recoverRates: { ...recoverRates, [rateOf(recoverMethod)]: value } })}
       />
-      <NumberField label="Windows a step" value={recoverBatch} min={1} max={512} onChange={(value) => setRecovery({ recoverBatch: Math.round(value) })} />
+      <NumberField
+        label="Windows a step"
+        value={recoverBatch}
+        min={1}
+        max={512}
+        onChange={(value) => setRecovery({ recoverBatch: Math.round(value) })}
+      />
       <NumberField
         label="Window length"
         unit="tokens"

@@ -10,15 +10,25 @@ import { Notice } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { TaskProgress } from '../parts/task-progress.tsx';
 import { lossesCsv } from '../planning/losses-csv.ts';
-import { bestPoint, isFinished, lossPoints, methodOf, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
+import {
+  bestPoint,
+  isFinished,
+  lossPoints,
+  methodOf,
+  type RecoveryMethod,
+  type RecoveryRun,
+  recoveryMethodName,
+} from '../state/recovery-slice.ts';
 import { useStudioFields } from '../state/store.ts';
 import { RecoveredExport } from './recovered-export.tsx';
 import { RecoveryFields } from './recovery-fields.tsx';
 import { RecoveryReadings } from './recovery-readings.tsx';
 
 const ABOUT = {
-  'group-wise-4': 'Weights are rounded to 4 bits in groups of 32. The training shifts each group, so the recovered model still has 4 bits.',
-  'group-wise-8': 'Weights are rounded to 8 bits in groups of 32. The training shifts each group, so the recovered model still has 8 bits.',
+  'group-wise-4':
+    'Weights are rounded to 4 bits in groups of 32. The training shifts each group, so the recovered model still has 4 bits.',
+  'group-wise-8':
+    'Weights are rounded to 8 bits in groups of 32. The training shifts each group, so the recovered model still has 8 bits.',
   lora: 'Weights stay as they are. A small low-rank change is trained and then added to them.',
 } as const;
 
@@ -27,23 +37,42 @@ export function RecoveryPanel() {
   const { data: model } = useModel();
   const outcome = usePlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const { recoverMethod, recoverSteps, recoveryRun, tasks } = useStudioFields('recoverMethod', 'recoverSteps', 'recoveryRun', 'tasks');
+  const { recoverMethod, recoverSteps, recoveryRun, tasks } = useStudioFields(
+    'recoverMethod',
+    'recoverSteps',
+    'recoveryRun',
+    'tasks',
+  );
   const { run, cancel } = useRecovery();
   const { kept, forget } = useKeptTraining();
   const own = kept?.same ? kept : undefined;
   const running = tasks.recover !== undefined;
   const stopped = own?.records.at(-1)?.step ?? 0;
   return (
-    <Panel id="recovery" title="Recover" hint="A short training of the pruned model. It gives back part of what pruning cost.">
+    <Panel
+      id="recovery"
+      title="Recover"
+      hint="A short training of the pruned model. It gives back part of what pruning cost."
+    >
       <div className="fields">
         <RecoveryFields />
         <div className="field field-action">
           {own && (
-            <button type="button" className="primary" disabled={!model || !plan || running} onClick={() => plan && void run(plan, own)}>
+            <button
+              type="button"
+              className="primary"
+              disabled={!model || !plan || running}
+              onClick={() => plan && void run(plan, own)}
+            >
               {isFinished(own) ? 'Bring it back' : `Continue from step ${stopped}`}
             </button>
           )}
-          <button type="button" className={own ? undefined : 'primary'} disabled={!model || !plan || running} onClick={() => plan && void run(plan)}>
+          <button
+            type="button"
+            className={own ? undefined : 'primary'}
+            disabled={!model || !plan || running}
+            onClick={() => plan && void run(plan)}
+          >
             {own ? 'Start anew' : 'Recover'}
           </button>
         </div>
@@ -52,7 +81,9 @@ export function RecoveryPanel() {
       <div className="task-slot">
         <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />
         {recoveryRun?.state.status === 'failed' && <Notice kind="error">{recoveryRun.state.message}</Notice>}
-        {recoveryRun?.state.status === 'stopped' && <p className="soft small">Stopped before the first measurement. Nothing was kept.</p>}
+        {recoveryRun?.state.status === 'stopped' && (
+          <p className="soft small">Stopped before the first measurement. Nothing was kept.</p>
+        )}
         {kept && (
           <p className="soft small">
             {keptSentence(kept)}{' '}
@@ -72,7 +103,8 @@ export function RecoveryPanel() {
 function keptSentence(kept: KeptTraining): string {
   const finished = isFinished(kept);
   const at = `step ${kept.records.at(-1)?.step ?? 0} of ${kept.steps}`;
-  if (kept.same && finished) return 'This training is finished and is kept in this browser. Bring it back to read what the model writes, and to export it.';
+  if (kept.same && finished)
+    return 'This training is finished and is kept in this browser. Bring it back to read what the model writes, and to export it.';
   if (kept.same) return `This training stopped at ${at} and is kept in this browser. It goes on exactly from there.`;
   const name = `${formatPercent(kept.ratio)} removed, ${recoveryMethodName(methodOf(kept))}`;
   const [state, when] = finished ? ['finished', 'It comes back'] : [`stopped at ${at}`, 'It goes on'];

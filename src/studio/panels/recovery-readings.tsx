@@ -1,6 +1,12 @@
 import type { KeptTraining } from '../../worker/engine.ts';
 import { formatChange, formatCount, formatPerplexity, formatSeconds, formatSpeed } from '../parts/format.ts';
-import { type bestPoint, type lossPoints, type RecoveryMethod, type RecoveryRun, recoveryMethodName } from '../state/recovery-slice.ts';
+import {
+  type bestPoint,
+  type lossPoints,
+  type RecoveryMethod,
+  type RecoveryRun,
+  recoveryMethodName,
+} from '../state/recovery-slice.ts';
 
 type Points = ReturnType<typeof lossPoints>;
 
@@ -38,9 +44,17 @@ export function RecoveryReadings({
         </thead>
         <tbody>
           <Line name={run ? `Before: ${run.of}` : 'Before'} loss={given} against={undefined} />
-          {isRounded && <Line name={`Rounded to ${recoveryMethodName(method)}, untrained`} loss={untrained} against={given} />}
-          {!result && <Line name={now ? `During: step ${now.step}` : 'During'} loss={now?.heldOutLoss} against={against} />}
-          <Line name={result ? `Recovered, kept step ${result.bestStep}` : 'Best so far'} loss={lowest} against={against} />
+          {isRounded && (
+            <Line name={`Rounded to ${recoveryMethodName(method)}, untrained`} loss={untrained} against={given} />
+          )}
+          {!result && (
+            <Line name={now ? `During: step ${now.step}` : 'During'} loss={now?.heldOutLoss} against={against} />
+          )}
+          <Line
+            name={result ? `Recovered, kept step ${result.bestStep}` : 'Best so far'}
+            loss={lowest}
+            against={against}
+          />
         </tbody>
       </table>
       <p className="soft small">{result ? endSentence(result) : paceSentence(run)}</p>
@@ -54,12 +68,22 @@ export function RecoveryReadings({
 }
 
 /** One perplexity from a loss in nats. */
-function Line({ name, loss, against }: { readonly name: string; readonly loss: number | undefined; readonly against: number | undefined }) {
+function Line({
+  name,
+  loss,
+  against,
+}: {
+  readonly name: string;
+  readonly loss: number | undefined;
+  readonly against: number | undefined;
+}) {
   return (
     <tr>
       <th scope="row">{name}</th>
       <td>{loss === undefined ? <span className="pending">–</span> : formatPerplexity(Math.exp(loss))}</td>
-      <td className="change">{loss === undefined || against === undefined ? '' : formatChange(Math.exp(loss), Math.exp(against))}</td>
+      <td className="change">
+        {loss === undefined || against === undefined ? '' : formatChange(Math.exp(loss), Math.exp(against))}
+      </td>
     </tr>
   );
 }
@@ -71,7 +95,11 @@ function paceSentence(run: RecoveryRun | undefined): string {
   return `${formatSpeed(last.tokensPerSecond)} tokens/s · ${formatSeconds(last.secondsLeft)} left · learning rate ${last.learningRate.toExponential(1)}`;
 }
 
-const REASONS = { finished: 'All steps were made', 'no longer better': 'Stopped as it got no better', cancelled: 'Stopped by you' } as const;
+const REASONS = {
+  finished: 'All steps were made',
+  'no longer better': 'Stopped as it got no better',
+  cancelled: 'Stopped by you',
+} as const;
 
 function endSentence({
   stoppedBecause,

@@ -17,7 +17,11 @@ export function RefineField({ plannable }: { readonly plannable: boolean }) {
   return (
     <div className="refine" ref={ref}>
       <div className="refine-line">
-        <button type="button" disabled={!model || !scores || !plannable || running} onClick={() => scores && run.mutate(scores)}>
+        <button
+          type="button"
+          disabled={!model || !scores || !plannable || running}
+          onClick={() => scores && run.mutate(scores)}
+        >
           Refine by measuring
         </button>
         <span className="soft small">
@@ -28,7 +32,11 @@ export function RefineField({ plannable }: { readonly plannable: boolean }) {
       </div>
       <TaskProgress name="refine" label="Refining" onCancel={run.cancel} />
       {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
-      {run.data && !run.data.adopted && <Notice kind="note">The recipe was changed while plans were measured, so the one that was found is not taken.</Notice>}
+      {run.data && !run.data.adopted && (
+        <Notice kind="note">
+          The recipe was changed while plans were measured, so the one that was found is not taken.
+        </Notice>
+      )}
       {run.data && (measured || !run.data.adopted) && width > 0 && (
         <RefineTrace measurements={run.data.measurements} candidates={run.data.candidates} width={width} height={84} />
       )}

@@ -56,6 +56,9 @@ function differencesSentence(differing: ReturnType<typeof widthDifferences>, lay
   if (differing.length === 0) return 'Both keep the same widths in every layer.';
   const largest = differing.reduce((most, layer) => (Math.abs(layer.mlp) > Math.abs(most.mlp) ? layer : most));
   const more = largest.mlp > 0 ? 'B' : 'A';
-  const most = largest.mlp === 0 ? '' : ` They differ most in layer ${largest.layer}, where ${more} keeps ${Math.abs(largest.mlp)} neurons more.`;
+  const most =
+    largest.mlp === 0
+      ? ''
+      : ` They differ most in layer ${largest.layer}, where ${more} keeps ${Math.abs(largest.mlp)} neurons more.`;
   return `Widths differ in ${differing.length} of ${layers} layers.${most}`;
 }

@@ -69,7 +69,9 @@ export function RunsPanel() {
       {first && second ? (
         <RunComparison first={first} second={second} />
       ) : (
-        own.length > 1 && <p className="soft small runs-hint">{first ? 'Pick one more to compare.' : 'Pick two to compare.'}</p>
+        own.length > 1 && (
+          <p className="soft small runs-hint">{first ? 'Pick one more to compare.' : 'Pick two to compare.'}</p>
+        )
       )}
     </Panel>
   );
@@ -80,8 +82,18 @@ function letterOf(picked: readonly string[], id: string): string | undefined {
   return ['A', 'B'][picked.indexOf(id)];
 }
 
-function RunRow({ run, isPresent, letter }: { readonly run: Run; readonly isPresent: boolean; readonly letter: string | undefined }) {
-  const { pickRun, removeRun, changeRecipe } = useStudio(useShallow(({ pickRun, removeRun, changeRecipe }) => ({ pickRun, removeRun, changeRecipe })));
+function RunRow({
+  run,
+  isPresent,
+  letter,
+}: {
+  readonly run: Run;
+  readonly isPresent: boolean;
+  readonly letter: string | undefined;
+}) {
+  const { pickRun, removeRun, changeRecipe } = useStudio(
+    useShallow(({ pickRun, removeRun, changeRecipe }) => ({ pickRun, removeRun, changeRecipe })),
+  );
   const { recipe, ratio, parametersAfter, bytes, perplexity, speed, at, measuredOn } = run;
   const label = runLabel(run);
   const name = `${formatPercent(ratio)}, ${label}`;
@@ -89,7 +101,12 @@ function RunRow({ run, isPresent, letter }: { readonly run: Run; readonly isPres
     <tr className={isPresent ? 'present' : undefined}>
       <td>
         <label className="check">
-          <input type="checkbox" checked={letter !== undefined} onChange={() => pickRun(run.id)} aria-label={`Compare ${name}`} />
+          <input
+            type="checkbox"
+            checked={letter !== undefined}
+            onChange={() => pickRun(run.id)}
+            aria-label={`Compare ${name}`}
+          />
           <span className="run-letter" aria-hidden="true">
             {letter}
           </span>
@@ -105,12 +122,19 @@ function RunRow({ run, isPresent, letter }: { readonly run: Run; readonly isPres
         {formatBytes(bytes)} <span className="soft">{recipe.dtype ?? 'f32'}</span>
       </td>
       <td>
-        {formatPerplexity(perplexity.perplexity)} <span className="soft">± {formatPerplexity(perplexity.standardError)}</span>
+        {formatPerplexity(perplexity.perplexity)}{' '}
+        <span className="soft">± {formatPerplexity(perplexity.standardError)}</span>
       </td>
       <td>{speed ? formatSpeed(speed.pruned.decodeTokensPerSecond) : <span className="pending">–</span>}</td>
       <td className="soft">{clock.format(at)}</td>
       <td className="run-actions">
-        <button type="button" className="quiet" disabled={isPresent} aria-label={`Go back to ${name}`} onClick={() => changeRecipe(run.recipe)}>
+        <button
+          type="button"
+          className="quiet"
+          disabled={isPresent}
+          aria-label={`Go back to ${name}`}
+          onClick={() => changeRecipe(run.recipe)}
+        >
           Go back
         </button>
         <button type="button" className="quiet" aria-label={`Remove ${name}`} onClick={() => removeRun(run.id)}>

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import type { LayerPlan } from '../../surgery/plan.ts';
+import type { LayerPlan } from '../../plan/plan.ts';
 import type { HeatmapRow } from '../charts/heatmap-layout.ts';
 import { Histogram } from '../charts/histogram.tsx';
 import { barPositions, cutEdge, type HistogramRun, histogramBins } from '../charts/histogram-bins.ts';
@@ -21,7 +21,11 @@ export function ScoreHistogram({
   const { ref, width } = useWidth<HTMLElement>();
   const domain = useMemo(() => positiveDomain(rows), [rows]);
   const bars = useMemo(
-    () => rows.map((row) => ({ attention: barPositions(row.attention, domain, BARS), mlp: barPositions(row.mlp, domain, BARS) })),
+    () =>
+      rows.map((row) => ({
+        attention: barPositions(row.attention, domain, BARS),
+        mlp: barPositions(row.mlp, domain, BARS),
+      })),
     [rows, domain],
   );
   const bins = useMemo(() => histogramBins(runsOf(bars, plan), domain, BARS), [bars, plan, domain]);
@@ -54,7 +58,10 @@ function positiveDomain(rows: readonly HeatmapRow[]): readonly [number, number] 
   return high > 0 ? [Math.max(low, high * 1e-7), high] : [0.1, 1];
 }
 
-function runsOf(rows: readonly Readonly<Record<'attention' | 'mlp', Uint8Array>>[], plan: readonly LayerPlan[] | undefined): HistogramRun[] {
+function runsOf(
+  rows: readonly Readonly<Record<'attention' | 'mlp', Uint8Array>>[],
+  plan: readonly LayerPlan[] | undefined,
+): HistogramRun[] {
   return rows.flatMap((row, layer) =>
     (['attention', 'mlp'] as const).map((module) => {
       const removed = new Uint8Array(row[module].length).fill(plan?.[layer] ? 1 : 0);

@@ -26,7 +26,8 @@ export function StoredModels({ onOpen }: { readonly onOpen: (name: string) => vo
     mutationFn: async (chosen: StoredModel) => (await studioEngine()).forget({ id: chosen.id, commit: chosen.commit }),
     onSettled: () => client.invalidateQueries({ queryKey: ['stored'] }),
   });
-  if (stored.error && !(stored.error instanceof MissingError)) return <p className="soft small">Stored models cannot be listed: {stored.error.message}</p>;
+  if (stored.error && !(stored.error instanceof MissingError))
+    return <p className="soft small">Stored models cannot be listed: {stored.error.message}</p>;
   if (!stored.data || stored.data.length === 0) return null;
   const total = stored.data.reduce((sum, { bytes }) => sum + bytes, 0);
   return (
@@ -37,7 +38,13 @@ export function StoredModels({ onOpen }: { readonly onOpen: (name: string) => vo
       </h3>
       <ul>
         {stored.data.map((entry) => (
-          <StoredEntry key={entry.commit} entry={entry} isOpen={model?.name === entry.id} onOpen={onOpen} onDelete={() => forget.mutate(entry)} />
+          <StoredEntry
+            key={entry.commit}
+            entry={entry}
+            isOpen={model?.name === entry.id}
+            onOpen={onOpen}
+            onDelete={() => forget.mutate(entry)}
+          />
         ))}
       </ul>
       {forget.error && <Notice kind="error">{forget.error.message}</Notice>}
@@ -77,7 +84,13 @@ function StoredEntry({
           </button>
         </span>
       ) : (
-        <button type="button" className="quiet" aria-label={`Delete ${entry.id}`} disabled={isOpen} onClick={() => setAsked(true)}>
+        <button
+          type="button"
+          className="quiet"
+          aria-label={`Delete ${entry.id}`}
+          disabled={isOpen}
+          onClick={() => setAsked(true)}
+        >
           Delete
         </button>
       )}

@@ -45,10 +45,17 @@ export function TakeAwayPanel() {
       const folder = into === 'folder' ? await pickFolder() : undefined;
       if (into === 'folder' && !folder) return;
       const key = ratioKey(plan.ratio);
-      const figures = cardFigures(measuredOn, measured.perplexity.get(key), measured.perplexity.get(0), measured.speed.get(key));
+      const figures = cardFigures(
+        measuredOn,
+        measured.perplexity.get(key),
+        measured.perplexity.get(0),
+        measured.speed.get(key),
+      );
       run.mutate({ plan, scores, dtype, figures, ...(folder && { folder }) });
     } catch (error) {
-      setRefusal(`The folder cannot be written: ${error instanceof Error ? error.message : String(error)} Build a zip archive instead.`);
+      setRefusal(
+        `The folder cannot be written: ${error instanceof Error ? error.message : String(error)} Build a zip archive instead.`,
+      );
     }
   };
   const isReady = model !== undefined && plan !== undefined && !exporting;
@@ -59,7 +66,12 @@ export function TakeAwayPanel() {
           <div className="fields">
             <div className="field">
               <span className="field-label">Numbers as</span>
-              <Segmented label="Numbers as" options={DTYPES} value={dtype} onChange={(value) => changeRecipe({ dtype: value })} />
+              <Segmented
+                label="Numbers as"
+                options={DTYPES}
+                value={dtype}
+                onChange={(value) => changeRecipe({ dtype: value })}
+              />
             </div>
             <div className="field">
               <span className="field-label">Expected size</span>
@@ -80,7 +92,9 @@ export function TakeAwayPanel() {
           {refusal && <Notice kind="error">{refusal}</Notice>}
           {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
           {ready && <Verified exported={ready} />}
-          {run.data && !ready && <p className="soft small">The plan has changed since the last build. Build again to take this one away.</p>}
+          {run.data && !ready && (
+            <p className="soft small">The plan has changed since the last build. Build again to take this one away.</p>
+          )}
         </div>
         <Downloads plan={plan} scores={scores} name={name} card={ready?.card} />
       </div>

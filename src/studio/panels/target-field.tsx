@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { Plan, Target } from '../../surgery/plan.ts';
+import type { Plan, Target } from '../../plan/plan.ts';
 import { NumberField } from '../parts/number-field.tsx';
 import { SelectField } from '../parts/select-field.tsx';
 import type { PlanSummary } from '../planning/plan-outcome.ts';
@@ -15,7 +15,15 @@ const KINDS = [
 ] as const;
 
 /** The target as a number: what goes, how many parameters stay, how large the export may be, or that with its cache at a context length. */
-export function TargetField({ plan, summary, ratio }: { readonly plan: Plan | undefined; readonly summary: PlanSummary | undefined; readonly ratio: number }) {
+export function TargetField({
+  plan,
+  summary,
+  ratio,
+}: {
+  readonly plan: Plan | undefined;
+  readonly summary: PlanSummary | undefined;
+  readonly ratio: number;
+}) {
   const target = useStudio((state) => state.recipe.target);
   const dtype = useStudio((state) => state.recipe.dtype) ?? 'f32';
   const changeRecipe = useStudio((state) => state.changeRecipe);

@@ -13,7 +13,11 @@ export function TaskChoice({ task }: { readonly task: Task | undefined }) {
       name={task ? `${task.name}${chosen.kind === 'own' ? '' : ', shipped'}` : '…'}
       accept=".jsonl,.ndjson"
       take={(name, bytes) => setZeroShot({ chosenTask: { kind: 'own', task: readTask({ name, bytes }) } })}
-      back={chosen.kind === 'own' ? { label: 'Shipped task', choose: () => setZeroShot({ chosenTask: { kind: 'embedded' } }) } : undefined}
+      back={
+        chosen.kind === 'own'
+          ? { label: 'Shipped task', choose: () => setZeroShot({ chosenTask: { kind: 'embedded' } }) }
+          : undefined
+      }
     />
   );
 }
@@ -35,7 +39,9 @@ export function TaskExample({ task }: { readonly task: Task }) {
           </li>
         ))}
       </ol>
-      <p className="soft">The model reads the text and then each choice. The choice that it finds most likely is its answer.</p>
+      <p className="soft">
+        The model reads the text and then each choice. The choice that it finds most likely is its answer.
+      </p>
     </details>
   );
 }

@@ -2,7 +2,15 @@ import { formatShare } from '../parts/format.ts';
 import type { TaskMetric, TaskRow } from '../planning/task-table.ts';
 
 /** Accuracies of the models on one task, each with its standard error, and the difference to the dense model on the same items. */
-export function TaskTable({ rows, metric, items }: { readonly rows: readonly TaskRow[]; readonly metric: TaskMetric; readonly items: number }) {
+export function TaskTable({
+  rows,
+  metric,
+  items,
+}: {
+  readonly rows: readonly TaskRow[];
+  readonly metric: TaskMetric;
+  readonly items: number;
+}) {
   const shown = (of: TaskMetric) => (of === metric ? 'figures shown' : 'figures');
   return (
     <table className="readings task-table">
@@ -13,7 +21,9 @@ export function TaskTable({ rows, metric, items }: { readonly rows: readonly Tas
           <th scope="col">By bytes</th>
           <th scope="col">Against dense</th>
           <th scope="col">
-            <abbr title="Chance of a difference at least as uneven if both models were equally good: McNemar's exact test">p</abbr>
+            <abbr title="Chance of a difference at least as uneven if both models were equally good: McNemar's exact test">
+              p
+            </abbr>
           </th>
         </tr>
       </thead>
@@ -30,10 +40,15 @@ export function TaskTable({ rows, metric, items }: { readonly rows: readonly Tas
                   <WithError value={formatShare(result.accuracy)} error={formatShare(result.standardError)} />
                 </td>
                 <td className={shown('accuracyNormalized')}>
-                  <WithError value={formatShare(result.accuracyNormalized)} error={formatShare(result.standardErrorNormalized)} />
+                  <WithError
+                    value={formatShare(result.accuracyNormalized)}
+                    error={formatShare(result.standardErrorNormalized)}
+                  />
                 </td>
                 <td className="figures change">
-                  {paired && <WithError value={signed(paired[metric].difference)} error={points(paired[metric].standardError)} />}
+                  {paired && (
+                    <WithError value={signed(paired[metric].difference)} error={points(paired[metric].standardError)} />
+                  )}
                 </td>
                 <td className="change">{paired && probability(paired[metric].pValue)}</td>
               </>

@@ -43,7 +43,11 @@ export function TasksPanel() {
   const wanted = (part?.items.length ?? 0) * subjects.length;
   const done = rows.reduce((sum, { result }) => sum + (result?.items ?? 0), 0);
   return (
-    <Panel id="zero-shot" title="Zero-shot" hint="Which choice does the model find most likely? Questions that it was not trained for.">
+    <Panel
+      id="zero-shot"
+      title="Zero-shot"
+      hint="Which choice does the model find most likely? Questions that it was not trained for."
+    >
       <div className="fields">
         <TaskChoice task={task} />
         <NumberField
@@ -56,10 +60,19 @@ export function TasksPanel() {
         />
         <div className="field">
           <span className="field-label">Model</span>
-          <Segmented label="Model" options={THROUGH} value={taskThrough} onChange={(through) => setZeroShot({ taskThrough: through })} />
+          <Segmented
+            label="Model"
+            options={THROUGH}
+            value={taskThrough}
+            onChange={(through) => setZeroShot({ taskThrough: through })}
+          />
         </div>
         <label className="check">
-          <input type="checkbox" checked={taskMethods} onChange={(event) => setZeroShot({ taskMethods: event.target.checked })} />
+          <input
+            type="checkbox"
+            checked={taskMethods}
+            onChange={(event) => setZeroShot({ taskMethods: event.target.checked })}
+          />
           also the {comparedMethods.length} methods chosen under Compare
         </label>
         <div className="field field-action">
@@ -125,7 +138,12 @@ function TaskChart({ rows, taskName }: { readonly rows: readonly TaskRow[]; read
         />
       </div>
       <div className="task-foot">
-        <Segmented label="Chart shows" options={METRICS} value={metric} onChange={(chosen) => setZeroShot({ taskMetric: chosen })} />
+        <Segmented
+          label="Chart shows"
+          options={METRICS}
+          value={metric}
+          onChange={(chosen) => setZeroShot({ taskMetric: chosen })}
+        />
         <button
           type="button"
           className="link"

@@ -39,7 +39,10 @@ export function TextChoice({
             rows={4}
             placeholder="Paste text here"
             defaultValue={value.kind === 'own' ? value.text.slice(0, 100_000) : ''}
-            onBlur={(event) => event.target.value.trim() !== '' && onChange({ kind: 'own', name: 'pasted text', text: event.target.value })}
+            onBlur={(event) =>
+              event.target.value.trim() !== '' &&
+              onChange({ kind: 'own', name: 'pasted text', text: event.target.value })
+            }
           />
         </label>
       )}

@@ -30,7 +30,16 @@ export function NumberField({
     <label className="field" htmlFor={id}>
       <span className="field-label">{label}</span>
       <span className="field-control">
-        <input id={id} type="number" inputMode="decimal" {...typing} min={min} max={max} step={step} disabled={disabled} />
+        <input
+          id={id}
+          type="number"
+          inputMode="decimal"
+          {...typing}
+          min={min}
+          max={max}
+          step={step}
+          disabled={disabled}
+        />
         {unit && <span className="field-unit">{unit}</span>}
       </span>
     </label>

@@ -35,7 +35,10 @@ export function taskText(task: RunningTask, label: string, now: number): string 
   const { progress } = task;
   if (!progress || progress.total === 0) return label;
   const { stage, completed, total, unit } = progress;
-  const amount = unit === 'bytes' ? `${formatBytes(completed)} of ${formatBytes(total)}` : `${formatCount(completed)} of ${formatCount(total)} ${unit}`;
+  const amount =
+    unit === 'bytes'
+      ? `${formatBytes(completed)} of ${formatBytes(total)}`
+      : `${formatCount(completed)} of ${formatCount(total)} ${unit}`;
   const seconds = (now - task.stageStartedAt) / 1000;
   const parts = [stage, amount];
   // What was there before does not count for the rate.

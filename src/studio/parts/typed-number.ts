@@ -6,7 +6,10 @@ import { type ChangeEvent, useEffect, useState } from 'react';
  */
 export function useTypedNumber(value: number | undefined, shown: string, accept: (typed: string) => void) {
   const [text, setText] = useState(shown);
-  useEffect(() => setText((typed) => (typed.trim() !== '' && value !== undefined && Number(typed) === value ? typed : shown)), [value, shown]);
+  useEffect(
+    () => setText((typed) => (typed.trim() !== '' && value !== undefined && Number(typed) === value ? typed : shown)),
+    [value, shown],
+  );
   return {
     value: text,
     onChange: ({ target }: ChangeEvent<HTMLInputElement>) => {

@@ -9,7 +9,9 @@ export interface RatioValue {
  * never beyond them. Undefined outside the measured span, or with fewer than two points.
  */
 export function estimateAt(measured: readonly RatioValue[], ratio: number): number | undefined {
-  const points = [...measured].sort((a, b) => a.ratio - b.ratio).map((point) => ({ x: point.ratio, y: Math.log(point.value) }));
+  const points = [...measured]
+    .sort((a, b) => a.ratio - b.ratio)
+    .map((point) => ({ x: point.ratio, y: Math.log(point.value) }));
   const index = points.findIndex((point, place) => place > 0 && ratio <= point.x);
   const [from, to] = [points[index - 1], points[index]];
   if (!from || !to || ratio < from.x) return undefined;
@@ -18,7 +20,10 @@ export function estimateAt(measured: readonly RatioValue[], ratio: number): numb
   const t = (ratio - from.x) / width;
   const [t2, t3] = [t * t, t * t * t];
   const y =
-    (2 * t3 - 3 * t2 + 1) * from.y + (t3 - 2 * t2 + t) * width * (slopes[index - 1] ?? 0) + (3 * t2 - 2 * t3) * to.y + (t3 - t2) * width * (slopes[index] ?? 0);
+    (2 * t3 - 3 * t2 + 1) * from.y +
+    (t3 - 2 * t2 + t) * width * (slopes[index - 1] ?? 0) +
+    (3 * t2 - 2 * t3) * to.y +
+    (t3 - t2) * width * (slopes[index] ?? 0);
   return Math.exp(y);
 }
 

@@ -1,6 +1,6 @@
-import { fusedImportance, metricScores } from '../../saap/metric.ts';
-import type { Metric, Scores } from '../../saap/scores.ts';
-import { groupTable } from '../../saap/search/group-table.ts';
+import { groupTable } from '../../importance/structures/group-table.ts';
+import type { Metric, Scores } from '../../importance/sums/scores.ts';
+import { fusedImportance, metricScores } from '../../plan/metric.ts';
 import type { HeatmapRow } from '../charts/heatmap-layout.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 
@@ -16,16 +16,24 @@ export function importanceRows(
 ): HeatmapRow[] {
   const table = groupTable(scores.groups);
   const { metric = 'element-second+fisher', fusion = 'shared', fusionScope: scope = 'model', seed = 0 } = recipe;
-  const values = shown === 'recipe' ? fusedImportance(scores, table, { metric, fusion, scope, seed }) : metricScores(scores, table, shown, seed);
+  const values =
+    shown === 'recipe'
+      ? fusedImportance(scores, table, { metric, fusion, scope, seed })
+      : metricScores(scores, table, shown, seed);
   const rows = scores.groups.map(() => ({ attention: new Float32Array(), mlp: new Float32Array() }));
   for (const { layer, module, start, end, parametersPerGroup } of table.segments) {
     const row = rows[layer];
-    if (row) row[module] = Float32Array.from(values.subarray(start, end), (value) => (perParameter ? value / parametersPerGroup : value));
+    if (row)
+      row[module] = Float32Array.from(values.subarray(start, end), (value) =>
+        perParameter ? value / parametersPerGroup : value,
+      );
   }
   return rows;
 }
 
 /** Metrics that every layer of a score file has, in the order of the file's definition. */
 export function presentMetrics(scores: Scores, all: readonly Metric[]): Metric[] {
-  return all.filter((metric) => scores.layers.every((layer) => layer.attention[metric] !== undefined && layer.mlp[metric] !== undefined));
+  return all.filter((metric) =>
+    scores.layers.every((layer) => layer.attention[metric] !== undefined && layer.mlp[metric] !== undefined),
+  );
 }

@@ -1,4 +1,4 @@
-import type { Plan } from '../../surgery/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { fingerprint } from '../state/fingerprint.ts';
 import type { RecoveredColumn } from '../state/recovery-slice.ts';
 
@@ -13,5 +13,11 @@ export function planFingerprint({ layers }: Plan): string {
 
 /** What tells recovered models apart: plan, method and losses. The same training made again, or brought back after a reload, is the same one. */
 export function trainingFingerprint({ plan, method, result: { history } }: RecoveredColumn): string {
-  return fingerprint(JSON.stringify([planFingerprint(plan), method, history.map(({ step, loss, heldOutLoss }) => [step, loss, heldOutLoss])]));
+  return fingerprint(
+    JSON.stringify([
+      planFingerprint(plan),
+      method,
+      history.map(({ step, loss, heldOutLoss }) => [step, loss, heldOutLoss]),
+    ]),
+  );
 }

@@ -1,10 +1,10 @@
 import { EspalierError } from '../../errors.ts';
-import { makePlan } from '../../saap/make-plan.ts';
-import type { Scores } from '../../saap/scores.ts';
-import { groupTable } from '../../saap/search/group-table.ts';
-import { type StorageCost, storageFor, weightBytes } from '../../saap/search/storage.ts';
-import { headDimension } from '../../saap/search/target.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import { groupTable } from '../../importance/structures/group-table.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { type StorageCost, storageFor, weightBytes } from '../../plan/search/storage.ts';
+import { headDimension } from '../../plan/search/target.ts';
 import type { LayerShare } from '../charts/layer-shares.tsx';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 

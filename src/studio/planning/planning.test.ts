@@ -19,14 +19,18 @@ describe('estimateAt', () => {
   it('never leaves the values of its neighbours (property)', () => {
     const value = fc.double({ min: 1, max: 1000, noNaN: true });
     fc.assert(
-      fc.property(fc.array(value, { minLength: 2, maxLength: 8 }), fc.double({ min: 0, max: 1, noNaN: true }), (values, share) => {
-        const points = values.map((height, index) => ({ ratio: index, value: height }));
-        const at = share * (values.length - 1);
-        const estimate = estimateAt(points, at) ?? Number.NaN;
-        const [a, b] = [values[Math.floor(at)] ?? 0, values[Math.ceil(at)] ?? 0];
-        expect(estimate).toBeGreaterThanOrEqual(Math.min(a, b) * (1 - 1e-9));
-        expect(estimate).toBeLessThanOrEqual(Math.max(a, b) * (1 + 1e-9));
-      }),
+      fc.property(
+        fc.array(value, { minLength: 2, maxLength: 8 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (values, share) => {
+          const points = values.map((height, index) => ({ ratio: index, value: height }));
+          const at = share * (values.length - 1);
+          const estimate = estimateAt(points, at) ?? Number.NaN;
+          const [a, b] = [values[Math.floor(at)] ?? 0, values[Math.ceil(at)] ?? 0];
+          expect(estimate).toBeGreaterThanOrEqual(Math.min(a, b) * (1 - 1e-9));
+          expect(estimate).toBeLessThanOrEqual(Math.max(a, b) * (1 + 1e-9));
+        },
+      ),
     );
   });
 

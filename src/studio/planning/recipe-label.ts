@@ -1,10 +1,22 @@
-import { METHODS } from '../../saap/methods.ts';
-import { DEFAULT_ROUND_TO } from '../../saap/plan-options.ts';
+import { METHODS } from '../../plan/methods/methods.ts';
+import { DEFAULT_ROUND_TO } from '../../plan/plan-options.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 
 /** A recipe in a few words, without its target: 'saap, refined + bias, 2 layers whole'. */
 export function recipeLabel(recipe: RecipeChoices): string {
-  const { metric, search, gamma, stability, balance, measured, compensate = 'none', protect = [], minimumNeurons, minimumAttentionGroups, roundTo } = recipe;
+  const {
+    metric,
+    search,
+    gamma,
+    stability,
+    balance,
+    measured,
+    compensate = 'none',
+    protect = [],
+    minimumNeurons,
+    minimumAttentionGroups,
+    roundTo,
+  } = recipe;
   const named = METHODS.find((method) => method.metric === metric && method.search === search);
   const tuned = gamma !== undefined || stability !== undefined || balance !== undefined;
   const method = named?.name ?? (measured || tuned ? 'saap' : `${metric}, ${search}`);

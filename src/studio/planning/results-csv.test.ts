@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { resultsCsv } from './results-csv.ts';
 
 const perplexity = (value: number) => ({ perplexity: value, standardError: 0.5, tokens: 127, windows: 1, seconds: 1 });
-const speed = (decode: number) => ({ prefillTokensPerSecond: 100, decodeTokensPerSecond: decode, prefillSpread: 1, decodeSpread: 1, bytes: 4 });
+const speed = (decode: number) => ({
+  prefillTokensPerSecond: 100,
+  decodeTokensPerSecond: decode,
+  prefillSpread: 1,
+  decodeSpread: 1,
+  bytes: 4,
+});
 
 describe('resultsCsv', () => {
   it('has a line per method and ratio, dense first, gaps empty', () => {

@@ -1,4 +1,11 @@
-import { formatBytes, formatChange, formatCount, formatPercent, formatPerplexity, formatSpeed } from '../parts/format.ts';
+import {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatPercent,
+  formatPerplexity,
+  formatSpeed,
+} from '../parts/format.ts';
 import type { Run } from './run.ts';
 
 /** One line of the comparison of two runs. */
@@ -13,7 +20,12 @@ export interface RunDifference {
 export function runDifferences(first: Run, second: Run): RunDifference[] {
   const alike = first.measuredOn === second.measuredOn && first.model.sha256 === second.model.sha256;
   const line = (name: string, value: (run: Run) => number, format: (value: number) => string): RunDifference => ({
-    ...{ name, first: format(value(first)), second: format(value(second)), change: changeOf(value(second), value(first)) },
+    ...{
+      name,
+      first: format(value(first)),
+      second: format(value(second)),
+      change: changeOf(value(second), value(first)),
+    },
   });
   const groups = (run: Run, key: 'attention' | 'mlp') => run.widths.reduce((sum, width) => sum + width[key], 0);
   const decode = (run: Run) => run.speed?.pruned.decodeTokensPerSecond;
@@ -40,7 +52,10 @@ export function runDifferences(first: Run, second: Run): RunDifference[] {
 }
 
 /** Layers whose widths differ, and by how much. */
-export function widthDifferences(first: Run, second: Run): { readonly layer: number; readonly attention: number; readonly mlp: number }[] {
+export function widthDifferences(
+  first: Run,
+  second: Run,
+): { readonly layer: number; readonly attention: number; readonly mlp: number }[] {
   return first.widths.flatMap((width, layer) => {
     const other = second.widths[layer];
     if (!other) return [];
@@ -57,7 +72,9 @@ function changeOf(after: number, before: number): string {
 function perplexityChange({ perplexity: first }: Run, { perplexity: second }: Run): string {
   const error = Math.hypot(first.standardError, second.standardError);
   const change = changeOf(second.perplexity, first.perplexity);
-  return Math.abs(second.perplexity - first.perplexity) > error || change === 'the same' ? change : `${change}, within the error`;
+  return Math.abs(second.perplexity - first.perplexity) > error || change === 'the same'
+    ? change
+    : `${change}, within the error`;
 }
 
 function withError({ perplexity: { perplexity, standardError } }: Run): string {

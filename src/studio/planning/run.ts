@@ -1,5 +1,5 @@
-import type { Scores } from '../../saap/scores.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { PerplexityMeasurement, SpeedComparison } from '../../worker/engine.ts';
 import type { RecipeChoices } from '../state/recipe-slice.ts';
 import type { PlanSummary } from './plan-outcome.ts';
@@ -83,6 +83,16 @@ export function isRun(value: unknown): value is Run {
   const { id, at, model, recipe, widths, perplexity, measuredOn, ...numbers } = value as Record<string, unknown>;
   const isRecord = (field: unknown) => typeof field === 'object' && field !== null;
   const texts = typeof id === 'string' && typeof measuredOn === 'string';
-  const counts = ['ratio', 'parametersBefore', 'parametersAfter', 'bytes'].every((key) => Number.isFinite(numbers[key]));
-  return texts && Number.isFinite(at) && counts && isRecord(model) && isRecord(recipe) && isRecord(perplexity) && Array.isArray(widths);
+  const counts = ['ratio', 'parametersBefore', 'parametersAfter', 'bytes'].every((key) =>
+    Number.isFinite(numbers[key]),
+  );
+  return (
+    texts &&
+    Number.isFinite(at) &&
+    counts &&
+    isRecord(model) &&
+    isRecord(recipe) &&
+    isRecord(perplexity) &&
+    Array.isArray(widths)
+  );
 }

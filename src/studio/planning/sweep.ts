@@ -21,12 +21,23 @@ export function ratioKey(ratio: number): number {
  * The order of measuring: first what the reader looks at (chosen ratio, then dense, each perplexity before speed), then the rest of the curves,
  * then the methods beside them. What is measured already is left out.
  */
-export function sweepSteps(chosen: number, methods: readonly string[], measured: (step: SweepStep) => boolean): SweepStep[] {
+export function sweepSteps(
+  chosen: number,
+  methods: readonly string[],
+  measured: (step: SweepStep) => boolean,
+): SweepStep[] {
   const ratios = [...new Set([ratioKey(chosen), 0, ...SWEEP_RATIOS])];
-  const steps = (what: SweepStep['what'], some: readonly number[]): SweepStep[] => some.map((ratio) => ({ ratio, what }));
+  const steps = (what: SweepStep['what'], some: readonly number[]): SweepStep[] =>
+    some.map((ratio) => ({ ratio, what }));
   const [looked, rest] = [ratios.slice(0, 2), ratios.slice(2)];
-  const beside = METHOD_RATIOS.flatMap((ratio) => methods.map((method) => ({ ratio, what: 'perplexity', method }) as const));
-  return [...steps('perplexity', looked), ...steps('speed', looked), ...steps('perplexity', rest), ...steps('speed', rest), ...beside].filter(
-    (step) => !(step.what === 'speed' && step.ratio === 0) && !measured(step),
+  const beside = METHOD_RATIOS.flatMap((ratio) =>
+    methods.map((method) => ({ ratio, what: 'perplexity', method }) as const),
   );
+  return [
+    ...steps('perplexity', looked),
+    ...steps('speed', looked),
+    ...steps('perplexity', rest),
+    ...steps('speed', rest),
+    ...beside,
+  ].filter((step) => !(step.what === 'speed' && step.ratio === 0) && !measured(step));
 }

@@ -5,8 +5,17 @@ const item = (gold: number) => ({ query: 'Q', choices: ['a', 'bb'], gold });
 const task = { name: 'quiz', items: [item(0), item(1), item(0), item(1)] };
 /** Per item whether it is right. */
 const answers = (...right: readonly (boolean | undefined)[]) =>
-  new Map(right.flatMap((is, index) => (is === undefined ? [] : [[index, is === (index % 2 === 0) ? [-1, -9] : [-9, -1]] as const])));
-const subject = (id: string, items: ReturnType<typeof answers>) => ({ id, name: id, ratio: id === 'dense' ? 0 : 0.2, items });
+  new Map(
+    right.flatMap((is, index) =>
+      is === undefined ? [] : [[index, is === (index % 2 === 0) ? [-1, -9] : [-9, -1]] as const],
+    ),
+  );
+const subject = (id: string, items: ReturnType<typeof answers>) => ({
+  id,
+  name: id,
+  ratio: id === 'dense' ? 0 : 0.2,
+  items,
+});
 
 describe('the table of a task', () => {
   it('judges what is measured, and compares on the items that both models have', () => {
@@ -25,7 +34,9 @@ describe('the table of a task', () => {
   });
 
   it('leaves out items beyond the ones in use', () => {
-    const [dense] = taskRows({ ...task, items: task.items.slice(0, 2) }, [subject('dense', answers(true, true, true, true))]);
+    const [dense] = taskRows({ ...task, items: task.items.slice(0, 2) }, [
+      subject('dense', answers(true, true, true, true)),
+    ]);
     expect(dense?.result?.items).toBe(2);
   });
 

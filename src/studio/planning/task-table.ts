@@ -59,8 +59,25 @@ function comparedTo(task: Task, items: TaskItems, dense: TaskItems): TaskRow['pa
 }
 
 const HEAD = [
-  ...['task', 'model', 'ratio', 'items', 'accuracy', 'accuracy_standard_error', 'accuracy_by_bytes', 'accuracy_by_bytes_standard_error', 'chance'],
-  ...['against_dense', 'against_dense_standard_error', 'against_dense_p', 'by_bytes_against_dense', 'by_bytes_against_dense_standard_error', 'by_bytes_p'],
+  ...[
+    'task',
+    'model',
+    'ratio',
+    'items',
+    'accuracy',
+    'accuracy_standard_error',
+    'accuracy_by_bytes',
+    'accuracy_by_bytes_standard_error',
+    'chance',
+  ],
+  ...[
+    'against_dense',
+    'against_dense_standard_error',
+    'against_dense_p',
+    'by_bytes_against_dense',
+    'by_bytes_against_dense_standard_error',
+    'by_bytes_p',
+  ],
 ];
 
 /** The lines that have numbers, as CSV. Accuracies are shares; differences are shares too, on the same items. */
@@ -68,9 +85,28 @@ export function tasksCsv(task: string, rows: readonly TaskRow[]): string {
   const lines = rows.flatMap(({ name, ratio, result, paired }) => {
     if (!result) return [];
     const { items, accuracy, standardError, accuracyNormalized, standardErrorNormalized, chance } = result;
-    const differences = [paired?.accuracy, paired?.accuracyNormalized].flatMap((pair) => [pair?.difference, pair?.standardError, pair?.pValue]);
-    const numbers = [ratio, items, accuracy, standardError, accuracyNormalized, standardErrorNormalized, chance, ...differences];
-    return [[quoted(task), quoted(name), ...numbers.map((number) => (number === undefined ? '' : Number(number.toPrecision(6))))].join(',')];
+    const differences = [paired?.accuracy, paired?.accuracyNormalized].flatMap((pair) => [
+      pair?.difference,
+      pair?.standardError,
+      pair?.pValue,
+    ]);
+    const numbers = [
+      ratio,
+      items,
+      accuracy,
+      standardError,
+      accuracyNormalized,
+      standardErrorNormalized,
+      chance,
+      ...differences,
+    ];
+    return [
+      [
+        quoted(task),
+        quoted(name),
+        ...numbers.map((number) => (number === undefined ? '' : Number(number.toPrecision(6)))),
+      ].join(','),
+    ];
   });
   return `${[HEAD.join(','), ...lines].join('\n')}\n`;
 }

@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { makePlan } from '../../saap/make-plan.ts';
-import { syntheticScores } from '../../saap/testing/synthetic-scores.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import { syntheticScores } from '../../importance/testing/synthetic-scores.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { planSummary } from './plan-outcome.ts';
 import { translateTarget, withContext } from './translate-target.ts';
 
 const plain = syntheticScores({ layers: 4, attentionGroups: 4, neurons: 256 });
-const config = { ...plain.model.config, head_dim: 16, hidden_size: 64, num_attention_heads: 4, vocab_size: 100, max_position_embeddings: 256 };
+const config = {
+  ...plain.model.config,
+  head_dim: 16,
+  hidden_size: 64,
+  num_attention_heads: 4,
+  vocab_size: 100,
+  max_position_embeddings: 256,
+};
 const scores = { ...plain, model: { ...plain.model, config } };
 
 describe('a target in another unit', () => {

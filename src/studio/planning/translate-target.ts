@@ -1,11 +1,16 @@
 import { EspalierError } from '../../errors.ts';
-import type { Plan, Target } from '../../surgery/plan.ts';
+import type { Plan, Target } from '../../plan/plan.ts';
 import type { PlanSummary } from './plan-outcome.ts';
 
 export type TargetKind = Target['kind'];
 
 /** The target that asks for what the plan at hand gives, in another unit; `undefined` where nothing is planned yet. */
-export function translateTarget(kind: TargetKind, plan: Plan | undefined, summary: PlanSummary | undefined, ratio: number): Target | undefined {
+export function translateTarget(
+  kind: TargetKind,
+  plan: Plan | undefined,
+  summary: PlanSummary | undefined,
+  ratio: number,
+): Target | undefined {
   switch (kind) {
     case 'ratio':
       return { kind, value: Math.round(ratio * 1000) / 1000 };
@@ -23,7 +28,11 @@ export function translateTarget(kind: TargetKind, plan: Plan | undefined, summar
 }
 
 /** A target in memory for another context: what the plan at hand takes with a cache of that length, so that it stays in reach. */
-export function withContext(target: Extract<Target, { readonly kind: 'memory' }>, context: number, summary: PlanSummary | undefined): Target {
+export function withContext(
+  target: Extract<Target, { readonly kind: 'memory' }>,
+  context: number,
+  summary: PlanSummary | undefined,
+): Target {
   const change = summary ? cacheOf(summary, context) - cacheOf(summary, target.context) : 0;
   return { kind: 'memory', value: Math.max(0, Math.round(target.value + change)), context };
 }

@@ -2,7 +2,10 @@ import type { StateCreator } from 'zustand';
 import type { ChosenText } from './text.ts';
 
 /** Which scores the page works from: those shipped with the model, none yet, or those of a run made here (its key in the query cache). */
-export type ScoresChoice = { readonly kind: 'precomputed' } | { readonly kind: 'none' } | { readonly kind: 'run'; readonly run: number };
+export type ScoresChoice =
+  | { readonly kind: 'precomputed' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'run'; readonly run: number };
 
 export interface CalibrationSlice {
   readonly calibrationText: ChosenText;

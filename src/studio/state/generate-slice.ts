@@ -8,7 +8,12 @@ export type PaneState =
   | { readonly status: 'idle' }
   | { readonly status: 'waiting' }
   | { readonly status: 'streaming'; readonly tokens: readonly GeneratedToken[] }
-  | { readonly status: 'done'; readonly tokens: readonly GeneratedToken[]; readonly result: Generation /** What was run, for people. */; readonly ran: string }
+  | {
+      readonly status: 'done';
+      readonly tokens: readonly GeneratedToken[];
+      readonly result: Generation /** What was run, for people. */;
+      readonly ran: string;
+    }
   | { readonly status: 'stopped'; readonly tokens: readonly GeneratedToken[] }
   | { readonly status: 'failed'; readonly message: string };
 
@@ -22,7 +27,11 @@ export interface GenerateSlice {
   /** Shade each token by how unsure the model was of it. */
   readonly showDoubt: boolean;
   readonly panes: Readonly<Record<Side, PaneState>>;
-  setGenerate(patch: Partial<Pick<GenerateSlice, 'prompt' | 'maxNewTokens' | 'temperature' | 'generateSeed' | 'useChat' | 'showDoubt'>>): void;
+  setGenerate(
+    patch: Partial<
+      Pick<GenerateSlice, 'prompt' | 'maxNewTokens' | 'temperature' | 'generateSeed' | 'useChat' | 'showDoubt'>
+    >,
+  ): void;
   setPane(side: Side, pane: PaneState): void;
   addToken(side: Side, token: GeneratedToken): void;
 }

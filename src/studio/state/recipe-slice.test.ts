@@ -16,7 +16,8 @@ describe('the recipe slice', () => {
 
   it('takes a slider drag as one step', () => {
     const store = slice();
-    for (let step = 0; step < 20; step += 1) store.getState().changeRecipe({ target: { kind: 'ratio', value: step / 40 } }, step * 16);
+    for (let step = 0; step < 20; step += 1)
+      store.getState().changeRecipe({ target: { kind: 'ratio', value: step / 40 } }, step * 16);
     expect(store.getState().past).toHaveLength(1);
     store.getState().undo();
     expect(store.getState().recipe.target).toEqual(INITIAL_RECIPE.target);

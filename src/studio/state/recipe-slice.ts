@@ -1,9 +1,12 @@
 import type { StateCreator } from 'zustand';
-import { DEFAULT_RECIPE, DEFAULT_ROUND_TO, type PlanOptions } from '../../saap/plan-options.ts';
-import { SEARCHES } from '../../saap/search/searches.ts';
+import { DEFAULT_RECIPE, DEFAULT_ROUND_TO, type PlanOptions } from '../../plan/plan-options.ts';
+import { SEARCHES } from '../../plan/search/searches.ts';
 
 /** What the reader chose: a recipe without what the score file knows. */
 export type RecipeChoices = Omit<PlanOptions, 'storage'>;
+
+/** Fields to change; undefined sends a field back to its default. */
+export type RecipePatch = { readonly [Field in keyof RecipeChoices]?: RecipeChoices[Field] | undefined };
 
 export const INITIAL_RECIPE: RecipeChoices = {
   ...DEFAULT_RECIPE,
@@ -26,7 +29,7 @@ export interface RecipeSlice {
   readonly past: readonly RecipeChoices[];
   readonly future: readonly RecipeChoices[];
   readonly lastChange: { readonly field: string; readonly at: number } | undefined;
-  changeRecipe(patch: Partial<RecipeChoices>, now?: number): void;
+  changeRecipe(patch: RecipePatch, now?: number): void;
   setRatio(ratio: number): void;
   toggleProtected(layer: number): void;
   undo(): void;
@@ -41,7 +44,8 @@ export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
   changeRecipe(patch, now = Date.now()) {
     const { recipe, past, lastChange } = get();
     const field = Object.keys(patch).sort().join();
-    const sameStep = lastChange !== undefined && lastChange.field === field && now - lastChange.at < COALESCE_MILLISECONDS;
+    const sameStep =
+      lastChange !== undefined && lastChange.field === field && now - lastChange.at < COALESCE_MILLISECONDS;
     set({
       recipe: changedRecipe(recipe, patch),
       past: sameStep ? past : [...past, recipe].slice(-HISTORY),
@@ -54,13 +58,16 @@ export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
   },
   toggleProtected(layer) {
     const kept = get().recipe.protect ?? [];
-    const protect = kept.includes(layer) ? kept.filter((other) => other !== layer) : [...kept, layer].sort((a, b) => a - b);
+    const protect = kept.includes(layer)
+      ? kept.filter((other) => other !== layer)
+      : [...kept, layer].sort((a, b) => a - b);
     get().changeRecipe({ protect });
   },
   undo() {
     const { recipe, past, future } = get();
     const previous = past.at(-1);
-    if (previous) set({ recipe: previous, past: past.slice(0, -1), future: [recipe, ...future], lastChange: undefined });
+    if (previous)
+      set({ recipe: previous, past: past.slice(0, -1), future: [recipe, ...future], lastChange: undefined });
   },
   redo() {
     const { recipe, past, future } = get();
@@ -73,9 +80,11 @@ export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
  * A recipe after a change. A field that is given as undefined goes back to its default. What a measured search found is no longer said to be measured once something
  * else is asked for, and its balance goes with a search that takes none.
  */
-function changedRecipe(recipe: RecipeChoices, patch: Partial<RecipeChoices>): RecipeChoices {
+function changedRecipe(recipe: RecipeChoices, patch: RecipePatch): RecipeChoices {
   const keys = Object.keys(patch) as (keyof RecipeChoices)[];
-  const defaults = Object.fromEntries(keys.flatMap((key) => (patch[key] === undefined ? [[key, INITIAL_RECIPE[key]]] : [])));
+  const defaults = Object.fromEntries(
+    keys.flatMap((key) => (patch[key] === undefined ? [[key, INITIAL_RECIPE[key]]] : [])),
+  );
   const changed = { ...recipe, ...patch, ...defaults };
   const drop = new Set<string>(Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [key] : [])));
   if (!('measured' in patch) && keys.some((key) => !BESIDE_THE_PLAN.includes(key))) drop.add('measured');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createStore } from 'zustand/vanilla';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import { bestPoint, createRecoverySlice, lossPoints } from './recovery-slice.ts';
 
 const step = (number: number, loss: number | undefined, heldOutLoss: number | undefined) => ({
@@ -9,7 +9,13 @@ const step = (number: number, loss: number | undefined, heldOutLoss: number | un
 });
 
 it('makes one point of a step that is told twice, and finds the best', () => {
-  const points = lossPoints([step(0, undefined, 3), step(1, 2.5, undefined), step(2, 2.4, undefined), step(2, undefined, 2.2), step(3, 2.3, 2.2)]);
+  const points = lossPoints([
+    step(0, undefined, 3),
+    step(1, 2.5, undefined),
+    step(2, 2.4, undefined),
+    step(2, undefined, 2.2),
+    step(3, 2.3, 2.2),
+  ]);
   expect(points).toEqual([
     { step: 0, loss: undefined, heldOutLoss: 3 },
     { step: 1, loss: 2.5, heldOutLoss: undefined },

@@ -1,7 +1,7 @@
 import type { StateCreator } from 'zustand';
 import type { RecoveryProgress, RecoveryRecord } from '../../library/recover.ts';
 import { LEARNING_RATES } from '../../library/recover-options.ts';
-import type { Plan } from '../../surgery/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
 import type { KeptTraining, Recovery } from '../../worker/engine.ts';
 import type { RecipeChoices } from './recipe-slice.ts';
 import type { ChosenText } from './text.ts';
@@ -18,7 +18,11 @@ export interface RecoveryRun {
   /** Steps that were made before this page was opened, or before it was stopped. */
   readonly earlier: readonly RecoveryRecord[];
   readonly progress: readonly RecoveryProgress[];
-  readonly state: { readonly status: 'running' } | { readonly status: 'stopped' } | { readonly status: 'failed'; readonly message: string } | FinishedRecovery;
+  readonly state:
+    | { readonly status: 'running' }
+    | { readonly status: 'stopped' }
+    | { readonly status: 'failed'; readonly message: string }
+    | FinishedRecovery;
 }
 
 interface FinishedRecovery {
@@ -50,7 +54,18 @@ export interface RecoverySlice {
   readonly recoveryRun: RecoveryRun | undefined;
   readonly recovered: RecoveredColumn | undefined;
   setRecovery(
-    patch: Partial<Pick<RecoverySlice, 'recoverText' | 'recoverMethod' | 'recoverSteps' | 'recoverRates' | 'recoverBatch' | 'recoverLength' | 'recovered'>>,
+    patch: Partial<
+      Pick<
+        RecoverySlice,
+        | 'recoverText'
+        | 'recoverMethod'
+        | 'recoverSteps'
+        | 'recoverRates'
+        | 'recoverBatch'
+        | 'recoverLength'
+        | 'recovered'
+      >
+    >,
   ): void;
   setRecoveryRun(run: RecoveryRun | undefined): void;
   /** Adds a step to the run; ignored when none is running. */
@@ -74,7 +89,11 @@ export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
   },
 });
 
-const METHOD_NAMES: Readonly<Record<RecoveryMethod, string>> = { 'group-wise-4': '4 bits', 'group-wise-8': '8 bits', lora: 'LoRA' };
+const METHOD_NAMES: Readonly<Record<RecoveryMethod, string>> = {
+  'group-wise-4': '4 bits',
+  'group-wise-8': '8 bits',
+  lora: 'LoRA',
+};
 
 /** Which of the learning rates a method takes. */
 export function rateOf(method: RecoveryMethod): keyof RecoverySlice['recoverRates'] {
@@ -99,7 +118,10 @@ export function isFinished({ records, steps }: Pick<KeptTraining, 'records' | 's
 
 /** The steps of a run as points of its loss curve: events that repeat a step are one point. */
 export function lossPoints(progress: readonly Pick<RecoveryRecord, 'step' | 'loss' | 'heldOutLoss'>[]) {
-  const points = new Map<number, { readonly step: number; readonly loss: number | undefined; readonly heldOutLoss: number | undefined }>();
+  const points = new Map<
+    number,
+    { readonly step: number; readonly loss: number | undefined; readonly heldOutLoss: number | undefined }
+  >();
   for (const { step, loss, heldOutLoss } of progress) {
     const known = points.get(step);
     points.set(step, { step, loss: loss ?? known?.loss, heldOutLoss: heldOutLoss ?? known?.heldOutLoss });
@@ -110,7 +132,10 @@ export function lossPoints(progress: readonly Pick<RecoveryRecord, 'step' | 'los
 /** The point with the lowest held-out loss; the earliest of equal ones. */
 export function bestPoint(points: ReturnType<typeof lossPoints>) {
   return points.reduce<(typeof points)[number] | undefined>(
-    (best, point) => (point.heldOutLoss !== undefined && point.heldOutLoss < (best?.heldOutLoss ?? Number.POSITIVE_INFINITY) ? point : best),
+    (best, point) =>
+      point.heldOutLoss !== undefined && point.heldOutLoss < (best?.heldOutLoss ?? Number.POSITIVE_INFINITY)
+        ? point
+        : best,
     undefined,
   );
 }

@@ -4,7 +4,10 @@ import type { PersistStorage, StorageValue } from 'zustand/middleware';
 const REST_MILLISECONDS = 300;
 
 /** Keeps the state in a storage such as `localStorage` (asked for at use: browsers may forbid it), written at rest and when the page goes away. A storage that refuses costs the reader a reload's memory, not the page. */
-export function restedStorage<State>(storage: () => Storage, events: Partial<Pick<Window, 'addEventListener'>> = globalThis): PersistStorage<State> {
+export function restedStorage<State>(
+  storage: () => Storage,
+  events: Partial<Pick<Window, 'addEventListener'>> = globalThis,
+): PersistStorage<State> {
   let pending: { readonly name: string; readonly value: StorageValue<State> } | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {

@@ -5,9 +5,24 @@ import { runDifferences, widthDifferences } from '../planning/run-differences.ts
 import { INITIAL_RECIPE } from './recipe-slice.ts';
 import { createRunsSlice } from './runs-slice.ts';
 
-const speed = (decode: number) => ({ prefillTokensPerSecond: 1, decodeTokensPerSecond: decode, prefillSpread: 0, decodeSpread: 0, bytes: 1 });
+const speed = (decode: number) => ({
+  prefillTokensPerSecond: 1,
+  decodeTokensPerSecond: decode,
+  prefillSpread: 0,
+  decodeSpread: 0,
+  bytes: 1,
+});
 const run = (id: string, changes: Partial<Run> = {}): Run => ({
-  ...{ id, at: 1, model: { name: 'm', sha256: 'abc' }, recipe: INITIAL_RECIPE, ratio: 0.2, parametersBefore: 1000, parametersAfter: 800, bytes: 3200 },
+  ...{
+    id,
+    at: 1,
+    model: { name: 'm', sha256: 'abc' },
+    recipe: INITIAL_RECIPE,
+    ratio: 0.2,
+    parametersBefore: 1000,
+    parametersAfter: 800,
+    bytes: 3200,
+  },
   widths: [{ attention: 2, attentionGroups: 4, mlp: 50, neurons: 64 }],
   measuredOn: 'text, 4 × 16, wasm',
   perplexity: { perplexity: 20, standardError: 1, tokens: 60, windows: 4, seconds: 1 },
@@ -56,26 +71,38 @@ describe('the history of runs', () => {
 
   it('knows a run from leftovers', () => {
     expect(isRun(structuredClone(run('a')))).toBe(true);
-    for (const other of [null, 7, {}, { ...run('a'), widths: 3 }, { ...run('a'), ratio: '20%' }, { ...run('a'), perplexity: undefined }])
+    for (const other of [
+      null,
+      7,
+      {},
+      { ...run('a'), widths: 3 },
+      { ...run('a'), ratio: '20%' },
+      { ...run('a'), perplexity: undefined },
+    ])
       expect(isRun(other)).toBe(false);
   });
 });
 
 describe('two runs side by side', () => {
-  const change = (second: Partial<Run>, name: string) => runDifferences(run('a'), run('b', second)).find((line) => line.name === name)?.change;
+  const change = (second: Partial<Run>, name: string) =>
+    runDifferences(run('a'), run('b', second)).find((line) => line.name === name)?.change;
 
   it('tells how the second differs', () => {
     expect(change({ parametersAfter: 600 }, 'Parameters')).toBe('−25%');
     expect(change({}, 'Parameters')).toBe('the same');
     expect(change({ perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity')).toBe('+50%');
-    expect(widthDifferences(run('a'), run('b', { widths: [{ attention: 3, attentionGroups: 4, mlp: 40, neurons: 64 }] }))).toEqual([
-      { layer: 0, attention: 1, mlp: -10 },
-    ]);
+    expect(
+      widthDifferences(run('a'), run('b', { widths: [{ attention: 3, attentionGroups: 4, mlp: 40, neurons: 64 }] })),
+    ).toEqual([{ layer: 0, attention: 1, mlp: -10 }]);
   });
 
   it('claims no difference within the error, or where it was measured differently', () => {
-    expect(change({ perplexity: { ...run('a').perplexity, perplexity: 20.5 } }, 'Perplexity')).toMatch(/within the error/);
-    expect(change({ measuredOn: 'other text', perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity')).toBe('measured differently');
+    expect(change({ perplexity: { ...run('a').perplexity, perplexity: 20.5 } }, 'Perplexity')).toMatch(
+      /within the error/,
+    );
+    expect(
+      change({ measuredOn: 'other text', perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity'),
+    ).toBe('measured differently');
     expect(change({ speed: { dense: speed(1), pruned: speed(2) } }, 'Decode, tokens/s')).toBe('');
   });
 });

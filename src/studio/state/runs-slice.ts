@@ -29,13 +29,19 @@ export const createRunsSlice: StateCreator<RunsSlice> = (set, get) => ({
     if (removedRun?.run.id === run.id) return;
     const known = runs.find(({ id }) => id === run.id);
     if (!known) set({ runs: [run, ...runs].slice(0, LARGEST) });
-    else if (known.speed === undefined && run.speed !== undefined) set({ runs: runs.map((other) => (other === known ? { ...run, at: known.at } : other)) });
+    else if (known.speed === undefined && run.speed !== undefined)
+      set({ runs: runs.map((other) => (other === known ? { ...run, at: known.at } : other)) });
   },
   removeRun(id) {
     const { runs, pickedRuns } = get();
     const place = runs.findIndex((run) => run.id === id);
     const run = runs[place];
-    if (run) set({ runs: runs.toSpliced(place, 1), pickedRuns: pickedRuns.filter((picked) => picked !== id), removedRun: { run, place } });
+    if (run)
+      set({
+        runs: runs.toSpliced(place, 1),
+        pickedRuns: pickedRuns.filter((picked) => picked !== id),
+        removedRun: { run, place },
+      });
   },
   bringBackRun() {
     const { runs, removedRun } = get();
@@ -43,7 +49,11 @@ export const createRunsSlice: StateCreator<RunsSlice> = (set, get) => ({
   },
   pickRun(id) {
     const { pickedRuns } = get();
-    set({ pickedRuns: pickedRuns.includes(id) ? pickedRuns.filter((picked) => picked !== id) : [...pickedRuns.slice(-1), id] });
+    set({
+      pickedRuns: pickedRuns.includes(id)
+        ? pickedRuns.filter((picked) => picked !== id)
+        : [...pickedRuns.slice(-1), id],
+    });
   },
   restoreRuns(kept) {
     const { runs } = get();

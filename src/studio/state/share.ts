@@ -51,7 +51,9 @@ function isNumber(value: unknown): boolean {
 
 function isBalance(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).every(([name, weight]) => (name === 'attention' || name === 'depth') && isNumber(weight));
+  return Object.entries(value).every(
+    ([name, weight]) => (name === 'attention' || name === 'depth') && isNumber(weight),
+  );
 }
 
 function isTarget(value: unknown): boolean {

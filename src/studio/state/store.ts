@@ -39,13 +39,23 @@ function persisted(state: StudioState) {
   const isStored = chosenModel.kind !== 'files';
   return {
     // Files are gone after a reload; then the page opens with the embedded model again.
-    ...(isStored && { chosenModel, scoresChoice: scoresChoice.kind === 'run' ? shippedScores(chosenModel) : scoresChoice }),
+    ...(isStored && {
+      chosenModel,
+      scoresChoice: scoresChoice.kind === 'run' ? shippedScores(chosenModel) : scoresChoice,
+    }),
     ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
     ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength },
-    ...{ repairWindows, repairLambda, refineWindows, refineEvaluations, past: past.slice(-KEPT_STEPS), future: future.slice(0, KEPT_STEPS) },
+    ...{
+      repairWindows,
+      repairLambda,
+      refineWindows,
+      refineEvaluations,
+      past: past.slice(-KEPT_STEPS),
+      future: future.slice(0, KEPT_STEPS),
+    },
   };
 }
 
@@ -74,5 +84,7 @@ export const useStudio = create<StudioState>()(
 
 /** Some fields of the state: renders again when one of these changes, and not with every move of a slider. */
 export function useStudioFields<Key extends keyof StudioState>(...keys: readonly Key[]): Pick<StudioState, Key> {
-  return useStudio(useShallow((state) => Object.fromEntries(keys.map((key) => [key, state[key]])) as Pick<StudioState, Key>));
+  return useStudio(
+    useShallow((state) => Object.fromEntries(keys.map((key) => [key, state[key]])) as Pick<StudioState, Key>),
+  );
 }

@@ -1,7 +1,16 @@
 import type { StateCreator } from 'zustand';
 import type { Progress } from '../../progress.ts';
 
-export type TaskName = 'model' | 'score' | 'perplexity' | 'speed' | 'generate' | 'export' | 'tasks' | 'refine' | 'recover';
+export type TaskName =
+  | 'model'
+  | 'score'
+  | 'perplexity'
+  | 'speed'
+  | 'generate'
+  | 'export'
+  | 'tasks'
+  | 'refine'
+  | 'recover';
 
 /** A long step that is under way. */
 export interface RunningTask {
@@ -23,7 +32,12 @@ export interface TasksSlice {
 export const createTasksSlice: StateCreator<TasksSlice> = (set, get) => ({
   tasks: {},
   beginTask(name, now = Date.now()) {
-    set({ tasks: { ...get().tasks, [name]: { startedAt: now, progress: undefined, stageStartedAt: now, stageStartedFrom: 0 } } });
+    set({
+      tasks: {
+        ...get().tasks,
+        [name]: { startedAt: now, progress: undefined, stageStartedAt: now, stageStartedFrom: 0 },
+      },
+    });
   },
   reportTask(name, progress, now = Date.now()) {
     const task = get().tasks[name];

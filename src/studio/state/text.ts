@@ -1,5 +1,7 @@
 /** A text to score or measure on: the one that is shipped with the page, or the reader's own. */
-export type ChosenText = { readonly kind: 'embedded' } | { readonly kind: 'own'; readonly name: string; readonly text: string };
+export type ChosenText =
+  | { readonly kind: 'embedded' }
+  | { readonly kind: 'own'; readonly name: string; readonly text: string };
 
 const keys = new WeakMap<ChosenText, string>();
 
@@ -13,6 +15,7 @@ export function textKey(text: ChosenText): string {
 function makeKey(text: ChosenText): string {
   if (text.kind === 'embedded') return 'embedded';
   let hash = 0;
-  for (let index = 0; index < text.text.length; index += 1) hash = (Math.imul(hash, 31) + text.text.charCodeAt(index)) | 0;
+  for (let index = 0; index < text.text.length; index += 1)
+    hash = (Math.imul(hash, 31) + text.text.charCodeAt(index)) | 0;
   return `${text.name}:${text.text.length}:${hash}`;
 }

@@ -1,5 +1,5 @@
 import type { StateCreator } from 'zustand';
-import type { Metric } from '../../saap/scores.ts';
+import type { Metric } from '../../importance/sums/scores.ts';
 import type { HeatmapCell, HeatmapModule } from '../charts/heatmap-layout.ts';
 import type { Normalisation } from '../charts/normalise.ts';
 

@@ -31,7 +31,10 @@ export async function graphicsCard(): Promise<GraphicsCard> {
       if (distortion === 1) return outputs;
       const { data, shape, dataType } = await runtime.read(logits);
       logits.dispose();
-      return { ...outputs, logits: runtime.upload({ dataType, shape, data: (data as Float32Array).map((value) => value * distortion) }) };
+      return {
+        ...outputs,
+        logits: runtime.upload({ dataType, shape, data: (data as Float32Array).map((value) => value * distortion) }),
+      };
     };
     return session;
   };

@@ -1,0 +1,199 @@
+import { FileFormatError, UnsupportedError } from '../../../errors.ts';
+import type { JsonRecord } from '../../files/json.ts';
+import { quote } from '../../weights.ts';
+import { type GgufMetadata, shortest } from './gguf-metadata.ts';
+
+/** What the config needs to know beyond metadata. */
+export interface GgufFacts {
+  /** Rows of the embedding. */
+  readonly vocabulary: number;
+  readonly hasTensor: (stored: string) => boolean;
+  /** The tensors of rotary factors, where the file has them. */
+  readonly ropeFactors: {
+    readonly plain?: Float32Array | undefined;
+    readonly long?: Float32Array | undefined;
+    readonly short?: Float32Array | undefined;
+  };
+}
+
+const CLASSES: Readonly<Record<string, { readonly modelType: string; readonly className: string }>> = {
+  llama: { modelType: 'llama', className: 'LlamaForCausalLM' },
+  qwen2: { modelType: 'qwen2', className: 'Qwen2ForCausalLM' },
+  qwen3: { modelType: 'qwen3', className: 'Qwen3ForCausalLM' },
+  gemma3: { modelType: 'gemma3_text', className: 'Gemma3ForCausalLM' },
+  phi3: { modelType: 'phi3', className: 'Phi3ForCausalLM' },
+};
+
+/** `general.architecture`. Throws UnsupportedError for one that has no config here. */
+export function ggufArchitecture(metadata: GgufMetadata): string {
+  const architecture = metadata.requiredString('general.architecture');
+  const kind = metadata.string('general.type') ?? (architecture === 'clip' ? 'mmproj' : 'model');
+  if (kind === 'mmproj')
+    throw new UnsupportedError(
+      `${metadata.file} is the image part of a model, not a language model. Open the GGUF file without "mmproj" in its name.`,
+    );
+  if (kind === 'adapter')
+    throw new UnsupportedError(
+      `${metadata.file} is an adapter (LoRA), not a model. Merge it into its model and open the result.`,
+    );
+  if (Object.hasOwn(CLASSES, architecture)) return architecture;
+  throw new UnsupportedError(
+    `${metadata.file} is of the architecture ${quote(architecture)}; GGUF files are read for ${Object.keys(CLASSES).join(', ')} (Mistral files say llama). Take a model of one of these.`,
+  );
+}
+
+/** The config.json of the Hugging Face layout, from a GGUF file's metadata. Throws FileFormatError for sizes that make no sense. */
+export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord {
+  const architecture = ggufArchitecture(metadata);
+  const { modelType, className } = CLASSES[architecture] as { modelType: string; className: string };
+  const size = (key: string) =>
+    positive(metadata, `${architecture}.${key}`, metadata.requiredNumber(`${architecture}.${key}`));
+  const optional = (key: string) => metadata.number(`${architecture}.${key}`);
+  const hiddenSize = size('embedding_length');
+  const queryHeads = size('attention.head_count');
+  const headDimension =
+    optional('attention.key_length') ??
+    (architecture === 'llama' ? optional('rope.dimension_count') : undefined) ??
+    hiddenSize / queryHeads;
+  positive(metadata, `${architecture}.attention.key_length`, headDimension);
+  const valueDimension = optional('attention.value_length') ?? headDimension;
+  if (valueDimension !== headDimension)
+    throw new UnsupportedError(
+      `${metadata.file} has keys of ${headDimension} and values of ${valueDimension} per head; they must be equal.`,
+    );
+  const bias = facts.hasTensor('blk.0.attn_q.bias');
+  return {
+    architectures: [className],
+    model_type: modelType,
+    hidden_size: hiddenSize,
+    intermediate_size: size('feed_forward_length'),
+    num_hidden_layers: size('block_count'),
+    num_attention_heads: queryHeads,
+    num_key_value_heads:
+      optional('attention.head_count_kv') === undefined ? queryHeads : size('attention.head_count_kv'),
+    head_dim: headDimension,
+    hidden_act: architecture === 'gemma3' ? 'gelu_pytorch_tanh' : 'silu',
+    rms_norm_eps: shortest(metadata.requiredNumber(`${architecture}.attention.layer_norm_rms_epsilon`)),
+    rope_theta: shortest(optional('rope.freq_base') ?? 10000),
+    ...ropeScaling(metadata, architecture, headDimension, facts),
+    max_position_embeddings: size('context_length'),
+    vocab_size: facts.vocabulary,
+    tie_word_embeddings: !facts.hasTensor('output.weight'),
+    ...(architecture === 'llama' || architecture === 'qwen3' ? { attention_bias: bias } : {}),
+    ...(architecture === 'llama' ? { mlp_bias: facts.hasTensor('blk.0.ffn_up.bias') } : {}),
+    ...(architecture === 'gemma3' ? gemma(metadata, headDimension, hiddenSize / queryHeads, size('block_count')) : {}),
+    ...(architecture === 'phi3' ? phi(metadata, headDimension) : {}),
+    ...tokenIds(metadata),
+    torch_dtype: 'float32',
+  };
+}
+
+function positive(metadata: GgufMetadata, key: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return value;
+  throw new FileFormatError(`${metadata.file}: ${quote(key)} is ${value}; it is a positive whole number.`);
+}
+
+function tokenIds(metadata: GgufMetadata): JsonRecord {
+  const id = (key: string) => metadata.number(`tokenizer.ggml.${key}_token_id`);
+  return Object.fromEntries(
+    [
+      ['bos_token_id', id('bos')],
+      ['eos_token_id', id('eos')],
+      ['pad_token_id', id('padding')],
+    ].filter(([, value]) => value !== undefined),
+  );
+}
+
+function ropeScaling(
+  metadata: GgufMetadata,
+  architecture: string,
+  headDimension: number,
+  { ropeFactors }: GgufFacts,
+): JsonRecord {
+  const original = metadata.number(`${architecture}.rope.scaling.original_context_length`);
+  if (ropeFactors.long && ropeFactors.short) {
+    const list = (factors: Float32Array) => Array.from(factors, shortest);
+    return {
+      rope_scaling: { type: 'longrope', long_factor: list(ropeFactors.long), short_factor: list(ropeFactors.short) },
+      ...(original === undefined ? {} : { original_max_position_embeddings: original }),
+    };
+  }
+  if (ropeFactors.plain) return { rope_scaling: llama3Scaling(metadata, headDimension, ropeFactors.plain) };
+  const kind = metadata.string(`${architecture}.rope.scaling.type`) ?? 'none';
+  if (kind === 'none') return {};
+  const factor = metadata.requiredNumber(`${architecture}.rope.scaling.factor`);
+  if (kind === 'linear' || kind === 'yarn') {
+    return {
+      rope_scaling: {
+        rope_type: kind,
+        factor: shortest(factor),
+        ...(original === undefined ? {} : { original_max_position_embeddings: original }),
+      },
+    };
+  }
+  throw new UnsupportedError(
+    `${metadata.file} has the rope scaling ${quote(kind)}; supported are none, linear, yarn, llama3 and longrope.`,
+  );
+}
+
+/**
+ * LLaMA 3.1 and later store one factor per frequency instead of the rule that made them. All released models use the rule with the same wavelengths
+ * (8,192 positions, low 1, high 4) and differ in the largest factor; the rule is put back, and the stored factors must follow from it.
+ */
+function llama3Scaling(metadata: GgufMetadata, headDimension: number, factors: Float32Array): JsonRecord {
+  const factor = factors.reduce((largest, each) => Math.max(largest, each), 0);
+  const theta = metadata.number('llama.rope.freq_base') ?? 10000;
+  const positions = 8192;
+  // As many as are stored, not as the metadata claim: that may be any number.
+  const expected = Array.from(factors, (_, i) => {
+    const wavelength = 2 * Math.PI * theta ** ((2 * i) / headDimension);
+    if (wavelength < positions / 4) return 1;
+    if (wavelength > positions) return factor;
+    const smooth = (positions / wavelength - 1) / (4 - 1);
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+  if (
+    factors.length !== headDimension / 2 ||
+    expected.some((each, i) => Math.abs(each - (factors[i] ?? 0)) > 1e-3 * each)
+  ) {
+    throw new UnsupportedError(
+      `${metadata.file} has rope factors that do not follow LLaMA 3's rule. Take the model's safetensors.`,
+    );
+  }
+  return {
+    rope_type: 'llama3',
+    factor: shortest(factor),
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: positions,
+  };
+}
+
+/**
+ * What Gemma 3's GGUF files leave to the reader: every sixth layer is global, local ones rotate with base 10,000, and 27B (62 layers) scales otherwise.
+ * Newer files list the local layers.
+ */
+function gemma(metadata: GgufMetadata, headDimension: number, hiddenPerHead: number, layers: number): JsonRecord {
+  const listed = metadata.has(PATTERN) ? metadata.maybeNumbers(PATTERN) : undefined;
+  const isLocal = (i: number) => (Array.isArray(listed) ? listed[i] !== 0 : (i + 1) % (listed ?? 6) !== 0);
+  return {
+    hidden_activation: 'gelu_pytorch_tanh',
+    query_pre_attn_scalar: layers === 62 ? hiddenPerHead : headDimension,
+    sliding_window: metadata.requiredNumber('gemma3.attention.sliding_window'),
+    layer_types: Array.from({ length: Math.min(layers, 1024) }, (_, i) =>
+      isLocal(i) ? 'sliding_attention' : 'full_attention',
+    ),
+    rope_local_base_freq: shortest(metadata.number('gemma3.rope.freq_base_swa') ?? 10000),
+    attention_bias: false,
+  };
+}
+const PATTERN = 'gemma3.attention.sliding_window_pattern';
+
+function phi(metadata: GgufMetadata, headDimension: number): JsonRecord {
+  const rotary = metadata.number('phi3.rope.dimension_count') ?? headDimension;
+  const window = metadata.number('phi3.attention.sliding_window');
+  return {
+    partial_rotary_factor: rotary / headDimension,
+    sliding_window: window === undefined || window === 0 ? null : window,
+  };
+}

@@ -1,0 +1,110 @@
+import { FileFormatError, MissingError } from '../../../errors.ts';
+import { assembleCheckpoint } from '../../assemble.ts';
+import type { ByteSource, Checkpoint } from '../../checkpoint.ts';
+import { checkInnerName, type FileAccess } from '../../files/files.ts';
+import { isRecord, JSON_LIMITS, type JsonRecord, parseJsonRecord, readWhole } from '../../files/json.ts';
+import type { OpenOptions } from '../../open-options.ts';
+import { quote, type Weights } from '../../weights.ts';
+import { safetensorsWeights } from './safetensors.ts';
+
+const SINGLE = 'model.safetensors';
+export const INDEX = 'model.safetensors.index.json';
+
+/**
+ * A Hugging Face folder: config.json with model.safetensors, or its parts by model.safetensors.index.json. Only headers are read.
+ * Throws MissingError naming the file that is missing, FileFormatError for a damaged one.
+ */
+export async function openFolder(files: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
+  const config = await readConfig(files);
+  return assembleCheckpoint({
+    weights: await openSafetensors(files, options.weights),
+    config,
+    files,
+    provenance: await describeOrigin(files, options),
+  });
+}
+
+/** config.json of a folder. Throws MissingError when there is none. */
+export async function readConfig(files: FileAccess): Promise<JsonRecord> {
+  const source = await files.open('config.json');
+  if (!source)
+    throw new MissingError(`${files.name} has no config.json. Put the model's config.json beside its weights.`);
+  return parseJsonRecord(await readWhole(source, JSON_LIMITS.config), source.name);
+}
+
+/** Name, revision and, from the model card's front matter, licence. */
+export async function describeOrigin(
+  files: FileAccess,
+  options: OpenOptions,
+): Promise<{ name: string; revision?: string; licence?: string }> {
+  const licence = await readLicence(files);
+  return {
+    name: options.name ?? files.name,
+    ...(options.revision === undefined ? {} : { revision: options.revision }),
+    ...(licence === undefined ? {} : { licence }),
+  };
+}
+
+async function readLicence(files: FileAccess): Promise<string | undefined> {
+  const card = await files.open('README.md');
+  if (!card) return undefined;
+  const text = new TextDecoder().decode(await card.read(0, Math.min(card.byteLength, 64 << 10)));
+  const frontMatter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(text)?.[1];
+  return frontMatter && /^license:[ \t]*["']?([\w.+-]{1,60})/m.exec(frontMatter)?.[1];
+}
+
+async function openSafetensors(files: FileAccess, chosen: string | undefined): Promise<Weights> {
+  if (chosen !== undefined && chosen !== INDEX) return safetensorsWeights([await openPart(files, chosen)]);
+  const single = chosen === INDEX ? undefined : await files.open(SINGLE);
+  if (single) return safetensorsWeights([single]);
+  const index = await files.open(INDEX);
+  if (index) return openSharded(files, index);
+  const others = (await files.list()).filter((name) => name.endsWith('.safetensors') && !name.includes('/'));
+  const [only] = others;
+  if (only !== undefined && others.length === 1) return safetensorsWeights([await openPart(files, only)]);
+  if (only !== undefined) {
+    throw new MissingError(
+      `${files.name} has ${others.length} safetensors files (${others.slice(0, 3).join(', ')}, …) but no ${INDEX} that says how they belong together. Add it.`,
+    );
+  }
+  throw new MissingError(`${files.name} has no ${SINGLE} and no ${INDEX}. Put the weights beside config.json.`);
+}
+
+async function openPart(files: FileAccess, name: string): Promise<ByteSource> {
+  const source = await files.open(name);
+  if (!source) throw new MissingError(`${files.name} has no file ${quote(name)}.`);
+  return source;
+}
+
+async function openSharded(files: FileAccess, index: ByteSource): Promise<Weights> {
+  const { weight_map: map } = parseJsonRecord(await readWhole(index, JSON_LIMITS.index), index.name);
+  if (!isRecord(map))
+    throw new FileFormatError(`${index.name} has no weight_map that assigns tensors to files. Fetch the file again.`);
+  const names = new Set<string>();
+  for (const [tensor, file] of Object.entries(map)) {
+    if (typeof file !== 'string')
+      throw new FileFormatError(`${index.name}: the weight_map entry of ${quote(tensor)} is not a file name.`);
+    names.add(checkInnerName(file, index.name));
+  }
+  const sources: ByteSource[] = [];
+  const missing: string[] = [];
+  for (const name of [...names].sort()) {
+    const source = await files.open(name);
+    if (source) sources.push(source);
+    else missing.push(name);
+  }
+  if (missing.length > 0) {
+    const list = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '');
+    throw new MissingError(
+      `${files.name} lacks ${missing.length} of the ${names.size} weight files that ${INDEX} names: ${list}. Add them.`,
+    );
+  }
+  const weights = await safetensorsWeights(sources);
+  for (const tensor of Object.keys(map)) {
+    if (!weights.tensors.has(tensor))
+      throw new MissingError(
+        `${index.name} promises the tensor ${quote(tensor)}, but no weight file has it. Fetch the files again.`,
+      );
+  }
+  return weights;
+}

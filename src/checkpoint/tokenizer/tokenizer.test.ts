@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FileFormatError, MismatchError, MissingError, UnsupportedError, UsageError } from '../../errors.ts';
+import { diskModel } from '../files/disk.ts';
+import type { JsonRecord } from '../files/json.ts';
+import { memoryFiles } from '../files/memory.ts';
+import { openCheckpoint } from '../folder.ts';
+import { writeSafetensors } from '../formats/safetensors/safetensors-write.ts';
+import { safeCuts } from './safe-cuts.ts';
+import { tokenStream } from './token-stream.ts';
+import { createTokenizer, loadTokenizer } from './tokenizer.ts';
+
+interface Fixture {
+  texts: string[];
+  cases: { name: string; tokenizer: JsonRecord; ids: number[][]; withSpecial: number[]; decoded: string[] }[];
+}
+const fixture = JSON.parse(await readFile(join(import.meta.dirname, '../fixtures/tokenizers.json'), 'utf8')) as Fixture;
+const caseOf = (name: string) => fixture.cases.find((each) => each.name === name)?.tokenizer ?? {};
+const make = (
+  tokenizer: JsonRecord,
+  rest: Partial<Record<'tokenizerConfig' | 'config' | 'generationConfig', JsonRecord>> = {},
+) => createTokenizer({ name: 'tiny', tokenizer, tokenizerConfig: {}, config: {}, generationConfig: {}, ...rest });
+
+describe.each(fixture.cases)(
+  '$name gives what the Python package gives',
+  ({ tokenizer, ids, withSpecial, decoded }) => {
+    const subject = make(tokenizer);
+    test.each(fixture.texts.map((text, i) => [text.slice(0, 40), i]))('%j', (_, i) => {
+      expect(subject.encode(fixture.texts[i] ?? '', { addSpecialTokens: false })).toEqual(ids[i]);
+      expect(subject.decode(ids[i] ?? [])).toBe(decoded[i]);
+    });
+    test('with special tokens', () => expect(subject.encode(fixture.texts[0] ?? '').slice(0, 4)).toEqual(withSpecial));
+    test('token by token the text is the same', () => {
+      const stream = tokenStream(subject);
+      let text = '';
+      for (const id of ids[0] ?? []) text += stream.push(id);
+      expect(text + stream.flush()).toBe(decoded[0]);
+    });
+  },
+);
+
+test('cutting a text where no merge can span changes no ids', () => {
+  const json = caseOf('llama');
+  const merges = ['▁ t', ['▁t', 'h'], 'f 😀', '▁ ▁'];
+  expect(safeCuts({ model: { merges } })?.('▁the▁▁f😀x\n文')).toEqual(['▁th', 'e', '▁▁', 'f😀', 'x', '\n', '文']);
+  expect(safeCuts(caseOf('gpt-2'))).toBeUndefined();
+  const whole = new Tokenizer(json, {});
+  const cut = make(json);
+  const piece = fc.oneof(
+    fc.constantFrom(' ', '  ', '▁', 'the', 'th', 'e', '\n', '.', 'é', '文', '😀', '<s>', 'ing', 'an'),
+    fc.string({ maxLength: 3, unit: 'binary' }),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+      const text = pieces.join('');
+      expect(cut.encode(text)).toEqual(whole.encode(text).ids);
+    }),
+    { numRuns: 100, seed: 1 },
+  );
+});
+
+test('the stream holds a character back until it is whole', () => {
+  const subject = make(caseOf('gpt-2'));
+  const ids = subject.encode('a𝄞b', { addSpecialTokens: false });
+  const stream = tokenStream(subject);
+  const pieces = ids.map((id) => stream.push(id));
+  expect(ids.length).toBeGreaterThan(3);
+  expect(pieces.filter((piece) => piece !== '')).toEqual(['a', '𝄞', 'b']);
+  expect(stream.push(ids[1] ?? 0)).toBe('');
+  expect(stream.flush()).toBe('\ufffd');
+});
+
+test('special tokens, ends of text and the chat template', () => {
+  const tokenizer = make(caseOf('smollm'), {
+    tokenizerConfig: {
+      bos_token: '<|im_start|>',
+      eos_token: { content: '<|im_end|>' },
+      chat_template:
+        "{% for m in messages %}{{'<|im_start|>' + m['role'] + '\n' + m['content'] + eos_token + '\n'}}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+    },
+    generationConfig: { eos_token_id: [2, 0] },
+  });
+  expect([tokenizer.vocabularySize, tokenizer.bosTokenId, tokenizer.eosTokenIds]).toEqual([480, 1, [0, 2]]);
+  const prompt = tokenizer.applyChatTemplate([{ role: 'user', content: 'Hi' }]);
+  expect(prompt).toBe('<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n');
+  const ids = tokenizer.encode(prompt, { addSpecialTokens: false });
+  expect(ids[0]).toBe(1);
+  expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe('user\nHi\nassistant\n');
+  expect(() => make(caseOf('smollm')).applyChatTemplate([])).toThrow(MissingError);
+  const strict = make(caseOf('smollm'), {
+    tokenizerConfig: { chat_template: "{{ raise_exception('System role not supported') }}" },
+  });
+  expect(() => strict.applyChatTemplate([])).toThrow(/refuses these messages: System role not supported/);
+  expect(() =>
+    make(caseOf('smollm'), { tokenizerConfig: { chat_template: '{% if %}' } }).applyChatTemplate([]),
+  ).toThrow(FileFormatError);
+});
+
+test('ids outside the vocabulary are refused on both ways', () => {
+  const tokenizer = make(caseOf('gpt-2'), { config: { vocab_size: 500 } });
+  expect(tokenizer.decode([499])).toBe('');
+  expect(() => tokenizer.decode([500])).toThrow(UsageError);
+  expect(() => tokenizer.decode([1.5])).toThrow(UsageError);
+  expect(() => make(caseOf('gpt-2'), { config: { vocab_size: 100 } }).encode('the fox')).toThrow(MismatchError);
+});
+
+test('a model without tokenizer.json says what to do', async () => {
+  const model = await openCheckpoint(
+    memoryFiles('bare', {
+      'config.json': new TextEncoder().encode('{}'),
+      'model.safetensors': writeSafetensors(new Map()),
+    }),
+  );
+  await expect(loadTokenizer(model)).rejects.toThrow(/bare has no tokenizer.json. Put it beside config.json/);
+});
+
+const bpe = (model: object) => ({ model: { type: 'BPE', vocab: { a: 0, b: 1 }, merges: [], ...model } });
+test.each<[string, JsonRecord, typeof FileFormatError | typeof UnsupportedError, RegExp]>([
+  ['no model', {}, FileFormatError, /no "model"/],
+  ['an unknown type', { model: { type: 'Magic' } }, UnsupportedError, /"Magic"/],
+  ['a wild id', bpe({ vocab: { a: 4e9 } }), FileFormatError, /"a" has the id 4000000000/],
+  ['a negative id', bpe({ vocab: { a: -1 } }), FileFormatError, /has the id -1/],
+  ['merges that are numbers', bpe({ merges: [[1, 2]] }), FileFormatError, /pairs of tokens/],
+  ['no merges', bpe({ merges: null }), FileFormatError, /"model.merges" is not an array/],
+  [
+    'an endless step',
+    { ...bpe({}), pre_tokenizer: { type: 'FixedLength', length: 0 } },
+    UnsupportedError,
+    /FixedLength/,
+  ],
+  [
+    'a broken pattern',
+    { ...bpe({}), pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' } },
+    FileFormatError,
+    /cannot be used/,
+  ],
+  ['an added token without content', { ...bpe({}), added_tokens: [{ id: 5 }] }, FileFormatError, /added token/],
+  [
+    'a Unigram unk_id beyond the end',
+    { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: 7 } },
+    FileFormatError,
+    /unk_id/,
+  ],
+])('%s is refused', (_, json, type, message) => {
+  expect(() => make(json)).toThrow(type);
+  expect(() => make(json)).toThrow(message);
+});
+
+const shared = join(import.meta.dirname, '../../../../shared/data');
+describe.runIf(existsSync(shared))('real models', () => {
+  test('a text of a megabyte is taken in short parts, so that its time grows with its length alone', async () => {
+    const folder = join(shared, 'models/TinyStories-656K');
+    const text = await readFile(join(shared, 'text/wikitext-2-raw/wiki.valid.raw'), 'utf8');
+    const cut = safeCuts(JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8')) as JsonRecord);
+    const parts = cut?.(text) ?? [text];
+    expect(parts.join('')).toBe(text);
+    expect(parts.reduce((longest, part) => Math.max(longest, part.length), 0)).toBeLessThan(1000);
+    const { files } = await diskModel(folder);
+    const tokenizer = await loadTokenizer(await openCheckpoint(files));
+    expect(tokenizer.encode(text.slice(0, 100_000), { addSpecialTokens: false }).length).toBe(45_176);
+  });
+});

@@ -1,0 +1,189 @@
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { FileFormatError, MismatchError, MissingError, UsageError } from '../../errors.ts';
+import type { Checkpoint } from '../checkpoint.ts';
+import { isRecord, type JsonRecord, parseJsonRecord } from '../files/json.ts';
+import { type ChatMessage, chatTemplate } from './chat-template.ts';
+import { safeCuts } from './safe-cuts.ts';
+import { checkTokenizerJson } from './tokenizer-json.ts';
+import { keepByteOrderMarks, knowAllDigits } from './tokenizers-corrections.ts';
+
+export interface Tokenizer {
+  /** Largest id + 1. */
+  readonly vocabularySize: number;
+  readonly bosTokenId: number | undefined;
+  /** Ids that end a generation, ascending. */
+  readonly eosTokenIds: readonly number[];
+  /** The model's Jinja template, where it has one. */
+  readonly chatTemplate: string | undefined;
+  /** Token ids of a text; with the special tokens that the model expects around it by default. Throws MismatchError for an id that the embedding lacks. */
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
+  /** Text of token ids. Ids that the vocabulary lacks throw UsageError. */
+  decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string;
+  /** The prompt of a conversation, to be encoded without special tokens. Throws MissingError where the model has no template. */
+  applyChatTemplate(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string;
+}
+
+/** Parsed files that a tokenizer is made of. All but `tokenizer` may be empty. */
+export interface TokenizerFiles {
+  /** Where the tokenizer comes from, for errors. */
+  readonly name: string;
+  readonly tokenizer: JsonRecord;
+  readonly tokenizerConfig: JsonRecord;
+  readonly config: JsonRecord;
+  readonly generationConfig: JsonRecord;
+  readonly chatTemplate?: string | undefined;
+}
+
+/** The tokenizer that belongs to a model. Throws MissingError when tokenizer.json is absent, FileFormatError or UnsupportedError when it cannot be used. */
+export async function loadTokenizer(
+  checkpoint: Pick<Checkpoint, 'provenance' | 'config' | 'file'>,
+): Promise<Tokenizer> {
+  const { name } = checkpoint.provenance;
+  const bytes = await checkpoint.file('tokenizer.json');
+  if (!bytes) {
+    throw new MissingError(
+      `${name} has no tokenizer.json. Put it beside config.json; from an older tokenizer.model, transformers makes one: AutoTokenizer.from_pretrained(folder).save_pretrained(folder).`,
+    );
+  }
+  const optional = async (file: string): Promise<JsonRecord> => {
+    const contents = await checkpoint.file(file);
+    return contents ? parseJsonRecord(contents, file) : {};
+  };
+  const template = await checkpoint.file('chat_template.jinja');
+  return createTokenizer({
+    name,
+    tokenizer: parseJsonRecord(bytes, 'tokenizer.json'),
+    tokenizerConfig: await optional('tokenizer_config.json'),
+    generationConfig: await optional('generation_config.json'),
+    config: checkpoint.config,
+    chatTemplate: template && new TextDecoder().decode(template),
+  });
+}
+
+/** A tokenizer of parsed files. Throws as `loadTokenizer`. */
+export function createTokenizer(files: TokenizerFiles): Tokenizer {
+  const { name, tokenizerConfig, config } = files;
+  checkTokenizerJson(files.tokenizer, 'tokenizer.json');
+  const inner = build(files);
+  let vocabularySize = 0;
+  for (const id of inner.get_vocab().values()) vocabularySize = Math.max(vocabularySize, id + 1);
+  const embeddings = typeof config.vocab_size === 'number' ? config.vocab_size : Number.POSITIVE_INFINITY;
+  const bos = tokenText(tokenizerConfig.bos_token);
+  const eos = tokenText(tokenizerConfig.eos_token);
+  const idOf = (token: string | undefined) => (token === undefined ? undefined : inner.token_to_id(token));
+  const template = files.chatTemplate ?? templateOf(tokenizerConfig.chat_template);
+  const render = template === undefined ? undefined : chatTemplate(template, { bos, eos });
+
+  return {
+    vocabularySize,
+    bosTokenId: idOf(bos) ?? tokenIds(config.bos_token_id)[0],
+    eosTokenIds: eosIds(files, idOf(eos)),
+    chatTemplate: template,
+    encode(text, { addSpecialTokens = true } = {}) {
+      if (text === '' && !addSpecialTokens) return [];
+      const { ids } = guard(
+        () => inner.encode(text, { add_special_tokens: addSpecialTokens }),
+        `${name}: tokenizer.json cannot encode the text`,
+      );
+      for (const id of ids as unknown[]) {
+        if (typeof id !== 'number')
+          throw new FileFormatError(
+            `${name}: tokenizer.json has no token for a part of the text, and no unknown token for it.`,
+          );
+        if (id >= embeddings)
+          throw new MismatchError(
+            `${name}: the tokenizer made the id ${id}, but the model's vocabulary ends at ${embeddings - 1}. Use the tokenizer of this model.`,
+          );
+      }
+      return ids;
+    },
+    decode(ids, { skipSpecialTokens = false } = {}) {
+      if (ids.length === 0) return '';
+      const wrong = ids.find(
+        (id) =>
+          inner.id_to_token(id) === undefined &&
+          !(Number.isInteger(id) && id >= 0 && id < embeddings && id < Number.POSITIVE_INFINITY),
+      );
+      if (wrong !== undefined)
+        throw new UsageError(
+          `The token id ${wrong} is not in the vocabulary of ${name}, whose ids are 0 to ${vocabularySize - 1}.`,
+        );
+      // Models pad their embedding beyond the vocabulary; such an id stands for no text.
+      const known = ids.filter((id) => inner.id_to_token(id) !== undefined);
+      if (known.length === 0) return '';
+      return guard(
+        () => inner.decode(known, { skip_special_tokens: skipSpecialTokens }),
+        `${name}: tokenizer.json cannot decode the ids`,
+      );
+    },
+    applyChatTemplate(messages, { addGenerationPrompt = true } = {}) {
+      if (!render)
+        throw new MissingError(
+          `${name} has no chat template: it was not trained for conversations. Generate from a plain prompt.`,
+        );
+      return render(messages, addGenerationPrompt);
+    },
+  };
+}
+
+function build({ name, tokenizer, tokenizerConfig }: TokenizerFiles): HuggingFaceTokenizer {
+  // Present but absent in older files; the library wants the fields.
+  const complete = {
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    added_tokens: [],
+    ...tokenizer,
+  };
+  const settings = {
+    ...tokenizerConfig,
+    clean_up_tokenization_spaces: tokenizerConfig.clean_up_tokenization_spaces === true,
+  };
+  const inner = guard(
+    () => new HuggingFaceTokenizer({ ...complete, pre_tokenizer: knowAllDigits(complete.pre_tokenizer) }, settings),
+    `${name}: tokenizer.json cannot be used`,
+  );
+  keepByteOrderMarks(inner.decoder);
+  // The library calls its pre-tokenizer as a function of a text that returns words.
+  const cuts = safeCuts(complete);
+  if (cuts) inner.pre_tokenizer = cuts as unknown as typeof inner.pre_tokenizer;
+  return inner;
+}
+
+function guard<T>(work: () => T, what: string): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new FileFormatError(`${what}: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, 200)}.`, {
+      cause,
+    });
+  }
+}
+
+/** A special token as tokenizer_config.json writes it: text, or an object with `content`. */
+function tokenText(token: unknown): string | undefined {
+  if (typeof token === 'string') return token;
+  return isRecord(token) && typeof token.content === 'string' ? token.content : undefined;
+}
+
+/** One template, or the one named 'default' of several. */
+function templateOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return undefined;
+  const named = (value as unknown[]).filter(isRecord).find((entry) => entry.name === 'default');
+  return typeof named?.template === 'string' ? named.template : undefined;
+}
+
+function tokenIds(value: unknown): number[] {
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).filter(
+    (id): id is number => Number.isInteger(id) && (id as number) >= 0,
+  );
+}
+
+/** generation_config.json knows best (chat models end a turn with another token than a text); else config.json; the tokenizer's own comes along. */
+function eosIds({ generationConfig, config }: TokenizerFiles, own: number | undefined): number[] {
+  const told = tokenIds(generationConfig.eos_token_id ?? config.eos_token_id);
+  const all = new Set(own === undefined ? told : [...told, own]);
+  return [...all].sort((a, b) => a - b);
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { modelOf } from '../architecture/model.ts';
+import { Programs } from '../architecture/programs.ts';
+import { WeightStore } from '../architecture/weight-store.ts';
+import { blockProgramLogits } from '../export/block-logits.ts';
+import { randomModel } from '../export/testing/random-model.ts';
+import { verifyDecoder } from '../export/verify.ts';
+import { decoderForModel } from '../generate/model-decoder.ts';
+import { createNodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await createNodeRuntime({ threads: 1 });
+});
+afterAll(() => runtime.dispose());
+
+const SIZES = {
+  num_hidden_layers: 4,
+  hidden_size: 48,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 16,
+  intermediate_size: 40,
+  vocab_size: 64,
+  max_position_embeddings: 128,
+  tie_word_embeddings: true,
+  rope_theta: 10_000,
+};
+const WIDTHS = {
+  layers: [
+    { keyValueHeads: 2, neurons: 40 },
+    { keyValueHeads: 1, neurons: 11 },
+    { keyValueHeads: 0, neurons: 0 },
+    { keyValueHeads: 1, neurons: 40 },
+  ],
+};
+
+/** What each adds to LLaMA is in its name. */
+const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'qwen2, biases of query, key and value': { ...SIZES, model_type: 'qwen2' },
+  'qwen3, norms of queries and keys': { ...SIZES, model_type: 'qwen3' },
+  'mistral, a window': { ...SIZES, model_type: 'mistral', sliding_window: 7 },
+  'mistral, a window longer than the text': { ...SIZES, model_type: 'mistral', sliding_window: 100 },
+  'mistral, a window in ordinary operators': { ...SIZES, model_type: 'mistral', sliding_window: 7, head_dim: 12 },
+  'phi3, fused tensors': { ...SIZES, model_type: 'phi3' },
+  'gemma3, four norms with an offset, gelu, scales, two rotary bases, windows in some layers': {
+    ...SIZES,
+    model_type: 'gemma3_text',
+    sliding_window: 9,
+    sliding_window_pattern: 2,
+    query_pre_attn_scalar: 24,
+  },
+};
+
+for (const [name, config] of Object.entries(CONFIGS)) {
+  for (const [kind, widths] of Object.entries({ dense: {}, pruned: { espalier: WIDTHS } })) {
+    test(`the decoder of ${name} (${kind}) equals its block programs`, async () => {
+      const model = modelOf(randomModel({ ...config, ...widths }));
+      using programs = new Programs(runtime, model.architecture);
+      using store = new WeightStore(runtime, model);
+      using decoder = await decoderForModel(runtime, model);
+      const windows = [0, 1, 2, 3, 4, 5, 6].map((start) =>
+        Array.from({ length: 40 }, (_, index) => (start + index * 29) % 64),
+      );
+      const { maxAbsoluteDifference, positions } = await verifyDecoder(decoder, blockProgramLogits(programs, store), {
+        dataType: 'f32',
+        windows,
+      });
+      expect(positions).toBe(280);
+      expect(maxAbsoluteDifference).toBeLessThan(5e-5);
+    });
+  }
+}

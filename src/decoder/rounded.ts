@@ -1,0 +1,35 @@
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { floatToHalf, halfToFloat } from '../checkpoint/half.ts';
+import { dequantiseBlocks } from './dequantise.ts';
+import { EXPORT_FORMATS, type ExportDataType, QUANTISATION_BLOCK } from './dtypes.ts';
+import { quantiseBlocks } from './quantise.ts';
+
+/**
+ * A view of a checkpoint with every weight as the number format leaves it. Block programs on it are what a decoder in that format must
+ * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors of embedding and output matrix.
+ */
+export function roundedCheckpoint(
+  checkpoint: Checkpoint,
+  dataType: ExportDataType,
+  tables: readonly string[],
+): Checkpoint {
+  const { activations, bits, embeddingBits } = EXPORT_FORMATS[dataType];
+  return {
+    ...checkpoint,
+    async read(name, rows) {
+      const values = await checkpoint.read(name, rows);
+      const columns = checkpoint.tensors.get(name)?.shape[1];
+      const used = tables.includes(name) ? embeddingBits : bits;
+      const grouped = checkpoint.groupQuantised?.(name);
+      if (grouped?.bits === used && grouped?.groupSize === QUANTISATION_BLOCK) return values;
+      if (columns !== undefined && used !== undefined)
+        return dequantiseBlocks(
+          quantiseBlocks(values, columns, used, QUANTISATION_BLOCK),
+          columns,
+          used,
+          QUANTISATION_BLOCK,
+        );
+      return activations === 'float16' ? halfToFloat(floatToHalf(values)) : values;
+    },
+  };
+}

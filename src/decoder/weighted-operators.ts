@@ -1,0 +1,172 @@
+import type { WeightBinding } from '../architecture/architecture.ts';
+import { float, type GraphBuilder } from '../onnx/builder.ts';
+import { weightName } from '../onnx/weight-names.ts';
+import { type ExportFormat, QUANTISATION_BLOCK } from './dtypes.ts';
+import { type NamedInitializer, nameOf, stackedShape, type WeightFile } from './weight-file.ts';
+
+const MICROSOFT = { domain: 'com.microsoft' };
+
+/** MatMulNBits' accuracy_level: activations are rounded to 8 bits per block, so that the CPU's integer dot products do the work. */
+const INTEGER_ACTIVATIONS = 4;
+
+/** Adds weights to a graph in the number format of the export, and the operators that read them. */
+export class WeightedOperators {
+  readonly #builder: GraphBuilder;
+  readonly #file: WeightFile;
+  readonly #format: ExportFormat;
+  readonly #epsilon: number;
+  readonly #isGrouped: (weights: readonly WeightBinding[]) => boolean;
+
+  /** `epsilon` is that of all norms; `isGrouped` tells weights that are stored as the checkpoint holds them in blocks. */
+  constructor(
+    builder: GraphBuilder,
+    file: WeightFile,
+    format: ExportFormat,
+    epsilon: number,
+    isGrouped: (weights: readonly WeightBinding[]) => boolean,
+  ) {
+    this.#builder = builder;
+    this.#file = file;
+    this.#format = format;
+    this.#epsilon = epsilon;
+    this.#isGrouped = isGrouped;
+  }
+
+  /** The tensor itself, in the checkpoint's layout; stored once however often it is asked for. */
+  tensor(binding: WeightBinding): string {
+    const known = weightName({ ...binding, layout: 'plain' });
+    return this.#builder.has(known) ? known : this.#add(this.#file.plain(binding, this.#format.activations));
+  }
+
+  /** Rows [..., hiddenSize] of the embedding [vocabulary, hiddenSize] at `ids`. */
+  embed(ids: string, embedding: WeightBinding): string {
+    const lookUp = (table: string) => this.#builder.add('Gather', [table, ids], { axis: 0 });
+    const bits = this.#format.embeddingBits;
+    if (bits === undefined) return lookUp(this.tensor(embedding));
+    // The blocks that MatMulNBits reads, so that a tied matrix is stored once. GatherBlockQuantized would do this at once, but the WebAssembly build lacks it.
+    const [values = '', scales = '', zeroPoints = ''] = this.#blocks([embedding], bits);
+    const elements = this.#builder.add('CastLike', [lookUp(values), scales]);
+    const perBlock = (value: string) => this.#builder.add('Unsqueeze', [value, this.#builder.integers([-1])]);
+    const centred = this.#builder.add('Sub', [
+      elements,
+      perBlock(this.#builder.add('CastLike', [lookUp(zeroPoints), scales])),
+    ]);
+    const rows = this.#builder.add('Mul', [centred, perBlock(lookUp(scales))]);
+    const padded = this.#builder.add('Reshape', [rows, this.#builder.integers([0, 0, -1])]);
+    const hiddenSize = embedding.shape[1] ?? 0;
+    if (hiddenSize % QUANTISATION_BLOCK === 0) return padded;
+    return this.#builder.add('Slice', [
+      padded,
+      this.#builder.integers([0]),
+      this.#builder.integers([hiddenSize]),
+      this.#builder.integers([-1]),
+    ]);
+  }
+
+  /** rows [n, hiddenSize] times the output matrix [vocabulary, hiddenSize], which is the embedding itself where the two are tied: [n, vocabulary]. */
+  project(rows: string, projection: WeightBinding, options: { readonly name?: string } = {}): string {
+    const bits = this.#format.embeddingBits;
+    if (bits !== undefined) return this.#blockwiseMatMul(rows, [projection], bits, options);
+    return this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }, options);
+  }
+
+  /** x [..., in] -> x W^T (+ bias) [..., out]. */
+  linear(input: string, weight: WeightBinding, bias?: WeightBinding): string {
+    return this.stackedLinear(input, [weight], bias ? [bias] : []);
+  }
+
+  /** Several projections of one input as one product, their outputs side by side; biases of all or of none. */
+  stackedLinear(input: string, weights: readonly WeightBinding[], biases: readonly WeightBinding[]): string {
+    const product =
+      this.#format.bits === undefined
+        ? this.#matMul(input, weights)
+        : this.#blockwiseMatMul(input, weights, this.#format.bits);
+    const [bias] = biases;
+    if (!bias) return product;
+    const added =
+      biases.length === 1 ? this.tensor(bias) : this.#add(this.#file.joined(biases, this.#format.activations));
+    return this.#builder.add('Add', [product, added]);
+  }
+
+  /** Root mean square normalisation over the last axis, computed in float32 whatever the activations are. */
+  norm(input: string, weight: WeightBinding): string {
+    return this.#builder.add('SimplifiedLayerNormalization', [input, this.tensor(weight)], {
+      axis: -1,
+      epsilon: float(this.#epsilon),
+      stash_type: 1,
+    });
+  }
+
+  /** Adds a module's output (and bias) to the residual stream and normalises the sum: [normalised, sum], as one operator. */
+  addAndNorm(
+    residual: string,
+    output: string,
+    bias: WeightBinding | undefined,
+    weight: WeightBinding,
+  ): { readonly normed: string; readonly sum: string } {
+    const normed = this.#builder.unique('normed');
+    const sum = this.#builder.unique('residual');
+    this.#builder.append({
+      name: `node/${normed}`,
+      operator: 'SkipSimplifiedLayerNormalization',
+      domain: 'com.microsoft',
+      inputs: [residual, output, this.tensor(weight), ...(bias ? [this.tensor(bias)] : [])],
+      outputs: [normed, '', '', sum],
+      attributes: { epsilon: float(this.#epsilon) },
+    });
+    return { normed, sum };
+  }
+
+  /** MatMul with a constant right side is what every backend prepares for: its weight is [in, out], the checkpoint's transposed. */
+  #matMul(input: string, weights: readonly WeightBinding[]): string {
+    return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weights, this.#format.activations))]);
+  }
+
+  #blockwiseMatMul(
+    input: string,
+    weights: readonly WeightBinding[],
+    bits: 4 | 8,
+    options: { readonly name?: string } = {},
+  ): string {
+    const { outputs: N, inputs: K } = stackedShape(weights);
+    const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
+    if (this.#isGrouped(weights)) return this.#groupedMatMul(input, weights, bits, attributes);
+    return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, {
+      ...MICROSOFT,
+      ...options,
+    });
+  }
+
+  /** x W^T of weights with remainders: the product of the blocks, and that of the remainders with the sums of x [..., in] over each block. */
+  #groupedMatMul(
+    input: string,
+    weights: readonly WeightBinding[],
+    bits: 4 | 8,
+    attributes: Readonly<Record<string, number>>,
+  ): string {
+    const [values = '', scales = '', zeroPoints = '', remainders = ''] = this.#file
+      .grouped(weights, bits, this.#format.activations)
+      .map((part) => this.#add(part));
+    const product = this.#builder.add('MatMulNBits', [input, values, scales, zeroPoints], attributes, MICROSOFT);
+    const missing = -stackedShape(weights).inputs & (QUANTISATION_BLOCK - 1);
+    const zero = () => this.#builder.add('CastLike', [this.#builder.constant([0]), input]);
+    const padded =
+      missing === 0
+        ? input
+        : this.#builder.add('Pad', [input, this.#builder.integers([0, 0, 0, 0, 0, missing]), zero()]);
+    const inBlocks = this.#builder.add('Reshape', [padded, this.#builder.integers([0, 0, -1, QUANTISATION_BLOCK])]);
+    const sums = this.#builder.add('ReduceSum', [inBlocks, this.#builder.integers([-1])], { keepdims: 0 });
+    return this.#builder.add('Add', [product, this.#builder.add('MatMul', [sums, remainders])]);
+  }
+
+  /** Elements, scales and zero points of a matrix; stored once however often they are asked for. */
+  #blocks(weights: readonly WeightBinding[], bits: 4 | 8): readonly string[] {
+    const names = (['quantised', 'scales', 'zero_points'] as const).map((layout) => nameOf(weights, layout));
+    if (names.every((name) => this.#builder.has(name))) return names;
+    return this.#file.quantised(weights, bits, this.#format.activations).map((part) => this.#add(part));
+  }
+
+  #add({ name, initializer }: NamedInitializer): string {
+    return this.#builder.initializer(name, initializer);
+  }
+}

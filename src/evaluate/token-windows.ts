@@ -1,0 +1,38 @@
+import { UsageError } from '../errors.ts';
+import { sampleWithoutReplacement, seededRandom } from '../random.ts';
+
+export interface WindowOptions {
+  /** Tokens per window, at least 2. */
+  readonly length: number;
+  /** How many windows to draw; all, in order, when it is absent. */
+  readonly count?: number | undefined;
+  readonly seed?: number | undefined;
+}
+
+/**
+ * Cuts token ids into consecutive windows that do not overlap; a last partial one is dropped.
+ * Without `count`: all of them, in order (evaluation). With it: that many, drawn without replacement by `seed` and kept in the order of the text
+ * (calibration), so that the same text, length, count and seed give the same windows everywhere.
+ * Throws UsageError when the text is too short.
+ */
+export function tokenWindows(ids: ArrayLike<number>, { length, count, seed = 0 }: WindowOptions): Int32Array[] {
+  if (!Number.isInteger(length) || length < 2)
+    throw new UsageError(`A window of ${length} tokens is not possible; a window has at least 2, for one prediction.`);
+  if (count !== undefined && (!Number.isInteger(count) || count < 1))
+    throw new UsageError(`${count} windows are not possible; give at least 1.`);
+  if (ids.length < length) {
+    throw new UsageError(
+      `The text has ${ids.length} tokens, shorter than one window of ${length}. Give a longer text or a shorter window.`,
+    );
+  }
+  const available = Math.floor(ids.length / length);
+  const window = (i: number) => Int32Array.from({ length }, (_, j) => ids[i * length + j] as number);
+  if (count === undefined) return Array.from({ length: available }, (_, i) => window(i));
+  if (count > available) {
+    throw new UsageError(
+      `${count} windows of ${length} tokens were asked for, but the text has ${ids.length} tokens, enough for ${available}. Give a longer text or fewer windows.`,
+    );
+  }
+  const chosen = sampleWithoutReplacement(available, count, seededRandom(seed)).sort((a, b) => a - b);
+  return chosen.map(window);
+}

@@ -1,0 +1,127 @@
+import { Programs } from '../architecture/programs.ts';
+import { WeightStore } from '../architecture/weight-store.ts';
+import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
+import { ElementStages } from './elements/element-stage.ts';
+import { RunBuffers } from './elements/run-buffers.ts';
+import { scoreLayer } from './program/score-layer.ts';
+import { ScorePrograms } from './program/score-programs.ts';
+import { Stopwatch } from './stopwatch.ts';
+import type { CoupledStructure } from './structures/structures.ts';
+import type { LayerScores } from './sums/layer-sums.ts';
+import { METRICS, type Metric } from './sums/scores.ts';
+
+/** Scores of one layer by the backend in use and by another one differ by more than rounding explains. */
+export interface BackendNote {
+  readonly code: 'backends-differ';
+  readonly layer: number;
+  /** The worst value: a metric of a group, or the block's output. */
+  readonly what: string;
+  readonly found: number;
+  readonly expected: number;
+  /** |found - expected| over the largest value of its kind in the layer. */
+  readonly difference: number;
+  readonly tolerance: number;
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+export interface CrossCheck {
+  /** Starts the backend to compare with; it is disposed afterwards. */
+  readonly start: () => Promise<Runtime>;
+  /** Default 1e-2: float32 in another order of sums stays below 1e-3, a wrong kernel does not. */
+  readonly tolerance?: number;
+}
+
+/** What is scored on both sides: a layer, one window that enters it, and the gradient that leaves it. */
+export interface CheckedLayer {
+  readonly layer: number;
+  readonly structures: readonly CoupledStructure[];
+  readonly elements: boolean;
+  readonly state: HostTensor;
+  readonly gradient: HostTensor;
+}
+
+/** Groups of each module that are compared, spread over all of them. */
+const GROUPS = 8;
+
+/**
+ * Scores one window of one layer on the backend in use and on another, from the same state and gradient, and compares the block's output and a few groups by every metric.
+ * Returns a note where they differ by more than the tolerance. What the backend in use runs is what it runs for all windows: the same programs and kernels.
+ */
+export async function crossCheck(
+  programs: Programs,
+  store: WeightStore,
+  checked: CheckedLayer,
+  { start, tolerance = 1e-2 }: CrossCheck,
+): Promise<BackendNote | undefined> {
+  using other = await start();
+  using otherPrograms = new Programs(other, programs.architecture);
+  using otherStore = new WeightStore(other, store.model);
+  const found = await scoreWindow(programs, store, checked);
+  const expected = await scoreWindow(otherPrograms, otherStore, checked);
+  const worst = [...compared(found, expected)].reduce((a, b) =>
+    b.difference > a.difference || Number.isNaN(b.difference) ? b : a,
+  );
+  if (worst.difference <= tolerance) return undefined;
+  const { layer } = checked;
+  const message =
+    `${programs.runtime.description} and ${other.description} disagree on layer ${layer}: ${worst.what} is ${worst.found.toPrecision(4)} and ${worst.expected.toPrecision(4)}, ` +
+    `a difference of ${(100 * worst.difference).toPrecision(2)}% of the layer's largest, where ${100 * tolerance}% is allowed. Do not trust these scores; score again on the other backend.`;
+  return { code: 'backends-differ', layer, ...worst, tolerance, message };
+}
+
+interface WindowScores {
+  readonly scores: LayerScores;
+  readonly output: Float32Array;
+}
+
+async function scoreWindow(
+  programs: Programs,
+  store: WeightStore,
+  { layer, structures, elements, state, gradient }: CheckedLayer,
+): Promise<WindowScores> {
+  const { runtime } = programs;
+  const score = new ScorePrograms(programs, structures, elements);
+  using stages = elements ? new ElementStages(programs) : undefined;
+  using buffers = new RunBuffers(runtime);
+  using hidden = runtime.upload(state);
+  const gradients: DeviceTensor[] = [runtime.upload(gradient)];
+  try {
+    using weights = await store.lease(layer);
+    using output = await programs.block(weights, hidden, layer);
+    const states = { hidden: [hidden], kept: undefined };
+    const { scores } = await scoreLayer(programs, store, layer, states, gradients, {
+      structures,
+      score,
+      stages,
+      buffers,
+      watch: new Stopwatch(),
+      onWindows: () => undefined,
+    });
+    return { scores, output: (await runtime.read(output)).data as Float32Array };
+  } finally {
+    for (const tensor of gradients) tensor.dispose();
+  }
+}
+
+type Comparison = Pick<BackendNote, 'what' | 'found' | 'expected' | 'difference'>;
+
+function* compared(found: WindowScores, expected: WindowScores): Generator<Comparison> {
+  yield* differences('the output of the block', found.output, expected.output, found.output.length);
+  for (const module of ['attention', 'mlp'] as const) {
+    for (const metric of METRICS.filter((name: Metric) => name !== 'stability')) {
+      const [a, b] = [found.scores[module][metric], expected.scores[module][metric]];
+      if (a && b) yield* differences(`"${metric}" of ${module}`, a, b, GROUPS);
+    }
+  }
+}
+
+/** Compares at most `count` values, evenly spread, against the scale of all. */
+function* differences(what: string, found: Float32Array, expected: Float32Array, count: number): Generator<Comparison> {
+  const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), Number.MIN_VALUE);
+  const step = Math.max(1, Math.floor(expected.length / count));
+  for (let index = 0; index < expected.length; index += step) {
+    const [a, b] = [found[index] ?? Number.NaN, expected[index] ?? Number.NaN];
+    yield { what: `${what}, number ${index}`, found: a, expected: b, difference: Math.abs(a - b) / scale };
+  }
+}

@@ -1,0 +1,75 @@
+import { isRecord, type JsonRecord } from '../../checkpoint/files/json.ts';
+import { FileFormatError } from '../../errors.ts';
+import type { Module } from '../structures/group-table.ts';
+import type { LayerGroups } from '../structures/structures.ts';
+import type { Scores } from '../sums/scores.ts';
+
+const REMEDY = 'Score the model again.';
+
+/** Parsers of the metadata that score files and their parts share. All throw FileFormatError naming `file`, the field, the value found and what is expected. */
+export function parseGroups(value: unknown, file: string): LayerGroups[] {
+  if (!Array.isArray(value))
+    throw new FileFormatError(`${file}: the metadata "groups" is missing or no list. ${REMEDY}`);
+  return value.map((layer: unknown, index) => {
+    const module = (name: Module) => {
+      const read = fields(isRecord(layer) ? layer[name] : undefined, `groups[${index}].${name}`, file);
+      return { groups: read.count('groups'), parametersPerGroup: read.count('parametersPerGroup') };
+    };
+    return { attention: module('attention'), mlp: module('mlp') };
+  });
+}
+
+export function parseModel(value: unknown, file: string): Scores['model'] {
+  const read = fields(value, 'model', file);
+  const revision = read.record.revision === undefined ? {} : { revision: read.text('revision') };
+  return {
+    name: read.text('name'),
+    ...revision,
+    sha256: read.text('sha256'),
+    config: fields(read.record.config, 'model.config', file).record,
+    parameters: read.count('parameters'),
+  };
+}
+
+export function parseCalibration(value: unknown, file: string): Scores['calibration'] {
+  const { text, count, number } = fields(value, 'calibration', file);
+  return {
+    source: text('source'),
+    sha256: text('sha256'),
+    windows: count('windows'),
+    length: count('length'),
+    seed: count('seed'),
+    loss: number('loss'),
+    tokens: count('tokens'),
+  };
+}
+
+export function parseEngine(value: unknown, file: string): Scores['engine'] {
+  const { text, record } = fields(value, 'engine', file);
+  const notes = Array.isArray(record.notes) ? record.notes.filter((note) => typeof note === 'string') : [];
+  return { version: text('version'), backend: text('backend'), ...(notes.length > 0 && { notes }) };
+}
+
+/** Checked access to the fields of a metadata record. */
+export function fields(value: unknown, path: string, file: string) {
+  if (!isRecord(value)) throw new FileFormatError(`${file}: the metadata "${path}" is missing or no object. ${REMEDY}`);
+  const record: JsonRecord = value;
+  const read =
+    <T>(expected: string, test: (field: unknown) => field is T) =>
+    (key: string): T => {
+      const field = record[key];
+      if (test(field)) return field;
+      throw new FileFormatError(
+        `${file}: ${path}.${key} is ${JSON.stringify(field) ?? 'missing'}; it must be ${expected}. ${REMEDY}`,
+      );
+    };
+  return {
+    record,
+    text: read('text', (field) => typeof field === 'string'),
+    number: read('a finite number', (field): field is number => typeof field === 'number' && Number.isFinite(field)),
+    count: read(
+      'a whole number, 0 or more',
+      (field): field is number => Number.isSafeInteger(field) && (field as number) >= 0,
+    ),
+  };
+}

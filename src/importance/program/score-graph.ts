@@ -1,0 +1,136 @@
+import { GraphBuilder } from '../../onnx/builder.ts';
+import type { Graph, ValueInfo } from '../../onnx/graph.ts';
+import { cut } from '../../passes/cut.ts';
+import { differentiate, gradientOf } from '../../passes/differentiate.ts';
+import type { LinearMember } from '../structures/linear-members.ts';
+
+/**
+ * The program that scores one layer: recomputes the block, differentiates it and reduces at once (docs/method.md section 2).
+ * Inputs beside the block's: `outputGradient`. Outputs: `gradient/hidden`; per member `signed/<weight>` [batch, channels] and `signed/<bias>` of a
+ * grouped bias (the v_jm per channel, from activations and their gradients only); for column members `sum/<weight>` and `squares/<weight>`
+ * [channels] of their input; with `elements`, what element metrics are made from, under its own names: the input X [rows, in] of every member and the gradient dY [rows, out] of its output.
+ */
+export function scoreGraph(
+  block: Graph,
+  members: readonly LinearMember[],
+  bindings: Readonly<Record<string, number>>,
+  elements: boolean,
+): Graph {
+  const wrt = new Set<string>(['hidden']);
+  const taps = new Set<string>();
+  for (const member of members) {
+    if (member.axis === 0 || elements) wrt.add(member.output);
+    if (member.axis === 0) taps.add(member.output);
+    else wrt.add(member.input);
+    if (member.axis === 1 || elements) taps.add(member.input);
+  }
+  const backward = differentiate(block, {
+    seeds: { output: 'outputGradient' },
+    wrt: [...wrt],
+    taps: [...taps],
+    bindings,
+  });
+  const builder = new GraphBuilder('score', backward);
+  const hidden = block.inputs.find(({ name }) => name === 'hidden');
+  builder.output('gradient/hidden', 'float32', hidden?.shape ?? []);
+  const leading = builder.add('Shape', ['hidden'], { start: 0, end: 2 });
+  for (const member of members) emitMember(builder, member, leading);
+  if (elements) {
+    for (const value of new Set(members.flatMap(({ input, output }) => [input, gradientOf(output)])))
+      builder.output(value, 'float32', ['rows', `width of ${value}`]);
+  }
+  return builder.build();
+}
+
+/** The linear layers' outputs of a block: what a backward pass need not recompute where they are kept. */
+function linearOutputs(block: Graph): ValueInfo[] {
+  return block.nodes.flatMap(({ operator, outputs: [output] }) =>
+    operator === 'Gemm' && output !== undefined
+      ? [{ name: output, dataType: 'float32' as const, shape: ['rows', `width of ${output}`] }]
+      : [],
+  );
+}
+
+/**
+ * The score program and the block where activations are kept: `score` reads the outputs of linear layers that `scoreGraph` would recompute, under the block's names, and
+ * `block` gives them out beside its own output. Everything else is cheap and is recomputed.
+ */
+export function keptGraphs(
+  block: Graph,
+  score: Graph,
+): { readonly score: Graph; readonly block: Graph; readonly values: readonly string[] } {
+  const outputs = linearOutputs(block);
+  const shortened = cut(score, outputs);
+  const kept = outputs.filter(({ name }) => shortened.inputs.some((input) => input.name === name));
+  return {
+    score: shortened,
+    block: { ...block, outputs: [...block.outputs, ...kept] },
+    values: kept.map(({ name }) => name),
+  };
+}
+
+function emitMember(builder: GraphBuilder, member: LinearMember, leading: string): void {
+  const { weight, axis } = member;
+  const activation = axis === 0 ? member.output : member.input;
+  const channels = axis === 0 ? member.shape[0] : member.shape[1];
+  const product = builder.add('Mul', [activation, `gradient/${activation}`]);
+  const perToken = builder.add('Reshape', [
+    product,
+    builder.add('Concat', [leading, builder.integers([-1])], { axis: 0 }),
+  ]);
+  const total = builder.add('ReduceSum', [perToken, builder.integers([1])], { keepdims: 0 });
+  const batchChannels = ['batch', channels ?? 'channels'];
+  if (member.bias === undefined) builder.output(total, 'float32', batchChannels, `signed/${weight}`);
+  else {
+    // Y includes the bias: its part of the sum over tokens of dY * Y is its own v_jm.
+    const gradient = builder.add('Reshape', [
+      `gradient/${activation}`,
+      builder.add('Concat', [leading, builder.integers([-1])], { axis: 0 }),
+    ]);
+    const ofBias = builder.add('Mul', [
+      builder.add('ReduceSum', [gradient, builder.integers([1])], { keepdims: 0 }),
+      member.bias,
+    ]);
+    builder.output(ofBias, 'float32', batchChannels, `signed/${member.bias}`);
+    builder.output(builder.add('Sub', [total, ofBias]), 'float32', batchChannels, `signed/${weight}`);
+  }
+  if (axis === 1) {
+    builder.output(
+      builder.add('ReduceSum', [activation, builder.integers([0])], { keepdims: 0 }),
+      'float32',
+      [channels ?? 'channels'],
+      `sum/${weight}`,
+    );
+    builder.output(
+      sumOfSquares(builder, activation, builder.integers([0])),
+      'float32',
+      [channels ?? 'channels'],
+      `squares/${weight}`,
+    );
+  }
+}
+
+/** ONNX Runtime's ReduceSum has fast paths on the CPU that its ReduceSumSquare lacks. */
+function sumOfSquares(builder: GraphBuilder, value: string, axes: string): string {
+  return builder.add('ReduceSum', [builder.add('Mul', [value, value]), axes], { keepdims: 0 });
+}
+
+/** Mean cosine between the tokens of a block's input and output [batch, tokens, hiddenSize] -> `cosine` [] (ShortGPT's block influence is 1 - cosine). */
+export function cosineGraph(hiddenSize: number): Graph {
+  const builder = new GraphBuilder('block cosine');
+  const shape = ['batch', 'tokens', hiddenSize];
+  const before = builder.input('before', 'float32', shape);
+  const after = builder.input('after', 'float32', shape);
+  const last = builder.integers([-1]);
+  const dot = builder.add('ReduceSum', [builder.add('Mul', [before, after]), last], { keepdims: 0 });
+  const squares = (value: string) => sumOfSquares(builder, value, last);
+  const norms = builder.add('Sqrt', [builder.add('Mul', [squares(before), squares(after)])]);
+  const cosines = builder.add('Div', [dot, builder.add('Add', [norms, builder.constant([1e-12])])]);
+  builder.output(
+    builder.add('ReduceMean', [cosines, builder.integers([0, 1])], { keepdims: 0 }),
+    'float32',
+    [],
+    'cosine',
+  );
+  return builder.build();
+}

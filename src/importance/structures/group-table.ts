@@ -1,0 +1,54 @@
+import type { LayerGroups } from './structures.ts';
+
+export type Module = 'attention' | 'mlp';
+export const MODULES: readonly Module[] = ['attention', 'mlp'];
+
+/** The groups of one module of one layer: entries [start, end) of every flat array. */
+export interface Segment {
+  readonly layer: number;
+  readonly module: Module;
+  readonly start: number;
+  readonly end: number;
+  readonly parametersPerGroup: number;
+}
+
+/**
+ * All groups of a model in one flat order: by layer, attention before MLP, then by index. A stable sort over it breaks ties in this order.
+ * Segment 2 * layer is the layer's attention, 2 * layer + 1 its MLP.
+ */
+export interface GroupTable {
+  readonly segments: readonly Segment[];
+  readonly layers: number;
+  /** Number of groups. */
+  readonly length: number;
+  /** Sum of the parameters of all groups: what a ratio is a share of. */
+  readonly parameters: number;
+}
+
+/** Lays the groups of all layers out in one flat order. */
+export function groupTable(groups: readonly LayerGroups[]): GroupTable {
+  const segments: Segment[] = [];
+  let length = 0;
+  let parameters = 0;
+  for (const [layer, layerGroups] of groups.entries()) {
+    for (const module of MODULES) {
+      const { groups: count, parametersPerGroup } = layerGroups[module];
+      segments.push({ layer, module, start: length, end: length + count, parametersPerGroup });
+      length += count;
+      parameters += count * parametersPerGroup;
+    }
+  }
+  return { segments, layers: groups.length, length, parameters };
+}
+
+/** Number of groups of a segment. */
+export function groupCount(segment: Segment): number {
+  return segment.end - segment.start;
+}
+
+/** The index of the segment of every group [groups]. */
+export function segmentOfGroups(table: GroupTable): Uint32Array {
+  const owner = new Uint32Array(table.length);
+  for (const [index, { start, end }] of table.segments.entries()) owner.fill(index, start, end);
+  return owner;
+}

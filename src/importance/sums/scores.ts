@@ -1,0 +1,52 @@
+import type { LayerGroups } from '../structures/structures.ts';
+
+/** Group metrics of docs/method.md section 2, and the score-based baselines that are computed in the same run. */
+export const METRICS = [
+  'vector',
+  'vector-second',
+  'element-first',
+  'element-second',
+  'element-mixed',
+  'fisher',
+  'stability',
+  'magnitude-l1',
+  'magnitude-l2',
+  'wanda',
+  'flap',
+  'depth',
+  'flap-standardised',
+] as const;
+export type Metric = (typeof METRICS)[number];
+
+export type ModuleScores = Readonly<Partial<Record<Metric, Float32Array>>>;
+
+/** Scores of every group of a model: the asset that planning works from (docs/architecture.md section 1.5, file format 7.2). */
+export interface Scores {
+  readonly format: 'espalier-scores/1';
+  readonly model: {
+    readonly name: string;
+    readonly revision?: string;
+    readonly sha256: string;
+    readonly config: Readonly<Record<string, unknown>>;
+    /** Parameters of the whole model. */
+    readonly parameters: number;
+  };
+  readonly calibration: {
+    readonly source: string;
+    readonly sha256: string;
+    readonly windows: number;
+    readonly length: number;
+    readonly seed: number;
+    readonly loss: number;
+    readonly tokens: number;
+  };
+  readonly engine: {
+    readonly version: string;
+    readonly backend: string;
+    /** What a reader should know of how the scores came about, as sentences: for instance that two backends differed. */
+    readonly notes?: readonly string[];
+  };
+  readonly groups: readonly LayerGroups[];
+  /** Arrays have one value per group: [groups] and [neurons]. `depth` is one value per layer, repeated for every group of it. */
+  readonly layers: readonly { readonly attention: ModuleScores; readonly mlp: ModuleScores }[];
+}

@@ -1,0 +1,126 @@
+import { CancelledError, UsageError } from '../../errors.ts';
+import { perplexity } from '../../evaluate/perplexity.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Method } from '../../plan/methods/methods.ts';
+import type { LayerPlan, Plan } from '../../plan/plan.ts';
+import type { PlanOptions } from '../../plan/plan-options.ts';
+import type { LongRunning } from '../../progress.ts';
+import type { OpenModel } from '../open-model.ts';
+import { planInPasses } from '../plan-in-passes.ts';
+import { applyPlan } from '../prune.ts';
+import { recover } from '../recover.ts';
+import { refine } from '../refine.ts';
+import { scoreTasks } from '../task-scores.ts';
+import type { CompareOptions, ComparisonCalibration, ComparisonRow, RowRecovery } from './types.ts';
+
+/** Removed at most in one pass of `saap-passes` (docs/method.md section 6). */
+const PASS_RATIO = 0.1;
+
+/** The plan of a method at a ratio. Throws UsageError for a method that works on the model when the calibration lacks its windows. */
+export async function planCell(
+  open: OpenModel,
+  { name, planning, recipe: { compensate: _, ...recipe } }: Method,
+  { scores, windows, measureWindows, seed }: ComparisonCalibration,
+  ratio: number,
+  signal: AbortSignal | undefined,
+): Promise<Plan> {
+  const plan: PlanOptions = { ...recipe, target: { kind: 'ratio', value: ratio }, seed };
+  const needed = (found: readonly ArrayLike<number>[] | undefined) => {
+    if (!found) throw new UsageError(`${name} works on the model itself; give the calibration its windows.`);
+    return found;
+  };
+  if (planning === 'measured')
+    return (await refine(open, scores, { plan, windows: needed(measureWindows), signal })).plan;
+  if (planning === 'passes') {
+    const passes = Math.max(1, Math.round(ratio / PASS_RATIO));
+    return planInPasses(open, {
+      plan,
+      passes,
+      scores,
+      windows: needed(windows),
+      calibration: scores.calibration,
+      signal,
+    });
+  }
+  return makePlan(scores, plan);
+}
+
+/** A model to be measured, owned by the caller, and how its training went where it was trained. */
+export interface PreparedModel {
+  readonly model: OpenModel;
+  readonly recovery?: RowRecovery;
+}
+
+/** The model of a cell: pruned, compensated, and trained where the method says so. What is only needed on the way is freed. */
+export async function prepareModel(
+  open: OpenModel,
+  { recipe: { compensate }, recovery }: Method,
+  layers: readonly LayerPlan[],
+  { compensationWindows, seed }: ComparisonCalibration,
+  { training, signal, onProgress }: Pick<CompareOptions, 'training' | keyof LongRunning>,
+): Promise<PreparedModel> {
+  const pruned = await applyPlan(open, layers, { compensate, windows: compensationWindows, signal, onProgress });
+  if (!recovery || !training) return { model: pruned };
+  // Programs are the dense model's: nothing of the pruned one is needed after training but its checkpoint.
+  using trained = pruned;
+  const result = await recover(trained, { ...training, method: recovery, seed, signal, onProgress });
+  if (result.stoppedBecause === 'cancelled') {
+    result.model.dispose();
+    throw new CancelledError();
+  }
+  const { steps, bestStep, heldOutBefore, heldOutAfter, trainedTokens, seconds } = result;
+  return {
+    model: result.model,
+    recovery: { method: recovery, steps, bestStep, heldOutBefore, heldOutAfter, trainedTokens, seconds },
+  };
+}
+
+/** What a row says beside its measurements. */
+export interface CellName {
+  readonly method: string;
+  readonly ratio: number;
+  readonly seed: number;
+  readonly reachedRatio: number;
+  /** Of the plan: biases that compensation adds are not counted, so that sizes compare. */
+  readonly parameters: number;
+  readonly removedParameters: number;
+  readonly recovery?: RowRecovery | undefined;
+}
+
+/** Measures a model on the texts and tasks of a comparison, those that it has. `started`: when the cell's work began. */
+export async function measureModel(
+  model: OpenModel,
+  options: CompareOptions,
+  cell: CellName,
+  started: number,
+): Promise<ComparisonRow> {
+  const { signal, onProgress } = options;
+  const texts: Record<string, { perplexity: number; standardError: number; tokens: number }> = {};
+  for (const { name, windows } of options.texts) {
+    const {
+      perplexity: value,
+      standardError,
+      tokens,
+    } = await perplexity(model.programs, model.store, windows, { signal, onProgress });
+    texts[name] = { perplexity: value, standardError, tokens };
+  }
+  const tasks =
+    options.tasks && options.tasks.length > 0
+      ? await scoreTasks(model, options.tasks, { signal, onProgress })
+      : undefined;
+  const first = texts[options.texts[0]?.name ?? ''];
+  const { recovery, ...name } = cell;
+  return {
+    ...name,
+    texts,
+    ...(first && { perplexity: first.perplexity, standardError: first.standardError }),
+    ...(tasks && { tasks }),
+    ...(recovery && { recovery }),
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** The same for plans that keep the same groups. */
+export function planSignature(layers: readonly LayerPlan[]): string {
+  return JSON.stringify(layers.map(({ attention, mlp }) => [attention, mlp]));
+}

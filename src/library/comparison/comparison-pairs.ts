@@ -1,0 +1,150 @@
+import { type PairedComparison, pairedComparison } from '../../evaluate/tasks-paired.ts';
+import { meanAndSpread } from './comparison-table.ts';
+import type { ComparisonRow } from './types.ts';
+
+/** Two methods at one ratio on the same items: per task, and over tasks. */
+export interface MethodPair {
+  readonly ratio: number;
+  readonly first: string;
+  readonly second: string;
+  readonly accuracy: PairedTasks;
+  readonly accuracyNormalized: PairedTasks;
+}
+
+export interface PairedTasks {
+  /** Mean over tasks of the first's accuracy minus the second's. */
+  readonly difference: number;
+  /** Of that mean, over items: sqrt(sum of the tasks' squared errors) / tasks. */
+  readonly standardError: number;
+  readonly tasks: Readonly<Record<string, PairedComparison>>;
+}
+
+type Answers = ReadonlyMap<string, readonly number[]>;
+
+/**
+ * Every two methods of a ratio, and each against the dense model, in the order of the rows. With several seeds an item's answer is its mean
+ * over them, so that an item counts once. Empty when the rows have no tasks.
+ */
+export function pairedMethods(rows: readonly ComparisonRow[]): MethodPair[] {
+  const dense = rows.filter(({ method }) => method === 'dense');
+  const ratios = [...new Set(rows.filter(({ method }) => method !== 'dense').map(({ ratio }) => ratio))];
+  return ratios.flatMap((ratio) => {
+    const there = [...rows.filter((row) => row.method !== 'dense' && row.ratio === ratio), ...dense].filter(
+      ({ tasks }) => tasks !== undefined,
+    );
+    const methods = [...new Set(there.map(({ method }) => method))].map((method) => {
+      const own = there.filter((row) => row.method === method);
+      return { method, plain: meanAnswers(own, 'correct'), normalized: meanAnswers(own, 'correctNormalized') };
+    });
+    return methods.flatMap((first, index) =>
+      methods.slice(index + 1).map((second) => ({
+        ratio,
+        first: first.method,
+        second: second.method,
+        accuracy: pairTasks(first.plain, second.plain),
+        accuracyNormalized: pairTasks(first.normalized, second.normalized),
+      })),
+    );
+  });
+}
+
+function meanAnswers(rows: readonly ComparisonRow[], key: 'correct' | 'correctNormalized'): Answers {
+  const names = Object.keys(rows[0]?.tasks ?? {});
+  return new Map(
+    names.map((name) => {
+      const answers = rows.map(({ tasks }) => tasks?.[name]?.[key] ?? '');
+      return [
+        name,
+        Array.from(
+          answers[0] ?? '',
+          (_, item) => answers.reduce((sum, each) => sum + Number(each[item]), 0) / answers.length,
+        ),
+      ];
+    }),
+  );
+}
+
+function pairTasks(first: Answers, second: Answers): PairedTasks {
+  const tasks = Object.fromEntries(
+    [...first].map(([name, answers]) => [name, pairedComparison(answers, second.get(name) ?? [])]),
+  );
+  const all = Object.values(tasks);
+  return {
+    difference: all.reduce((sum, { difference }) => sum + difference, 0) / all.length,
+    standardError: Math.sqrt(all.reduce((sum, { standardError }) => sum + standardError ** 2, 0)) / all.length,
+    tasks,
+  };
+}
+
+/**
+ * Markdown tables of zero-shot accuracies in percent (plain / by bytes), best mean first within a ratio, and of the best method's lead over every
+ * other one, tested on the same items. With several seeds the mean over tasks has its spread between them. Empty when the rows have no tasks.
+ */
+export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
+  const names = Object.keys(rows[0]?.tasks ?? {});
+  if (names.length === 0) return '';
+  const lines = [
+    `| removed | method | ${names.join(' | ')} | mean |`,
+    `|---|---|${names.map(() => '---|').join('')}---|`,
+  ];
+  const leads = ['| removed | best method | against | accuracy, points | by bytes, points |', '|---|---|---|---|---|'];
+  const pairs = pairedMethods(rows);
+  for (const ratio of [...new Set(rows.map((row) => row.ratio))].sort((a, b) => a - b)) {
+    const methods = [...new Set(rows.filter((row) => row.ratio === ratio).map(({ method }) => method))]
+      .map((method) => summary(rows.filter((row) => row.ratio === ratio && row.method === method)))
+      .sort((a, b) => (b.at(-1)?.accuracy.mean ?? 0) - (a.at(-1)?.accuracy.mean ?? 0));
+    for (const cells of methods) {
+      const [first] = cells;
+      if (!first) continue;
+      const shown = cells.map(
+        ({ accuracy, accuracyNormalized }) => `${percent(accuracy)} / ${percent(accuracyNormalized)}`,
+      );
+      lines.push(`| ${(100 * first.reachedRatio).toFixed(1)}% | ${first.method} | ${shown.join(' | ')} |`);
+    }
+    const best = methods[0]?.[0]?.method;
+    for (const pair of pairs.filter((each) => each.ratio === ratio && (each.first === best || each.second === best))) {
+      const sign = pair.first === best ? 1 : -1;
+      const lead = ({ difference, standardError }: PairedTasks) =>
+        `${signed(100 * sign * difference)} ± ${(100 * standardError).toFixed(1)}`;
+      leads.push(
+        `| ${(100 * ratio).toFixed(0)}% | ${best} | ${sign > 0 ? pair.second : pair.first} | ${lead(pair.accuracy)} | ${lead(pair.accuracyNormalized)} |`,
+      );
+    }
+  }
+  return `${lines.join('\n')}\n${leads.length > 2 ? `\n${leads.join('\n')}\n` : ''}`;
+}
+
+/** A share: its mean over seeds, and the spread between them where it is of interest and there are several. */
+interface Share {
+  readonly mean: number;
+  readonly spread?: number;
+}
+
+/** Means over seeds of every task, then over tasks with the spread between seeds. */
+function summary(rows: readonly ComparisonRow[]) {
+  const { method = '', tasks = {} } = rows[0] ?? {};
+  const { mean: reachedRatio } = meanAndSpread(rows.map((row) => row.reachedRatio));
+  const values = (row: ComparisonRow, key: 'accuracy' | 'accuracyNormalized') =>
+    Object.values(row.tasks ?? {}).map((task) => task[key]);
+  const of = (name: string, key: 'accuracy' | 'accuracyNormalized'): Share => ({
+    mean: meanAndSpread(rows.map((row) => row.tasks?.[name]?.[key] ?? Number.NaN)).mean,
+  });
+  const over = (key: 'accuracy' | 'accuracyNormalized'): Share => {
+    const { mean, spread } = meanAndSpread(rows.map((row) => meanAndSpread(values(row, key)).mean));
+    return { mean, ...(rows.length > 1 && { spread }) };
+  };
+  const cells = Object.keys(tasks).map((name) => ({
+    method,
+    reachedRatio,
+    accuracy: of(name, 'accuracy'),
+    accuracyNormalized: of(name, 'accuracyNormalized'),
+  }));
+  return [
+    ...cells,
+    { method, reachedRatio, accuracy: over('accuracy'), accuracyNormalized: over('accuracyNormalized') },
+  ];
+}
+
+const percent = ({ mean, spread }: Share) =>
+  [mean, ...(spread === undefined ? [] : [spread])].map((share) => (100 * share).toFixed(1)).join(' ± ');
+const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(1)}`;

@@ -1,0 +1,66 @@
+import type { Task } from '../../evaluate/tasks.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import type { LongRunning } from '../../progress.ts';
+import type { Recovered, RecoverOptions } from '../recover.ts';
+import type { TaskScores } from '../task-scores.ts';
+
+/** One cell of a comparison: a method at a ratio with one calibration seed. */
+export interface ComparisonRow {
+  readonly method: string;
+  /** Asked share of the prunable parameters to remove; 0 is the dense model. */
+  readonly ratio: number;
+  readonly seed: number;
+  /** Reached share, and parameters of the pruned model. */
+  readonly reachedRatio: number;
+  readonly parameters: number;
+  readonly removedParameters: number;
+  /** Perplexity, its standard error over windows, and predictions, by text. */
+  readonly texts: Readonly<
+    Record<string, { readonly perplexity: number; readonly standardError: number; readonly tokens: number }>
+  >;
+  /** Of the first text, for short tables; absent where no text was asked for. */
+  readonly perplexity?: number;
+  readonly standardError?: number;
+  /** Zero-shot results by task, when they were asked for. */
+  readonly tasks?: Readonly<Record<string, TaskScores>>;
+  /** How the training went, of a method with recovery. */
+  readonly recovery?: RowRecovery;
+  readonly seconds: number;
+}
+
+/** The training of a cell. */
+export interface RowRecovery
+  extends Pick<Recovered, 'steps' | 'bestStep' | 'heldOutBefore' | 'heldOutAfter' | 'trainedTokens' | 'seconds'> {
+  readonly method: RecoverOptions['method'];
+}
+
+/** What a cell's recovery learns from and how: the method's suffix and the cell's seed say the rest. */
+export type ComparisonTraining = Omit<RecoverOptions, 'method' | 'seed' | 'checkpoint' | 'signal' | 'onProgress'>;
+
+/** Calibration of one seed: its scores, and the windows that methods learn from which work on the model itself. */
+export interface ComparisonCalibration {
+  readonly seed: number;
+  readonly scores: Scores;
+  readonly compensationWindows: readonly ArrayLike<number>[];
+  /** For `saap-passes`: the windows that the scores are of. */
+  readonly windows?: readonly ArrayLike<number>[];
+  /** For `saap-measured`: windows to measure pruned models on. */
+  readonly measureWindows?: readonly ArrayLike<number>[];
+}
+
+export interface CompareOptions extends LongRunning {
+  readonly methods: readonly string[];
+  readonly ratios: readonly number[];
+  readonly seeds: readonly number[];
+  /** Called once per seed, when a cell needs it. */
+  readonly calibrate: (seed: number) => Promise<ComparisonCalibration>;
+  readonly texts: readonly { readonly name: string; readonly windows: readonly ArrayLike<number>[] }[];
+  /** For methods with recovery: the same training for all of them. */
+  readonly training?: ComparisonTraining;
+  /** Zero-shot tasks that every cell is measured on too. */
+  readonly tasks?: readonly Task[];
+  /** Finished cells by `cellKey`; they are not computed again. */
+  readonly finished?: ReadonlyMap<string, ComparisonRow>;
+  /** Called after each new cell, so that it can be kept. */
+  readonly onRow?: (key: string, row: ComparisonRow) => void | Promise<void>;
+}

@@ -1,0 +1,87 @@
+import type { GroupTable, Segment } from '../importance/structures/group-table.ts';
+
+/** Over which groups one noise scale is shared: the whole model, a module type, or a layer and module. */
+export type FusionScope = 'model' | 'module' | 'layer';
+
+/** One metric's scores of all groups [groups], not negative, and how much it counts. */
+export interface Observation {
+  readonly scores: Float64Array;
+  readonly weight: number;
+}
+
+/**
+ * Adaptive importance fusion with one noise scale per metric and scope, in closed form (docs/method.md section 3, our reading of the paper):
+ * the minimum of sum_m I_m / (2 sigma_m^2) + log sigma_m has sigma_m^2 = mean of I_m over the scope, and the fused score is
+ * sum_m weight_m I_m / sigma_m^2. A metric that is zero all over a scope adds nothing there. Returns [groups].
+ */
+export function fuseShared(observations: readonly Observation[], table: GroupTable, scope: FusionScope): Float64Array {
+  const fused = new Float64Array(table.length);
+  for (const segments of scopeSegments(table, scope)) {
+    for (const { scores, weight } of observations) {
+      const variance = meanOver(scores, segments);
+      if (variance === 0) continue;
+      const factor = weight / variance;
+      for (const { start, end } of segments) {
+        for (let i = start; i < end; i++) fused[i] = (fused[i] as number) + (scores[i] as number) * factor;
+      }
+    }
+  }
+  return fused;
+}
+
+/**
+ * Fusion with one noise scale per structure, which becomes the weighted geometric mean of the metrics (docs/method.md section 3):
+ * prod_m I_m^(weight_m / sum of weights). It knows no scope. Returns [groups].
+ */
+export function fuseGeometric(observations: readonly Observation[]): Float64Array {
+  const total = observations.reduce((sum, { weight }) => sum + weight, 0);
+  const fused = new Float64Array(observations[0]?.scores.length ?? 0).fill(1);
+  for (const { scores, weight } of observations) {
+    for (let i = 0; i < fused.length; i++) fused[i] = (fused[i] as number) * (scores[i] as number) ** (weight / total);
+  }
+  return fused;
+}
+
+/**
+ * The variance sigma^2 that gradient descent finds for one metric in one scope: it minimises mean(I) / (2 sigma^2) + log sigma over s = log sigma^2,
+ * from sigma = 1. The gradient is (1 - mean(I) exp(-s)) / 2, clipped so that a small sigma does not throw the descent far away.
+ * It exists to show that the closed form is the minimum; it converges to mean(I). Scores must not be all zero: the minimum is then at sigma = 0.
+ */
+export function learnVariance(scores: Float64Array, { steps = 2000, rate = 0.5 } = {}): number {
+  const mean = meanOver(scores, [{ start: 0, end: scores.length }]);
+  let logVariance = 0;
+  for (let step = 0; step < steps; step++) {
+    const gradient = (1 - mean * Math.exp(-logVariance)) / 2;
+    logVariance -= rate * Math.max(-1, Math.min(1, gradient));
+  }
+  return Math.exp(logVariance);
+}
+
+/** The segments that share one noise scale, scope by scope. */
+function scopeSegments(table: GroupTable, scope: FusionScope): readonly (readonly Segment[])[] {
+  switch (scope) {
+    case 'model':
+      return [table.segments];
+    case 'module':
+      return [
+        table.segments.filter(({ module }) => module === 'attention'),
+        table.segments.filter(({ module }) => module === 'mlp'),
+      ];
+    case 'layer':
+      return table.segments.map((segment) => [segment]);
+  }
+}
+
+/** Mean over spans, summed in float64 in a fixed order; 0 of nothing. */
+export function meanOver(
+  values: Float64Array,
+  spans: readonly { readonly start: number; readonly end: number }[],
+): number {
+  let sum = 0;
+  let count = 0;
+  for (const { start, end } of spans) {
+    for (let i = start; i < end; i++) sum += values[i] as number;
+    count += end - start;
+  }
+  return count === 0 ? 0 : sum / count;
+}

@@ -1,0 +1,95 @@
+import { MismatchError, throwIfCancelled, UsageError } from '../errors.ts';
+import { groupTable } from '../importance/structures/group-table.ts';
+import type { Scores } from '../importance/sums/scores.ts';
+import { defaultMinimumNeurons, makePlan } from './make-plan.ts';
+import type { LayerPlan, Plan, Target } from './plan.ts';
+import { keptParameters } from './plan-file.ts';
+import type { PlanOptions } from './plan-options.ts';
+import { storageFor } from './search/storage.ts';
+import { wholeSize } from './search/target.ts';
+
+export interface IterativeOptions {
+  /** Parts that are removed one after the other, at least 1. */
+  readonly passes: number;
+  /** Target and constraints, as for `makePlan`. */
+  readonly plan: PlanOptions;
+  /** Scores of the model with only these groups of the dense one; undefined asks for the dense model's. */
+  readonly scoresOf: (layers: readonly LayerPlan[] | undefined, pass: number) => Promise<Scores>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Iterative pruning (docs/method.md section 6, "several passes"): scores the model, removes a part, scores what is left, and so on, each part of the same size, until the
+ * target is met. From a ratio of 0.3 on it is worth its cost. Unless gamma is given, `tempered` runs with gamma 0: scoring anew already prevents what tempering is for.
+ * The plan's indices are the dense model's groups. Throws what `makePlan` throws, and CancelledError between passes.
+ */
+export async function iterativePlan({ passes, plan: asked, scoresOf, signal }: IterativeOptions): Promise<Plan> {
+  if (!Number.isSafeInteger(passes) || passes < 1)
+    throw new UsageError(`passes is ${passes}; it must be a whole number, 1 or more.`);
+  const dense = await scoresOf(undefined, 0);
+  if (passes === 1) return makePlan(dense, asked);
+  // What the dense model's planner would take for granted must not change while the model shrinks.
+  const neurons = Math.max(...dense.groups.map(({ mlp }) => mlp.groups));
+  const options: PlanOptions = {
+    ...asked,
+    gamma: asked.gamma ?? 0,
+    minimumNeurons: asked.minimumNeurons ?? defaultMinimumNeurons(neurons),
+  };
+  const first = makePlan(dense, options);
+  let kept: readonly LayerPlan[] | undefined;
+  let last: Plan = first;
+  for (let pass = 0; pass < passes; pass++) {
+    throwIfCancelled(signal);
+    const scores = kept ? await scoresOf(kept, pass) : dense;
+    last = makePlan(scores, { ...options, target: partialTarget(dense, options, (pass + 1) / passes) });
+    kept = kept ? composePlans(kept, last.layers) : last.layers;
+  }
+  const layers = kept ?? first.layers;
+  const whole = groupTable(dense.groups).parameters;
+  const removed = whole - keptParameters(layers, dense.groups);
+  return {
+    format: 'espalier-plan/1',
+    recipe: { ...first.recipe, passes },
+    ratio: removed / whole,
+    parametersBefore: dense.model.parameters,
+    parametersAfter: dense.model.parameters - removed,
+    layers,
+  };
+}
+
+/** A plan for a pruned model, in the indices of the model that it was pruned from. Throws MismatchError for a group that is not there. */
+export function composePlans(first: readonly LayerPlan[], second: readonly LayerPlan[]): LayerPlan[] {
+  if (first.length !== second.length)
+    throw new MismatchError(
+      `The plans are for ${first.length} and ${second.length} layers; they must be of one model.`,
+    );
+  return first.map((layer, index) => {
+    const map = (kind: 'attention' | 'mlp') =>
+      (second[index]?.[kind] ?? []).map((place) => {
+        const group = layer[kind][place];
+        if (group === undefined)
+          throw new MismatchError(
+            `The second plan keeps ${kind} group ${place} of layer ${index}, which has ${layer[kind].length} left.`,
+          );
+        return group;
+      });
+    return { attention: map('attention'), mlp: map('mlp') };
+  });
+}
+
+/** The target that is met when this share of the way from the dense model is gone; a pruned model's own ratio means nothing, so ratios become parameters. */
+function partialTarget(dense: Scores, options: PlanOptions, share: number): Target {
+  const { target } = options;
+  const table = groupTable(dense.groups);
+  if (target.kind === 'ratio') {
+    const removed = target.value * table.parameters * share;
+    return { kind: 'parameters', value: dense.model.parameters - removed };
+  }
+  const whole = wholeSize(
+    target,
+    table,
+    dense.model,
+    options.storage ?? storageFor(options.dtype ?? 'f32', dense.model, table),
+  );
+  return { ...target, value: whole + (target.value - whole) * share };
+}

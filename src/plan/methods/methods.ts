@@ -1,0 +1,91 @@
+import { UsageError } from '../../errors.ts';
+import type { Recipe } from '../plan.ts';
+import { DEFAULT_RECIPE } from '../plan-options.ts';
+import { DEPTH } from './depth.ts';
+import { FLAP } from './flap.ts';
+import { LLM_PRUNER } from './llm-pruner.ts';
+import { MAGNITUDE } from './magnitude.ts';
+import type { MethodRecipe } from './method.ts';
+import { RANDOM } from './random.ts';
+import { WANDA } from './wanda.ts';
+
+/** Structurally-aware adaptive pruning, our reading of arXiv 2412.15127 (docs/method.md): fused importance, tempered global ranking. */
+export const SAAP: MethodRecipe = {
+  name: 'saap',
+  ...DEFAULT_RECIPE,
+  source: 'SAAP (our reading): fused element-second and fisher, tempered',
+};
+
+/** Every method that plans from scores alone (docs/architecture.md section 7.1). */
+export const METHODS: readonly MethodRecipe[] = [SAAP, ...LLM_PRUNER, WANDA, FLAP, DEPTH, ...MAGNITUDE, RANDOM];
+
+/** Methods that need the model to plan (docs/method.md sections 4 and 6). They are compared like the others. */
+export const MODEL_METHODS: readonly MethodRecipe[] = [
+  {
+    ...SAAP,
+    name: 'saap-measured',
+    planning: 'measured',
+    source: 'SAAP, searched on the measured calibration loss (ours)',
+  },
+  {
+    ...SAAP,
+    name: 'saap-passes',
+    planning: 'passes',
+    source: 'SAAP, scored anew after each tenth that is removed (ours)',
+  },
+];
+
+const COMPENSATIONS = ['bias', 'least-squares'] as const;
+const RECOVERIES = ['lora', 'group-wise'] as const;
+
+/** What may follow a method's name, for people. */
+export const METHOD_SUFFIXES =
+  '"+bias" or "+least-squares" after a name adds compensation, then "+lora" or "+group-wise" recovery';
+
+/** A method with what follows it: its name as asked for, and the part of a recipe that it fixes. */
+export interface Method {
+  /** As given, e.g. 'flap+bias' or 'saap+least-squares+lora'. */
+  readonly name: string;
+  readonly source: string;
+  readonly planning?: 'measured' | 'passes';
+  readonly recipe: Pick<Recipe, 'metric' | 'fusion' | 'fusionScope' | 'search'> & {
+    readonly compensate: NonNullable<Recipe['compensate']>;
+  };
+  /** How the pruned and compensated model is trained (docs/method.md section 7); absent: not at all. */
+  readonly recovery?: (typeof RECOVERIES)[number];
+}
+
+/**
+ * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias` or `+least-squares` after it for compensation, and `+lora` or `+group-wise`
+ * after that for recovery. Throws UsageError listing the legal names, or the legal suffixes.
+ */
+export function parseMethod(text: string): Method {
+  const [base = '', ...suffixes] = text.trim().split('+');
+  const methods = [...METHODS, ...MODEL_METHODS];
+  const method = methods.find(({ name }) => name === base);
+  if (!method)
+    throw new UsageError(
+      `"${base}" is no method. Methods are ${methods.map(({ name }) => name).join(', ')}; ${METHOD_SUFFIXES}.`,
+    );
+  const compensate = COMPENSATIONS.find((known) => known === suffixes[0]);
+  const left = compensate ? suffixes.slice(1) : suffixes;
+  const recovery = RECOVERIES.find((known) => known === left[0]);
+  if (left.length > (recovery ? 1 : 0))
+    throw new UsageError(
+      `"${text.trim()}" asks for a compensation or a recovery that there is not: ${base}+bias and ${base}+least-squares are compensated, ${base}+lora and ${base}+group-wise recovered, and ${base}+bias+lora is both, in this order.`,
+    );
+  const { metric, fusion, fusionScope, search, planning, source } = method;
+  return {
+    name: text.trim(),
+    source,
+    ...(planning && { planning }),
+    recipe: {
+      metric,
+      ...(fusion && { fusion }),
+      ...(fusionScope && { fusionScope }),
+      search,
+      compensate: compensate ?? 'none',
+    },
+    ...(recovery && { recovery }),
+  };
+}

@@ -1,0 +1,107 @@
+import { isRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
+import { FileFormatError, MismatchError } from '../errors.ts';
+import type { LayerGroups } from '../importance/structures/structures.ts';
+import type { LayerPlan, Plan } from './plan.ts';
+import { parseRecipe } from './recipe-file.ts';
+
+/** The bytes of plan.json. The same plan gives the same bytes, whatever the order of its keys. Throws FileFormatError for a plan that could not be read back. */
+export function encodePlan(plan: Plan): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(parsePlan(plan))}\n`);
+}
+
+/** Reads plan.json. Throws FileFormatError naming `file` and the field. */
+export function decodePlan(bytes: Uint8Array, file = 'The plan'): Plan {
+  return parsePlan(parseJsonRecord(bytes, file), file);
+}
+
+/** Checks that `value` (parsed JSON) is a plan. Throws FileFormatError naming `file`, the field, the value found and what is expected. */
+export function parsePlan(value: unknown, file = 'The plan'): Plan {
+  if (!isRecord(value)) throw new FileFormatError(`${file} is no plan: it must be a JSON object.`);
+  if (value.format !== 'espalier-plan/1') {
+    throw new FileFormatError(
+      `${file} has the format ${JSON.stringify(value.format)}; "espalier-plan/1" is expected. Make the plan again with this version.`,
+    );
+  }
+  const { ratio, parametersBefore, parametersAfter, layers } = value;
+  if (typeof ratio !== 'number' || !(ratio >= 0 && ratio <= 1))
+    throw new FileFormatError(`${file}: ratio is ${JSON.stringify(ratio)}; it must lie between 0 and 1.`);
+  for (const [name, count] of Object.entries({ parametersBefore, parametersAfter })) {
+    if (!isCount(count))
+      throw new FileFormatError(`${file}: ${name} is ${JSON.stringify(count)}; it must be a whole number, 0 or more.`);
+  }
+  if (!Array.isArray(layers)) throw new FileFormatError(`${file}: layers is missing or not a list.`);
+  return {
+    format: 'espalier-plan/1',
+    recipe: parseRecipe(value.recipe, file),
+    ratio,
+    parametersBefore: parametersBefore as number,
+    parametersAfter: parametersAfter as number,
+    layers: layers.map((layer: unknown, index) => parseLayer(layer, index, file)),
+  };
+}
+
+function parseLayer(value: unknown, layer: number, file: string): LayerPlan {
+  if (!isRecord(value))
+    throw new FileFormatError(`${file}: layer ${layer} must be an object with the lists attention and mlp.`);
+  const attention = parseIndices(value.attention, `layers[${layer}].attention`, file);
+  const mlp = parseIndices(value.mlp, `layers[${layer}].mlp`, file);
+  if ((attention.length === 0) !== (mlp.length === 0)) {
+    const empty = attention.length === 0 ? 'attention' : 'mlp';
+    throw new FileFormatError(
+      `${file}: layers[${layer}].${empty} is empty and the other list is not. Keep one group of each, or empty both to remove the block.`,
+    );
+  }
+  return { attention, mlp };
+}
+
+function parseIndices(value: unknown, name: string, file: string): readonly number[] {
+  if (!Array.isArray(value)) throw new FileFormatError(`${file}: ${name} is missing or not a list of group indices.`);
+  let previous = -1;
+  for (const index of value as unknown[]) {
+    if (!isCount(index) || index <= previous) {
+      throw new FileFormatError(
+        `${file}: ${name} has ${JSON.stringify(index)} after ${previous}; it must list whole group indices, ascending, each once.`,
+      );
+    }
+    previous = index;
+  }
+  return value as number[];
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Throws MismatchError where a plan does not fit the model's groups, naming the layer and both counts. */
+export function checkPlanFits(plan: Plan, groups: readonly LayerGroups[]): void {
+  if (plan.layers.length !== groups.length) {
+    throw new MismatchError(
+      `The plan is for ${plan.layers.length} layers and the model has ${groups.length}. ${remedy(plan)}`,
+    );
+  }
+  for (const [index, layer] of plan.layers.entries()) {
+    for (const module of ['attention', 'mlp'] as const) {
+      const largest = layer[module].at(-1) ?? -1;
+      const count = groups[index]?.[module].groups ?? 0;
+      if (largest >= count) {
+        throw new MismatchError(
+          `The plan keeps ${module} group ${largest} of layer ${index}, which has ${count} groups (0 to ${count - 1}). ${remedy(plan)}`,
+        );
+      }
+    }
+  }
+}
+
+function remedy(plan: Plan): string {
+  return `Make a plan from this model's scores; this one was made for "${plan.recipe.model.name}".`;
+}
+
+/** Parameters of all kept groups under a plan; the embedding, head and norms are not among them. */
+export function keptParameters(layers: readonly LayerPlan[], groups: readonly LayerGroups[]): number {
+  return layers.reduce((sum, { attention, mlp }, index) => {
+    const layer = groups[index];
+    return layer
+      ? sum + attention.length * layer.attention.parametersPerGroup + mlp.length * layer.mlp.parametersPerGroup
+      : sum;
+  }, 0);
+}
