@@ -1,18 +1,18 @@
-import { useThemeOnDocument } from './data/use-theme.ts';
-import { Announcer } from './panels/announcer.tsx';
-import { CalibrationPanel } from './panels/calibration-panel.tsx';
-import { ComparePanel } from './panels/compare-panel.tsx';
-import { GeneratePanel } from './panels/generate-panel.tsx';
-import { Header } from './panels/header.tsx';
-import { ImportancePanel } from './panels/importance-panel.tsx';
-import { ModelPanel } from './panels/model-panel.tsx';
-import { PlanPanel } from './panels/plan-panel.tsx';
-import { Rail } from './panels/rail.tsx';
-import { RatioDock } from './panels/ratio-dock.tsx';
-import { RecoveryPanel } from './panels/recovery-panel.tsx';
-import { RunsPanel } from './panels/runs-panel.tsx';
-import { TakeAwayPanel } from './panels/take-away-panel.tsx';
-import { TasksPanel } from './panels/tasks-panel.tsx';
+import { CalibrationPanel } from './features/calibration/panel.tsx';
+import { ComparePanel } from './features/compare/panel.tsx';
+import { Announcer } from './features/frame/announcer.tsx';
+import { Header } from './features/frame/header.tsx';
+import { Rail } from './features/frame/rail.tsx';
+import { useThemeOnDocument } from './features/frame/use-theme.ts';
+import { RunsPanel } from './features/history/panel.tsx';
+import { ImportancePanel } from './features/importance/panel.tsx';
+import { ModelPanel } from './features/model/panel.tsx';
+import { PlanPanel } from './features/plan/panel.tsx';
+import { RatioDock } from './features/plan/ratio-dock.tsx';
+import { GeneratePanel } from './features/read/panel.tsx';
+import { RecoveryPanel } from './features/recovery/panel.tsx';
+import { TakeAwayPanel } from './features/take-away/panel.tsx';
+import { TasksPanel } from './features/tasks/panel.tsx';
 
 /** The whole page: model, calibration, importance, plan, compare, read, take away. */
 export function App() {

@@ -1,4 +1,4 @@
-import type { LayerWidth } from '../planning/run.ts';
+import type { LayerWidth } from '../features/history/run.ts';
 
 const LABEL = 22;
 const TRUNK = 10;

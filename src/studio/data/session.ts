@@ -1,9 +1,9 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { decodeScores, encodeScores } from '../../importance/files/score-file.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
-import { isRun } from '../planning/run.ts';
-import { modelKey } from '../state/model-slice.ts';
-import { useStudio } from '../state/store.ts';
+import { isRun } from '../features/history/run.ts';
+import { modelKey } from '../features/model/slice.ts';
+import { useStudio } from '../store.ts';
 import { keep, kept } from './kept.ts';
 
 const MEASURED = 'measured';

@@ -1,12 +1,12 @@
 import { type QueryClient, skipToken, useQuery } from '@tanstack/react-query';
 import type { Scores } from '../../importance/sums/scores.ts';
 import type { ModelSummary } from '../../worker/engine.ts';
-import { type ChosenModel, EMBEDDED_MODEL, modelKey } from '../state/model-slice.ts';
-import { useStudio } from '../state/store.ts';
-import type { ChosenText } from '../state/text.ts';
+import { rememberedFiles } from '../features/model/picked-files.ts';
+import { type ChosenModel, EMBEDDED_MODEL, modelKey } from '../features/model/slice.ts';
+import { useStudio } from '../store.ts';
 import { fetchEmbedded, fetchPrecomputedScores } from './embedded.ts';
 import { backendChoice, studioEngine } from './engine.ts';
-import { rememberedFiles } from './picked-files.ts';
+import type { ChosenText } from './text.ts';
 
 /** The backend that the engine computes on; starts the engine. */
 export function useBackend() {

@@ -1,5 +1,5 @@
-import { useStudio } from '../state/store.ts';
-import type { RunningTask, TaskName } from '../state/tasks-slice.ts';
+import type { RunningTask, TaskName } from '../features/frame/tasks-slice.ts';
+import { useStudio } from '../store.ts';
 import { formatBytes, formatCount, formatSeconds } from './format.ts';
 
 /** Progress of a long step: bar, what is done, rate, time left, cancel. Renders nothing when the step is not running. */

@@ -1,0 +1,122 @@
+import { useShallow } from 'zustand/react/shallow';
+import type { Scores } from '../../../importance/sums/scores.ts';
+import { forgetScores } from '../../data/session.ts';
+import { useModel, useScores } from '../../data/use-engine.ts';
+import { formatCount } from '../../parts/format.ts';
+import { Notice } from '../../parts/notice.tsx';
+import { NumberField } from '../../parts/number-field.tsx';
+import { Panel } from '../../parts/panel.tsx';
+import { TaskProgress } from '../../parts/task-progress.tsx';
+import { TextChoice } from '../../parts/text-choice.tsx';
+import { useStudio } from '../../store.ts';
+import { CalibrationWindows } from './calibration-windows.tsx';
+import { useScoreRun } from './use-score-run.ts';
+
+/** On which text importance is measured, and the run that measures it. */
+export function CalibrationPanel() {
+  const { data: scores, error: scoresError } = useScores();
+  const { data: model } = useModel();
+  const {
+    calibrationText,
+    calibrationWindows,
+    calibrationLength,
+    calibrationSeed,
+    scoresChoice,
+    chosenModel,
+    setCalibration,
+    isScoring,
+  } = useStudio(
+    useShallow(({ tasks, ...state }) => ({
+      ...{
+        calibrationText: state.calibrationText,
+        calibrationWindows: state.calibrationWindows,
+        calibrationLength: state.calibrationLength,
+      },
+      ...{ calibrationSeed: state.calibrationSeed, scoresChoice: state.scoresChoice, chosenModel: state.chosenModel },
+      ...{ setCalibration: state.setCalibration, isScoring: tasks.score !== undefined },
+    })),
+  );
+  const run = useScoreRun();
+  const backToPrecomputed = () => {
+    setCalibration({ scoresChoice: { kind: 'precomputed' } });
+    void forgetScores();
+  };
+  return (
+    <Panel
+      id="calibration"
+      title="Calibration"
+      hint="The text that importance is measured on. Prune for what the model is to do."
+    >
+      <div className="fields">
+        <TextChoice
+          label="Text"
+          embedded="stories, shipped"
+          value={calibrationText}
+          onChange={(text) => setCalibration({ calibrationText: text })}
+        />
+        <NumberField
+          label="Windows"
+          value={calibrationWindows}
+          min={1}
+          max={4096}
+          onChange={(value) => setCalibration({ calibrationWindows: Math.round(value) })}
+        />
+        <NumberField
+          label="Window length"
+          unit="tokens"
+          value={calibrationLength}
+          min={8}
+          max={model?.maximumPositions ?? 512}
+          onChange={(value) => setCalibration({ calibrationLength: Math.round(value) })}
+        />
+        <NumberField
+          label="Seed"
+          value={calibrationSeed}
+          min={0}
+          max={2 ** 31 - 1}
+          onChange={(value) => setCalibration({ calibrationSeed: Math.round(value) })}
+        />
+        <div className="field field-action">
+          <button type="button" className="primary" disabled={!model || isScoring} onClick={() => run.mutate()}>
+            Score
+          </button>
+        </div>
+      </div>
+      <TaskProgress name="score" label="Scoring" onCancel={run.cancel} />
+      {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
+      {scoresError && <Notice kind="error">{scoresError.message}</Notice>}
+      <p className="provenance" data-scores={scoresChoice.kind}>
+        {scores ? (
+          <ScoresProvenance scores={scores} own={scoresChoice.kind === 'run'} />
+        ) : (
+          <span className="pending">
+            {scoresChoice.kind === 'none' ? 'This model is not scored yet.' : 'Loading scores…'}
+          </span>
+        )}
+        {scoresChoice.kind === 'run' && chosenModel.kind === 'embedded' && (
+          <button type="button" className="link" onClick={backToPrecomputed}>
+            Back to the precomputed scores
+          </button>
+        )}
+      </p>
+      <CalibrationWindows />
+    </Panel>
+  );
+}
+
+function ScoresProvenance({ scores, own }: { readonly scores: Scores; readonly own: boolean }) {
+  const { windows, length, loss, tokens, source, seed } = scores.calibration;
+  return (
+    <>
+      <span className={own ? 'tag tag-own' : 'tag'}>{own ? 'Your run' : 'Precomputed'}</span> {formatCount(windows)}{' '}
+      windows of {length} tokens ({formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend},
+      loss {loss.toFixed(3)} nats.
+      {scores.engine.notes?.map((note) => (
+        <strong key={note} role="alert">
+          {' '}
+          {note}
+        </strong>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,37 @@
+import type { StateCreator } from 'zustand';
+import type { ChosenText } from '../../data/text.ts';
+
+/** Which scores the page works from: those shipped with the model, none yet, or those of a run made here (its key in the query cache). */
+export type ScoresChoice =
+  | { readonly kind: 'precomputed' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'run'; readonly run: number };
+
+export interface CalibrationSlice {
+  readonly calibrationText: ChosenText;
+  readonly calibrationWindows: number;
+  readonly calibrationLength: number;
+  readonly calibrationSeed: number;
+  /** What compensation learns from, at most. */
+  readonly repairWindows: number;
+  /** Ridge of least squares, relative to the mean diagonal. */
+  readonly repairLambda: number;
+  /** What a refinement measures plans on, and how many it may measure beyond the closed-form ones. */
+  readonly refineWindows: number;
+  readonly refineEvaluations: number;
+  readonly scoresChoice: ScoresChoice;
+  setCalibration(patch: Partial<Omit<CalibrationSlice, 'setCalibration'>>): void;
+}
+
+export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => ({
+  calibrationText: { kind: 'embedded' },
+  calibrationWindows: 32,
+  calibrationLength: 128,
+  calibrationSeed: 0,
+  repairWindows: 64,
+  repairLambda: 1e-3,
+  refineWindows: 16,
+  refineEvaluations: 20,
+  scoresChoice: { kind: 'precomputed' },
+  setCalibration: (patch) => set(patch),
+});

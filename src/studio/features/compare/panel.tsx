@@ -1,0 +1,242 @@
+import { useMemo } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { RatioChart, type RatioPoint, type RatioSeries, type RecoveredMark } from '../../charts/ratio-chart.tsx';
+import { useWidth } from '../../charts/use-width.ts';
+import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../../parts/format.ts';
+import { Notice } from '../../parts/notice.tsx';
+import { Panel } from '../../parts/panel.tsx';
+import { TaskProgress } from '../../parts/task-progress.tsx';
+import { useStudio } from '../../store.ts';
+import { usePlan } from '../plan/use-plan.ts';
+import { CompareFields } from './compare-fields.tsx';
+import { estimateAt, estimateCurve } from './estimate.ts';
+import { type Measurements, useCurrentMeasurements } from './measurements.ts';
+import { MethodChoice } from './method-choice.tsx';
+import { ratioKey } from './sweep.ts';
+import { useSweep } from './use-sweep.ts';
+
+const MAXIMUM_RATIO = 0.8;
+const CHART_HEIGHT = 210;
+
+/** Dense against pruned: measured numbers at the chosen ratio, and the curves that fill in behind. */
+export function ComparePanel() {
+  const outcome = usePlan();
+  const { autoMeasure, setMeasure, setRatio } = useStudio(
+    useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })),
+  );
+  const failure = useSweep();
+  const measured = useCurrentMeasurements();
+  const ratio = outcome?.ok ? outcome.plan.ratio : 0;
+  return (
+    <Panel
+      id="compare"
+      title="Compare"
+      hint="Measured on this machine, on text that calibration has not seen."
+      aside={
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={autoMeasure}
+            onChange={(event) => setMeasure({ autoMeasure: event.target.checked })}
+          />
+          measure when I pause
+        </label>
+      }
+    >
+      <div className="compare-top">
+        <Readings measured={measured} ratio={ratio} />
+        <div className="compare-settings">
+          <CompareFields />
+          <MethodChoice />
+          <div className="task-slot">
+            {failure && <Notice kind="error">{failure}</Notice>}
+            <TaskProgress name="perplexity" label="Measuring perplexity" />
+            <TaskProgress name="speed" label="Measuring speed" />
+          </div>
+        </div>
+      </div>
+      <Curves measured={measured} ratio={ratio} onPick={setRatio} />
+    </Panel>
+  );
+}
+
+/** Dense and pruned side by side, with the estimate where nothing is measured yet. */
+function Readings({ measured, ratio }: { readonly measured: Measurements; readonly ratio: number }) {
+  const key = ratioKey(ratio);
+  const [densePerplexity, prunedPerplexity] = [measured.perplexity.get(0), measured.perplexity.get(key)];
+  const speed = measured.speed.get(key);
+  const [denseSpeed, prunedSpeed] = [speed?.dense ?? denseSpeedOf(measured, ratio), speed?.pruned];
+  const estimate = prunedPerplexity ? undefined : estimateAt(perplexityValues(measured), ratio);
+  const speedRow = (name: string, value: (speed: NonNullable<typeof denseSpeed>) => number) => (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>{denseSpeed ? formatSpeed(value(denseSpeed)) : <Pending />}</td>
+      <td>{prunedSpeed ? formatSpeed(value(prunedSpeed)) : <Pending />}</td>
+      <td className="change">{denseSpeed && prunedSpeed ? formatChange(value(prunedSpeed), value(denseSpeed)) : ''}</td>
+    </tr>
+  );
+  return (
+    <table className="readings">
+      <thead>
+        <tr>
+          <td />
+          <th scope="col">Dense</th>
+          <th scope="col">{formatPercent(ratio)} removed</th>
+          <th scope="col">Change</th>
+        </tr>
+      </thead>
+      <tbody>
+        <tr data-reading="perplexity">
+          <th scope="row">Perplexity</th>
+          <td>
+            {densePerplexity ? withError(densePerplexity.perplexity, densePerplexity.standardError) : <Pending />}
+          </td>
+          <td>
+            {prunedPerplexity ? (
+              withError(prunedPerplexity.perplexity, prunedPerplexity.standardError)
+            ) : estimate ? (
+              <span className="estimate">about {formatPerplexity(estimate)}, estimated</span>
+            ) : (
+              <Pending />
+            )}
+          </td>
+          <td className="change">
+            {densePerplexity && prunedPerplexity
+              ? formatChange(prunedPerplexity.perplexity, densePerplexity.perplexity)
+              : ''}
+          </td>
+        </tr>
+        {speedRow('Decode, tokens/s', (speed) => speed.decodeTokensPerSecond)}
+        {speedRow('Prefill, tokens/s', (speed) => speed.prefillTokensPerSecond)}
+      </tbody>
+    </table>
+  );
+}
+
+function Curves({
+  measured,
+  ratio,
+  onPick,
+}: {
+  readonly measured: Measurements;
+  readonly ratio: number;
+  readonly onPick: (ratio: number) => void;
+}) {
+  const { ref, width } = useWidth<HTMLDivElement>();
+  const charts = useMemo(() => {
+    const perplexity = [...measured.perplexity].map(([at, value]) => ({
+      ratio: at,
+      value: value.perplexity,
+      error: value.standardError,
+    }));
+    const speeds = [...measured.speed];
+    const decode = speeds.map(([at, { dense, pruned }]) => ({
+      ...{
+        ratio: at,
+        value: pruned.decodeTokensPerSecond,
+        error: pruned.decodeSpread,
+        dense: dense.decodeTokensPerSecond,
+      },
+    }));
+    const prefill = speeds.map(([at, { dense, pruned }]) => ({
+      ...{
+        ratio: at,
+        value: pruned.prefillTokensPerSecond,
+        error: pruned.prefillSpread,
+        dense: dense.prefillTokensPerSecond,
+      },
+    }));
+    return [
+      {
+        title: 'Perplexity',
+        unit: 'lower is better',
+        all: perplexity,
+        others: methodSeries(measured),
+        logarithmic: true,
+        format: formatPerplexity,
+        estimated: true,
+      },
+      {
+        title: 'Decode',
+        unit: 'tokens per second, ○ dense in turn',
+        all: decode,
+        others: [],
+        logarithmic: false,
+        format: formatSpeed,
+        estimated: false,
+      },
+      {
+        title: 'Prefill',
+        unit: 'tokens per second, ○ dense in turn',
+        all: prefill,
+        others: [],
+        logarithmic: false,
+        format: formatSpeed,
+        estimated: false,
+      },
+    ];
+  }, [measured]);
+  const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
+  const chartWidth = Math.max(220, Math.floor((width - (columns - 1) * 24) / columns));
+  return (
+    <div className="curves" ref={ref} data-columns={columns}>
+      {charts.map(({ title, unit, all, others, logarithmic, format, estimated }) => (
+        <RatioChart
+          key={title}
+          title={title}
+          unit={unit}
+          points={all.filter((point) => point.ratio > 0)}
+          dense={all.find((point) => point.ratio === 0)}
+          others={others}
+          recovered={estimated ? recoveredPoints(measured) : []}
+          estimate={estimated ? estimateCurve(all) : []}
+          ratio={ratio}
+          maximumRatio={MAXIMUM_RATIO}
+          logarithmic={logarithmic}
+          format={format}
+          width={chartWidth}
+          height={CHART_HEIGHT}
+          onPick={onPick}
+        />
+      ))}
+    </div>
+  );
+}
+
+/** The dense model's speed as it was measured in turn with the pruned one at this ratio, or at the nearest one. */
+function denseSpeedOf(measured: Measurements, ratio: number) {
+  const nearest = [...measured.speed].sort(([a], [b]) => Math.abs(a - ratio) - Math.abs(b - ratio))[0];
+  return nearest?.[1].dense;
+}
+
+function recoveredPoints({ recovered }: Measurements): RecoveredMark[] {
+  return recovered.map(({ name, ratio, perplexity }) => ({
+    name,
+    ratio,
+    value: perplexity.perplexity,
+    error: perplexity.standardError,
+  }));
+}
+
+function methodSeries(measured: Measurements): RatioSeries[] {
+  return [...measured.methods].map(([name, values]) => ({
+    name,
+    points: [...values].map(([ratio, { perplexity }]) => ({ ratio, value: perplexity })),
+  }));
+}
+
+function perplexityValues(measured: Measurements): RatioPoint[] {
+  return [...measured.perplexity].map(([ratio, { perplexity, standardError }]) => ({
+    ratio,
+    value: perplexity,
+    error: standardError,
+  }));
+}
+
+function withError(value: number, error: number): string {
+  return `${formatPerplexity(value)} ± ${formatPerplexity(error)}`;
+}
+
+function Pending() {
+  return <span className="pending">not measured</span>;
+}

@@ -1,0 +1,28 @@
+import type { StateCreator } from 'zustand';
+import type { ChosenText } from '../../data/text.ts';
+
+/** How the page measures; every number that it shows names these. */
+export interface MeasureSlice {
+  /** Measure by itself when the reader pauses. */
+  readonly autoMeasure: boolean;
+  readonly measureText: ChosenText;
+  readonly measureWindows: number;
+  readonly measureLength: number;
+  /** Tokens decoded per repeat of a speed measurement. */
+  readonly speedTokens: number;
+  readonly speedRepeats: number;
+  /** Names of the methods that are measured beside the reader's recipe. */
+  readonly comparedMethods: readonly string[];
+  setMeasure(patch: Partial<Omit<MeasureSlice, 'setMeasure'>>): void;
+}
+
+export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
+  autoMeasure: true,
+  measureText: { kind: 'embedded' },
+  measureWindows: 16,
+  measureLength: 128,
+  speedTokens: 32,
+  speedRepeats: 3,
+  comparedMethods: ['llm-pruner-element-first', 'magnitude-l2', 'random'],
+  setMeasure: (patch) => set(patch),
+});

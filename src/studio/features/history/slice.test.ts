@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { createStore } from 'zustand/vanilla';
+import { INITIAL_RECIPE } from '../plan/slice.ts';
+import { isRun, type Run } from './run.ts';
+import { runDifferences, widthDifferences } from './run-differences.ts';
+import { createRunsSlice } from './slice.ts';
+
+const speed = (decode: number) => ({
+  prefillTokensPerSecond: 1,
+  decodeTokensPerSecond: decode,
+  prefillSpread: 0,
+  decodeSpread: 0,
+  bytes: 1,
+});
+const run = (id: string, changes: Partial<Run> = {}): Run => ({
+  ...{
+    id,
+    at: 1,
+    model: { name: 'm', sha256: 'abc' },
+    recipe: INITIAL_RECIPE,
+    ratio: 0.2,
+    parametersBefore: 1000,
+    parametersAfter: 800,
+    bytes: 3200,
+  },
+  widths: [{ attention: 2, attentionGroups: 4, mlp: 50, neurons: 64 }],
+  measuredOn: 'text, 4 × 16, wasm',
+  perplexity: { perplexity: 20, standardError: 1, tokens: 60, windows: 4, seconds: 1 },
+  ...changes,
+});
+const slice = () => createStore(createRunsSlice);
+
+describe('the history of runs', () => {
+  it('has each measured recipe once, the newest first, and takes a speed that is measured later', () => {
+    const store = slice();
+    store.getState().addRun(run('a'));
+    store.getState().addRun(run('b'));
+    store.getState().addRun(run('a', { at: 9, speed: { dense: speed(1), pruned: speed(2) } }));
+    store.getState().addRun(run('a'));
+    expect(store.getState().runs.map(({ id }) => id)).toEqual(['b', 'a']);
+    expect(store.getState().runs[1]).toMatchObject({ at: 1, speed: { pruned: { decodeTokensPerSecond: 2 } } });
+  });
+
+  it('removes a run, brings it back to its place, and does not add it again by itself', () => {
+    const store = slice();
+    for (const id of ['a', 'b', 'c']) store.getState().addRun(run(id));
+    store.getState().pickRun('b');
+    store.getState().removeRun('b');
+    store.getState().addRun(run('b'));
+    expect(store.getState().runs.map(({ id }) => id)).toEqual(['c', 'a']);
+    expect(store.getState().pickedRuns).toEqual([]);
+    store.getState().bringBackRun();
+    store.getState().bringBackRun();
+    expect(store.getState().runs.map(({ id }) => id)).toEqual(['c', 'b', 'a']);
+  });
+
+  it('lays at most two side by side: a third takes the place of the first', () => {
+    const store = slice();
+    for (const id of ['a', 'b', 'c']) store.getState().pickRun(id);
+    expect(store.getState().pickedRuns).toEqual(['b', 'c']);
+    store.getState().pickRun('b');
+    expect(store.getState().pickedRuns).toEqual(['c']);
+  });
+
+  it('adds what was kept behind what is new', () => {
+    const store = slice();
+    store.getState().addRun(run('new'));
+    store.getState().restoreRuns([run('new', { at: 0 }), run('old')]);
+    expect(store.getState().runs.map(({ id, at }) => `${id} ${at}`)).toEqual(['new 1', 'old 1']);
+  });
+
+  it('knows a run from leftovers', () => {
+    expect(isRun(structuredClone(run('a')))).toBe(true);
+    for (const other of [
+      null,
+      7,
+      {},
+      { ...run('a'), widths: 3 },
+      { ...run('a'), ratio: '20%' },
+      { ...run('a'), perplexity: undefined },
+    ])
+      expect(isRun(other)).toBe(false);
+  });
+});
+
+describe('two runs side by side', () => {
+  const change = (second: Partial<Run>, name: string) =>
+    runDifferences(run('a'), run('b', second)).find((line) => line.name === name)?.change;
+
+  it('tells how the second differs', () => {
+    expect(change({ parametersAfter: 600 }, 'Parameters')).toBe('−25%');
+    expect(change({}, 'Parameters')).toBe('the same');
+    expect(change({ perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity')).toBe('+50%');
+    expect(
+      widthDifferences(run('a'), run('b', { widths: [{ attention: 3, attentionGroups: 4, mlp: 40, neurons: 64 }] })),
+    ).toEqual([{ layer: 0, attention: 1, mlp: -10 }]);
+  });
+
+  it('claims no difference within the error, or where it was measured differently', () => {
+    expect(change({ perplexity: { ...run('a').perplexity, perplexity: 20.5 } }, 'Perplexity')).toMatch(
+      /within the error/,
+    );
+    expect(
+      change({ measuredOn: 'other text', perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity'),
+    ).toBe('measured differently');
+    expect(change({ speed: { dense: speed(1), pruned: speed(2) } }, 'Decode, tokens/s')).toBe('');
+  });
+});

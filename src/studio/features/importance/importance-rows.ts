@@ -1,0 +1,39 @@
+import { groupTable } from '../../../importance/structures/group-table.ts';
+import type { Metric, Scores } from '../../../importance/sums/scores.ts';
+import { fusedImportance, metricScores } from '../../../plan/metric.ts';
+import type { HeatmapRow } from '../../charts/heatmap-layout.ts';
+import type { RecipeChoices } from '../plan/slice.ts';
+
+/**
+ * What the heatmap shows per layer: the recipe's importance (fused where it fuses) or one metric, per parameter of the group where asked for.
+ * Throws as `fusedImportance` and `metricScores` do.
+ */
+export function importanceRows(
+  scores: Scores,
+  shown: Metric | 'recipe',
+  recipe: Pick<RecipeChoices, 'metric' | 'fusion' | 'fusionScope' | 'seed'>,
+  perParameter: boolean,
+): HeatmapRow[] {
+  const table = groupTable(scores.groups);
+  const { metric = 'element-second+fisher', fusion = 'shared', fusionScope: scope = 'model', seed = 0 } = recipe;
+  const values =
+    shown === 'recipe'
+      ? fusedImportance(scores, table, { metric, fusion, scope, seed })
+      : metricScores(scores, table, shown, seed);
+  const rows = scores.groups.map(() => ({ attention: new Float32Array(), mlp: new Float32Array() }));
+  for (const { layer, module, start, end, parametersPerGroup } of table.segments) {
+    const row = rows[layer];
+    if (row)
+      row[module] = Float32Array.from(values.subarray(start, end), (value) =>
+        perParameter ? value / parametersPerGroup : value,
+      );
+  }
+  return rows;
+}
+
+/** Metrics that every layer of a score file has, in the order of the file's definition. */
+export function presentMetrics(scores: Scores, all: readonly Metric[]): Metric[] {
+  return all.filter((metric) =>
+    scores.layers.every((layer) => layer.attention[metric] !== undefined && layer.mlp[metric] !== undefined),
+  );
+}

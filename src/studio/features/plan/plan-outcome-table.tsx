@@ -1,0 +1,89 @@
+import type { ReactNode } from 'react';
+import type { Plan } from '../../../plan/plan.ts';
+import { formatBytes, formatChange, formatCount } from '../../parts/format.ts';
+import type { PlanSummary } from './plan-outcome.ts';
+
+/** What the plan at hand makes of the model: sizes and groups before and after. */
+export function PlanOutcomeTable({
+  plan,
+  summary,
+  dtype,
+}: {
+  readonly plan: Plan | undefined;
+  readonly summary: PlanSummary | undefined;
+  readonly dtype: string;
+}) {
+  return (
+    <dl className="before-after" data-plan={plan ? 'made' : 'none'}>
+      <Row
+        name="Parameters"
+        before={plan && formatCount(plan.parametersBefore)}
+        after={plan && formatCount(plan.parametersAfter)}
+        change={plan && formatChange(plan.parametersAfter, plan.parametersBefore)}
+      />
+      <Row
+        name={`Size, ${dtype}`}
+        before={summary && formatBytes(summary.bytesBefore)}
+        after={summary && formatBytes(summary.bytesAfter)}
+        change={summary && formatChange(summary.bytesAfter, summary.bytesBefore)}
+      />
+      {summary && plan?.recipe.target.kind === 'memory' && (
+        <MemoryRow summary={summary} context={plan.recipe.target.context} />
+      )}
+      <Row
+        name="Attention groups"
+        before={summary && formatCount(summary.attentionGroups)}
+        after={summary && formatCount(summary.attentionGroups - summary.attentionRemoved)}
+        change={summary && removed(summary.attentionRemoved)}
+      />
+      <Row
+        name="Neurons"
+        before={summary && formatCount(summary.neurons)}
+        after={summary && formatCount(summary.neurons - summary.neuronsRemoved)}
+        change={summary && removed(summary.neuronsRemoved)}
+      />
+    </dl>
+  );
+}
+
+function MemoryRow({ summary, context }: { readonly summary: PlanSummary; readonly context: number }) {
+  const [before, after] = [
+    summary.bytesBefore + summary.cacheBefore(context),
+    summary.bytesAfter + summary.cacheAfter(context),
+  ];
+  return (
+    <Row
+      name="With its cache"
+      before={formatBytes(before)}
+      after={formatBytes(after)}
+      change={formatChange(after, before)}
+    />
+  );
+}
+
+function removed(count: number): string {
+  return count === 0 ? 'all stay' : `−${formatCount(count)}`;
+}
+
+function Row({
+  name,
+  before,
+  after,
+  change,
+}: {
+  readonly name: ReactNode;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  readonly change: string | undefined;
+}) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <span className="before">{before ?? '…'}</span>
+        <span className="after">{after ?? '…'}</span>
+        <span className="change">{change ?? ''}</span>
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,93 @@
+import type { StateCreator } from 'zustand';
+import { DEFAULT_RECIPE, DEFAULT_ROUND_TO, type PlanOptions } from '../../../plan/plan-options.ts';
+import { SEARCHES } from '../../../plan/search/searches.ts';
+
+/** What the reader chose: a recipe without what the score file knows. */
+export type RecipeChoices = Omit<PlanOptions, 'storage'>;
+
+/** Fields to change; undefined sends a field back to its default. */
+export type RecipePatch = { readonly [Field in keyof RecipeChoices]?: RecipeChoices[Field] | undefined };
+
+export const INITIAL_RECIPE: RecipeChoices = {
+  ...DEFAULT_RECIPE,
+  target: { kind: 'ratio', value: 0.2 },
+  roundTo: DEFAULT_ROUND_TO,
+  compensate: 'none',
+  dtype: 'f32',
+  seed: 0,
+};
+
+/** What may change while the groups that stay do not. */
+const BESIDE_THE_PLAN: readonly (keyof RecipeChoices)[] = ['dtype', 'compensate', 'measured'];
+
+/** Changes of the same field within this time are one step of undo: a slider drag, typing. */
+const COALESCE_MILLISECONDS = 900;
+const HISTORY = 100;
+
+export interface RecipeSlice {
+  readonly recipe: RecipeChoices;
+  readonly past: readonly RecipeChoices[];
+  readonly future: readonly RecipeChoices[];
+  readonly lastChange: { readonly field: string; readonly at: number } | undefined;
+  changeRecipe(patch: RecipePatch, now?: number): void;
+  setRatio(ratio: number): void;
+  toggleProtected(layer: number): void;
+  undo(): void;
+  redo(): void;
+}
+
+export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
+  recipe: INITIAL_RECIPE,
+  past: [],
+  future: [],
+  lastChange: undefined,
+  changeRecipe(patch, now = Date.now()) {
+    const { recipe, past, lastChange } = get();
+    const field = Object.keys(patch).sort().join();
+    const sameStep =
+      lastChange !== undefined && lastChange.field === field && now - lastChange.at < COALESCE_MILLISECONDS;
+    set({
+      recipe: changedRecipe(recipe, patch),
+      past: sameStep ? past : [...past, recipe].slice(-HISTORY),
+      future: [],
+      lastChange: { field, at: now },
+    });
+  },
+  setRatio(ratio) {
+    get().changeRecipe({ target: { kind: 'ratio', value: ratio } });
+  },
+  toggleProtected(layer) {
+    const kept = get().recipe.protect ?? [];
+    const protect = kept.includes(layer)
+      ? kept.filter((other) => other !== layer)
+      : [...kept, layer].sort((a, b) => a - b);
+    get().changeRecipe({ protect });
+  },
+  undo() {
+    const { recipe, past, future } = get();
+    const previous = past.at(-1);
+    if (previous)
+      set({ recipe: previous, past: past.slice(0, -1), future: [recipe, ...future], lastChange: undefined });
+  },
+  redo() {
+    const { recipe, past, future } = get();
+    const next = future[0];
+    if (next) set({ recipe: next, past: [...past, recipe], future: future.slice(1), lastChange: undefined });
+  },
+});
+
+/**
+ * A recipe after a change. A field that is given as undefined goes back to its default. What a measured search found is no longer said to be measured once something
+ * else is asked for, and its balance goes with a search that takes none.
+ */
+function changedRecipe(recipe: RecipeChoices, patch: RecipePatch): RecipeChoices {
+  const keys = Object.keys(patch) as (keyof RecipeChoices)[];
+  const defaults = Object.fromEntries(
+    keys.flatMap((key) => (patch[key] === undefined ? [[key, INITIAL_RECIPE[key]]] : [])),
+  );
+  const changed = { ...recipe, ...patch, ...defaults };
+  const drop = new Set<string>(Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [key] : [])));
+  if (!('measured' in patch) && keys.some((key) => !BESIDE_THE_PLAN.includes(key))) drop.add('measured');
+  if (!('balance' in patch) && !SEARCHES.find(({ name }) => name === changed.search)?.balanced) drop.add('balance');
+  return Object.fromEntries(Object.entries(changed).filter(([key]) => !drop.has(key))) as unknown as RecipeChoices;
+}

@@ -1,0 +1,24 @@
+import { useState } from 'react';
+import { useStudio } from '../../store.ts';
+import { shareLink } from './share.ts';
+
+/** Copies a link that holds the recipe. Where there is no clipboard, the link is put into the address bar. */
+export function ShareLink() {
+  const recipe = useStudio((state) => state.recipe);
+  const [done, setDone] = useState<'copied' | 'shown'>();
+  const copy = async () => {
+    const link = shareLink(globalThis.location.href, recipe);
+    try {
+      await navigator.clipboard.writeText(link);
+      setDone('copied');
+    } catch {
+      globalThis.history.replaceState(null, '', link);
+      setDone('shown');
+    }
+  };
+  return (
+    <button type="button" className="link" onClick={() => void copy()}>
+      {done === 'copied' ? 'Link copied' : done === 'shown' ? 'Link is in the address bar' : 'Copy link'}
+    </button>
+  );
+}

@@ -1,0 +1,39 @@
+import type { ExportedModel, Verification } from '../../../worker/engine.ts';
+import { formatBytes, formatPercent } from '../../parts/format.ts';
+import { download } from './use-export.ts';
+
+/** A build that was verified: how well it agrees, where it is or how to take it, and its files. */
+export function Verified({ exported }: { readonly exported: ExportedModel }) {
+  const { name, archive, files, verification } = exported;
+  return (
+    <div className="verified" data-verified="true" role="status">
+      <p>
+        <strong>Verified.</strong> {verificationSentence(verification)}
+      </p>
+      {archive ? (
+        <button type="button" className="primary" onClick={() => download(`${name}.zip`, archive)}>
+          Download {name}.zip, {formatBytes(archive.size)}
+        </button>
+      ) : (
+        <p>
+          All files are in the folder <strong>{name}</strong>, in the one that you picked.
+        </p>
+      )}
+      <details>
+        <summary>Files</summary>
+        <ul className="files">
+          {files.map((file) => (
+            <li key={file.name}>
+              <span>{file.name}</span>
+              <span className="soft">{formatBytes(file.bytes)}</span>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </div>
+  );
+}
+
+function verificationSentence({ positions, top1Agreement, maxAbsoluteDifference }: Verification): string {
+  return `Re-opened and compared at ${positions} positions: the same next token at ${formatPercent(top1Agreement)}, largest difference of a logit ${maxAbsoluteDifference.toExponential(1)}.`;
+}

@@ -1,0 +1,90 @@
+import { create } from 'zustand';
+import { persist } from 'zustand/middleware';
+import { useShallow } from 'zustand/react/shallow';
+import { restedStorage } from './data/rested-storage.ts';
+import { type CalibrationSlice, createCalibrationSlice } from './features/calibration/slice.ts';
+import { createMeasureSlice, type MeasureSlice } from './features/compare/slice.ts';
+import { createTasksSlice, type TasksSlice } from './features/frame/tasks-slice.ts';
+import { createViewSlice, type ViewSlice } from './features/frame/view-slice.ts';
+import { createRunsSlice, type RunsSlice } from './features/history/slice.ts';
+import { type ChosenModel, createModelSlice, type ModelSlice } from './features/model/slice.ts';
+import { createRecipeSlice, type RecipeSlice } from './features/plan/slice.ts';
+import { createGenerateSlice, type GenerateSlice } from './features/read/slice.ts';
+import { createRecoverySlice, type RecoverySlice } from './features/recovery/slice.ts';
+import { createZeroShotSlice, type ZeroShotSlice } from './features/tasks/slice.ts';
+
+export type StudioState = ModelSlice &
+  RecipeSlice &
+  ViewSlice &
+  CalibrationSlice &
+  MeasureSlice &
+  GenerateSlice &
+  TasksSlice &
+  ZeroShotSlice &
+  RecoverySlice &
+  RunsSlice;
+
+/** Steps of undo that outlive a reload. */
+const KEPT_STEPS = 30;
+
+/** What a reload brings back: choices, never results and never the reader's text files. */
+function persisted(state: StudioState) {
+  const { chosenModel, scoresChoice } = state;
+  const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
+  const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
+  const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
+  const { taskItems, taskThrough, taskMethods, taskMetric } = state;
+  const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength } = state;
+  const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
+  const isStored = chosenModel.kind !== 'files';
+  return {
+    // Files are gone after a reload; then the page opens with the embedded model again.
+    ...(isStored && {
+      chosenModel,
+      scoresChoice: scoresChoice.kind === 'run' ? shippedScores(chosenModel) : scoresChoice,
+    }),
+    ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
+    ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
+    ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
+    ...{ taskItems, taskThrough, taskMethods, taskMetric },
+    ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength },
+    ...{
+      repairWindows,
+      repairLambda,
+      refineWindows,
+      refineEvaluations,
+      past: past.slice(-KEPT_STEPS),
+      future: future.slice(0, KEPT_STEPS),
+    },
+  };
+}
+
+function shippedScores(model: ChosenModel) {
+  return { kind: model.kind === 'embedded' ? 'precomputed' : 'none' } as const;
+}
+
+/** The page's state: small slices of plain data. What is fetched or computed lives in the query cache. */
+export const useStudio = create<StudioState>()(
+  persist(
+    (...use) => ({
+      ...createModelSlice(...use),
+      ...createRecipeSlice(...use),
+      ...createViewSlice(...use),
+      ...createCalibrationSlice(...use),
+      ...createMeasureSlice(...use),
+      ...createGenerateSlice(...use),
+      ...createTasksSlice(...use),
+      ...createZeroShotSlice(...use),
+      ...createRecoverySlice(...use),
+      ...createRunsSlice(...use),
+    }),
+    { name: 'espalier-studio', version: 1, storage: restedStorage(() => localStorage), partialize: persisted },
+  ),
+);
+
+/** Some fields of the state: renders again when one of these changes, and not with every move of a slider. */
+export function useStudioFields<Key extends keyof StudioState>(...keys: readonly Key[]): Pick<StudioState, Key> {
+  return useStudio(
+    useShallow((state) => Object.fromEntries(keys.map((key) => [key, state[key]])) as Pick<StudioState, Key>),
+  );
+}
