@@ -1,114 +1,261 @@
-import type { GraphBuilder } from '../onnx/builder.ts';
+import { UnsupportedError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
+import { intAttribute, nameOf } from './attributes.ts';
 import { elementwise, passThrough } from './couplings.ts';
-import { operand, singleOutput, sumTo } from './gradients.ts';
-import type { ConcreteType, Operator } from './operator.ts';
-import { broadcastShapes, elementCount, inputType, requireSameType, typed } from './shapes.ts';
+import { binaryOperator, unaryOperator } from './elementwise-rules.ts';
+import { gelu } from './gelu.ts';
+import { castTo, ELEMENT_TYPES, operand, scalar, singleOutput, sumTo } from './gradients.ts';
+import type { Operator } from './operator.ts';
+import { broadcastShapes, elementCount, inputType, isFloating, requireSameType, typed } from './shapes.ts';
 
-/** Names of a unary operator's input, output and output gradient, and their element type. */
-export interface UnaryValues {
-  readonly x: string;
-  readonly y: string;
-  readonly dy: string;
-  readonly dataType: DataType;
-}
+const abs = unaryOperator({
+  type: 'Abs',
+  flops: 1,
+  fold: Math.abs,
+  gradient: (builder, { x, dy }) => builder.add('Mul', [dy, builder.add('Sign', [x])]),
+});
 
-export interface UnaryRule {
-  readonly type: string;
-  /** Floating-point operations per element. */
-  readonly flops: number;
-  /** dL/dx from x, y and dL/dy. Absent: not differentiable (or zero almost everywhere and of no use). */
-  readonly gradient?: (builder: GraphBuilder, values: UnaryValues) => string;
-  /** Value of a known element, for constant folding. */
-  readonly fold?: (x: number) => number;
-}
+const neg = unaryOperator({
+  type: 'Neg',
+  flops: 1,
+  fold: (x) => -x,
+  gradient: (builder, { dy }) => builder.add('Neg', [dy]),
+});
 
-/** An operator that maps every element by itself. */
-export function unaryOperator(rule: UnaryRule): Operator {
-  const { gradient, fold } = rule;
-  return {
-    type: rule.type,
-    domain: '',
-    infer(node, inputs) {
-      const x = inputType(node, inputs, 0);
-      return [typed(x.dataType, x.shape, fold && x.constant?.map(fold))];
-    },
-    ...(gradient && {
-      gradient(context) {
-        const { builder, dy, y, yType } = singleOutput(context);
-        return [gradient(builder, { x: operand(context, 0).name, y, dy, dataType: yType.dataType })];
-      },
-    }),
-    coupling: passThrough,
-    cost: (_node, _inputs, [y]) => rule.flops * elementCount(y?.shape ?? []),
-  };
-}
+const sign = unaryOperator({ type: 'Sign', flops: 1, fold: Math.sign });
 
-/** Names of a binary operator's inputs, output and output gradient, and their element type. */
-export interface BinaryValues {
-  readonly a: string;
-  readonly b: string;
-  readonly y: string;
-  readonly dy: string;
-  readonly dataType: DataType;
-}
+/** dx = dy / (2 y) */
+const sqrt = unaryOperator({
+  type: 'Sqrt',
+  flops: 2,
+  gradient: (builder, { y, dy, dataType }) =>
+    builder.add('Div', [builder.add('Mul', [dy, scalar(builder, 0.5, dataType)]), y]),
+});
 
-export interface BinaryRule {
-  readonly type: string;
-  readonly flops: number;
-  /** dL/da and dL/db in the output's shape; the sum over broadcast axes is added here. Absent: not differentiable. */
-  readonly gradients?: readonly [BinaryGradient, BinaryGradient];
-  readonly fold?: (a: number, b: number) => number;
-  /** Output type where it is not the inputs'. */
-  readonly result?: DataType;
-}
+/** dx = -dy y^2 */
+const reciprocal = unaryOperator({
+  type: 'Reciprocal',
+  flops: 1,
+  gradient: (builder, { y, dy }) => builder.add('Neg', [builder.add('Mul', [dy, builder.add('Mul', [y, y])])]),
+});
 
-type BinaryGradient = (builder: GraphBuilder, values: BinaryValues) => string;
+const exp = unaryOperator({
+  type: 'Exp',
+  flops: 8,
+  gradient: (builder, { y, dy }) => builder.add('Mul', [dy, y]),
+});
 
-/** An elementwise operator of two inputs with broadcasting. */
-export function binaryOperator(rule: BinaryRule): Operator {
-  const { gradients } = rule;
-  return {
-    type: rule.type,
-    domain: '',
-    infer(node, inputs) {
-      const a = inputType(node, inputs, 0);
-      const b = inputType(node, inputs, 1);
-      requireSameType(node, a, b);
-      const shape = broadcastShapes(node, [a.shape, b.shape]);
-      return [typed(rule.result ?? a.dataType, shape, foldBinary(a, b, shape, rule.fold))];
-    },
-    ...(gradients && {
-      gradient(context) {
-        const { builder, dy, y, yType } = singleOutput(context);
-        const a = operand(context, 0);
-        const b = operand(context, 1);
-        const values: BinaryValues = { a: a.name, b: b.name, y, dy, dataType: yType.dataType };
-        return [a, b].map((input, index) =>
-          context.wanted[index]
-            ? sumTo(builder, (gradients[index] as BinaryGradient)(builder, values), yType.shape, input.type.shape)
-            : undefined,
-        );
-      },
-    }),
-    coupling: elementwise,
-    cost: (_node, _inputs, [y]) => rule.flops * elementCount(y?.shape ?? []),
-  };
-}
+const log = unaryOperator({
+  type: 'Log',
+  flops: 8,
+  gradient: (builder, { x, dy }) => builder.add('Div', [dy, x]),
+});
 
-/** Folds known operands of which one may be a scalar; other broadcasts are not followed. */
-function foldBinary(
-  a: ConcreteType,
-  b: ConcreteType,
-  shape: readonly number[],
-  fold: BinaryRule['fold'],
-): number[] | undefined {
-  if (!fold || !a.constant || !b.constant) return undefined;
-  const { constant: left } = a;
-  const { constant: right } = b;
-  const count = elementCount(shape);
-  if ((left.length !== count && left.length !== 1) || (right.length !== count && right.length !== 1)) return undefined;
-  return Array.from({ length: count }, (_, index) =>
-    fold(left[left.length === 1 ? 0 : index] ?? 0, right[right.length === 1 ? 0 : index] ?? 0),
-  );
-}
+const sin = unaryOperator({
+  type: 'Sin',
+  flops: 8,
+  gradient: (builder, { x, dy }) => builder.add('Mul', [dy, builder.add('Cos', [x])]),
+});
+
+const cos = unaryOperator({
+  type: 'Cos',
+  flops: 8,
+  gradient: (builder, { x, dy }) => builder.add('Neg', [builder.add('Mul', [dy, builder.add('Sin', [x])])]),
+});
+
+/** dx = dy (y - y^2) */
+const sigmoid = unaryOperator({
+  type: 'Sigmoid',
+  flops: 10,
+  gradient: (builder, { y, dy }) => builder.add('Mul', [dy, builder.add('Sub', [y, builder.add('Mul', [y, y])])]),
+});
+
+/** dx = dy (1 - y^2) */
+const tanh = unaryOperator({
+  type: 'Tanh',
+  flops: 10,
+  gradient: (builder, { y, dy, dataType }) =>
+    builder.add('Mul', [dy, builder.add('Sub', [scalar(builder, 1, dataType), builder.add('Mul', [y, y])])]),
+});
+
+/** dx = dy 2 / sqrt(pi) exp(-x^2) */
+const erf = unaryOperator({
+  type: 'Erf',
+  flops: 12,
+  gradient(builder, { x, dy, dataType }) {
+    const bell = builder.add('Exp', [builder.add('Neg', [builder.add('Mul', [x, x])])]);
+    return builder.add('Mul', [dy, builder.add('Mul', [bell, scalar(builder, 2 / Math.sqrt(Math.PI), dataType)])]);
+  },
+});
+
+const identity = unaryOperator({ type: 'Identity', flops: 0, fold: (x) => x, gradient: (_, { dy }) => dy });
+
+const add = binaryOperator({
+  type: 'Add',
+  flops: 1,
+  fold: (a, b) => a + b,
+  gradients: [(_, { dy }) => dy, (_, { dy }) => dy],
+});
+
+const sub = binaryOperator({
+  type: 'Sub',
+  flops: 1,
+  fold: (a, b) => a - b,
+  gradients: [(_, { dy }) => dy, (builder, { dy }) => builder.add('Neg', [dy])],
+});
+
+const mul = binaryOperator({
+  type: 'Mul',
+  flops: 1,
+  fold: (a, b) => a * b,
+  gradients: [(builder, { b, dy }) => builder.add('Mul', [dy, b]), (builder, { a, dy }) => builder.add('Mul', [dy, a])],
+});
+
+const realDivision = binaryOperator({
+  type: 'Div',
+  flops: 1,
+  gradients: [
+    (builder, { b, dy }) => builder.add('Div', [dy, b]),
+    (builder, { b, y, dy }) => builder.add('Neg', [builder.add('Mul', [dy, builder.add('Div', [y, b])])]),
+  ],
+  fold: (a, b) => a / b,
+});
+const wholeDivision = binaryOperator({ type: 'Div', flops: 1, fold: (a, b) => Math.trunc(a / b) });
+
+/** Division; of integers it truncates towards zero. */
+const div: Operator = {
+  ...realDivision,
+  infer: (node, inputs) =>
+    (inputs[0] && !isFloating(inputs[0].dataType) ? wholeDivision : realDivision).infer(node, inputs),
+};
+
+/** x to the power p. The gradient with respect to the exponent is not offered. */
+const pow: Operator = {
+  type: 'Pow',
+  domain: '',
+  infer(node, inputs) {
+    const x = inputType(node, inputs, 0);
+    return [typed(x.dataType, broadcastShapes(node, [x.shape, inputType(node, inputs, 1).shape]))];
+  },
+  gradient(context) {
+    if (context.wanted[1])
+      throw new UnsupportedError(
+        `${nameOf(context.node)}: the gradient with respect to an exponent is not supported; make the exponent a constant.`,
+      );
+    const { builder, dy, yType } = singleOutput(context);
+    const x = operand(context, 0);
+    const exponent = operand(context, 1);
+    const [known] = exponent.type.constant ?? [];
+    const isSquare = known === 2 && exponent.type.constant?.length === 1;
+    const slope = isSquare
+      ? builder.add('Mul', [x.name, scalar(builder, 2, x.type.dataType)])
+      : builder.add('Mul', [
+          exponent.name,
+          builder.add('Pow', [x.name, builder.add('Sub', [exponent.name, scalar(builder, 1, exponent.type.dataType)])]),
+        ]);
+    return [sumTo(builder, builder.add('Mul', [dy, slope]), yType.shape, x.type.shape), undefined];
+  },
+  coupling: elementwise,
+  cost: (_node, _inputs, [y]) => 8 * elementCount(y?.shape ?? []),
+};
+
+const equal = binaryOperator({ type: 'Equal', flops: 1, result: 'bool', fold: (a, b) => (a === b ? 1 : 0) });
+
+/** condition ? a : b, elementwise with broadcasting. */
+const where: Operator = {
+  type: 'Where',
+  domain: '',
+  infer(node, inputs) {
+    const condition = inputType(node, inputs, 0);
+    const a = inputType(node, inputs, 1);
+    const b = inputType(node, inputs, 2);
+    requireSameType(node, a, b);
+    const shape = broadcastShapes(node, [condition.shape, a.shape, b.shape]);
+    const count = elementCount(shape);
+    const known = [condition, a, b].every((type) => type.constant?.length === count);
+    return [
+      typed(
+        a.dataType,
+        shape,
+        known ? condition.constant?.map((bit, index) => (bit ? a : b).constant?.[index] ?? 0) : undefined,
+      ),
+    ];
+  },
+  gradient(context) {
+    const { builder, dy, yType } = singleOutput(context);
+    const condition = operand(context, 0);
+    const zero = scalar(builder, 0, yType.dataType);
+    const masked = (index: 1 | 2) =>
+      context.wanted[index]
+        ? sumTo(
+            builder,
+            builder.add('Where', index === 1 ? [condition.name, dy, zero] : [condition.name, zero, dy]),
+            yType.shape,
+            operand(context, index).type.shape,
+          )
+        : undefined;
+    return [undefined, masked(1), masked(2)];
+  },
+  coupling: elementwise,
+  cost: (_node, _inputs, [y]) => elementCount(y?.shape ?? []),
+};
+
+const BY_NUMBER: ReadonlyMap<number, DataType> = new Map(
+  Object.entries(ELEMENT_TYPES).map(([name, number]) => [number, name as DataType]),
+);
+
+/** Element type conversion. */
+const cast: Operator = {
+  type: 'Cast',
+  domain: '',
+  infer(node, inputs) {
+    const x = inputType(node, inputs, 0);
+    const to = intAttribute(node, 'to', 0);
+    const dataType = BY_NUMBER.get(to);
+    if (!dataType)
+      throw new UnsupportedError(
+        `${nameOf(node)} casts to element type ${to}; supported are ${[...BY_NUMBER].map(([number, name]) => `${number} (${name})`).join(', ')}.`,
+      );
+    return [
+      typed(
+        dataType,
+        x.shape,
+        isFloating(dataType)
+          ? x.constant
+          : x.constant?.map((value) => (dataType === 'bool' ? Number(value !== 0) : Math.trunc(value))),
+      ),
+    ];
+  },
+  gradient(context) {
+    const { builder, dy } = singleOutput(context);
+    return [castTo(builder, dy, operand(context, 0).type.dataType)];
+  },
+  coupling: passThrough,
+  cost: () => 0,
+};
+
+/** Operators that work on each element by itself. */
+export const ELEMENTWISE: readonly Operator[] = [
+  abs,
+  neg,
+  sign,
+  sqrt,
+  reciprocal,
+  exp,
+  log,
+  sin,
+  cos,
+  sigmoid,
+  tanh,
+  erf,
+  identity,
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  equal,
+  where,
+  cast,
+  gelu,
+];

@@ -2,7 +2,7 @@ import { UnsupportedError } from '../errors.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { DataType } from '../onnx/graph.ts';
 import { nameOf, stringAttribute } from './attributes.ts';
-import { unaryOperator } from './elementwise.ts';
+import { unaryOperator } from './elementwise-rules.ts';
 import { operand, scalar, singleOutput } from './gradients.ts';
 import type { Operator } from './operator.ts';
 

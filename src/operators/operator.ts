@@ -60,7 +60,7 @@ export interface CouplingTrace {
   pin(axis: AxisAtoms, reason: string): void;
 }
 
-/** The four things that an ONNX operator knows (docs/architecture.md section 1). One file per operator exports one of these. */
+/** The four things that an ONNX operator knows (docs/architecture.md section 1). A file per family lists its operators. */
 export interface Operator {
   readonly type: string;
   readonly domain: string;

@@ -1,11 +1,11 @@
 import { UnsupportedError } from '../errors.ts';
-import { nameOf, tensorAttribute } from './attributes.ts';
+import { intAttribute, nameOf, tensorAttribute } from './attributes.ts';
 import { initializerType } from './initializer-type.ts';
 import type { Operator } from './operator.ts';
-import { typed } from './shapes.ts';
+import { elementCount, inputType, typed } from './shapes.ts';
 
 /** A tensor held in an attribute. */
-export const constant: Operator = {
+const constant: Operator = {
   type: 'Constant',
   domain: '',
   infer(node) {
@@ -22,3 +22,26 @@ export const constant: Operator = {
   },
   cost: () => 0,
 };
+
+/** The sizes of a tensor's axes from `start` to `end`, as int64. */
+const shape: Operator = {
+  type: 'Shape',
+  domain: '',
+  infer(node, inputs) {
+    const x = inputType(node, inputs, 0);
+    const sizes = x.shape.slice(intAttribute(node, 'start', 0), intAttribute(node, 'end', x.shape.length));
+    return [typed('int64', [sizes.length], sizes)];
+  },
+  cost: () => 0,
+};
+
+/** The number of elements of a tensor, an int64 scalar. */
+const size: Operator = {
+  type: 'Size',
+  domain: '',
+  infer: (node, inputs) => [typed('int64', [], [elementCount(inputType(node, inputs, 0).shape)])],
+  cost: () => 0,
+};
+
+/** Operators whose result follows from attributes and shapes alone. */
+export const CONSTANTS: readonly Operator[] = [constant, shape, size];

@@ -6,11 +6,46 @@ import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
 import { elementCount, frontAxis, inputType, show, typed } from './shapes.ts';
 
+/** Softmax along one axis. dx = y (dy - sum(dy y)) */
+const softmax: Operator = {
+  type: 'Softmax',
+  domain: '',
+  infer(node, inputs) {
+    const x = inputType(node, inputs, 0);
+    frontAxis(node, intAttribute(node, 'axis', -1), x.shape.length);
+    return [typed(x.dataType, x.shape)];
+  },
+  gradient(context) {
+    const { builder, dy, y, yType } = singleOutput(context);
+    const axis = frontAxis(context.node, intAttribute(context.node, 'axis', -1), yType.shape.length);
+    const mean = builder.add('ReduceSum', [builder.add('Mul', [dy, y]), builder.integers([axis])], { keepdims: 1 });
+    return [builder.add('Mul', [y, builder.add('Sub', [dy, mean])])];
+  },
+  coupling(context) {
+    const axes = axesOf(context, 0);
+    context.trace.pin(axisAt(axes, intAttribute(context.node, 'axis', -1)), `${nameOf(context.node)} normalises it`);
+    return [axes];
+  },
+  cost: (_node, _inputs, [y]) => 12 * elementCount(y?.shape ?? []),
+};
+
+/** Logarithm of softmax along one axis. dx = dy - exp(y) sum(dy) */
+const logSoftmax: Operator = {
+  ...softmax,
+  type: 'LogSoftmax',
+  gradient(context) {
+    const { builder, dy, y, yType } = singleOutput(context);
+    const axis = frontAxis(context.node, intAttribute(context.node, 'axis', -1), yType.shape.length);
+    const sum = builder.add('ReduceSum', [dy, builder.integers([axis])], { keepdims: 1 });
+    return [builder.add('Sub', [dy, builder.add('Mul', [builder.add('Exp', [y]), sum])])];
+  },
+};
+
 /**
  * ONNX Runtime's RMSNorm over the last axis: y = x r w, r = 1 / sqrt(mean(x^2) + epsilon). An optional second output is r.
  * With g = dy w: dx = r (g - x r^2 mean(g x)); dw = sum(dy x r). r is recomputed, since not every backend gives the second output.
  */
-export const simplifiedLayerNormalization: Operator = {
+const simplifiedLayerNormalization: Operator = {
   type: 'SimplifiedLayerNormalization',
   domain: '',
   infer(node, inputs) {
@@ -70,3 +105,6 @@ function lastAxis(node: Node, rank: number): number {
     throw new UnsupportedError(`${nameOf(node)}: axis ${axis} of ${rank}; only the last axis is supported.`);
   return axis;
 }
+
+/** Operators that normalise an axis. */
+export const NORMALISATION: readonly Operator[] = [softmax, logSoftmax, simplifiedLayerNormalization];

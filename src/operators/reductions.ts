@@ -2,12 +2,12 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 import type { DataType, Node } from '../onnx/graph.ts';
 import { intAttribute, nameOf } from './attributes.ts';
 import { axesOf } from './couplings.ts';
-import { operand, singleOutput } from './gradients.ts';
+import { castTo, operand, scalar, singleOutput } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
 import { elementCount, frontAxis, type InputTypes, inputType, knownElements, range, typed } from './shapes.ts';
 
 /** What a reduction's gradient rule sees. `dy` and `y` have kept axes (size 1), so they broadcast against x. */
-export interface ReductionValues {
+interface ReductionValues {
   readonly x: string;
   readonly y: () => string;
   readonly dy: string;
@@ -16,7 +16,7 @@ export interface ReductionValues {
   readonly context: GradientContext;
 }
 
-export interface ReductionRule {
+interface ReductionRule {
   readonly type: string;
   /** Floating-point operations per input element. */
   readonly flops: number;
@@ -26,7 +26,7 @@ export interface ReductionRule {
 }
 
 /** A reduction over the axes of input 1 (all axes where it is absent). */
-export function reductionOperator(rule: ReductionRule): Operator {
+function reductionOperator(rule: ReductionRule): Operator {
   const { gradient } = rule;
   return {
     type: rule.type,
@@ -66,7 +66,7 @@ export function reductionOperator(rule: ReductionRule): Operator {
 }
 
 /** Reduced axes counted from the front, ascending. */
-export function reducedAxes(node: Node, inputs: InputTypes): readonly number[] {
+function reducedAxes(node: Node, inputs: InputTypes): readonly number[] {
   const { shape } = inputType(node, inputs, 0);
   const given = inputs[1] ? knownElements(node, inputs, 1, 'axes') : [];
   if (given.length === 0) return intAttribute(node, 'noop_with_empty_axes', 0) === 1 ? [] : range(shape.length);
@@ -74,7 +74,7 @@ export function reducedAxes(node: Node, inputs: InputTypes): readonly number[] {
 }
 
 /** Stretches `value` (reduced axes kept with size 1) to the shape of the reduction's input. */
-export function stretch(builder: GraphBuilder, value: string, { axes, context, x }: ReductionValues): string {
+function stretch(builder: GraphBuilder, value: string, { axes, context, x }: ReductionValues): string {
   const sizes = context.knownInputSizes[0];
   const target = sizes?.map((size, axis) => (axes.includes(axis) ? size : 1));
   const known = target?.every((size) => size !== undefined)
@@ -82,3 +82,62 @@ export function stretch(builder: GraphBuilder, value: string, { axes, context, x
     : builder.add('Shape', [x]);
   return builder.add('Expand', [value, known]);
 }
+
+const reduceSum = reductionOperator({
+  type: 'ReduceSum',
+  flops: 1,
+  fold: (elements) => elements.reduce((sum, element) => sum + element, 0),
+  gradient: (builder, values) => stretch(builder, values.dy, values),
+});
+
+/** dx = dy / n, n the number of elements that one mean is over. */
+const reduceMean = reductionOperator({
+  type: 'ReduceMean',
+  flops: 1,
+  gradient: (builder, values) =>
+    stretch(builder, builder.add('Div', [values.dy, reducedCount(builder, values)]), values),
+});
+
+function reducedCount(builder: GraphBuilder, { context, axes, x, dataType }: ReductionValues): string {
+  const sizes = axes.map((axis) => context.knownInputSizes[0]?.[axis]);
+  if (sizes.every((size) => size !== undefined))
+    return scalar(
+      builder,
+      sizes.reduce<number>((product, size) => product * (size ?? 1), 1),
+      dataType,
+    );
+  const product = axes
+    .map((axis) => builder.add('Shape', [x], { start: axis, end: axis + 1 }))
+    .reduce((a, b) => builder.add('Mul', [a, b]));
+  return castTo(builder, product, dataType);
+}
+
+/** The gradient goes to the largest elements, in equal parts where several are equal. */
+const reduceMax = reductionOperator({
+  type: 'ReduceMax',
+  flops: 1,
+  gradient(builder, { x, y, dy, axes, dataType }) {
+    if (axes.length === 0) return dy;
+    const largest = castTo(builder, builder.add('Equal', [x, y()]), dataType);
+    const ties = builder.add('ReduceSum', [largest, builder.integers(axes)], { keepdims: 1 });
+    return builder.add('Mul', [largest, builder.add('Div', [dy, ties])]);
+  },
+});
+
+/** Sum of absolute values. dx = dy sign(x) */
+const reduceL1 = reductionOperator({
+  type: 'ReduceL1',
+  flops: 2,
+  gradient: (builder, { x, dy }) => builder.add('Mul', [builder.add('Sign', [x]), dy]),
+});
+
+/** Sum of squares. dx = 2 dy x */
+const reduceSumSquare = reductionOperator({
+  type: 'ReduceSumSquare',
+  flops: 2,
+  gradient: (builder, { x, dy, dataType }) =>
+    builder.add('Mul', [x, builder.add('Mul', [dy, scalar(builder, 2, dataType)])]),
+});
+
+/** Operators that reduce axes. */
+export const REDUCTIONS: readonly Operator[] = [reduceSum, reduceMean, reduceMax, reduceL1, reduceSumSquare];

@@ -1,11 +1,11 @@
 import { intAttribute, nameOf } from './attributes.ts';
 import { axesOf, axisAt } from './couplings.ts';
-import { operand, scalar, singleOutput } from './gradients.ts';
+import { operand, scalar, singleOutput, zerosLike } from './gradients.ts';
 import type { Operator } from './operator.ts';
-import { CONSTANT_LIMIT, frontAxis, inputType, range, sizeAt, typed } from './shapes.ts';
+import { CONSTANT_LIMIT, elementCount, frontAxis, inputType, range, sizeAt, typed } from './shapes.ts';
 
 /** Slices of one axis picked by integer indices (embedding lookup). The gradient adds rows where indices repeat. */
-export const gather: Operator = {
+const gather: Operator = {
   type: 'Gather',
   domain: '',
   infer(node, inputs) {
@@ -63,3 +63,47 @@ export const gather: Operator = {
   },
   cost: () => 0,
 };
+
+/** One element per index along one axis, such as the log-probability of each target token. */
+const gatherElements: Operator = {
+  type: 'GatherElements',
+  domain: '',
+  infer(node, inputs) {
+    const data = inputType(node, inputs, 0);
+    frontAxis(node, intAttribute(node, 'axis', 0), data.shape.length);
+    return [typed(data.dataType, inputType(node, inputs, 1).shape)];
+  },
+  gradient(context) {
+    const { builder, dy, yType } = singleOutput(context);
+    const axis = frontAxis(context.node, intAttribute(context.node, 'axis', 0), yType.shape.length);
+    const zeros = zerosLike(builder, operand(context, 0).name, yType.dataType);
+    return [
+      builder.add('ScatterElements', [zeros, operand(context, 1).name, dy], { axis, reduction: 'add' }),
+      undefined,
+    ];
+  },
+  coupling(context) {
+    const { node, trace } = context;
+    const indices = axesOf(context, 1);
+    for (const atoms of axesOf(context, 0)) trace.pin(atoms, `${nameOf(node)} looks entries of it up`);
+    return [indices];
+  },
+  cost: () => 0,
+};
+
+/** Writes or adds slices at index tuples; it appears in gradients of Gather. */
+const scatterND: Operator = {
+  type: 'ScatterND',
+  domain: '',
+  infer(node, inputs) {
+    const data = inputType(node, inputs, 0);
+    return [typed(data.dataType, data.shape)];
+  },
+  cost: (node, inputs) => elementCount(inputType(node, inputs, 2).shape),
+};
+
+/** Writes or adds elements at indices along one axis; it appears in gradients of GatherElements. */
+const scatterElements: Operator = { ...scatterND, type: 'ScatterElements' };
+
+/** Operators that read and write at indices. */
+export const INDEXING: readonly Operator[] = [gather, gatherElements, scatterND, scatterElements];
