@@ -15,6 +15,11 @@ rmSync(CACHE, { recursive: true, force: true });
 mkdirSync(CACHE, { recursive: true });
 
 check('Types', ['node_modules/typescript/bin/tsc']);
+check('Types by environment', [
+  'node_modules/typescript/bin/tsc',
+  '-b',
+  ...['core', 'browser', 'node'].map((project) => `tsconfig.${project}.json`),
+]);
 check('Format and lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 check('Import rules', ['scripts/import-rules.mjs']);
 

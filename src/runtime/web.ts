@@ -101,11 +101,11 @@ function sessionFactory(
 
 /** Where the site serves ONNX Runtime's files; undefined outside a page or worker. */
 function siteFolder(): string | undefined {
-  const location: Location | undefined = globalThis.location;
+  const location: { readonly href: string } | undefined = globalThis.location;
   return location && new URL(`${import.meta.env?.BASE_URL ?? '/'}ort/`, location.href).href;
 }
 
 function defaultThreads(): number {
-  const navigator: Navigator | undefined = globalThis.navigator;
+  const navigator: { readonly hardwareConcurrency?: number } | undefined = globalThis.navigator;
   return globalThis.crossOriginIsolated ? Math.min(8, navigator?.hardwareConcurrency ?? 1) : 1;
 }

@@ -1,0 +1,2 @@
+/** Styles are imported for their effect alone; vite bundles them. */
+declare module '*.css';
