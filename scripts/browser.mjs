@@ -24,21 +24,25 @@ export function findBrowser() {
  * Throws a sentence that says what to do when neither works.
  */
 export async function ensureBrowser() {
-  if (await starts(findBrowser())) return findBrowser();
+  const present = await startingBrowser();
+  if (present) return present;
   for (const { what, command, timeout } of installers()) {
     process.stderr.write(`No browser for the tests yet; trying ${what}.\n`);
-    spawnSync(command[0], command.slice(1), {
+    const [program = '', ...words] = command;
+    spawnSync(program, words, {
       stdio: ['ignore', 'ignore', 'inherit'],
       timeout,
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     });
-    if (await starts(findBrowser())) return findBrowser();
+    const installed = await startingBrowser();
+    if (installed) return installed;
   }
   throw new Error(
     'The browser tests need Chromium and it could not be installed. Install it (on Debian: apt-get install chromium), or set CHROMIUM_PATH to one.',
   );
 }
 
+/** @returns {{ what: string, command: string[], timeout: number }[]} */
 function installers() {
   const minutes = 60_000;
   const withRights = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
@@ -62,14 +66,16 @@ function installers() {
   ];
 }
 
-async function starts(executablePath) {
-  if (!executablePath) return false;
+/** The path of a browser that was found and starts. */
+async function startingBrowser() {
+  const executablePath = findBrowser();
+  if (!executablePath) return undefined;
   try {
     const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
     await browser.close();
-    return true;
+    return executablePath;
   } catch (error) {
-    process.stderr.write(`${executablePath} does not start: ${String(error.message).split('\n')[0]}\n`);
-    return false;
+    process.stderr.write(`${executablePath} does not start: ${String(error).split('\n')[0]}\n`);
+    return undefined;
   }
 }

@@ -10,7 +10,7 @@ const DISTRIBUTION = join(ROOT, 'dist');
 const CACHE = join(ROOT, 'node_modules/.cache/espalier');
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What is built, by its path without extension under the output folder. */
+/** What is built, by its path without extension under the output folder. @type {Record<string, string>} */
 const ENTRIES = {
   index: 'src/index.ts',
   'runtime/node': 'src/runtime/node.ts',
@@ -21,7 +21,10 @@ const ENTRIES = {
 /** Folders of src that only the studio uses. */
 const BROWSER_ONLY = ['studio', 'worker'];
 
-/** Builds the library and the command line, or other `entries`, into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules. */
+/**
+ * Builds the library and the command line, or other `entries`, into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules.
+ * @param {string} folder
+ */
 export async function buildLibrary(folder, entries = ENTRIES) {
   const [{ build }, { oxcRuntimePlugin }] = await Promise.all([import('rolldown'), import('rolldown/experimental')]);
   await build({
@@ -46,6 +49,7 @@ export async function buildLibrary(folder, entries = ENTRIES) {
 /**
  * The built module `entry` of the current sources: built when they have changed since the last time, otherwise taken from the cache.
  * Several processes may ask at once: each build appears under its final name only when it is whole.
+ * @param {string} entry
  */
 export async function importBuilt(entry) {
   const folder = join(CACHE, fingerprint());
@@ -69,6 +73,11 @@ function fingerprint() {
   return hash.digest('hex').slice(0, 16);
 }
 
+/**
+ * Files that go into the build, tests left out.
+ * @param {string} folder
+ * @returns {string[]}
+ */
 function sourceFiles(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (entry.isDirectory())

@@ -17,8 +17,11 @@ const FOLDERS = [join(ROOT, 'src/checkpoint/fixtures'), join(ROOT, 'src/architec
 const PATIENCE_MS = 120_000;
 const DIED = 'the process died, as when memory runs out';
 
+/** @typedef {{ name: string, seed: number, from: number, end: number }} Task */
+/** @typedef {{ index: number, outcome?: string }} Report */
+
 if (process.send === undefined) await main();
-else process.once('message', (task) => void work(task));
+else process.once('message', (task) => void work(/** @type {Task & { everyCase: boolean }} */ (task)));
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -35,13 +38,17 @@ async function main() {
   const end = values.only === undefined ? from + Number(values.count) : from + 1;
   await buildLibrary(BUILT, { hostile: 'src/checkpoint/testing/hostile.ts' });
   const { hostileFormats } = await import(pathToFileURL(join(BUILT, 'hostile.js')).href);
-  const known = (await hostileFormats(...FOLDERS)).map(({ name }) => name);
+  /** @type {string[]} */
+  const known = (await hostileFormats(...FOLDERS)).map((/** @type {{ name: string }} */ { name }) => name);
   const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`There is no kind ${unknown.join(', ')}; there are ${known.join(', ')}.`);
   for (const name of positionals.length > 0 ? positionals : known) await runKind({ name, seed, from, end });
 }
 
-/** One kind in a process of its own, which is given up when a case hangs. */
+/**
+ * One kind in a process of its own, which is given up when a case hangs.
+ * @param {Task} task
+ */
 async function runKind(task) {
   const started = performance.now();
   let next = task.from;
@@ -65,13 +72,17 @@ async function runKind(task) {
   console.log(`${task.name}: ${task.end - task.from} files, ${seconds.toFixed(0)} s`);
 }
 
-/** Resolves at the end, or at the first case that fails. */
+/**
+ * Resolves at the end, or at the first case that fails.
+ * @param {Task & { everyCase: boolean }} task
+ * @returns {Promise<{ index: number, outcome: string }>}
+ */
 function runUntilEnd(task) {
   return new Promise((resolve) => {
     const child = fork(fileURLToPath(import.meta.url));
     let index = task.from;
     let told = performance.now();
-    const end = (outcome) => {
+    const end = (/** @type {string} */ outcome) => {
       clearInterval(watch);
       child.kill('SIGKILL');
       resolve({ index, outcome });
@@ -79,7 +90,8 @@ function runUntilEnd(task) {
     const watch = setInterval(() => {
       if (performance.now() - told > PATIENCE_MS) end('it hangs');
     }, 1000);
-    child.on('message', (message) => {
+    child.on('message', (received) => {
+      const message = /** @type {Report} */ (received);
       told = performance.now();
       index = message.index;
       if (message.outcome) end(message.outcome);
@@ -89,16 +101,19 @@ function runUntilEnd(task) {
   });
 }
 
+/** @param {Task & { everyCase: boolean }} task */
 async function work({ name, seed, from, end, everyCase }) {
   const { caseIntegers, hostileFormats, survives } = await import(pathToFileURL(join(BUILT, 'hostile.js')).href);
-  const { attempt } = (await hostileFormats(...FOLDERS)).find((format) => format.name === name);
+  const { attempt } = (await hostileFormats(...FOLDERS)).find(
+    (/** @type {{ name: string }} */ format) => format.name === name,
+  );
   let told = performance.now();
   for (let index = from; index < end; index += 1) {
     if (everyCase) await tell({ index });
     try {
       await survives(`${name} ${index}`, () => attempt(caseIntegers(seed, index), index));
     } catch (error) {
-      await tell({ index, outcome: `${error.message} ${error.cause?.stack ?? ''}` });
+      await tell({ index, outcome: reasonOf(error) });
       return;
     }
     if (performance.now() - told > 500) {
@@ -109,7 +124,16 @@ async function work({ name, seed, from, end, everyCase }) {
   await tell({ index: end - 1, outcome: 'done' });
 }
 
-/** Resolves when the parent has it. */
+/** @param {unknown} error */
+function reasonOf(error) {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.message} ${error.cause instanceof Error ? error.cause.stack : ''}`;
+}
+
+/**
+ * Resolves when the parent has it.
+ * @param {Report} message
+ */
 function tell(message) {
-  return new Promise((resolve) => process.send(message, resolve));
+  return new Promise((resolve) => process.send?.(message, resolve));
 }

@@ -53,10 +53,15 @@ const PACKAGE_RULES = [
 /** Tests, and helpers in folders called testing, may import anything. */
 const EXEMPT = /(\.test\.tsx?$)|(^|\/)testing\//;
 
-/** Everything that `source` imports, statically, dynamically or as a type. */
+/**
+ * Everything that `source` imports, statically, dynamically or as a type.
+ * @param {string} path
+ * @param {string} source
+ */
 export function importsOf(path, source) {
   const { module, errors } = parseSync(path, source);
-  if (errors.length > 0) throw new Error(`${path} does not parse: ${errors[0].message}`);
+  const [error] = errors;
+  if (error) throw new Error(`${path} does not parse: ${error.message}`);
   const specifiers = [
     ...module.staticImports.map(({ moduleRequest }) => moduleRequest.value),
     ...module.staticExports.flatMap(({ entries }) => entries.map(({ moduleRequest }) => moduleRequest?.value)),
@@ -67,7 +72,10 @@ export function importsOf(path, source) {
   return [...new Set(specifiers.filter((specifier) => specifier !== undefined))];
 }
 
-/** Sentences about imports that break a rule. `files` maps paths relative to src to their sources. */
+/**
+ * Sentences about imports that break a rule. `files` maps paths relative to src to their sources.
+ * @param {readonly (readonly [path: string, source: string])[]} files
+ */
 export function brokenRules(files) {
   const problems = [];
   for (const [path, source] of files) {
@@ -82,12 +90,18 @@ export function brokenRules(files) {
   return [...problems, ...circles(files)];
 }
 
+/**
+ * @param {string} from
+ * @param {string} to
+ */
 function judgeFile(from, to) {
   const target = to.replace(/\?.*$/, '');
   if (EXEMPT.test(target)) return 'only tests may import test helpers.';
-  const [own, other] = [unitOf(from), unitOf(target)];
+  const own = unitOf(from);
+  const other = unitOf(target);
   if (own === other) return undefined;
-  const [ownLevel, otherLevel] = [levelOf(own), levelOf(other)];
+  const ownLevel = levelOf(own);
+  const otherLevel = levelOf(other);
   if (ownLevel === undefined) return `${own} has no place; add it to ORDER in scripts/import-rules.mjs.`;
   if (otherLevel === undefined) return `${other} has no place; add it to ORDER in scripts/import-rules.mjs.`;
   if (STRANGERS.some((pair) => pair.includes(own) && pair.includes(other)))
@@ -96,7 +110,10 @@ function judgeFile(from, to) {
   return undefined;
 }
 
-/** Sentences about circles of imports between the files, those of types included: one for each circle, by its files in the order in which they import each other. */
+/**
+ * Sentences about circles of imports between the files, those of types included: one for each circle, by its files in the order in which they import each other.
+ * @param {readonly (readonly [path: string, source: string])[]} files
+ */
 function circles(files) {
   const imports = new Map(
     files
@@ -108,8 +125,13 @@ function circles(files) {
           .map((specifier) => posix.join(posix.dirname(path), specifier.replace(/\?.*$/, ''))),
       ]),
   );
+  /** @type {string[]} */
   const problems = [];
   const done = new Set();
+  /**
+   * @param {string} path
+   * @param {string[]} trail
+   */
   const visit = (path, trail) => {
     const start = trail.indexOf(path);
     if (start >= 0)
@@ -122,16 +144,24 @@ function circles(files) {
   return problems;
 }
 
+/**
+ * @param {string} from
+ * @param {string} specifier
+ */
 function judgePackage(from, specifier) {
   const rule = PACKAGE_RULES.find(({ matches, allowed }) => matches.test(specifier) && !allowed.test(from));
   return rule && `${rule.what} may not be imported there.`;
 }
 
-/** The folder of src that a file belongs to, or its own name. */
+/**
+ * The folder of src that a file belongs to, or its own name.
+ * @param {string} path
+ */
 function unitOf(path) {
-  return path.split('/')[0];
+  return path.replace(/\/.*$/, '');
 }
 
+/** @param {string} unit */
 function levelOf(unit) {
   const level = ORDER.indexOf(unit);
   if (level >= 0) return level;
@@ -143,7 +173,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const files = readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
-    .map((path) => [relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8')]);
+    .map((path) => /** @type {const} */ ([relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8')]));
   const problems = brokenRules(files);
   for (const problem of problems) console.error(problem);
   console.log(`${files.length} files checked, ${problems.length} broken import rules`);

@@ -24,13 +24,19 @@ const { values } = parseArgs({
 });
 const { output } = values;
 if (!output) throw new Error('Name the folder to write: --output DIR.');
+const folder = output;
+/** @param {'layers' | 'hidden' | 'neurons' | 'heads' | 'vocabulary' | 'windows' | 'length' | 'seed'} name */
 const size = (name) => {
   const value = Number(values[name]);
   if (!Number.isSafeInteger(value) || value < (name === 'seed' ? 0 : 1))
     throw new Error(`--${name} is "${values[name]}"; it is a positive whole number.`);
   return value;
 };
-const [layers, hidden, neurons, heads, vocabulary] = ['layers', 'hidden', 'neurons', 'heads', 'vocabulary'].map(size);
+const layers = size('layers');
+const hidden = size('hidden');
+const neurons = size('neurons');
+const heads = size('heads');
+const vocabulary = size('vocabulary');
 if (hidden % (2 * heads) !== 0) throw new Error(`--hidden ${hidden} is not a multiple of twice --heads ${heads}.`);
 
 let state = (size('seed') * 2654435761 + 1) >>> 0;
@@ -42,7 +48,10 @@ function random() {
   return state >>> 0;
 }
 
-/** Half-precision bit patterns of a normal distribution's quantiles, times `scale`: random 12 bits choose among them. */
+/**
+ * Half-precision bit patterns of a normal distribution's quantiles, times `scale`: random 12 bits choose among them.
+ * @param {number} scale
+ */
 function quantiles(scale) {
   const table = new Uint16Array(4096);
   for (let i = 0; i < table.length; i += 1) {
@@ -53,6 +62,7 @@ function quantiles(scale) {
   return table;
 }
 
+/** @param {number} value */
 function halfBits(value) {
   const sign = value < 0 ? 0x8000 : 0;
   const magnitude = Math.abs(value);
@@ -63,6 +73,13 @@ function halfBits(value) {
 
 const CHUNK = 1 << 22;
 
+/** @typedef {{ tensor: string, shape: number[], scale?: number }} Tensor - without a scale all ones */
+
+/**
+ * @param {string} name
+ * @param {Tensor[]} tensors
+ * @returns {[string, string][]} where each tensor lies
+ */
 function writeTensors(name, tensors) {
   let offset = 0;
   const header = Object.fromEntries(
@@ -73,7 +90,7 @@ function writeTensors(name, tensors) {
     }),
   );
   const json = Buffer.from(JSON.stringify(header));
-  const file = openSync(join(output, name), 'w');
+  const file = openSync(join(folder, name), 'w');
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   writeSync(file, length);
@@ -88,8 +105,7 @@ function writeTensors(name, tensors) {
       else
         for (let i = 0; i < count; i += 2) {
           const bits = random();
-          chunk[i] = table[bits & 4095];
-          chunk[i + 1] = table[(bits >>> 12) & 4095];
+          chunk.set([table[bits & 4095] ?? 0, table[(bits >>> 12) & 4095] ?? 0], i);
         }
       let written = 0;
       while (written < 2 * count) written += writeSync(file, chunk, written, 2 * count - written);
@@ -101,11 +117,14 @@ function writeTensors(name, tensors) {
 }
 
 mkdirSync(output, { recursive: true });
+/** @type {[string, string][]} */
 const map = [];
+/** @type {(tensor: string, rows: number, columns: number) => Tensor} */
 const linear = (tensor, rows, columns) => ({ tensor, shape: [rows, columns], scale: columns ** -0.5 });
+/** @type {(tensor: string) => Tensor} */
 const norm = (tensor) => ({ tensor, shape: [hidden] });
 for (let layer = 0; layer < layers; layer += 1) {
-  const at = (name) => `model.layers.${layer}.${name}.weight`;
+  const at = (/** @type {string} */ name) => `model.layers.${layer}.${name}.weight`;
   map.push(
     ...writeTensors(
       `model-${String(layer + 1).padStart(5, '0')}-of-${String(layers + 1).padStart(5, '0')}.safetensors`,

@@ -11,7 +11,12 @@ const CHOICES = 4;
 /** Words of a sentence that may be a choice: shorter ones fit any story ("The end."), longer ones tell themselves apart by their length. */
 const WORDS = { least: 6, most: 24 };
 
-/** @returns {{ query: string, choices: string[], gold: number }[]} two items a story where it has two fit sentences: a paragraph's end, and its own */
+/** @typedef {{ story: number, sentence: string, before: string }} Place - a sentence that may be asked for, with all that stands before it */
+
+/**
+ * @param {string} text
+ * @returns {{ query: string, choices: string[], gold: number }[]} two items a story where it has two fit sentences: a paragraph's end, and its own
+ */
 export function storyCloze(text) {
   const places = text.trim().split(/\n\n+/).flatMap(endings);
   return places.map((place, index) => {
@@ -24,7 +29,12 @@ export function storyCloze(text) {
   });
 }
 
-/** The fit last sentences of a story's own end and of the paragraph nearest to its middle, each with all that stands before it. */
+/**
+ * The fit last sentences of a story's own end and of the paragraph nearest to its middle, each with all that stands before it.
+ * @param {string} story
+ * @param {number} number
+ * @returns {Place[]}
+ */
 function endings(story, number) {
   const paragraphs = story.split('\n');
   const cuts = paragraphs.flatMap((paragraph, index) => {
@@ -41,17 +51,25 @@ function endings(story, number) {
   return [middle, last].filter((cut) => cut !== undefined);
 }
 
+/** @param {string} paragraph */
 function lastSentence(paragraph) {
   return paragraph.split(/(?<=[.!?]["']?)\s+(?=["'A-Z])/).at(-1) ?? '';
 }
 
-/** Sentences within speech do not stand alone. */
+/**
+ * Sentences within speech do not stand alone.
+ * @param {string} sentence
+ */
 function isFit(sentence) {
   const words = wordsOf(sentence);
   return !sentence.includes('"') && words >= WORDS.least && words <= WORDS.most && /[.!?]$/.test(sentence);
 }
 
-/** Sentences of other stories, nearest in length first, one a story, all different; ties in the order of the stories that follow. */
+/**
+ * Sentences of other stories, nearest in length first, one a story, all different; ties in the order of the stories that follow.
+ * @param {Place} place
+ * @param {Place[]} places
+ */
 function distractors({ story, sentence }, places) {
   const candidates = places
     .filter((other) => other.story !== story && other.sentence !== sentence)
@@ -61,6 +79,7 @@ function distractors({ story, sentence }, places) {
       after: (other.story - story + 1000) % 1000,
     }))
     .sort((a, b) => a.distance - b.distance || a.after - b.after);
+  /** @type {Place[]} */
   const chosen = [];
   for (const candidate of candidates)
     if (!chosen.some((other) => other.story === candidate.story || other.sentence === candidate.sentence))
@@ -68,6 +87,7 @@ function distractors({ story, sentence }, places) {
   return chosen.map((other) => other.sentence);
 }
 
+/** @param {string} sentence */
 function wordsOf(sentence) {
   return sentence.split(/\s+/).length;
 }

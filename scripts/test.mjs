@@ -44,19 +44,29 @@ try {
     { PLAYWRIGHT_JSON: PLAYWRIGHT_REPORT, CHROMIUM_PATH: browser },
   );
 } catch (error) {
-  console.error(error.message);
+  console.error(error instanceof Error ? error.message : error);
   total.failed++;
 }
 
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-/** A check that counts as one test. */
+/**
+ * A check that counts as one test.
+ * @param {string} title
+ * @param {string[]} command
+ */
 function check(title, command) {
   suite(title, command, () => ({ passed: 0, failed: 0, skipped: 0 }), {}, 1);
 }
 
-/** Runs Node on `command` and adds what `count` reads from its report; a failure that the report does not show counts as one. */
+/**
+ * Runs Node on `command` and adds what `count` reads from its report; a failure that the report does not show counts as one.
+ * @param {string} title
+ * @param {string[]} command
+ * @param {() => { passed: number, failed: number, skipped: number }} count
+ * @param {Record<string, string>} [environment]
+ */
 function suite(title, command, count, environment = {}, passes = 0) {
   console.log(`\n# ${title}`);
   const { status } = spawnSync(process.execPath, command, {
@@ -67,7 +77,7 @@ function suite(title, command, count, environment = {}, passes = 0) {
   try {
     counts = count();
   } catch (error) {
-    console.error(`${title}: no report was written (${error.message}).`);
+    console.error(`${title}: no report was written (${error}).`);
     counts.failed = 1;
   }
   total.passed += counts.passed + (status === 0 ? passes : 0);
@@ -75,6 +85,7 @@ function suite(title, command, count, environment = {}, passes = 0) {
   total.skipped += counts.skipped;
 }
 
+/** @param {string} path */
 function report(path) {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
