@@ -27,7 +27,7 @@ describe('import rules', () => {
       'src/onnx/write.ts imports ../operators/x.ts: onnx is below operators, and imports point downward.',
     ]);
     expect(broken('errors.ts', `import { x } from './onnx/x.ts';`)).toHaveLength(1);
-    expect(broken('worker/serve.ts', `import { x } from '../studio/x.ts';`)).toHaveLength(1);
+    expect(broken('worker/rpc.ts', `import { x } from '../studio/x.ts';`)).toHaveLength(1);
     expect(broken('studio/app.tsx', `import { x } from '../cli/x.ts';`)).toEqual([
       'src/studio/app.tsx imports ../cli/x.ts: studio and cli must not know each other.',
     ]);
@@ -56,7 +56,7 @@ describe('import rules', () => {
 
   test('packages stay where they belong', () => {
     expect(broken('studio/panels/app.tsx', `import { useState } from 'react';`)).toEqual([]);
-    expect(broken('worker/serve.ts', `import { useState } from 'react';`)).toHaveLength(1);
+    expect(broken('worker/rpc.ts', `import { useState } from 'react';`)).toHaveLength(1);
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web/webgpu';`)).toEqual([]);
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-web';`)).toHaveLength(1);
     expect(broken('runtime/web.ts', `import { env } from 'onnxruntime-node';`)).toHaveLength(1);

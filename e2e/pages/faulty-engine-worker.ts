@@ -1,9 +1,9 @@
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 import { forgetModel, offerFromHub, openInBrowser, storedModels } from '../../src/worker/browser-models.ts';
+import { createEngine } from '../../src/worker/engine.ts';
 import { probed } from '../../src/worker/probe.ts';
-import { serveEngine } from '../../src/worker/serve.ts';
-import { createStudioEngine } from '../../src/worker/studio-engine.ts';
+import { serve } from '../../src/worker/rpc.ts';
 
 /** The studio's engine worker, told how wrong WebGPU's results are: every output of the program that scores a layer is off by that part of itself. */
 let fault = 0;
@@ -11,8 +11,8 @@ new BroadcastChannel('faults').onmessage = ({ data }) => {
   fault = Number(data);
 };
 
-serveEngine(
-  createStudioEngine({
+serve(
+  createEngine({
     support: webgpuSupport,
     createRuntime: async (backend) => {
       new BroadcastChannel('runtimes').postMessage(backend);

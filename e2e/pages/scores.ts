@@ -7,7 +7,8 @@ import { importance } from '../../src/importance/importance.ts';
 import type { Metric } from '../../src/importance/sums/scores.ts';
 import { OpenModel } from '../../src/library/open-model.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
-import { connectEngine } from '../../src/worker/client.ts';
+import type { Engine } from '../../src/worker/engine.ts';
+import { connect } from '../../src/worker/rpc.ts';
 
 /** A model that the test describes: drawn at random by options, or files of a folder in base64. */
 export type ScoredModel =
@@ -67,7 +68,7 @@ const page: ScoresPage = {
     const faulty = new BroadcastChannel('faults');
     const worker = new Worker(new URL('./faulty-engine-worker.ts', import.meta.url), { type: 'module' });
     try {
-      const engine = connectEngine(worker);
+      const engine = connect<Engine>(worker);
       const { backend } = await engine.backend('webgpu');
       await engine.openModel({ kind: 'embedded', id: 'stories' });
       const text = await (await fetch('/models/stories/calibration.txt')).text();

@@ -1,14 +1,14 @@
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
 import { forgetModel, offerFromHub, openInBrowser, storedModels } from './browser-models.ts';
-import { originFile } from './kept-file.ts';
+import { originFile } from './engine/kept-file.ts';
+import { createEngine } from './engine.ts';
 import { probed } from './probe.ts';
-import { serveEngine } from './serve.ts';
-import { createStudioEngine } from './studio-engine.ts';
+import { serve } from './rpc.ts';
 
 const base = new URL(import.meta.env.BASE_URL, globalThis.location.origin);
 
-serveEngine(
-  createStudioEngine({
+serve(
+  createEngine({
     support: webgpuSupport,
     createRuntime: async (backend) => probed(await createWebRuntime({ backend })),
     open: (source, options) => openInBrowser(source, options, base),

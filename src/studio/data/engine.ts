@@ -10,7 +10,7 @@ export function studioEngine(): Promise<Engine> {
 }
 
 async function start(): Promise<Engine> {
-  const { connectEngine } = await import('../../worker/client.ts');
+  const { connect } = await import('../../worker/rpc.ts');
   const worker = new Worker(new URL('../../worker/engine-worker.ts', import.meta.url), {
     type: 'module',
     name: 'espalier-engine',
@@ -24,9 +24,7 @@ async function start(): Promise<Engine> {
       );
     });
   });
-  failed.catch(() => undefined);
-  const connected = connectEngine(worker);
-  return { ...connected, backend: (choice) => Promise.race([connected.backend(choice), failed]) };
+  return connect<Engine>(worker, failed);
 }
 
 /** `?backend=wasm` or `?backend=webgpu` in the address asks for one; otherwise WebGPU where it works. */

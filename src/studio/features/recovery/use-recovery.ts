@@ -86,9 +86,9 @@ export function useRecovery() {
     beginTask('recover');
     try {
       const engine = await studioEngine();
-      const request = { ...(await recoverRequest(client, plan)), goOn: kept !== undefined };
+      const request = { ...(await recoverRequest(client, plan)), resume: kept !== undefined };
       const onProgress = (progress: Progress) => reportTask('recover', { ...progress, stage: 'training' });
-      const result = await engine.recover(plan, request, { signal, onStep: addRecoveryStep, onProgress });
+      const result = await engine.recover(plan, request, { stop: signal, onStep: addRecoveryStep, onProgress });
       end({ status: 'done', result });
       if (useStudio.getState().opening !== opening) return;
       setRecovery({

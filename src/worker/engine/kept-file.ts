@@ -1,4 +1,4 @@
-import type { ScoreStateStore } from '../library/score-resume.ts';
+import type { ScoreStateStore } from '../../library/score-resume.ts';
 
 /** One file that a worker keeps over reloads, replaced whole. */
 export type KeptFile = ScoreStateStore;

@@ -10,8 +10,7 @@ import type { TaskItemResult } from '../library/tasks.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Engine, Repair } from './engine.ts';
-import { createStudioEngine } from './studio-engine.ts';
+import { createEngine, type Engine, type Repair } from './engine.ts';
 
 const FOLDER = 'public/models/stories';
 const text =
@@ -29,7 +28,7 @@ describe('the engine behind the page, on the embedded model', () => {
 
   beforeAll(async () => {
     runtime = await createNodeRuntime({ threads: 2 });
-    engine = createStudioEngine({
+    engine = createEngine({
       support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
       createRuntime: async () => runtime,
       open: async () => openCheckpoint(await diskFolder(FOLDER), { name: 'stories' }),

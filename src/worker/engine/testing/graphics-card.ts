@@ -1,7 +1,7 @@
-import { DeviceLostError } from '../../errors.ts';
-import { createNodeRuntime } from '../../runtime/node.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
-import { createStudioEngine, type StudioPlatform } from '../studio-engine.ts';
+import { DeviceLostError } from '../../../errors.ts';
+import { createNodeRuntime } from '../../../runtime/node.ts';
+import type { Runtime } from '../../../runtime/runtime.ts';
+import { createEngine, type Platform } from '../../engine.ts';
 
 /** A runtime that says it is WebGPU and computes on the CPU, with the faults of a graphics card. */
 export interface GraphicsCard {
@@ -56,12 +56,12 @@ export async function graphicsCard(): Promise<GraphicsCard> {
 }
 
 /** An engine on graphics cards, one after the other as they are asked for, and on WebAssembly, which here is the CPU. */
-export function engineOn(cards: readonly GraphicsCard[], platform: Pick<StudioPlatform, 'open'>) {
+export function engineOn(cards: readonly GraphicsCard[], platform: Pick<Platform, 'open'>) {
   const asked: string[] = [];
   const none = async () => {
     throw new Error('There is no hub in this test.');
   };
-  const engine = createStudioEngine({
+  const engine = createEngine({
     support: async () => ({ available: true, reason: undefined, adapter: 'a test card', checks: [] }),
     async createRuntime(backend) {
       asked.push(backend);

@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { diskFolder } from '../checkpoint/files/disk.ts';
-import { openCheckpoint } from '../checkpoint/folder.ts';
-import { MissingError, UsageError } from '../errors.ts';
-import { decodeScores } from '../importance/files/score-file.ts';
-import { makePlan } from '../plan/make-plan.ts';
-import type { Plan } from '../plan/plan.ts';
-import { createNodeRuntime } from '../runtime/node.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import type { Engine, RecoverRequest, Recovery } from './engine.ts';
+import { diskFolder } from '../../checkpoint/files/disk.ts';
+import { openCheckpoint } from '../../checkpoint/folder.ts';
+import { MissingError, UsageError } from '../../errors.ts';
+import { decodeScores } from '../../importance/files/score-file.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { createNodeRuntime } from '../../runtime/node.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { Engine, RecoverRequest, Recovery } from '../engine.ts';
+import { createEngine } from '../engine.ts';
 import type { KeptFile } from './kept-file.ts';
-import { createStudioEngine } from './studio-engine.ts';
 import { memoryFile } from './testing/memory-file.ts';
 
 const text =
@@ -33,7 +33,7 @@ const none = async () => {
 
 /** An engine as a freshly opened page has it. */
 async function openStories(training: KeptFile): Promise<Engine> {
-  const opened = createStudioEngine({
+  const opened = createEngine({
     support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
     createRuntime: async () => runtime,
     open: async () => openCheckpoint(await diskFolder('public/models/stories'), { name: 'stories' }),
@@ -85,7 +85,7 @@ it('keeps the best when it is cancelled, in place of the model before', async ()
   const controller = new AbortController();
   const long = { ...REQUEST, method: 'group-wise', steps: 50 } as const;
   const recovery = await engine.recover(plan, long, {
-    signal: controller.signal,
+    stop: controller.signal,
     onStep: ({ step }) => step === 1 && controller.abort(),
   });
   expect(recovery).toMatchObject({ stoppedBecause: 'cancelled' });
@@ -120,7 +120,11 @@ it('goes on after a reload to the same losses, and only as the same training', a
   expect(await reloaded.keptTraining(plan, { ...REQUEST, seed: 1 })).toMatchObject({ same: false });
 
   const steps: number[] = [];
-  const resumed = await reloaded.recover(plan, { ...REQUEST, goOn: true }, { onStep: ({ step }) => steps.push(step) });
+  const resumed = await reloaded.recover(
+    plan,
+    { ...REQUEST, resume: true },
+    { onStep: ({ step }) => steps.push(step) },
+  );
   expect(losses(resumed)).toEqual(losses(whole));
   expect(steps[0]).toBe(made - 1);
   expect((await reloaded.keptTraining(plan, REQUEST))?.records.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4]);
@@ -134,7 +138,7 @@ it('brings a finished training back after a reload without a step, and forgets i
   const page = memoryFile(kept());
   const reloaded = await openStories(page.file);
   const steps: number[] = [];
-  const back = await reloaded.recover(plan, { ...REQUEST, goOn: true }, { onStep: ({ step }) => steps.push(step) });
+  const back = await reloaded.recover(plan, { ...REQUEST, resume: true }, { onStep: ({ step }) => steps.push(step) });
   expect(steps).toEqual([4]);
   expect(back).toMatchObject({
     stoppedBecause: 'finished',
@@ -157,16 +161,16 @@ it('starts anew over what is kept of another training, and says so of what canno
   await engine.recover(
     plan,
     { ...REQUEST, steps: 50 },
-    { signal: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() },
+    { stop: controller.signal, onStep: ({ step }) => step === 1 && controller.abort() },
   );
   const bytes = kept() ?? new Uint8Array();
   const torn = memoryFile(bytes.slice(0, -9));
   const reloaded = await openStories(torn.file);
-  await expect(reloaded.recover(plan, { ...REQUEST, steps: 50, goOn: true })).rejects.toThrow(
+  await expect(reloaded.recover(plan, { ...REQUEST, steps: 50, resume: true })).rejects.toThrow(
     /cannot be read.*start anew/,
   );
   expect(torn.kept()).toBeUndefined();
-  const other = await engine.recover(plan, { ...REQUEST, steps: 1, goOn: true });
+  const other = await engine.recover(plan, { ...REQUEST, steps: 1, resume: true });
   expect(other.history.map(({ step }) => step)).toEqual([0, 1]);
   const garbage = await openStories(memoryFile(Uint8Array.of(1, 2, 3)).file);
   expect(await garbage.keptTraining(plan, REQUEST)).toBeNull();

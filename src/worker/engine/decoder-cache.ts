@@ -1,4 +1,4 @@
-import type { Decoder } from '../generate/decoder.ts';
+import type { Decoder } from '../../generate/decoder.ts';
 
 /** Keeps the decoders that were used last, and disposes the others. */
 export class DecoderCache implements Disposable {

@@ -1,50 +1,34 @@
+import { wrap } from 'comlink';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CancelledError, EspalierError, throwIfCancelled, UnsupportedError } from '../errors.ts';
+import { CancelledError, DeviceError, EspalierError, throwIfCancelled, UnsupportedError } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Progress } from '../progress.ts';
-import { connectEngine } from './client.ts';
 import type { Engine } from './engine.ts';
-import { serveEngine } from './serve.ts';
+import { type Callable, connect, type Server, serve } from './rpc.ts';
 
 const ports: MessagePort[] = [];
 afterEach(() => {
   for (const port of ports.splice(0)) port.close();
 });
 
-/** A client connected over a real message channel to an engine that only answers what a test gives it. */
-function connect(answers: Partial<Engine>): Engine {
-  const refuse = () => Promise.reject(new UnsupportedError('not asked in this test'));
-  const engine: Engine = {
-    backend: refuse,
-    openModel: refuse,
-    offer: refuse,
-    stored: refuse,
-    forget: refuse,
-    score: refuse,
-    windows: refuse,
-    refine: refuse,
-    fit: refuse,
-    evaluate: refuse,
-    task: refuse,
-    keptTraining: refuse,
-    forgetTraining: refuse,
-    recover: refuse,
-    speed: refuse,
-    generate: refuse,
-    export: refuse,
-    ...answers,
-  };
+function channel() {
   const { port1, port2 } = new MessageChannel();
   ports.push(port1, port2);
-  serveEngine(engine, port2);
-  return connectEngine(port1);
+  return { page: port1, worker: port2 };
+}
+
+/** A page's engine, over a real message channel, whose worker has only the calls of a test. */
+function connected(calls: Partial<Engine>): Engine {
+  const { page, worker } = channel();
+  serve(calls as Engine, worker);
+  return connect<Engine>(page);
 }
 
 const tick = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 describe('the boundary between page and engine', () => {
   it('hands arguments over and results back', async () => {
-    const engine = connect({
+    const engine = connected({
       backend: async (choice) => ({ backend: 'wasm', description: choice, reason: 'chosen', checks: [] }),
     });
     expect(await engine.backend('wasm')).toEqual({
@@ -56,7 +40,7 @@ describe('the boundary between page and engine', () => {
   });
 
   it('keeps the code and the sentence of an error', async () => {
-    const engine = connect({
+    const engine = connected({
       openModel: () => Promise.reject(new UnsupportedError("Architecture 'mamba' is not supported; supported: llama.")),
     });
     const error = await engine.openModel({ kind: 'embedded', id: 'stories' }).catch((caught: unknown) => caught);
@@ -68,7 +52,7 @@ describe('the boundary between page and engine', () => {
   });
 
   it('passes progress on in order, and tokens while they come', async () => {
-    const engine = connect({
+    const engine = connected({
       generate: async (_plan, request, options) => {
         for (let step = 1; step <= 3; step += 1) {
           options?.onToken?.({ id: step, text: `${request.prompt}${step}`, probability: 1 });
@@ -97,7 +81,7 @@ describe('the boundary between page and engine', () => {
   });
 
   it('passes finished items of a task on', async () => {
-    const engine = connect({
+    const engine = connected({
       task: async (_plan, { task }, options) => {
         options?.onItems?.([{ item: 0, logLikelihoods: [-1, -2] }]);
         return task.items.map(() => [-1, -2]);
@@ -116,7 +100,7 @@ describe('the boundary between page and engine', () => {
 
   it('delivers every token before the result', async () => {
     const count = 200;
-    const engine = connect({
+    const engine = connected({
       generate: async (_plan, _request, options) => {
         for (let id = 0; id < count; id += 1) options?.onToken?.({ id, text: '', probability: 1 });
         return {
@@ -140,7 +124,7 @@ describe('the boundary between page and engine', () => {
 
   it('rejects at once when cancelled, and stops the worker', async () => {
     let stopped = false;
-    const engine = connect({
+    const engine = connected({
       evaluate: async (_plan, _request, options) => {
         try {
           for (;;) {
@@ -181,10 +165,10 @@ describe('the boundary between page and engine', () => {
       steps: 1,
       stoppedBecause: 'cancelled',
     } as const;
-    const engine = connect({
+    const engine = connected({
       recover: async (_plan, _request, options) => {
         options?.onStep?.({ ...step, learningRate: 0.1, tokensPerSecond: 5, secondsLeft: 2 });
-        while (!options?.signal?.aborted) await tick();
+        while (!options?.stop?.aborted) await tick();
         return { ...result, adapterParameters: 4, trainedTokens: 0, tokensPerSecond: 5, seconds: 1, notes: [] };
       },
     });
@@ -201,7 +185,7 @@ describe('the boundary between page and engine', () => {
       seed: 0,
     } as const;
     const recovering = engine.recover({} as Plan, request, {
-      signal: controller.signal,
+      stop: controller.signal,
       onStep: ({ loss }) => losses.push(loss),
     });
     setTimeout(() => controller.abort(), 5);
@@ -210,9 +194,84 @@ describe('the boundary between page and engine', () => {
   });
 
   it('does not call the worker when the signal has fired already', async () => {
-    const engine = connect({});
+    const engine = connected({});
     await expect(
       engine.openModel({ kind: 'embedded', id: 'stories' }, { signal: AbortSignal.abort() }),
     ).rejects.toBeInstanceOf(CancelledError);
+  });
+
+  it('carries calls, signals and callbacks of any name: none is listed anywhere', async () => {
+    const service = {
+      async weigh(
+        fruit: { readonly grams: number },
+        {
+          unit,
+          onHalf,
+          enough,
+        }: { unit: string; onHalf?: (grams: number, unit: string) => void; enough?: AbortSignal },
+      ) {
+        onHalf?.(fruit.grams / 2, unit);
+        while (enough && !enough.aborted) await tick();
+        return `${fruit.grams} ${unit}`;
+      },
+    };
+    const { page, worker } = channel();
+    serve(service, worker);
+    const halves: unknown[] = [];
+    const controller = new AbortController();
+    const onHalf = (...values: unknown[]) => {
+      halves.push(values);
+      controller.abort();
+    };
+    const options = { unit: 'g', onHalf, enough: controller.signal };
+    expect(await connect<typeof service>(page).weigh({ grams: 8 }, options)).toBe('8 g');
+    expect(halves).toEqual([[4, 'g']]);
+  });
+
+  it('forgets a call that is over: what is aborted later does not reach its signal', async () => {
+    let seen: AbortSignal | undefined;
+    const { page, worker } = channel();
+    const calls: Pick<Engine, 'evaluate'> = {
+      async evaluate(_plan, _request, options) {
+        seen = options?.signal;
+        return { perplexity: 1, standardError: 0, tokens: 1, windows: 1, seconds: 0 };
+      },
+    };
+    serve(calls, worker);
+    const server = wrap<Server>(page);
+    const request = { text: '', windows: 1, length: 8 };
+    await server.call(
+      7,
+      { name: 'evaluate', args: [null, request, {}], signals: ['signal'], callbacks: [] },
+      undefined,
+    );
+    await server.abort(7, 'signal');
+    expect(seen?.aborted).toBe(false);
+  });
+
+  it('says so when the other side is of another version', async () => {
+    await expect(connected({}).stored()).rejects.toThrow('The engine has no call "stored"');
+    const inherited = connected({}) as unknown as Callable<Record<string, never>> & { toString(): Promise<unknown> };
+    await expect(inherited.toString()).rejects.toThrow('no call "toString"');
+  });
+
+  it('rejects what is open and what comes later when the other side cannot be loaded', async () => {
+    const { page } = channel();
+    let fail: (error: Error) => void = () => undefined;
+    const engine = connect<Engine>(
+      page,
+      new Promise<never>((_, reject) => {
+        fail = reject;
+      }),
+    );
+    const open = engine.stored();
+    fail(new DeviceError('The engine could not be loaded.'));
+    await expect(open).rejects.toThrow('could not be loaded');
+    await expect(engine.backend('auto')).rejects.toThrow('could not be loaded');
+  });
+
+  it('is no promise, so that it can be returned from an asynchronous function', async () => {
+    const engine = connected({ stored: async () => [] });
+    expect(await (await Promise.resolve(engine)).stored()).toEqual([]);
   });
 });

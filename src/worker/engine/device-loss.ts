@@ -1,10 +1,10 @@
-import { DeviceError, DeviceLostError } from '../errors.ts';
-import { OpenModel } from '../library/open-model.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import type { Platform } from './backend.ts';
+import { DeviceError, DeviceLostError } from '../../errors.ts';
+import { OpenModel } from '../../library/open-model.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { BackendPlatform } from './backend.ts';
 
 /** The runtime that takes the place of one whose device is lost: a new device, or WebAssembly where there is none. */
-export async function replacementRuntime({ createRuntime }: Platform): Promise<Runtime> {
+export async function replacementRuntime({ createRuntime }: BackendPlatform): Promise<Runtime> {
   return createRuntime('webgpu').catch((error: unknown) => {
     if (!(error instanceof DeviceError)) throw error;
     return createRuntime('wasm');

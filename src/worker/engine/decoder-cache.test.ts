@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { modelOf } from '../architecture/model.ts';
-import { randomLlama } from '../export/testing/random-llama.ts';
-import { decoderForModel } from '../generate/model-decoder.ts';
-import { createNodeRuntime } from '../runtime/node.ts';
+import { modelOf } from '../../architecture/model.ts';
+import { randomLlama } from '../../export/testing/random-llama.ts';
+import { decoderForModel } from '../../generate/model-decoder.ts';
+import { createNodeRuntime } from '../../runtime/node.ts';
 import { DecoderCache } from './decoder-cache.ts';
 
 test('at most so many models are resident, and it is told which one was freed', async () => {

@@ -1,7 +1,6 @@
-import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
-import { FileFormatError } from '../errors.ts';
-import type { RecoveryCheckpoint, RecoveryProgress, RecoveryRecord } from '../library/recover.ts';
-import type { KeptTraining } from './engine.ts';
+import { isRecord, type JsonRecord, parseJsonRecord } from '../../checkpoint/files/json.ts';
+import { FileFormatError } from '../../errors.ts';
+import type { RecoveryCheckpoint, RecoveryProgress, RecoveryRecord } from '../../library/recover.ts';
 import { type KeptFile, lenient } from './kept-file.ts';
 
 const FORMAT = 'espalier-kept-training/2';
@@ -9,18 +8,38 @@ const FORMAT = 'espalier-kept-training/2';
 /** Writing takes at most this share of a training's time. */
 const WRITING_SHARE = 1 / 50;
 
+/** What a training is called by. */
+export interface TrainingSettings {
+  readonly method: 'group-wise' | 'lora';
+  /** Of 'group-wise'. */
+  readonly bits: 4 | 8;
+  readonly steps: number;
+}
+
+/** The training that is kept in this browser: finished when its last record is of its last step. */
+export interface KeptTraining extends TrainingSettings {
+  /** Of the pruned model. */
+  readonly ratio: number;
+  /** Held-out loss of the pruned model, in nats. */
+  readonly heldOutBefore: number;
+  /** The losses so far, by step. */
+  readonly records: readonly RecoveryRecord[];
+  /** Whether it is the training that was asked for: model, plan, repair, text and settings are the same. */
+  readonly same: boolean;
+}
+
 /** What a training is known by and what is told of it, in front of its state. */
 interface Head extends Omit<KeptTraining, 'same'> {
   /** Of model, plan, text and settings. */
   readonly key: string;
 }
 
-/** A training that is under way: its checkpoint for `recover`, and an ear for its steps. */
+/** A training that is under way: its checkpoint for `recover`, and what its steps are told to. */
 export interface TrackedTraining {
   /** Whether it goes on from what was kept. */
   readonly resumed: boolean;
   readonly checkpoint: RecoveryCheckpoint;
-  hear(progress: RecoveryProgress): void;
+  onProgress(progress: RecoveryProgress): void;
 }
 
 /**
@@ -41,17 +60,17 @@ export class TrainingKeeper {
   async find(key: () => Promise<string>): Promise<KeptTraining | undefined> {
     if (!this.#read) await this.#load();
     if (!this.#head) return undefined;
-    const { key: own, ...told } = this.#head;
-    return { ...told, same: own === (await key()) };
+    const { key: own, ...kept } = this.#head;
+    return { ...kept, same: own === (await key()) };
   }
 
-  /** Begins the training of a key: from what is kept of it where `goOn` says so, else anew, and then what was kept is forgotten. */
+  /** Begins the training of a key: from what is kept of it where `resume` says so, else anew, and then what was kept is forgotten. */
   async begin(
     about: Omit<Head, 'records' | 'heldOutBefore'>,
-    goOn: boolean,
+    resume: boolean,
     signal: AbortSignal | undefined,
   ): Promise<TrackedTraining> {
-    const kept = goOn ? await this.#load() : undefined;
+    const kept = resume ? await this.#load() : undefined;
     const own = kept?.head.key === about.key ? kept : undefined;
     if (!own) await this.clear();
     const records = new Map((own?.head.records ?? []).map((record) => [record.step, record]));
@@ -59,7 +78,7 @@ export class TrainingKeeper {
     let due = 0;
     return {
       resumed: own !== undefined,
-      hear: ({ step, loss, heldOutLoss, learningRate, heldOutBefore: before }) => {
+      onProgress: ({ step, loss, heldOutLoss, learningRate, heldOutBefore: before }) => {
         heldOutBefore = before;
         const known = records.get(step);
         records.set(step, {

@@ -1,10 +1,33 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { MissingError } from '../errors.ts';
-import type { OpenModel } from '../library/open-model.ts';
-import { applyPlan } from '../library/prune.ts';
-import type { Plan } from '../plan/plan.ts';
-import type { LongRunning } from '../progress.ts';
-import type { Compensation, Repair } from './engine.ts';
+import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
+import { MissingError } from '../../errors.ts';
+import type { OpenModel } from '../../library/open-model.ts';
+import { applyPlan } from '../../library/prune.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { LongRunning } from '../../progress.ts';
+
+/** Windows drawn by seed from a text: `windows` of them, or as many as it has, of `length` tokens each. */
+export interface Calibration {
+  readonly text: string;
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly seed: number;
+}
+
+/** How the output projections of a pruned model are repaired without training, and the calibration windows that it learns from. */
+export interface Compensation extends Calibration {
+  readonly compensate: 'bias' | 'least-squares';
+  /** Ridge of least squares, relative to the mean diagonal. */
+  readonly lambda: number;
+}
+
+/** The model that a recovery made, by the number that it gave; the engine remembers the last one. */
+export interface RecoveredModel {
+  readonly recovered: number;
+}
+
+/** How a pruned model is repaired: by compensation, or by the training that a recovery was. Absent: not at all. */
+export type Repair = Compensation | RecoveredModel;
 
 /** Repaired models that are remembered: their repaired projections stay in memory, a third to a half of a model each. */
 const REMEMBERED = 2;
@@ -15,13 +38,13 @@ const REMEMBERED = 2;
  */
 export class RepairedModels {
   readonly #dense: () => OpenModel;
-  readonly #windowsOf: (repair: Compensation) => Promise<readonly ArrayLike<number>[]>;
+  readonly #windowsOf: (calibration: Calibration) => Promise<readonly ArrayLike<number>[]>;
   readonly #known = new Map<string, Checkpoint>();
   #recovered: { readonly number: number; readonly checkpoint: Checkpoint } | undefined;
   #recoveries = 0;
 
   /** `dense` is the model on the bench, `windowsOf` the calibration windows of a repair. */
-  constructor(dense: () => OpenModel, windowsOf: (repair: Compensation) => Promise<readonly ArrayLike<number>[]>) {
+  constructor(dense: () => OpenModel, windowsOf: (calibration: Calibration) => Promise<readonly ArrayLike<number>[]>) {
     this.#dense = dense;
     this.#windowsOf = windowsOf;
   }

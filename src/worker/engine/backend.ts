@@ -1,10 +1,30 @@
-import { EspalierError } from '../errors.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import type { WebGpuSupport } from '../runtime/web.ts';
-import type { BackendChoice, BackendInfo } from './engine.ts';
+import { EspalierError } from '../../errors.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { WebGpuSupport } from '../../runtime/web.ts';
+
+/** One check on the way to WebGPU, in the order in which they were made. */
+export interface BackendCheck {
+  /** For people, e.g. 'An adapter is offered'. */
+  readonly name: string;
+  readonly passed: boolean;
+  readonly detail: string;
+}
+
+/** Where the engine computes, and why there. */
+export interface BackendInfo {
+  readonly backend: 'webgpu' | 'wasm';
+  /** The adapter's vendor and architecture, or the number of WASM threads. */
+  readonly description: string;
+  /** Why WebGPU is not used; undefined when it is. */
+  readonly reason: string | undefined;
+  readonly checks: readonly BackendCheck[];
+}
+
+/** Which backend to try: `auto` prefers WebGPU and falls back to WASM with a reason. */
+export type BackendChoice = 'auto' | 'webgpu' | 'wasm';
 
 /** What the choice of a backend needs of the platform. */
-export interface Platform {
+export interface BackendPlatform {
   support(): Promise<WebGpuSupport>;
   createRuntime(backend: 'webgpu' | 'wasm'): Promise<Runtime>;
 }
@@ -18,7 +38,7 @@ const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|softpipe|lavapipe|basic render|so
  */
 export async function startBackend(
   choice: BackendChoice,
-  platform: Platform,
+  platform: BackendPlatform,
 ): Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> {
   const support = await platform.support();
   const { checks } = support;
@@ -43,7 +63,7 @@ export async function startBackend(
   return wasm(platform, checks, refusal);
 }
 
-async function wasm(platform: Platform, checks: BackendInfo['checks'], reason: string) {
+async function wasm(platform: BackendPlatform, checks: BackendInfo['checks'], reason: string) {
   const runtime = await platform.createRuntime('wasm');
   return { runtime, info: { backend: 'wasm', description: runtime.description, reason, checks } as const };
 }

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { diskFolder } from '../checkpoint/files/disk.ts';
-import { openCheckpoint } from '../checkpoint/folder.ts';
-import { DeviceLostError } from '../errors.ts';
-import type { GenerateRequest } from './engine.ts';
+import { diskFolder } from '../../checkpoint/files/disk.ts';
+import { openCheckpoint } from '../../checkpoint/folder.ts';
+import { DeviceLostError } from '../../errors.ts';
+import type { GenerateRequest } from '../engine.ts';
 import { engineOn, type GraphicsCard, graphicsCard } from './testing/graphics-card.ts';
 
 const open = async () => openCheckpoint(await diskFolder('public/models/stories'), { name: 'stories' });

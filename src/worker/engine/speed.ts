@@ -1,7 +1,16 @@
-import { throwIfCancelled } from '../errors.ts';
-import type { Decoder } from '../generate/decoder.ts';
-import type { LongRunning } from '../progress.ts';
-import type { SpeedMeasurement, SpeedRequest } from './engine.ts';
+import { throwIfCancelled } from '../../errors.ts';
+import type { Decoder } from '../../generate/decoder.ts';
+import type { LongRunning } from '../../progress.ts';
+
+/** Medians over the repeats; spreads are half the way from the slowest repeat to the fastest. All in tokens per second. */
+export interface SpeedMeasurement {
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+  readonly prefillSpread: number;
+  readonly decodeSpread: number;
+  /** Bytes of all weights. */
+  readonly bytes: number;
+}
 
 interface Lap {
   /** Tokens per second. */
@@ -19,7 +28,7 @@ export interface Contestant {
 export async function measureSpeeds(
   contestants: readonly Contestant[],
   prompt: readonly number[],
-  request: SpeedRequest,
+  request: { readonly newTokens: number; readonly repeats: number },
   { signal, onProgress }: LongRunning,
 ): Promise<SpeedMeasurement[]> {
   const laps: Lap[][] = contestants.map(() => []);

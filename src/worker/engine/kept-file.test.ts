@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CancelledError, UsageError } from '../errors.ts';
-import { randomLlama } from '../export/testing/random-llama.ts';
-import { encodeScores } from '../importance/files/score-file.ts';
-import { OpenModel } from '../library/open-model.ts';
-import { type ScoreOptions, score } from '../library/score.ts';
-import { resumable } from '../library/score-resume.ts';
-import { createNodeRuntime } from '../runtime/node.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { CancelledError, UsageError } from '../../errors.ts';
+import { randomLlama } from '../../export/testing/random-llama.ts';
+import { encodeScores } from '../../importance/files/score-file.ts';
+import { OpenModel } from '../../library/open-model.ts';
+import { type ScoreOptions, score } from '../../library/score.ts';
+import { resumable } from '../../library/score-resume.ts';
+import { createNodeRuntime } from '../../runtime/node.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { lenient } from './kept-file.ts';
 import { memoryFile } from './testing/memory-file.ts';
 

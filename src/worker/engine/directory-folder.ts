@@ -1,5 +1,5 @@
-import { MissingError } from '../errors.ts';
-import type { OutputFolder } from '../export/output-folder.ts';
+import { MissingError } from '../../errors.ts';
+import type { OutputFolder } from '../../export/output-folder.ts';
 
 /** Stands in the folder while it is being written: a folder that keeps it was never finished. */
 export const UNFINISHED = 'NOT FINISHED - delete this folder.txt';

@@ -1,4 +1,4 @@
-import type { Runtime } from '../runtime/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 
 /** Longest time without a look at the messages. */
 const LONGEST_BREATH = 30;

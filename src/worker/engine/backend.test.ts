@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { DeviceError } from '../errors.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import { type Platform, startBackend } from './backend.ts';
+import { DeviceError } from '../../errors.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { type BackendPlatform, startBackend } from './backend.ts';
 
 const support = (adapter: string | undefined) => ({
   available: adapter !== undefined,
@@ -9,7 +9,7 @@ const support = (adapter: string | undefined) => ({
   adapter,
   checks: [{ name: 'Adapter is offered', passed: adapter !== undefined, detail: '' }],
 });
-const platform = (adapter: string | undefined, broken = false): Platform => ({
+const platform = (adapter: string | undefined, broken = false): BackendPlatform => ({
   support: async () => support(adapter),
   createRuntime: async (backend) => {
     if (broken && backend === 'webgpu') throw new DeviceError('The adapter gave no device.');

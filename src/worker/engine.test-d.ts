@@ -1,0 +1,70 @@
+import { expectTypeOf } from 'vitest';
+import type { Scores } from '../importance/sums/scores.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
+import type { LongRunning } from '../progress.ts';
+import type {
+  BackendChoice,
+  BackendInfo,
+  DownloadOffer,
+  DrawnWindows,
+  Engine,
+  EvaluateRequest,
+  ExportedModel,
+  ExportRequest,
+  GenerateRequest,
+  Generating,
+  Generation,
+  KeptTraining,
+  MeasuringTask,
+  ModelSource,
+  ModelSummary,
+  PerplexityMeasurement,
+  Recovering,
+  RecoverRequest,
+  Recovery,
+  Refinement,
+  RefineRequest,
+  ScoreRequest,
+  SpeedComparison,
+  SpeedRequest,
+  StoredModel,
+  TaskLikelihoods,
+  TaskRequest,
+  WindowsRequest,
+} from './engine.ts';
+import { type Callable, connect } from './rpc.ts';
+
+/** What the page builds on: a change of a call's signature is a change here. */
+expectTypeOf<Engine>().toEqualTypeOf<{
+  backend(choice: BackendChoice): Promise<BackendInfo>;
+  openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
+  offer(name: string, options?: LongRunning): Promise<DownloadOffer>;
+  stored(): Promise<readonly StoredModel[]>;
+  forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
+  score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
+  refine(request: RefineRequest, options?: LongRunning): Promise<Refinement>;
+  fit(scores: Scores, options: PlanOptions): Promise<Plan>;
+  evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
+  task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
+  speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
+  keptTraining(plan: Plan, request: RecoverRequest): Promise<KeptTraining | null>;
+  forgetTraining(): Promise<void>;
+  recover(plan: Plan, request: RecoverRequest, options?: Recovering): Promise<Recovery>;
+  generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
+  export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;
+}>();
+
+/** Every call can cross the boundary, and the page's end has the type of the worker's. */
+expectTypeOf<Engine>().toExtend<Callable<Engine>>();
+expectTypeOf(connect<Engine>).returns.toEqualTypeOf<Engine>();
+
+/** What ends early is told to stop; all else is cancelled. */
+expectTypeOf<Recovering>().not.toHaveProperty('signal');
+expectTypeOf<Generating['signal']>().toEqualTypeOf<AbortSignal | undefined>();
+
+// @ts-expect-error Options go last: requests are plain data.
+expectTypeOf<Engine['evaluate']>().toBeCallableWith({ signal: new AbortController().signal });
+// @ts-expect-error A refinement starts from scores.
+expectTypeOf<Omit<RefineRequest, 'scores'>>().toExtend<RefineRequest>();

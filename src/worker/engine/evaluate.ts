@@ -1,0 +1,136 @@
+import { countParameters } from '../../architecture/model.ts';
+import { UsageError } from '../../errors.ts';
+import { perplexity } from '../../evaluate/perplexity.ts';
+import type { Task } from '../../evaluate/tasks.ts';
+import { type TaskItemResult, type TaskModel, taskLogLikelihoods } from '../../library/tasks.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { LongRunning } from '../../progress.ts';
+import type { Bench } from './bench.ts';
+import type { Repair } from './repaired-models.ts';
+import { measureSpeeds, type SpeedMeasurement } from './speed.ts';
+
+export type { SpeedMeasurement } from './speed.ts';
+
+export interface EvaluateRequest {
+  readonly text: string;
+  /** How many windows at most. */
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly repair?: Repair | undefined;
+}
+
+/** Perplexity over non-overlapping windows (docs/method.md section 8). */
+export interface PerplexityMeasurement {
+  readonly perplexity: number;
+  /** Standard error of the perplexity over windows. */
+  readonly standardError: number;
+  /** Predictions that went into it. */
+  readonly tokens: number;
+  readonly windows: number;
+  readonly seconds: number;
+}
+
+export interface TaskRequest {
+  /** Its name decides how prompts are written: `promptFormat`. */
+  readonly task: Task;
+  /** What computes: the block programs, or the decoder as it is exported. */
+  readonly through: 'blocks' | 'decoder';
+  /** Items that are known already. */
+  readonly finished: readonly TaskItemResult[];
+  readonly repair?: Repair | undefined;
+}
+
+/** Log-likelihoods [items][choices], for `judgeTask`. */
+export type TaskLikelihoods = readonly (readonly number[])[];
+
+/** Options of measuring a task: items as they are finished, to be kept. */
+export interface MeasuringTask extends LongRunning {
+  readonly onItems?: ((items: readonly TaskItemResult[]) => void) | undefined;
+}
+
+export interface SpeedRequest {
+  /** Tokens of the prompt. */
+  readonly promptTokens: number;
+  /** Tokens decoded after it. */
+  readonly newTokens: number;
+  readonly repeats: number;
+  readonly repair?: Repair | undefined;
+}
+
+/** Dense and pruned measured in turn, repeat by repeat, so that whatever else the machine does falls on both. */
+export interface SpeedComparison {
+  readonly dense: SpeedMeasurement;
+  readonly pruned: SpeedMeasurement;
+}
+
+export interface EvaluateCalls {
+  evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
+  task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
+  speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
+}
+
+export function evaluateCalls(bench: Bench): EvaluateCalls {
+  const { models } = bench;
+  const bytesOf = (plan: Plan | null) =>
+    models.use(plan, undefined, {}, async (open) => 4 * countParameters(open.model).parameters);
+  return {
+    evaluate: (plan, { text, windows, length, repair }, options = {}) =>
+      bench.heavy(async () => {
+        const start = performance.now();
+        const chosen = (await bench.windowsOf(text, length)).slice(0, windows);
+        const result = await models.use(plan, repair, options, (open) =>
+          perplexity(open.programs, open.store, chosen, options),
+        );
+        const { perplexity: value, standardError, tokens } = result;
+        const seconds = (performance.now() - start) / 1000;
+        return { perplexity: value, standardError, tokens, windows: chosen.length, seconds };
+      }, options),
+
+    task: (plan, request, options = {}) =>
+      bench.heavy(
+        async () => {
+          const { through, repair } = request;
+          if (through === 'blocks')
+            return models.use(plan, repair, options, (open) => measureTask(open, request, options));
+          const { maximumPositions } = bench.model.config;
+          const [decoder, tokenizer] = [await bench.decoderOf(plan, repair, options), await bench.model.tokenizer()];
+          return measureTask({ decoder, tokenizer, maximumPositions }, request, options);
+        },
+        options,
+        // Its items were told.
+        () => false,
+      ),
+
+    speed: (plan, request, options = {}) =>
+      bench.heavy(async () => {
+        const { vocabulary } = bench.model.config;
+        // Speed does not depend on which tokens are read.
+        const prompt = Array.from({ length: request.promptTokens }, (_, index) => (index * 7919 + 17) % vocabulary);
+        const dense = { decoder: await bench.decoderOf(null, undefined, options), bytes: await bytesOf(null) };
+        const pruned = { decoder: await bench.decoderOf(plan, request.repair, options), bytes: await bytesOf(plan) };
+        const [first, second] = await measureSpeeds([dense, pruned], prompt, request, options);
+        if (!first || !second) throw new UsageError('A speed measurement needs two models.');
+        return { dense: first, pruned: second };
+      }, options),
+  };
+}
+
+/** Tokens between two batches of items: what a cancellation or a reload may cost. */
+const PASS_TOKENS = 1024;
+
+/** Log-likelihoods of a task; goes on from the finished items, and tells new ones as they come. */
+async function measureTask(
+  model: TaskModel,
+  { task, finished }: TaskRequest,
+  { signal, onProgress, onItems }: MeasuringTask,
+): Promise<TaskLikelihoods> {
+  const known = new Map(finished.map(({ item, logLikelihoods }) => [item, logLikelihoods]));
+  return taskLogLikelihoods(model, task, {
+    passTokens: PASS_TOKENS,
+    finished: new Map([[task.name, known]]),
+    signal,
+    onProgress,
+    onItems: (_, items) => onItems?.(items),
+  });
+}

@@ -1,0 +1,93 @@
+import { memoryFolder } from '../../export/memory-folder.ts';
+import type { OutputFolder } from '../../export/output-folder.ts';
+import { zipBlob } from '../../export/zip.ts';
+import { exportPruned } from '../../library/export.ts';
+import type { OpenModel } from '../../library/open-model.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { LongRunning } from '../../progress.ts';
+import type { Bench } from './bench.ts';
+import { directoryFolder } from './directory-folder.ts';
+import type { Repair } from './repaired-models.ts';
+
+export interface ExportRequest {
+  readonly dtype: 'f32' | 'f16' | 'q8' | 'q4';
+  /** Text to verify on. */
+  readonly text: string;
+  readonly repair?: Repair | undefined;
+  /** Measurements for the model card, one line each. */
+  readonly figures?: Readonly<Record<string, string>> | undefined;
+  /** A folder that the reader picked: a new one is written into it. Absent: a zip archive is made. */
+  readonly folder?: FileSystemDirectoryHandle | undefined;
+}
+
+/** The exported graph against the block programs, over the positions that were compared. */
+export interface Verification {
+  readonly maxAbsoluteDifference: number;
+  /** Share of positions whose most probable token is the same, 0 … 1. */
+  readonly top1Agreement: number;
+  readonly positions: number;
+}
+
+export interface ExportedModel {
+  /** Name of the folder, e.g. 'stories-pruned-20'. */
+  readonly name: string;
+  /** The folder as a zip archive; undefined where it was written into a picked one. */
+  readonly archive: Blob | undefined;
+  /** The model card. */
+  readonly card: Blob;
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  readonly verification: Verification;
+}
+
+export interface ExportCalls {
+  /** Builds and verifies a pruned model, into a folder that the reader picked or as a zip archive. */
+  export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;
+}
+
+export function exportCalls(bench: Bench): ExportCalls {
+  return {
+    export: (plan, request, options = {}) =>
+      bench.heavy(
+        () => bench.models.use(plan, request.repair, options, (open) => deliver(bench, open, plan, request, options)),
+        options,
+      ),
+  };
+}
+
+/** Tokens of the windows that an export is verified on. */
+const VERIFIED_LENGTH = 128;
+
+async function deliver(
+  bench: Bench,
+  open: OpenModel,
+  plan: Plan,
+  { dtype, text, repair, figures, folder }: ExportRequest,
+  options: LongRunning,
+): Promise<ExportedModel> {
+  const made = repair && 'recovered' in repair ? 'recovered' : 'pruned';
+  const compensate = repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none');
+  const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${made}-${Math.round(plan.ratio * 100)}`;
+  const exportTo = async (output: OutputFolder) =>
+    exportPruned(open, {
+      output,
+      dtype,
+      plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
+      windows: await bench.windowsOf(text, VERIFIED_LENGTH),
+      ...(figures && { figures }),
+      ...options,
+    });
+  if (folder) {
+    const output = await directoryFolder(folder, wanted);
+    const { files, verification } = await exportTo(output);
+    const card = await output.read('README.md');
+    return { name: output.name, archive: undefined, card, files: files.map(sized), verification };
+  }
+  const output = memoryFolder();
+  const { files, verification } = await exportTo(output);
+  const card = output.files.get('README.md') ?? new Blob();
+  return { name: wanted, archive: await zipBlob(output.files, wanted), card, files: files.map(sized), verification };
+}
+
+function sized({ name, bytes }: { readonly name: string; readonly bytes: number }) {
+  return { name, bytes };
+}

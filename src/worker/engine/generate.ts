@@ -1,0 +1,94 @@
+import type { Tokenizer } from '../../checkpoint/tokenizer/tokenizer.ts';
+import { DeviceLostError } from '../../errors.ts';
+import { generate } from '../../generate/generate.ts';
+import { reopenElsewhere } from '../../generate/reopen.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { LongRunning } from '../../progress.ts';
+import type { Bench } from './bench.ts';
+import type { Repair } from './repaired-models.ts';
+
+export interface GenerateRequest {
+  readonly prompt: string;
+  readonly maxNewTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly seed: number;
+  /** Put the prompt into the model's chat template. */
+  readonly chat: boolean;
+  readonly repair?: Repair | undefined;
+}
+
+/** One generated token, as it arrives. */
+export interface GeneratedToken {
+  readonly id: number;
+  readonly text: string;
+  /** What the model gave it, before temperature. */
+  readonly probability: number;
+}
+
+export interface Generation {
+  readonly text: string;
+  readonly tokenIds: readonly number[];
+  readonly promptTokens: number;
+  /** Seconds. */
+  readonly timeToFirstToken: number;
+  readonly prefillTokensPerSecond: number;
+  readonly decodeTokensPerSecond: number;
+  /** What happened on the way, in sentences: a model that was freed to make room, a device that was lost and replaced. */
+  readonly notes?: readonly string[];
+}
+
+/** Options of a generation: tokens as they come. */
+export interface Generating extends LongRunning {
+  readonly onToken?: ((token: GeneratedToken) => void) | undefined;
+}
+
+export interface GenerateCalls {
+  generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
+}
+
+export function generateCalls(bench: Bench): GenerateCalls {
+  const { platform, models, notes } = bench;
+  return {
+    generate: (plan, { prompt, maxNewTokens, temperature, seed, chat, repair }, options = {}) => {
+      let shown = 0;
+      const write = async () => {
+        const tokenizer = await bench.model.tokenizer();
+        const decoder = await bench.decoderOf(plan, repair, options);
+        const { finish: _finish, ...generation } = await generate(
+          decoder,
+          tokenizer,
+          promptIds(tokenizer, prompt, chat),
+          {
+            ...{ maxNewTokens, temperature, seed, signal: options.signal },
+            maximumPositions: bench.model.config.maximumPositions,
+            onToken({ tokenId, text, probability }) {
+              shown += 1;
+              options.onToken?.({ id: tokenId, text, probability });
+            },
+            async reopen(fault) {
+              if (!(fault instanceof DeviceLostError))
+                return models.use(plan, repair, options, (open) =>
+                  reopenElsewhere(open.model, platform.createRuntime, options)(fault),
+                );
+              await bench.replaceDevice();
+              return { decoder: await bench.decoderOf(plan, repair, options), owned: false };
+            },
+            onRecovered: (sentence) => notes.push(sentence),
+          },
+        );
+        const happened = notes.splice(0);
+        return happened.length === 0 ? generation : { ...generation, notes: happened };
+      };
+      return bench.heavy(write, options, () => shown === 0);
+    },
+  };
+}
+
+/** A prompt as it is, or as the one message of a conversation. */
+function promptIds(tokenizer: Tokenizer, prompt: string, chat: boolean): number[] {
+  if (!chat) return tokenizer.encode(prompt);
+  return tokenizer.encode(tokenizer.applyChatTemplate([{ role: 'user', content: prompt }]), {
+    addSpecialTokens: false,
+  });
+}

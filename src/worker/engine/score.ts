@@ -1,0 +1,67 @@
+import { sha256OfText } from '../../checkpoint/files/sha256.ts';
+import { tokenWindows } from '../../evaluate/token-windows.ts';
+import type { Scores } from '../../importance/sums/scores.ts';
+import { score } from '../../library/score.ts';
+import type { LongRunning } from '../../progress.ts';
+import type { Bench } from './bench.ts';
+import { lenient } from './kept-file.ts';
+import type { Calibration } from './repaired-models.ts';
+
+export interface ScoreRequest extends Calibration {
+  /** Shown as the calibration's source, e.g. a file name. */
+  readonly source: string;
+}
+
+/** The calibration windows that a run would draw, from the `from`th on, `count` of them. */
+export interface WindowsRequest extends Calibration {
+  readonly from: number;
+  readonly count: number;
+}
+
+export interface DrawnWindows {
+  /** Tokens of the whole text. */
+  readonly tokens: number;
+  /** Windows that the text has room for. */
+  readonly available: number;
+  /** The text of each window that was asked for, as the tokenizer decodes it. */
+  readonly texts: readonly string[];
+}
+
+export interface ScoreCalls {
+  score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
+}
+
+export function scoreCalls(bench: Bench): ScoreCalls {
+  const { platform } = bench;
+  return {
+    score: ({ text, source, windows, length, seed }, options = {}) =>
+      bench.heavy(async () => {
+        const chosen = tokenWindows(await bench.tokenIds(text), { length, count: windows, seed });
+        // A driver can be wrong without an error: WebGPU's scores are compared with WASM's.
+        const crossCheck =
+          bench.model.runtime.backend === 'webgpu' ? { start: () => platform.createRuntime('wasm') } : undefined;
+        const state = platform.scoreState && lenient(platform.scoreState);
+        const run = await score(bench.model, {
+          windows: chosen,
+          calibration: { source, sha256: await sha256OfText(text), seed },
+          crossCheck,
+          state,
+          ...options,
+        });
+        await state?.clear();
+        return run.scores;
+      }, options),
+
+    windows: async ({ text, windows, length, seed, from, count }) => {
+      const ids = await bench.tokenIds(text);
+      const tokenizer = await bench.model.tokenizer();
+      const chosen = tokenWindows(ids, { length, count: windows, seed }).slice(from, from + count);
+      return {
+        tokens: ids.length,
+        available: Math.floor(ids.length / length),
+        texts: chosen.map((window) => tokenizer.decode([...window])),
+      };
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/** A model that the page can ask for: served with the page (`public/models/{id}/`), picked or dropped files, or one of a model hub. */
+export type ModelSource =
+  | { readonly kind: 'embedded'; readonly id: string }
+  | { readonly kind: 'files'; readonly files: readonly PickedFile[] }
+  | { readonly kind: 'hub' /** 'org/name', 'org/name@revision' or an address. */; readonly name: string };
+
+/** A file that the reader picked or dropped. `path` is relative to what was picked. */
+export interface PickedFile {
+  readonly path: string;
+  readonly blob: Blob;
+}
+
+/** What a download from a hub would bring. */
+export interface DownloadOffer {
+  readonly name: string;
+  readonly licence: string | undefined;
+  readonly bytes: number;
+  /** Of these, bytes that are stored already. */
+  readonly present: number;
+}
+
+/** A model of a hub that is stored in this browser. */
+export interface StoredModel {
+  readonly id: string;
+  readonly commit: string;
+  readonly revision: string;
+  readonly licence: string | undefined;
+  readonly bytes: number;
+}
