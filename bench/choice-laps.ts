@@ -3,7 +3,7 @@ import { Shortlister } from '../src/generate/shortlist.ts';
 import { seededRandom } from '../src/random.ts';
 import type { DeviceTensor, Runtime } from '../src/runtime/runtime.ts';
 
-export const CHOICES: Readonly<Record<string, SamplingOptions>> = {
+const CHOICES: Readonly<Record<string, SamplingOptions>> = {
   greedy: {},
   'top-p 0.9': { temperature: 0.8, topP: 0.9 },
   'top-k 40, penalty 1.1': { temperature: 0.8, topK: 40, repetitionPenalty: 1.1 },

@@ -22,6 +22,7 @@ check('Types by environment', [
 ]);
 check('Format and lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 check('Import rules', ['scripts/import-rules.mjs']);
+check('Unused code', ['node_modules/knip/bin/knip.js']);
 
 suite(
   'Unit tests',

@@ -1,6 +1,6 @@
 import { computeAll } from '../../src/architecture/testing/compute.ts';
-import { memoryFiles } from '../../src/checkpoint/files/memory.ts';
 import { openFolder } from '../../src/checkpoint/folder.ts';
+import { memoryFiles } from '../../src/checkpoint/testing/memory-files.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 
 /** A model's files and windows of token ids, as they pass into a page. */

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
-import { memoryFiles } from '../../src/checkpoint/files/memory.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
+import { memoryFiles } from '../../src/checkpoint/testing/memory-files.ts';
 import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
 import type { ElementEngine } from '../../src/importance/elements/element-stage.ts';
 import { importance } from '../../src/importance/importance.ts';

@@ -16,7 +16,7 @@ export function rmsNorm(builder: GraphBuilder, input: string, weight: string, ep
 }
 
 /** Rotary position embedding of the first channels of the last axis in the half-split form; cosine and sine [tokens, half] broadcast over x [..., tokens, 2 half + rest]. */
-export function rotary(
+function rotary(
   builder: GraphBuilder,
   input: string,
   cosine: string,

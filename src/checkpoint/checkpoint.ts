@@ -1,4 +1,3 @@
-import type { DataType } from '../onnx/graph.ts';
 import type { GroupQuantised } from './group-quantised.ts';
 
 export interface TensorInfo {
@@ -54,5 +53,3 @@ export interface ByteSource {
   /** SHA-256 (hex) of all bytes, where the source has a faster way than reading itself in chunks. */
   sha256?(signal?: AbortSignal): Promise<string>;
 }
-
-export type { DataType };

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FileFormatError, MissingError, UnsupportedError, UsageError } from '../errors.ts';
 import { diskFolder, diskModel, diskSource } from './files/disk.ts';
 import { blobFolder } from './files/file.ts';
-import { memoryFiles } from './files/memory.ts';
 import { sha256OfBytes } from './files/sha256.ts';
 import { openCheckpoint } from './folder.ts';
 import { writeSafetensors } from './formats/safetensors/safetensors-write.ts';
+import { memoryFiles } from './testing/memory-files.ts';
 
 const text = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 const weightFile = (...names: string[]) =>

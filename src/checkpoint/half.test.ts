@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bfloat16ToFloat, floatToBfloat16, floatToHalf, halfToFloat, halfValue } from './half.ts';
+import { bfloat16ToFloat, floatToHalf, halfToFloat, halfValue } from './half.ts';
 
 const every = Uint16Array.from({ length: 65536 }, (_, i) => i);
 const isNaNHalf = (h: number) => (h & 0x7fff) > 0x7c00;
@@ -22,16 +22,18 @@ test('all 65,536 halves have the value of their definition', () => {
   }
 });
 
-test('every half and bfloat16 survives the way to float32 and back', () => {
+test('every half survives the way to float32 and back', () => {
   const halves = floatToHalf(halfToFloat(every));
-  const bfloats = floatToBfloat16(bfloat16ToFloat(every));
   for (let i = 0; i < 65536; i += 1) {
     if (isNaNHalf(i)) expect(isNaNHalf(halves[i] as number)).toBe(true);
     else if (halves[i] !== i) throw new Error(`half ${i} became ${halves[i]}`);
-    const isNaNBfloat = (i & 0x7fff) > 0x7f80;
-    if (isNaNBfloat) expect(((bfloats[i] as number) & 0x7fff) > 0x7f80).toBe(true);
-    else if (bfloats[i] !== i) throw new Error(`bfloat16 ${i} became ${bfloats[i]}`);
   }
+});
+
+test('every bfloat16 is the float32 that begins with its bits', () => {
+  const bits = new Uint32Array(bfloat16ToFloat(every).buffer);
+  for (let i = 0; i < 65536; i += 1)
+    if (bits[i] !== (i << 16) >>> 0) throw new Error(`bfloat16 ${i} became the float32 ${bits[i]}`);
 });
 
 /** Between each pair of neighbours: just below the middle rounds down, the middle to the even pattern, just above it up. */
@@ -61,11 +63,6 @@ function checkRounding(
 }
 
 test('halves round to nearest, ties to even', () => checkRounding(halfToFloat, floatToHalf, 0x7bff));
-
-test('bfloat16 rounds to nearest, ties to even', () => {
-  // Subnormal neighbours have their middles in float32 as well, so the whole range holds.
-  checkRounding(bfloat16ToFloat, floatToBfloat16, 0x7f7f);
-});
 
 test('halves overflow to infinity from 65,520 on and keep NaN', () => {
   expect([...floatToHalf(Float32Array.of(65519.99, 65520, -65520, 1e30, Number.NEGATIVE_INFINITY))]).toEqual([

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { architectureFor } from '../architecture/index.ts';
 import { EspalierError } from '../errors.ts';
-import { memoryFiles } from './files/memory.ts';
 import { openCheckpoint } from './folder.ts';
 import { writeSafetensors } from './formats/safetensors/safetensors-write.ts';
 import { floatToHalf } from './half.ts';
+import { memoryFiles } from './testing/memory-files.ts';
 
 const encode = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 const word = (value: bigint, bytes: number) => new Uint8Array(BigUint64Array.of(value).buffer).slice(0, bytes);

@@ -214,7 +214,7 @@ async function readStacked(checkpoint: Checkpoint, sources: readonly WeightBindi
 }
 
 /** [rows, columns] -> [columns, rows], by tiles that stay in the cache. */
-export function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array {
+function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(matrix.length);
   const tile = 32;
   for (let top = 0; top < rows; top += tile) {

@@ -23,7 +23,7 @@ export interface Verification {
  * The same against the model with weights as the format leaves them: what remains is half precision, or activations rounded to bytes in blocks
  * of 32 (root mean square 0.005 on text and 0.026 on random tokens with SmolLM2-135M, whose largest activations are hundreds of times the others).
  */
-export const ROUNDED_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
+const ROUNDED_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
   f32: VERIFICATION_BOUNDS.f32,
   f16: { largest: 0.1, rootMeanSquare: 0.01, agreement: 0.97 },
   q8: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85 },

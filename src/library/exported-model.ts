@@ -25,7 +25,7 @@ export interface ExportedModel extends Disposable {
 }
 
 /** The ONNX decoders of a folder, best number format first. */
-export async function exportedFiles(files: FileAccess): Promise<string[]> {
+async function exportedFiles(files: FileAccess): Promise<string[]> {
   const names = new Set(await files.list());
   return Object.values(EXPORT_FORMATS)
     .map(({ file }) => `onnx/${file}`)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openFixture, relativeDifference } from '../architecture/testing/fixture.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { memoryFiles } from '../checkpoint/files/memory.ts';
 import { openOnnx } from '../checkpoint/formats/onnx/onnx.ts';
+import { memoryFiles } from '../checkpoint/testing/memory-files.ts';
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { MismatchError, UsageError } from '../errors.ts';
 import { perplexity } from '../evaluate/perplexity.ts';

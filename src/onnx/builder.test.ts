@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../errors.ts';
-import { encode, float, floats, GraphBuilder } from './builder.ts';
+import { encode, float, GraphBuilder } from './builder.ts';
 import { findGraphProblem } from './validate.ts';
 
 describe('GraphBuilder', () => {
@@ -39,7 +39,14 @@ describe('GraphBuilder', () => {
 
   it('reads attributes as their kinds', () => {
     const builder = new GraphBuilder('attributes');
-    builder.add('A', [], { int: 1, real: 0.5, text: 'x', list: [1, 2], wrapped: float(2), reals: floats([1]) });
+    builder.add('A', [], {
+      int: 1,
+      real: 0.5,
+      text: 'x',
+      list: [1, 2],
+      wrapped: float(2),
+      reals: { kind: 'floats', value: [1] },
+    });
     expect(builder.build().nodes[0]?.attributes).toEqual({
       int: { kind: 'int', value: 1 },
       real: { kind: 'float', value: 0.5 },

@@ -3,13 +3,12 @@ import { elementCount } from './data-types.ts';
 import type { Attribute, DataType, Dimension, Graph, Initializer, Node, ValueInfo } from './graph.ts';
 
 /** ONNX operator set that Espalier emits; `com.microsoft` is ONNX Runtime's own set. */
-export const OPSETS: Readonly<Record<string, number>> = { '': 21, 'com.microsoft': 1 };
+const OPSETS: Readonly<Record<string, number>> = { '': 21, 'com.microsoft': 1 };
 
 /** Attribute values as callers write them: whole numbers are ints unless wrapped by `float`. */
 export type AttributeInput = number | string | readonly number[] | Attribute;
 
 export const float = (value: number): Attribute => ({ kind: 'float', value });
-export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value });
 
 /** Appends nodes in order and hands out value names. One builder makes one graph. */
 export class GraphBuilder {

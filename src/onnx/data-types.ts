@@ -30,7 +30,7 @@ export function dataTypeFromCode(code: number): DataType | undefined {
 }
 
 /** Bytes of one element. */
-export function bytesPerElement(dataType: DataType): number {
+function bytesPerElement(dataType: DataType): number {
   return DATA_TYPES[dataType].bytes;
 }
 

@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { tensorByteLength } from './data-types.ts';
 import { findLocationProblem } from './external-location.ts';
-import type { DataType, Graph, Initializer } from './graph.ts';
+import type { DataType, Initializer } from './graph.ts';
 
 /** Where one tensor lies in an external data file, in bytes. */
 export interface PlacedTensor {
@@ -12,8 +12,8 @@ export interface PlacedTensor {
 
 /**
  * Assigns places in one external data file before any contents exist, so that weights can be computed and written one at a time:
- * `builder.initializer(name, layout.place(name, 'float32', shape))` for each, then `writeModel` for the graph and `externalDataChunks`
- * for the file. Offsets are multiples of `alignment` (ONNX Runtime maps aligned tensors into memory without copying).
+ * `builder.initializer(name, layout.place(name, 'float32', shape))` for each, then `writeModel` for the graph.
+ * Offsets are multiples of `alignment` (ONNX Runtime maps aligned tensors into memory without copying).
  */
 export class ExternalDataLayout {
   /** File name as the model refers to it, e.g. 'model.onnx_data'. */
@@ -55,71 +55,4 @@ export class ExternalDataLayout {
     this.#byteLength = offset + length;
     return { dataType, shape, contents: { kind: 'external', location: this.location, offset, length } };
   }
-}
-
-/** A graph whose large initializers are references into one external file, and the contents of that file. */
-export interface ExternalisedGraph {
-  readonly graph: Graph;
-  readonly layout: ExternalDataLayout;
-  /** Contents by tensor name; the arrays are those of the original graph, not copies. */
-  readonly contents: ReadonlyMap<string, Uint8Array>;
-}
-
-/**
- * Moves every initializer of at least `threshold` bytes out of `graph`, into a layout for `location`. Smaller ones (shapes, axes and
- * scalars, which runtimes want to see at load) stay inside. Those that are external already stay as they are.
- */
-export function planExternalData(
-  graph: Graph,
-  location: string,
-  { threshold = 1024, alignment = 4096 }: { readonly threshold?: number; readonly alignment?: number } = {},
-): ExternalisedGraph {
-  const layout = new ExternalDataLayout(location, alignment);
-  const contents = new Map<string, Uint8Array>();
-  const initializers = new Map<string, Initializer>();
-  for (const [name, initializer] of graph.initializers) {
-    if (initializer.contents.kind === 'external' && initializer.contents.location === location)
-      throw new UsageError(`Tensor ${name} already lies in ${location}; give the new data another location.`);
-    if (initializer.contents.kind === 'bytes' && initializer.contents.bytes.byteLength >= threshold) {
-      contents.set(name, initializer.contents.bytes);
-      initializers.set(name, layout.place(name, initializer.dataType, initializer.shape));
-    } else initializers.set(name, initializer);
-  }
-  return { graph: { ...graph, initializers }, layout, contents };
-}
-
-/**
- * The bytes of the external data file in order, padding included, for a file or network stream. `read` gives the contents of one tensor;
- * it is called once per tensor in file order, and only one tensor's contents are held at a time. Throws UsageError when `read` gives a
- * wrong number of bytes.
- */
-export async function* externalDataChunks(
-  layout: ExternalDataLayout,
-  read: (tensor: PlacedTensor) => Uint8Array | Promise<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let position = 0;
-  for (const tensor of layout.tensors) {
-    const bytes = await read(tensor);
-    if (bytes.byteLength !== tensor.length)
-      throw new UsageError(
-        `Tensor ${tensor.name} was placed with ${tensor.length} bytes in ${layout.location}, but ${bytes.byteLength} are given.`,
-      );
-    if (tensor.offset > position) yield new Uint8Array(tensor.offset - position);
-    if (bytes.byteLength > 0) yield bytes;
-    position = tensor.offset + tensor.length;
-  }
-}
-
-/** The whole external data file in memory, e.g. to hand to a session. Throws like `externalDataChunks`. */
-export function externalDataBytes({ layout, contents }: ExternalisedGraph): Uint8Array<ArrayBuffer> {
-  const file = new Uint8Array(layout.byteLength);
-  for (const { name, offset, length } of layout.tensors) {
-    const bytes = contents.get(name);
-    if (bytes?.byteLength !== length)
-      throw new UsageError(
-        `Tensor ${name} was placed with ${length} bytes in ${layout.location}, but ${bytes?.byteLength ?? 'none'} are given.`,
-      );
-    file.set(bytes, offset);
-  }
-  return file;
 }

@@ -7,10 +7,10 @@ import {
 } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
-import { arbitraryGraph } from './arbitrary-graph.ts';
 import { GraphBuilder } from './builder.ts';
 import type { Graph } from './graph.ts';
 import { readModel } from './read.ts';
+import { arbitraryGraph } from './testing/arbitrary-graph.ts';
 import { writeModel } from './write.ts';
 
 /** Damaged files to try; more for a longer search. Each run of the same number tries the same files. */

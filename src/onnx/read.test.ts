@@ -10,10 +10,10 @@ import {
 } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
-import { arbitraryGraph } from './arbitrary-graph.ts';
 import { encode } from './builder.ts';
 import type { DataType, Graph } from './graph.ts';
 import { readModel } from './read.ts';
+import { arbitraryGraph } from './testing/arbitrary-graph.ts';
 import { writeModel } from './write.ts';
 
 type ModelInit = Exclude<MessageInitShape<typeof ModelProtoSchema>, ModelProto>;

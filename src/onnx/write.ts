@@ -14,7 +14,7 @@ import type { Attribute, Graph, Initializer, Node, ValueInfo } from './graph.ts'
 import { findGraphProblem } from './validate.ts';
 
 /** Version of the ONNX file format (not of the operators) that is written. */
-export const IR_VERSION = 10;
+const IR_VERSION = 10;
 
 /** Protobuf messages end below 2 GiB; what is left is for everything but raw contents. */
 const LARGEST_INLINE_BYTES = 2 ** 31 - 2 ** 24;

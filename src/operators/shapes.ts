@@ -15,9 +15,6 @@ export const elementCount = (shape: readonly number[]): number => shape.reduce((
 
 export const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
-export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((size, axis) => size === b[axis]);
-
 export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /** The size of an axis that is known to exist. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { groupTable } from '../importance/structures/group-table.ts';
 import { hasReference, REFERENCE_MODELS, readReference } from '../importance/testing/reference.ts';
 import { syntheticScores } from '../importance/testing/synthetic-scores.ts';
-import { fuseGeometric, fuseShared, learnVariance } from './fusion.ts';
+import { fuseGeometric, fuseShared } from './fusion.ts';
 import { fusedImportance, parseMetric } from './metric.ts';
 import { STANDARDISED } from './search/standardised.ts';
 
@@ -143,3 +143,18 @@ describe.runIf(hasReference())('fused scores of the reference', () => {
     );
   });
 });
+
+/**
+ * The variance sigma^2 that gradient descent finds for one metric in one scope: it minimises mean(I) / (2 sigma^2) + log sigma over s = log sigma^2,
+ * from sigma = 1. The gradient is (1 - mean(I) exp(-s)) / 2, clipped so that a small sigma does not throw the descent far away.
+ * It converges to mean(I), which is the closed form. Scores must not be all zero: the minimum is then at sigma = 0.
+ */
+function learnVariance(scores: Float64Array, { steps = 2000, rate = 0.5 } = {}): number {
+  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  let logVariance = 0;
+  for (let step = 0; step < steps; step++) {
+    const gradient = (1 - mean * Math.exp(-logVariance)) / 2;
+    logVariance -= rate * Math.max(-1, Math.min(1, gradient));
+  }
+  return Math.exp(logVariance);
+}

@@ -42,21 +42,6 @@ export function fuseGeometric(observations: readonly Observation[]): Float64Arra
   return fused;
 }
 
-/**
- * The variance sigma^2 that gradient descent finds for one metric in one scope: it minimises mean(I) / (2 sigma^2) + log sigma over s = log sigma^2,
- * from sigma = 1. The gradient is (1 - mean(I) exp(-s)) / 2, clipped so that a small sigma does not throw the descent far away.
- * It exists to show that the closed form is the minimum; it converges to mean(I). Scores must not be all zero: the minimum is then at sigma = 0.
- */
-export function learnVariance(scores: Float64Array, { steps = 2000, rate = 0.5 } = {}): number {
-  const mean = meanOver(scores, [{ start: 0, end: scores.length }]);
-  let logVariance = 0;
-  for (let step = 0; step < steps; step++) {
-    const gradient = (1 - mean * Math.exp(-logVariance)) / 2;
-    logVariance -= rate * Math.max(-1, Math.min(1, gradient));
-  }
-  return Math.exp(logVariance);
-}
-
 /** The segments that share one noise scale, scope by scope. */
 function scopeSegments(table: GroupTable, scope: FusionScope): readonly (readonly Segment[])[] {
   switch (scope) {

@@ -5,7 +5,7 @@ import { groupTable } from '../importance/structures/group-table.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { hasReference, REFERENCE_MODELS, readReference } from '../importance/testing/reference.ts';
 import { syntheticScores } from '../importance/testing/synthetic-scores.ts';
-import { defaultMinimumNeurons, largestRatio, makePlan } from './make-plan.ts';
+import { defaultMinimumNeurons, makePlan } from './make-plan.ts';
 import type { Plan } from './plan.ts';
 import { keptParameters } from './plan-file.ts';
 import { SEARCHES } from './search/searches.ts';
@@ -143,21 +143,6 @@ describe('makePlan', () => {
     expect(() => makePlan(scores, { target: { kind: 'ratio', value: 0.3 }, protect: [6] })).toThrow(
       'Layer 6 cannot be protected: the model has layers 0 to 5.',
     );
-  });
-
-  it('tells the largest ratio, and reaches it', () => {
-    const scores = syntheticScores({ layers: 6, attentionGroups: 4, neurons: 64 });
-    for (const options of [
-      {},
-      { protect: [0] },
-      { search: 'uniform' },
-      { search: 'depth', metric: 'depth' },
-      { minimumNeurons: 20, minimumAttentionGroups: 2 },
-    ]) {
-      const value = largestRatio(scores, options);
-      expect(makePlan(scores, { ...options, target: { kind: 'ratio', value } }).ratio).toBeCloseTo(value, 9);
-      expect(() => makePlan(scores, { ...options, target: { kind: 'ratio', value: value + 0.09 } })).toThrow('can go');
-    }
   });
 
   it('rounds widths to multiples and stays near the target', () => {

@@ -59,16 +59,6 @@ export function makePlan(scores: Scores, options: PlanOptions): Plan {
   return groupPlan(scores, recipe, table, gone);
 }
 
-/** The largest ratio that `makePlan` can reach with these options: what a slider may offer. Throws UsageError for options outside their domain. */
-export function largestRatio(scores: Scores, options: Omit<PlanOptions, 'target'>): number {
-  const { recipe, search, table } = readOptions(scores, { ...options, target: { kind: 'ratio', value: 0 } });
-  const protectedLayers = new Set([...(recipe.protect ?? []), ...(search.protects?.(table.layers) ?? [])]);
-  const costs = table.segments.map(({ parametersPerGroup }) => parametersPerGroup);
-  if (search.unit === 'block') return reachableBlocks(blockCosts(table, costs), protectedLayers) / table.parameters;
-  const minimums = table.segments.map((segment) => minimumGroups(segment, recipe, protectedLayers));
-  return removableCost(table, { costs, minimums }) / table.parameters;
-}
-
 /** What whole blocks can go: the unprotected ones, but one of all. */
 function reachableBlocks(blocks: readonly number[], protectedLayers: ReadonlySet<number>): number {
   const open = blocks.filter((_, layer) => !protectedLayers.has(layer));

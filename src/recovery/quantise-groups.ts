@@ -1,7 +1,7 @@
 import { type GroupQuantised, groupMembers, groupsOf } from '../checkpoint/group-quantised.ts';
 import { MismatchError, UsageError } from '../errors.ts';
 
-export { dequantiseGroups, type GroupQuantised } from '../checkpoint/group-quantised.ts';
+export type { GroupQuantised } from '../checkpoint/group-quantised.ts';
 
 export interface GroupQuantisation {
   readonly bits: number;

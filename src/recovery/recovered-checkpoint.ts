@@ -11,7 +11,7 @@ import { type GroupQuantisation, quantiseGroups } from './quantise-groups.ts';
 import { mixSeeds } from './seeds.ts';
 
 /** Bindings of the adapted weights of each layer; none for a layer that was removed. */
-export function adaptedBindings({ architecture }: Model): WeightBinding[][] {
+function adaptedBindings({ architecture }: Model): WeightBinding[][] {
   return architecture.config.layerWidths.map(({ keyValueHeads }, layer) =>
     keyValueHeads === 0
       ? []

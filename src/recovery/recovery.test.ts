@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { dequantiseGroups } from '../checkpoint/group-quantised.ts';
 import { MismatchError, UsageError } from '../errors.ts';
 import { seededRandom } from '../random.ts';
 import { AdamW, clipGradients, cosineRate } from './adamw.ts';
 import { type Adapter, createAdapter, mergeIntoGroups, mergeIntoWeight } from './adapter.ts';
-import { dequantiseGroups, type GroupQuantised, quantiseGroups } from './quantise-groups.ts';
+import { type GroupQuantised, quantiseGroups } from './quantise-groups.ts';
 
 const random = seededRandom(17);
 const randomWeight = (size: number) => Float32Array.from({ length: size }, () => 2 * random() - 1);

@@ -13,11 +13,6 @@ const BYTES_PER_ELEMENT: Readonly<Record<DataType, number>> = {
   bool: 1,
 };
 
-/** Bytes that one element of `dataType` takes. */
-export function bytesPerElement(dataType: DataType): number {
-  return BYTES_PER_ELEMENT[dataType];
-}
-
 /** Number of elements of a tensor of this shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -3,7 +3,7 @@ import { cholesky, solveInPlace } from './cholesky.ts';
 import { subtractProducts } from './products.ts';
 
 /** docs/method.md section 5: a small ridge; a large one hurts. */
-export const DEFAULT_LAMBDA = 1e-3;
+const DEFAULT_LAMBDA = 1e-3;
 /** Each retry of a matrix that is not positive definite raises lambda by this factor. */
 const LAMBDA_GROWTH = 10;
 const ATTEMPTS = 8;

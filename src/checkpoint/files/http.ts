@@ -17,7 +17,7 @@ export interface HttpOptions {
 }
 
 /** Files that a model served over HTTP may have: HTTP cannot list a folder. */
-export const MODEL_FILES = [
+const MODEL_FILES = [
   'config.json',
   'generation_config.json',
   'model.safetensors',

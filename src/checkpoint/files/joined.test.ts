@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { FileFormatError, MissingError } from '../../errors.ts';
 import { openCheckpoint } from '../folder.ts';
 import { writeSafetensors } from '../formats/safetensors/safetensors-write.ts';
+import { memoryFiles } from '../testing/memory-files.ts';
 import { joinedSource } from './joined.ts';
-import { memoryFiles, memorySource } from './memory.ts';
+import { memorySource } from './memory.ts';
 
 test('parts of a file read as the whole, at every range', async () => {
   const whole = Uint8Array.from({ length: 23 }, (_, i) => i);

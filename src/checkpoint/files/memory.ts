@@ -1,6 +1,5 @@
 import { FileFormatError } from '../../errors.ts';
 import type { ByteSource } from '../checkpoint.ts';
-import type { FileAccess } from './files.ts';
 
 /** Throws FileFormatError unless 0 <= start <= end <= byteLength: the check that every ByteSource makes before it reads. */
 export function checkRange(
@@ -32,17 +31,4 @@ export function memorySource(name: string, bytes: Uint8Array): ByteSource {
     },
   };
   return source;
-}
-
-/** A folder in memory: file names to contents. */
-export function memoryFiles(name: string, files: Readonly<Record<string, Uint8Array>>): FileAccess {
-  const entries = new Map(Object.entries(files));
-  return {
-    name,
-    list: async () => [...entries.keys()],
-    open: async (file) => {
-      const bytes = entries.get(file);
-      return bytes && memorySource(file, bytes);
-    },
-  };
 }

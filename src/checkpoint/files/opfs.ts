@@ -62,7 +62,7 @@ export function opfsStore(root = 'models'): ModelStore {
 }
 
 /** A directory of the private file system (or one that the person picked) as a folder of files. */
-export function directoryFiles(directory: FileSystemDirectoryHandle, name: string): FileAccess {
+function directoryFiles(directory: FileSystemDirectoryHandle, name: string): FileAccess {
   return {
     name,
     async list() {

@@ -13,7 +13,6 @@ import { download, findStored, openHubModel, planDownload } from './hub.ts';
 import { chooseFiles, type HubFile } from './hub-files.ts';
 import { type HubModel, parseHubModel } from './hub-model.ts';
 import type { ModelStore } from './model-store.ts';
-import { speedOf } from './transfer-speed.ts';
 
 const values = Float32Array.from({ length: 50_000 }, (_, i) => i);
 const FILES = {
@@ -331,18 +330,4 @@ test('stored models can be listed and deleted', async () => {
   await store.delete(manifest);
   expect(await store.list()).toEqual([]);
   expect(await readdir(join(root, 'cache'))).toEqual([]);
-});
-
-test('speed and time left come from the last seconds', () => {
-  let time = 0;
-  const speed = speedOf(() => time);
-  const at = (milliseconds: number, completed: number) => {
-    time = milliseconds;
-    return speed({ stage: 'downloading', completed, total: 1000, unit: 'bytes' });
-  };
-  expect(at(0, 0)).toEqual({ perSecond: 0, secondsLeft: Number.POSITIVE_INFINITY });
-  expect(at(1000, 100)).toEqual({ perSecond: 100, secondsLeft: 9 });
-  at(20_000, 200);
-  expect(at(21_000, 300).perSecond).toBeCloseTo(10);
-  expect(at(22_000, 1000).secondsLeft).toBe(0);
 });

@@ -200,7 +200,7 @@ export async function findStored(model: HubModel, store: ModelStore): Promise<Ma
   );
 }
 
-export async function openStored(manifest: Manifest, store: ModelStore): Promise<Checkpoint> {
+async function openStored(manifest: Manifest, store: ModelStore): Promise<Checkpoint> {
   return openCheckpoint(await store.files(manifest), {
     name: manifest.id,
     revision: manifest.commit,

@@ -4,13 +4,13 @@ import { architectureFor } from '../../architecture/index.ts';
 import { EspalierError } from '../../errors.ts';
 import { seededRandom } from '../../random.ts';
 import { isRecord, type JsonRecord } from '../files/json.ts';
-import { memoryFiles } from '../files/memory.ts';
 import { openCheckpoint } from '../folder.ts';
 import { writeSafetensors } from '../formats/safetensors/safetensors-write.ts';
 import { floatToHalf } from '../half.ts';
 import { chatTemplate } from '../tokenizer/chat-template.ts';
 import { createTokenizer, loadTokenizer } from '../tokenizer/tokenizer.ts';
 import { damage, damageJson, damageTemplate, type Integers } from './damage.ts';
+import { memoryFiles } from './memory-files.ts';
 
 /** One kind of file: makes the damaged file of a number, the same for the same seed, and tries to use it. */
 export interface HostileFormat {

@@ -8,7 +8,7 @@ import type { LayerPartial } from '../sums/shards.ts';
 import { checkLayerPartial } from './partial-check.ts';
 import { fields, parseCalibration, parseEngine, parseGroups, parseModel } from './score-fields.ts';
 
-export const PARTIAL_FORMAT = 'espalier-partial-scores/1';
+const PARTIAL_FORMAT = 'espalier-partial-scores/1';
 const REMEDY = 'Score this shard again.';
 
 /** What one shard's file says about itself. `calibration.loss` and `calibration.tokens` are those of the shard's own windows, the rest of the whole run. */

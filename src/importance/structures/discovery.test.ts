@@ -3,8 +3,8 @@ import { UnsupportedError } from '../../errors.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { type BuiltBlock, type TestBlock, testBlock } from '../../passes/testing/block.ts';
-import { discover, rangesOf } from './discovery.ts';
-import type { CoupledStructure } from './structures.ts';
+import { discover } from './discovery.ts';
+import type { CoupledStructure, MemberSlice } from './structures.ts';
 
 const SIZES = { hiddenSize: 12, headDimension: 4, repeat: 3, keyValueHeads: 2, neurons: 5 };
 const block = (options: Partial<TestBlock> = {}) => testBlock({ ...SIZES, ...options });
@@ -342,3 +342,15 @@ describe('layouts beyond the block programs', () => {
     expect(reasons.some((reason) => /softmax_\d+ \(Softmax\) normalises it/.test(reason))).toBe(true);
   });
 });
+
+/** Channels of one group along a member's axis, as maximal runs in ascending order. */
+function rangesOf(member: MemberSlice, group: number): { start: number; count: number }[] {
+  const ranges: { start: number; count: number }[] = [];
+  member.groupOfChannel.forEach((owner, channel) => {
+    if (owner !== group) return;
+    const last = ranges.at(-1);
+    if (last && last.start + last.count === channel) last.count++;
+    else ranges.push({ start: channel, count: 1 });
+  });
+  return ranges;
+}

@@ -5,12 +5,6 @@ import { type Bindings, inferShapes, typeOf } from '../../passes/infer-shapes.ts
 import { type CouplingClass, type Couplings, traceCouplings } from '../../passes/trace-couplings.ts';
 import type { CoupledStructure, MemberSlice } from './structures.ts';
 
-/** A run of channels: `start`, `start + 1`, …, `start + count - 1`. */
-export interface ChannelRange {
-  readonly start: number;
-  readonly count: number;
-}
-
 /** Weights whose axis is the hidden size: the coupling that crosses blocks. Reported, not offered for pruning. */
 export interface Residual {
   readonly size: number;
@@ -59,18 +53,6 @@ export function discover(graph: Graph, weights: readonly string[], bindings: Bin
   const order = (structure: CoupledStructure) =>
     Math.min(...structure.members.map(({ weight }) => weights.indexOf(weight)));
   return { structures: structures.sort((a, b) => order(a) - order(b)), residual, withheld };
-}
-
-/** Channels of one group along a member's axis, as maximal runs in ascending order. */
-export function rangesOf(member: MemberSlice, group: number): ChannelRange[] {
-  const ranges: { start: number; count: number }[] = [];
-  member.groupOfChannel.forEach((owner, channel) => {
-    if (owner !== group) return;
-    const last = ranges.at(-1);
-    if (last && last.start + last.count === channel) last.count++;
-    else ranges.push({ start: channel, count: 1 });
-  });
-  return ranges;
 }
 
 type Member = { readonly weight: string; readonly axis: number };

@@ -13,7 +13,7 @@ import {
 } from './element-scores.ts';
 import { KernelRunner } from './kernel.ts';
 
-export type { ElementScoreOptions, ElementScoreSizes } from './element-scores.ts';
+export type { ElementScoreOptions } from './element-scores.ts';
 
 /** Tensors of one linear layer, all float32. They stay the caller's. */
 export interface ElementScoreTensors {

@@ -44,7 +44,7 @@ describe.each(THEMES)('heat colours, %s', (theme) => {
   });
 
   it('take perceptually even steps', () => {
-    const steps = sampled.slice(1).map((colour, index) => colourDistance(colour, sampled[index] ?? colour));
+    const steps = sampled.slice(1).map((colour, index) => colourDistance(lab(colour), lab(sampled[index] ?? colour)));
     const mean = steps.reduce((sum, step) => sum + step, 0) / steps.length;
     for (const step of steps) expect(Math.abs(step - mean) / mean).toBeLessThan(0.2);
   });
@@ -52,7 +52,7 @@ describe.each(THEMES)('heat colours, %s', (theme) => {
   it.each(Object.entries(DEFICIENCIES))('keep neighbours apart with %s', (_name, matrix) => {
     const seen = sampled.map((colour) => seenWith(colour, matrix));
     for (let index = 1; index < seen.length; index += 1)
-      expect(colourDistance(seen[index] ?? '', seen[index - 1] ?? '')).toBeGreaterThan(3);
+      expect(colourDistance(lab(seen[index] ?? ''), lab(seen[index - 1] ?? ''))).toBeGreaterThan(3);
   });
 
   it('clamp outside the domain', () => {

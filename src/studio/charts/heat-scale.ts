@@ -1,4 +1,4 @@
-import { lab, rgb } from 'd3';
+import { type LabColor, lab, rgb } from 'd3';
 
 export type Theme = 'light' | 'dark';
 
@@ -11,10 +11,8 @@ const STOPS: Record<Theme, readonly string[]> = {
 const STEPS = 256;
 
 /** Distance of two colours in CIELAB (ΔE 1976). */
-export function colourDistance(a: string, b: string): number {
-  const first = lab(a);
-  const second = lab(b);
-  return Math.hypot(first.l - second.l, first.a - second.a, first.b - second.b);
+export function colourDistance(a: LabColor, b: LabColor): number {
+  return Math.hypot(a.l - b.l, a.a - b.a, a.b - b.b);
 }
 
 /**
@@ -26,8 +24,7 @@ export function heatColours(theme: Theme): Uint8ClampedArray {
   const lengths = [0];
   for (let index = 1; index < stops.length; index += 1) {
     const [a, b] = [stops[index - 1], stops[index]];
-    const step = a && b ? Math.hypot(a.l - b.l, a.a - b.a, a.b - b.b) : 0;
-    lengths.push((lengths[index - 1] ?? 0) + step);
+    lengths.push((lengths[index - 1] ?? 0) + (a && b ? colourDistance(a, b) : 0));
   }
   const total = lengths[lengths.length - 1] ?? 1;
   const bytes = new Uint8ClampedArray(STEPS * 3);

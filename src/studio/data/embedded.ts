@@ -3,7 +3,7 @@ import { decodeScores } from '../../importance/files/score-file.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
 
 /** Where the site serves a file of an embedded model. */
-export function embeddedUrl(model: string, file: string): string {
+function embeddedUrl(model: string, file: string): string {
   return new URL(`${import.meta.env.BASE_URL}models/${model}/${file}`, globalThis.location.href).href;
 }
 

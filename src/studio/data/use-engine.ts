@@ -49,7 +49,7 @@ export function useScores() {
 }
 
 /** The texts that are shipped with the embedded model: one to score on, another to measure on. */
-export function embeddedTextQuery(text: 'calibration' | 'evaluation') {
+function embeddedTextQuery(text: 'calibration' | 'evaluation') {
   return {
     queryKey: ['text', EMBEDDED_MODEL, text],
     queryFn: async ({ signal }: { readonly signal: AbortSignal }) =>

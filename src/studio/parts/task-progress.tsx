@@ -31,7 +31,7 @@ export function TaskProgress({
 }
 
 /** "Scoring · 12 of 32 windows · 3.1/s · 7 s left". */
-export function taskText(task: RunningTask, label: string, now: number): string {
+function taskText(task: RunningTask, label: string, now: number): string {
   const { progress } = task;
   if (!progress || progress.total === 0) return label;
   const { stage, completed, total, unit } = progress;

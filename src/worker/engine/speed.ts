@@ -71,7 +71,7 @@ function mostProbable(logits: Float32Array): number {
 }
 
 /** Medians and half spreads of laps. */
-export function summariseLaps(laps: readonly Lap[], bytes: number): SpeedMeasurement {
+function summariseLaps(laps: readonly Lap[], bytes: number): SpeedMeasurement {
   const [prefill, decode] = [laps.map((lap) => lap.prefill), laps.map((lap) => lap.decode)];
   return {
     prefillTokensPerSecond: median(prefill),

@@ -74,7 +74,7 @@ function changeOf(part: string, architecture: string, heads: HeadCounts): GgufCh
  * The stored row of a canonical row. llama.cpp's converter writes row i of the first half of a head (0 <= i < D/2) at 2i and row i of the second half at
  * 2i + 1 (convert_hf_to_gguf.py, LlamaModel.permute).
  */
-export function storedRow(row: number, headDimension: number): number {
+function storedRow(row: number, headDimension: number): number {
   const inHead = row % headDimension;
   const half = headDimension / 2;
   return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);

@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { FileFormatError, MissingError, UnsupportedError } from '../../../errors.ts';
 import type { Checkpoint } from '../../checkpoint.ts';
 import { diskFolder } from '../../files/disk.ts';
-import { memoryFiles, memorySource } from '../../files/memory.ts';
+import { memorySource } from '../../files/memory.ts';
 import { openCheckpoint } from '../../folder.ts';
+import { memoryFiles } from '../../testing/memory-files.ts';
 import { loadTokenizer } from '../../tokenizer/tokenizer.ts';
 import { readGgufHeader } from './gguf-header.ts';
 

@@ -11,8 +11,9 @@ import { readModel } from '../../../onnx/read.ts';
 import { writeModel } from '../../../onnx/write.ts';
 import type { Checkpoint } from '../../checkpoint.ts';
 import { diskFolder } from '../../files/disk.ts';
-import { memoryFiles, memorySource } from '../../files/memory.ts';
+import { memorySource } from '../../files/memory.ts';
 import { openCheckpoint } from '../../folder.ts';
+import { memoryFiles } from '../../testing/memory-files.ts';
 import { onnxSkeleton } from './onnx-skeleton.ts';
 
 const fixtures = join(import.meta.dirname, '../../fixtures/onnx');

@@ -46,7 +46,7 @@ export interface MeasureSettings {
 }
 
 /** Everything of a recipe and its scores that a curve holds fixed: all but the target, the export's dtype and what a search measured. */
-export function recipeFamily(scores: Scores, recipe: RecipeChoices, repair: string): string {
+function recipeFamily(scores: Scores, recipe: RecipeChoices, repair: string): string {
   const { target: _target, dtype: _dtype, measured: _measured, ...fixed } = recipe;
   const { sha256, windows, length, seed } = scores.calibration;
   return JSON.stringify([

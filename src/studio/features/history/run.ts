@@ -62,7 +62,7 @@ export function makeRun(
 }
 
 /** How many groups of every layer a plan keeps. */
-export function widthsOf(scores: Scores, plan: Plan): LayerWidth[] {
+function widthsOf(scores: Scores, plan: Plan): LayerWidth[] {
   return scores.groups.map(({ attention, mlp }, layer) => ({
     attention: plan.layers[layer]?.attention.length ?? attention.groups,
     attentionGroups: attention.groups,

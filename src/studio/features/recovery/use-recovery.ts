@@ -23,7 +23,7 @@ import {
 } from './slice.ts';
 
 /** What the engine is asked for: the training of a plan with the settings of the panel. */
-export async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverRequest> {
+async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverRequest> {
   const {
     recoverText,
     recoverMethod: method,

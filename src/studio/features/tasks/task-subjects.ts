@@ -32,7 +32,7 @@ export interface TaskSubjectPlan {
 const SHIPPED_TASK = 'story-cloze.jsonl';
 
 /** The task that is chosen: shipped with the page, or the reader's. Undefined while it is loaded. */
-export function useTask(): { readonly task: Task | undefined; readonly error: Error | null } {
+function useTask(): { readonly task: Task | undefined; readonly error: Error | null } {
   const chosen = useStudio((state) => state.chosenTask);
   const shipped = useQuery({
     queryKey: ['task', SHIPPED_TASK],

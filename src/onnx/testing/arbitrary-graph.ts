@@ -1,7 +1,7 @@
 /** Random graphs for property tests: every data type, attribute kind and kind of contents; valid, though no runtime knows the operators. */
 import fc from 'fast-check';
-import { dataTypes, tensorByteLength } from './data-types.ts';
-import type { Attribute, DataType, Graph, Initializer, Node, ValueInfo } from './graph.ts';
+import { dataTypes, tensorByteLength } from '../data-types.ts';
+import type { Attribute, DataType, Graph, Initializer, Node, ValueInfo } from '../graph.ts';
 
 const dataType = fc.constantFrom<DataType>(...dataTypes);
 /** Text of any script, but no unpaired surrogates, which have no UTF-8 form. */
@@ -34,9 +34,9 @@ const externalTensor: fc.Arbitrary<Initializer> = fc
     contents: { kind: 'external', location, offset, length: tensorByteLength(type, sizes) },
   }));
 
-export const arbitraryTensor = fc.oneof(inlineTensor, externalTensor);
+const arbitraryTensor = fc.oneof(inlineTensor, externalTensor);
 
-export const arbitraryAttribute: fc.Arbitrary<Attribute> = fc.oneof(
+const arbitraryAttribute: fc.Arbitrary<Attribute> = fc.oneof(
   integer.map((value) => ({ kind: 'int' as const, value })),
   single.map((value) => ({ kind: 'float' as const, value })),
   text.map((value) => ({ kind: 'string' as const, value })),
