@@ -2,7 +2,7 @@ import { expect, type Locator, type Page } from '@playwright/test';
 
 /** Small settings, as a reader may choose them: a software adapter computes a few thousand times slower than a graphics card. */
 export const SMALL = {
-  ...{ measureWindows: 2, measureLength: 16, speedTokens: 4, speedRepeats: 1, autoMeasure: true },
+  ...{ measureWindows: 2, measureLength: 16, speedTokens: 4, speedSeconds: 2, autoMeasure: true },
   ...{ calibrationWindows: 2, calibrationLength: 16, calibrationSeed: 0, maxNewTokens: 6 },
 };
 
@@ -54,9 +54,15 @@ export class StudioPage {
   /** Waits until a line of the readings holds two measured numbers, and returns them. */
   async measured(name: string, timeout: number): Promise<{ readonly dense: number; readonly pruned: number }> {
     await expect
-      .poll(async () => (await this.reading(name)).slice(0, 2).every((text) => /^[\d,.]+( ± [\d,.]+)?$/.test(text)), {
-        timeout,
-      })
+      .poll(
+        async () =>
+          (await this.reading(name))
+            .slice(0, 2)
+            .every((text) => /^[\d,.]+( ± [\d,.]+| \([\d,.]+–[\d,.]+\))?$/.test(text)),
+        {
+          timeout,
+        },
+      )
       .toBe(true);
     const [dense = Number.NaN, pruned = Number.NaN] = (await this.reading(name)).map((text) =>
       Number.parseFloat(text.replaceAll(',', '')),

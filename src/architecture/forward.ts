@@ -1,5 +1,6 @@
 import { throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
+import { finishedWork } from '../runtime/finished-work.ts';
 import type { DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import type { Programs } from './programs.ts';
 import type { WeightStore } from './weight-store.ts';
@@ -34,8 +35,11 @@ export async function forwardBlocks(
 ): Promise<DeviceTensor[]> {
   const layers = store.model.architecture.config.layers;
   const total = layers * batches.length;
-  const report = (completed: number) =>
-    options.onProgress?.({ stage: options.stage ?? 'forward', completed, total, unit: 'windows' });
+  const finished = finishedWork(programs.runtime);
+  const report = async (completed: number) => {
+    if (options.onProgress && (await finished(completed === total)))
+      options.onProgress({ stage: options.stage ?? 'forward', completed, total, unit: 'windows' });
+  };
   let states: DeviceTensor[] = [];
   try {
     {
@@ -45,7 +49,7 @@ export async function forwardBlocks(
     for (let layer = 0; layer < layers; layer++) {
       throwIfCancelled(options.signal);
       if (isRemoved(store, layer)) {
-        report((layer + 1) * batches.length);
+        await report((layer + 1) * batches.length);
         continue;
       }
       const keep = options.onLayer?.(layer, states) ?? false;
@@ -61,7 +65,7 @@ export async function forwardBlocks(
           hidden.dispose();
           states[index] = output;
         }
-        report(layer * batches.length + index + 1);
+        await report(layer * batches.length + index + 1);
       }
     }
     return states;

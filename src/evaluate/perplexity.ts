@@ -41,15 +41,18 @@ export async function perplexity(
     const batches = Array.from({ length: Math.ceil(pass.length / perBatch) }, (_, index) =>
       pass.slice(index * perBatch, (index + 1) * perBatch),
     );
+    // The head counts as a layer.
+    const units = (store.model.architecture.config.layers + 1) * batches.length;
+    const report = (done: number) =>
+      options.onProgress?.({
+        stage: 'perplexity',
+        completed: start + Math.floor((pass.length * done) / units),
+        total: windows.length,
+        unit: 'windows',
+      });
     const states = await forwardBlocks(programs, store, batches, {
       signal: options.signal,
-      onProgress: ({ completed, total }) =>
-        options.onProgress?.({
-          stage: 'perplexity',
-          completed: start + Math.floor(((pass.length - 1) * completed) / total),
-          total: windows.length,
-          unit: 'windows',
-        }),
+      onProgress: options.onProgress && (({ completed }) => report(completed)),
     });
     try {
       using weights = await store.lease('head');
@@ -69,16 +72,11 @@ export async function perplexity(
           });
         }
         for (const sum of sums) windowLosses.push(sum / (tokens - 1));
+        report(units - batches.length + index + 1);
       }
     } finally {
       for (const state of states) state.dispose();
     }
-    options.onProgress?.({
-      stage: 'perplexity',
-      completed: start + pass.length,
-      total: windows.length,
-      unit: 'windows',
-    });
   }
   return summarise(windowLosses, tokens);
 }

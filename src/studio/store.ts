@@ -32,7 +32,7 @@ function persisted(state: StudioState) {
   const { chosenModel, scoresChoice } = state;
   const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
-  const { speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
+  const { speedTokens, speedSeconds, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
   const { taskItems, taskThrough, taskMethods, taskMetric } = state;
   const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength } = state;
   const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
@@ -45,7 +45,7 @@ function persisted(state: StudioState) {
     }),
     ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
-    ...{ speedTokens, speedRepeats, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
+    ...{ speedTokens, speedSeconds, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
     ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength },
     ...{

@@ -1,4 +1,5 @@
 import { expectTypeOf } from 'vitest';
+import type { SpeedComparison } from '../evaluate/speed/speed.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
@@ -26,7 +27,6 @@ import type {
   Refinement,
   RefineRequest,
   ScoreRequest,
-  SpeedComparison,
   SpeedRequest,
   StoredModel,
   TaskLikelihoods,

@@ -74,10 +74,10 @@ describe('charts draw plain SVG', () => {
           title="Perplexity"
           unit="lower is better"
           points={[
-            { ratio: 0.2, value: 12, error: 0.5, dense: 9.2 },
-            { ratio: 0.5, value: 30, error: 2 },
+            { ratio: 0.2, value: 12, low: 11.5, high: 12.5, dense: { value: 9.2, low: 9, high: 9.4 } },
+            { ratio: 0.5, value: 30, low: 28, high: 32 },
           ]}
-          dense={{ ratio: 0, value: 9, error: 0.4 }}
+          dense={{ ratio: 0, value: 9, low: 8.6, high: 9.4 }}
           estimate={[
             { ratio: 0.2, value: 12 },
             { ratio: 0.35, value: 18 },

@@ -1,12 +1,17 @@
 import { line, format as numberFormat, scaleLinear, scaleLog } from 'd3';
 import { ChartTitle } from './chart-title.tsx';
 
-/** One measured value at one ratio; `error` is its half-width, in the same unit. `dense` is what the dense model gave in turn with it. */
-export interface RatioPoint {
-  readonly ratio: number;
+/** A measured value and the ends of its error bar, in the same unit. */
+export interface BarredValue {
   readonly value: number;
-  readonly error: number;
-  readonly dense?: number | undefined;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** One measured value at one ratio. `dense` is what the dense model gave in turn with it. */
+export interface RatioPoint extends BarredValue {
+  readonly ratio: number;
+  readonly dense?: BarredValue | undefined;
 }
 
 /** A thin line beside the measured points: another method at the same ratios. */
@@ -64,10 +69,10 @@ export function RatioChart({
   const bottom = height - MARGIN.bottom;
   const x = scaleLinear([0, maximumRatio], [MARGIN.left, right]);
   const everything = [...points, ...(dense ? [dense] : [])];
-  const rings = points.flatMap(({ ratio: at, dense: value }) =>
-    value === undefined ? [] : [{ ratio: at, value, error: 0 }],
+  const rings = points.flatMap(({ ratio: at, dense: value }) => (value === undefined ? [] : [{ ...value, ratio: at }]));
+  const lines = others.flatMap((series) =>
+    series.points.map((point) => ({ ...point, low: point.value, high: point.value })),
   );
-  const lines = others.flatMap((series) => series.points.map((point) => ({ ...point, error: 0 })));
   const y = valueScale([...everything, ...rings, ...lines, ...recovered], logarithmic, [bottom, MARGIN.top]);
   const path =
     y &&
@@ -150,6 +155,7 @@ export function RatioChart({
               y1={round(y.scale(ring.value))}
               y2={round(y.scale(valueAt(points, ring.ratio)))}
             />
+            <ErrorBar point={ring} x={round(x(ring.ratio)) - 3} scale={y.scale} className="error-bar dense-bar" />
             <circle className="dense-ring" cx={round(x(ring.ratio))} cy={round(y.scale(ring.value))} r={3.5}>
               <title>{`dense, in turn: ${format(ring.value)}`}</title>
             </circle>
@@ -201,18 +207,9 @@ function Point({
   readonly onPick: ((ratio: number) => void) | undefined;
 }) {
   const y = round(scale(point.value));
-  const bar = point.error > 0 && (
-    <line
-      className="error-bar"
-      x1={x}
-      x2={x}
-      y1={round(scale(point.value + point.error))}
-      y2={round(scale(point.value - point.error))}
-    />
-  );
   const marks = (
     <>
-      {bar}
+      <ErrorBar point={point} x={x} scale={scale} className="error-bar" />
       <circle className="measured-point" cx={x} cy={y} r={3.5} />
       <title>{text}</title>
     </>
@@ -240,6 +237,21 @@ function Point({
   );
 }
 
+function ErrorBar({
+  point: { low, high },
+  x,
+  scale,
+  className,
+}: {
+  readonly point: BarredValue;
+  readonly x: number;
+  readonly scale: (value: number) => number;
+  readonly className?: string;
+}) {
+  if (low === high) return null;
+  return <line className={className} x1={x} x2={x} y1={round(scale(high))} y2={round(scale(low))} />;
+}
+
 function RecoveredPoint({
   point,
   x,
@@ -260,9 +272,7 @@ function RecoveredPoint({
   const label = `recovered: ${text}`;
   return (
     <g className="recovered-point">
-      {point.error > 0 && (
-        <line x1={x} x2={x} y1={round(scale(point.value + point.error))} y2={round(scale(point.value - point.error))} />
-      )}
+      <ErrorBar point={point} x={x} scale={scale} />
       <path d={`M${x} ${round(y - 5)}l5 5l-5 5l-5 -5z`}>
         <title>{`Recovered, ${point.name}: ${text}`}</title>
       </path>
@@ -346,8 +356,8 @@ const formatTick = numberFormat(',.3~r');
 /** The value axis over what there is, error bars included; undefined when there is nothing. */
 function valueScale(points: readonly RatioPoint[], logarithmic: boolean, range: readonly [number, number]) {
   if (points.length === 0) return undefined;
-  const low = Math.min(...points.map(({ value, error }) => value - error));
-  const high = Math.max(...points.map(({ value, error }) => value + error));
+  const low = Math.min(...points.map(({ low }) => low));
+  const high = Math.max(...points.map(({ high }) => high));
   if (logarithmic) {
     const scale = scaleLog([Math.max(low / 1.15, Number.MIN_VALUE), high * 1.15], range);
     const ticks = scale.ticks(4);

@@ -1,7 +1,8 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { decodeScores, encodeScores } from '../../importance/files/score-file.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
-import { isRun } from '../features/history/run.ts';
+import { isSpeedComparison } from '../features/compare/kept-speed.ts';
+import { keptRuns } from '../features/history/run.ts';
 import { modelKey } from '../features/model/slice.ts';
 import { useStudio } from '../store.ts';
 import { keep, kept } from './kept.ts';
@@ -22,7 +23,7 @@ export async function restoreSession(client: QueryClient): Promise<void> {
     for (const [key, value] of entries.filter(isEntry))
       if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
   const runs = await kept(RUNS);
-  if (Array.isArray(runs)) useStudio.getState().restoreRuns(runs.filter(isRun));
+  useStudio.getState().restoreRuns(keptRuns(runs));
   const run = await kept(SCORES);
   if (!isScoreRun(run) || run.model !== modelKey(useStudio.getState().chosenModel)) return;
   try {
@@ -72,7 +73,7 @@ export function keepRuns(): () => void {
 function isEntry(value: unknown): value is [QueryKey, unknown] {
   if (!Array.isArray(value) || !Array.isArray(value[0]) || value[0][0] !== MEASURED) return false;
   const [, measured] = value;
-  return typeof measured === 'object' && measured !== null && ('perplexity' in measured || 'pruned' in measured);
+  return typeof measured === 'object' && measured !== null && ('perplexity' in measured || isSpeedComparison(measured));
 }
 
 function isScoreRun(

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatChange, formatCount, formatPercent, formatPerplexity, formatSeconds } from './format.ts';
+import {
+  formatBytes,
+  formatChange,
+  formatCount,
+  formatPercent,
+  formatPerplexity,
+  formatSeconds,
+  formatSpeedEstimate,
+  formatSpeedRatio,
+} from './format.ts';
 
 describe('numbers for people', () => {
   it.each([
@@ -19,6 +28,10 @@ describe('numbers for people', () => {
     [formatPercent(0.19996), '20%'],
     [formatChange(9, 10), '−10%'],
     [formatChange(10.5, 10), '+5%'],
+    [formatSpeedEstimate({ value: 812.4, low: 790, high: 1030 }), '812 (790–1,030)'],
+    [formatSpeedRatio({ value: 1.123, low: 1.08, high: 1.161 }), '×1.12 (1.08–1.16)'],
+    [formatSpeedRatio({ value: 1.02, low: 0.97, high: 1.06 }), 'no difference measured (0.97–1.06)'],
+    [formatSpeedRatio({ value: 2, low: 0, high: Number.POSITIVE_INFINITY }), 'too slow to compare in the time'],
     [formatSeconds(0.84), '840 ms'],
     [formatSeconds(3.24), '3.2 s'],
     [formatSeconds(125), '2 min 5 s'],

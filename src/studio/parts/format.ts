@@ -1,4 +1,5 @@
 import { format } from 'd3';
+import type { Estimate } from '../../evaluate/speed/paired-ratio.ts';
 
 const grouped = format(',d');
 const oneDecimal = format('.1f');
@@ -34,6 +35,18 @@ export function formatPerplexity(perplexity: number): string {
 /** 3.25, 41.7, 980: tokens per second. */
 export function formatSpeed(tokensPerSecond: number): string {
   return formatPerplexity(tokensPerSecond);
+}
+
+/** 812 (790–830): a speed and the interval that holds it. */
+export function formatSpeedEstimate({ value, low, high }: Estimate): string {
+  return `${formatSpeed(value)} (${formatSpeed(low)}–${formatSpeed(high)})`;
+}
+
+/** ×1.12 (1.08–1.16), or 'no difference measured (0.97–1.02)' where the interval holds 1: a speed over another one that was measured in turn with it. */
+export function formatSpeedRatio({ value, low, high }: Estimate): string {
+  if (!Number.isFinite(high)) return 'too slow to compare in the time';
+  const interval = `(${twoDecimals(low)}–${twoDecimals(high)})`;
+  return low <= 1 && high >= 1 ? `no difference measured ${interval}` : `×${twoDecimals(value)} ${interval}`;
 }
 
 /** 20%, 12.5%. */

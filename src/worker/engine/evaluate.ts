@@ -1,15 +1,13 @@
 import { countParameters } from '../../architecture/model.ts';
-import { UsageError } from '../../errors.ts';
 import { perplexity } from '../../evaluate/perplexity.ts';
+import { compareSpeeds, type SpeedComparison, type SpeedRequest as SpeedSettings } from '../../evaluate/speed/speed.ts';
+import { timedDecoder, timingPrompt } from '../../evaluate/speed/timed-decoder.ts';
 import type { Task } from '../../evaluate/tasks.ts';
 import { type TaskItemResult, type TaskModel, taskLogLikelihoods } from '../../library/tasks.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
 import type { Repair } from './repaired-models.ts';
-import { measureSpeeds, type SpeedMeasurement } from './speed.ts';
-
-export type { SpeedMeasurement } from './speed.ts';
 
 export interface EvaluateRequest {
   readonly text: string;
@@ -49,24 +47,15 @@ export interface MeasuringTask extends LongRunning {
   readonly onItems?: ((items: readonly TaskItemResult[]) => void) | undefined;
 }
 
-export interface SpeedRequest {
-  /** Tokens of the prompt. */
-  readonly promptTokens: number;
-  /** Tokens decoded after it. */
-  readonly newTokens: number;
-  readonly repeats: number;
+/** How speed is measured, and what of the pruned model. */
+export interface SpeedRequest extends SpeedSettings {
   readonly repair?: Repair | undefined;
-}
-
-/** Dense and pruned measured in turn, repeat by repeat, so that whatever else the machine does falls on both. */
-export interface SpeedComparison {
-  readonly dense: SpeedMeasurement;
-  readonly pruned: SpeedMeasurement;
 }
 
 export interface EvaluateCalls {
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
+  /** Dense and pruned in turn, token by token. */
   speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
 }
 
@@ -104,14 +93,10 @@ export function evaluateCalls(bench: Bench): EvaluateCalls {
 
     speed: (plan, request, options = {}) =>
       bench.heavy(async () => {
-        const { vocabulary } = bench.model.config;
-        // Speed does not depend on which tokens are read.
-        const prompt = Array.from({ length: request.promptTokens }, (_, index) => (index * 7919 + 17) % vocabulary);
-        const dense = { decoder: await bench.decoderOf(null, undefined, options), bytes: await bytesOf(null) };
-        const pruned = { decoder: await bench.decoderOf(plan, request.repair, options), bytes: await bytesOf(plan) };
-        const [first, second] = await measureSpeeds([dense, pruned], prompt, request, options);
-        if (!first || !second) throw new UsageError('A speed measurement needs two models.');
-        return { dense: first, pruned: second };
+        const dense = timedDecoder(await bench.decoderOf(null, undefined, options), await bytesOf(null));
+        const pruned = timedDecoder(await bench.decoderOf(plan, request.repair, options), await bytesOf(plan));
+        const prompt = timingPrompt(request.promptTokens, bench.model.config.vocabulary);
+        return compareSpeeds({ dense, pruned }, prompt, request, options);
       }, options),
   };
 }

@@ -42,11 +42,12 @@ export const CompareFields = memo(function CompareFields() {
         onChange={(value) => setMeasure({ speedTokens: Math.round(value) })}
       />
       <NumberField
-        label="Repeats"
-        value={settings.speedRepeats}
+        label="Speed, at most"
+        unit="s"
+        value={settings.speedSeconds}
         min={1}
-        max={9}
-        onChange={(value) => setMeasure({ speedRepeats: Math.round(value) })}
+        max={120}
+        onChange={(value) => setMeasure({ speedSeconds: value })}
       />
     </div>
   );

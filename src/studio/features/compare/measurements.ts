@@ -2,9 +2,10 @@ import type { QueryClient, QueryKey } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
 import { useShallow } from 'zustand/react/shallow';
+import type { SpeedComparison } from '../../../evaluate/speed/speed.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { parseMethod } from '../../../plan/methods/methods.ts';
-import type { PerplexityMeasurement, SpeedComparison } from '../../../worker/engine.ts';
+import type { PerplexityMeasurement } from '../../../worker/engine.ts';
 import { textKey } from '../../data/text.ts';
 import { useBackend, useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
@@ -17,8 +18,8 @@ import { ratioKey, type SweepStep } from './sweep.ts';
 export function useMeasureSettings(): MeasureSettings {
   const { data: backend } = useBackend();
   return useStudio(
-    useShallow(({ measureText, measureWindows, measureLength, speedTokens, speedRepeats, ...state }) => ({
-      ...{ textKey: textKey(measureText), measureWindows, measureLength, speedTokens, speedRepeats },
+    useShallow(({ measureText, measureWindows, measureLength, speedTokens, speedSeconds, ...state }) => ({
+      ...{ textKey: textKey(measureText), measureWindows, measureLength, speedTokens, speedSeconds },
       ...{ repairKey: repairKey(state), backend: backend?.backend ?? 'none' },
     })),
   );
@@ -38,7 +39,7 @@ export interface MeasureSettings {
   readonly measureWindows: number;
   readonly measureLength: number;
   readonly speedTokens: number;
-  readonly speedRepeats: number;
+  readonly speedSeconds: number;
   /** What repairs learn from: `repairKey`. */
   readonly repairKey: string;
   /** Where is measured: speeds are the backend's. */
@@ -90,7 +91,7 @@ export function measurementKey(
   const how =
     what === 'perplexity'
       ? [settings.textKey, settings.measureWindows, settings.measureLength]
-      : [settings.speedTokens, settings.speedRepeats];
+      : [settings.speedTokens, settings.speedSeconds];
   const family =
     ratio === 0
       ? JSON.stringify(['dense', scores.model.sha256])

@@ -1,8 +1,22 @@
 import { useMemo } from 'react';
 import { useShallow } from 'zustand/react/shallow';
-import { RatioChart, type RatioPoint, type RatioSeries, type RecoveredMark } from '../../charts/ratio-chart.tsx';
+import type { PerplexityMeasurement } from '../../../worker/engine.ts';
+import {
+  type BarredValue,
+  RatioChart,
+  type RatioPoint,
+  type RatioSeries,
+  type RecoveredMark,
+} from '../../charts/ratio-chart.tsx';
 import { useWidth } from '../../charts/use-width.ts';
-import { formatChange, formatPercent, formatPerplexity, formatSpeed } from '../../parts/format.ts';
+import {
+  formatChange,
+  formatPercent,
+  formatPerplexity,
+  formatSpeed,
+  formatSpeedEstimate,
+  formatSpeedRatio,
+} from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
@@ -65,14 +79,14 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
   const key = ratioKey(ratio);
   const [densePerplexity, prunedPerplexity] = [measured.perplexity.get(0), measured.perplexity.get(key)];
   const speed = measured.speed.get(key);
-  const [denseSpeed, prunedSpeed] = [speed?.dense ?? denseSpeedOf(measured, ratio), speed?.pruned];
   const estimate = prunedPerplexity ? undefined : estimateAt(perplexityValues(measured), ratio);
-  const speedRow = (name: string, value: (speed: NonNullable<typeof denseSpeed>) => number) => (
+  const dense = speed?.dense ?? denseSpeedOf(measured, ratio);
+  const speedRow = (what: 'decode' | 'prefill', name: string) => (
     <tr>
       <th scope="row">{name}</th>
-      <td>{denseSpeed ? formatSpeed(value(denseSpeed)) : <Pending />}</td>
-      <td>{prunedSpeed ? formatSpeed(value(prunedSpeed)) : <Pending />}</td>
-      <td className="change">{denseSpeed && prunedSpeed ? formatChange(value(prunedSpeed), value(denseSpeed)) : ''}</td>
+      <td>{dense ? formatSpeedEstimate(dense[what]) : <Pending />}</td>
+      <td>{speed ? formatSpeedEstimate(speed.pruned[what]) : <Pending />}</td>
+      <td className="change">{speed ? formatSpeedRatio(speed[what]) : ''}</td>
     </tr>
   );
   return (
@@ -106,8 +120,8 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
               : ''}
           </td>
         </tr>
-        {speedRow('Decode, tokens/s', (speed) => speed.decodeTokensPerSecond)}
-        {speedRow('Prefill, tokens/s', (speed) => speed.prefillTokensPerSecond)}
+        {speedRow('decode', 'Decode, tokens/s')}
+        {speedRow('prefill', 'Prefill, tokens/s')}
       </tbody>
     </table>
   );
@@ -124,28 +138,10 @@ function Curves({
 }) {
   const { ref, width } = useWidth<HTMLDivElement>();
   const charts = useMemo(() => {
-    const perplexity = [...measured.perplexity].map(([at, value]) => ({
-      ratio: at,
-      value: value.perplexity,
-      error: value.standardError,
-    }));
+    const perplexity = perplexityValues(measured);
     const speeds = [...measured.speed];
-    const decode = speeds.map(([at, { dense, pruned }]) => ({
-      ...{
-        ratio: at,
-        value: pruned.decodeTokensPerSecond,
-        error: pruned.decodeSpread,
-        dense: dense.decodeTokensPerSecond,
-      },
-    }));
-    const prefill = speeds.map(([at, { dense, pruned }]) => ({
-      ...{
-        ratio: at,
-        value: pruned.prefillTokensPerSecond,
-        error: pruned.prefillSpread,
-        dense: dense.prefillTokensPerSecond,
-      },
-    }));
+    const speedPoints = (what: 'decode' | 'prefill') =>
+      speeds.map(([at, { dense, pruned }]) => ({ ratio: at, ...pruned[what], dense: dense[what] }));
     return [
       {
         title: 'Perplexity',
@@ -159,7 +155,7 @@ function Curves({
       {
         title: 'Decode',
         unit: 'tokens per second, ○ dense in turn',
-        all: decode,
+        all: speedPoints('decode'),
         others: [],
         logarithmic: false,
         format: formatSpeed,
@@ -168,7 +164,7 @@ function Curves({
       {
         title: 'Prefill',
         unit: 'tokens per second, ○ dense in turn',
-        all: prefill,
+        all: speedPoints('prefill'),
         others: [],
         logarithmic: false,
         format: formatSpeed,
@@ -213,8 +209,7 @@ function recoveredPoints({ recovered }: Measurements): RecoveredMark[] {
   return recovered.map(({ name, ratio, perplexity }) => ({
     name,
     ratio,
-    value: perplexity.perplexity,
-    error: perplexity.standardError,
+    ...barred(perplexity),
   }));
 }
 
@@ -226,11 +221,11 @@ function methodSeries(measured: Measurements): RatioSeries[] {
 }
 
 function perplexityValues(measured: Measurements): RatioPoint[] {
-  return [...measured.perplexity].map(([ratio, { perplexity, standardError }]) => ({
-    ratio,
-    value: perplexity,
-    error: standardError,
-  }));
+  return [...measured.perplexity].map(([ratio, perplexity]) => ({ ratio, ...barred(perplexity) }));
+}
+
+function barred({ perplexity, standardError }: PerplexityMeasurement): BarredValue {
+  return { value: perplexity, low: perplexity - standardError, high: perplexity + standardError };
 }
 
 function withError(value: number, error: number): string {

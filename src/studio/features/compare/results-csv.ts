@@ -1,4 +1,6 @@
-import type { PerplexityMeasurement, SpeedComparison } from '../../../worker/engine.ts';
+import type { Estimate } from '../../../evaluate/speed/paired-ratio.ts';
+import type { SpeedComparison } from '../../../evaluate/speed/speed.ts';
+import type { PerplexityMeasurement } from '../../../worker/engine.ts';
 
 export interface ResultRows {
   readonly perplexity: ReadonlyMap<number, PerplexityMeasurement>;
@@ -6,14 +8,19 @@ export interface ResultRows {
   readonly speed: ReadonlyMap<number, SpeedComparison>;
 }
 
+/** Speeds with the ends of their 99% intervals; those over the dense model were measured in turn with it. */
+const SPEEDS: readonly { readonly name: string; readonly of: (speed: SpeedComparison) => Estimate }[] = [
+  { name: 'decode_over_dense', of: ({ decode }) => decode },
+  { name: 'prefill_over_dense', of: ({ prefill }) => prefill },
+  { name: 'decode_tokens_per_second', of: ({ pruned }) => pruned.decode },
+  { name: 'prefill_tokens_per_second', of: ({ pruned }) => pruned.prefill },
+  { name: 'dense_decode_tokens_per_second', of: ({ dense }) => dense.decode },
+  { name: 'dense_prefill_tokens_per_second', of: ({ dense }) => dense.prefill },
+];
+
 const HEAD = [
   ...['method', 'ratio', 'perplexity', 'perplexity_standard_error', 'perplexity_tokens'],
-  ...[
-    'decode_tokens_per_second',
-    'prefill_tokens_per_second',
-    'dense_decode_tokens_per_second',
-    'dense_prefill_tokens_per_second',
-  ],
+  ...SPEEDS.flatMap(({ name }) => [name, `${name}_low`, `${name}_high`]),
 ];
 
 /** All that was measured, as CSV: one line per method and ratio, empty where nothing was measured. Ratio 0 is the dense model. */
@@ -35,17 +42,15 @@ function row(
 ): string {
   const numbers = [
     ...[measured?.perplexity, measured?.standardError, measured?.tokens],
-    ...[
-      speed?.pruned.decodeTokensPerSecond,
-      speed?.pruned.prefillTokensPerSecond,
-      speed?.dense.decodeTokensPerSecond,
-      speed?.dense.prefillTokensPerSecond,
-    ],
+    ...SPEEDS.flatMap(({ of }) => {
+      const estimate = speed && of(speed);
+      return [estimate?.value, estimate?.low, estimate?.high];
+    }),
   ];
   return [
     quoted(method),
     ratio,
-    ...numbers.map((number) => (number === undefined ? '' : Number(number.toPrecision(6)))),
+    ...numbers.map((number) => (number === undefined || !Number.isFinite(number) ? '' : Number(number.toPrecision(6)))),
   ].join(',');
 }
 

@@ -8,9 +8,10 @@ export interface MeasureSlice {
   readonly measureText: ChosenText;
   readonly measureWindows: number;
   readonly measureLength: number;
-  /** Tokens decoded per repeat of a speed measurement. */
+  /** Tokens that each model decodes in each round of a speed measurement. */
   readonly speedTokens: number;
-  readonly speedRepeats: number;
+  /** Longest time of one. */
+  readonly speedSeconds: number;
   /** Names of the methods that are measured beside the reader's recipe. */
   readonly comparedMethods: readonly string[];
   setMeasure(patch: Partial<Omit<MeasureSlice, 'setMeasure'>>): void;
@@ -22,7 +23,7 @@ export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
   measureWindows: 16,
   measureLength: 128,
   speedTokens: 32,
-  speedRepeats: 3,
+  speedSeconds: 20,
   comparedMethods: ['llm-pruner-element-first', 'magnitude-l2', 'random'],
   setMeasure: (patch) => set(patch),
 });

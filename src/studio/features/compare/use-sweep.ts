@@ -113,7 +113,7 @@ async function measureStep(
       {
         promptTokens: Math.min(PROMPT_TOKENS, settings.measureLength),
         newTokens: settings.speedTokens,
-        repeats: settings.speedRepeats,
+        seconds: settings.speedSeconds,
         repair,
       },
       options,

@@ -1,6 +1,6 @@
 import { useShallow } from 'zustand/react/shallow';
 import { useScores } from '../../data/use-engine.ts';
-import { formatBytes, formatCount, formatPercent, formatPerplexity, formatSpeed } from '../../parts/format.ts';
+import { formatBytes, formatCount, formatPercent, formatPerplexity, formatSpeedRatio } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { useStudio } from '../../store.ts';
@@ -125,7 +125,7 @@ function RunRow({
         {formatPerplexity(perplexity.perplexity)}{' '}
         <span className="soft">± {formatPerplexity(perplexity.standardError)}</span>
       </td>
-      <td>{speed ? formatSpeed(speed.pruned.decodeTokensPerSecond) : <span className="pending">–</span>}</td>
+      <td>{speed ? formatSpeedRatio(speed.decode) : <span className="pending">–</span>}</td>
       <td className="soft">{clock.format(at)}</td>
       <td className="run-actions">
         <button

@@ -1,6 +1,8 @@
+import type { SpeedComparison } from '../../../evaluate/speed/speed.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import type { Plan } from '../../../plan/plan.ts';
-import type { PerplexityMeasurement, SpeedComparison } from '../../../worker/engine.ts';
+import type { PerplexityMeasurement } from '../../../worker/engine.ts';
+import { isSpeedComparison } from '../compare/kept-speed.ts';
 import type { PlanSummary } from '../plan/plan-outcome.ts';
 import { recipeLabel } from '../plan/recipe-label.ts';
 import type { RecipeChoices } from '../plan/slice.ts';
@@ -77,8 +79,14 @@ export function runLabel({ recipe, recovered }: Pick<Run, 'recipe' | 'recovered'
   return `${recipeLabel(recipe)}, recovered with ${recovered.method}, step ${recovered.bestStep} of ${recovered.steps}`;
 }
 
-/** Whether something that was kept is a run; it may come from an older version of the page. */
-export function isRun(value: unknown): value is Run {
+/** What was kept as runs, as far as it can be shown: it may come from an older version of the page, which measured speed otherwise. */
+export function keptRuns(values: unknown): Run[] {
+  if (!Array.isArray(values)) return [];
+  return values.filter(isRun).map(({ speed, ...run }) => ({ ...run, ...(isSpeedComparison(speed) && { speed }) }));
+}
+
+/** Whether something is a run; of the speed only that it is looked at by `keptRuns`. */
+function isRun(value: unknown): value is Run {
   if (typeof value !== 'object' || value === null) return false;
   const { id, at, model, recipe, widths, perplexity, measuredOn, ...numbers } = value as Record<string, unknown>;
   const isRecord = (field: unknown) => typeof field === 'object' && field !== null;

@@ -1,16 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { createStore } from 'zustand/vanilla';
 import { INITIAL_RECIPE } from '../plan/slice.ts';
-import { isRun, type Run } from './run.ts';
+import { keptRuns, type Run } from './run.ts';
 import { runDifferences, widthDifferences } from './run-differences.ts';
 import { createRunsSlice } from './slice.ts';
 
+const about = (value: number) => ({ value, low: 0.9 * value, high: 1.1 * value });
+const model = { prefill: about(1), decode: about(1), bytes: 1 };
 const speed = (decode: number) => ({
-  prefillTokensPerSecond: 1,
-  decodeTokensPerSecond: decode,
-  prefillSpread: 0,
-  decodeSpread: 0,
-  bytes: 1,
+  ...{ dense: model, pruned: model, prefill: about(1), decode: about(decode) },
+  ...{ rounds: 8, promptTokens: 8, seconds: 1 },
 });
 const run = (id: string, changes: Partial<Run> = {}): Run => ({
   ...{
@@ -35,10 +34,10 @@ describe('the history of runs', () => {
     const store = slice();
     store.getState().addRun(run('a'));
     store.getState().addRun(run('b'));
-    store.getState().addRun(run('a', { at: 9, speed: { dense: speed(1), pruned: speed(2) } }));
+    store.getState().addRun(run('a', { at: 9, speed: speed(2) }));
     store.getState().addRun(run('a'));
     expect(store.getState().runs.map(({ id }) => id)).toEqual(['b', 'a']);
-    expect(store.getState().runs[1]).toMatchObject({ at: 1, speed: { pruned: { decodeTokensPerSecond: 2 } } });
+    expect(store.getState().runs[1]).toMatchObject({ at: 1, speed: { decode: { value: 2 } } });
   });
 
   it('removes a run, brings it back to its place, and does not add it again by itself', () => {
@@ -69,8 +68,15 @@ describe('the history of runs', () => {
     expect(store.getState().runs.map(({ id, at }) => `${id} ${at}`)).toEqual(['new 1', 'old 1']);
   });
 
+  it('keeps a run whose speed was measured without an interval, but not that speed', () => {
+    const old = { ...run('a'), speed: { dense: { decodeTokensPerSecond: 3 }, pruned: { decodeTokensPerSecond: 4 } } };
+    expect(keptRuns([old])).toEqual([run('a')]);
+  });
+
   it('knows a run from leftovers', () => {
-    expect(isRun(structuredClone(run('a')))).toBe(true);
+    const kept = [run('a'), run('b', { speed: speed(2) })];
+    expect(keptRuns(structuredClone(kept))).toEqual(kept);
+    expect(keptRuns('leftovers')).toEqual([]);
     for (const other of [
       null,
       7,
@@ -79,7 +85,7 @@ describe('the history of runs', () => {
       { ...run('a'), ratio: '20%' },
       { ...run('a'), perplexity: undefined },
     ])
-      expect(isRun(other)).toBe(false);
+      expect(keptRuns([other])).toEqual([]);
   });
 });
 
@@ -103,6 +109,15 @@ describe('two runs side by side', () => {
     expect(
       change({ measuredOn: 'other text', perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity'),
     ).toBe('measured differently');
-    expect(change({ speed: { dense: speed(1), pruned: speed(2) } }, 'Decode, tokens/s')).toBe('');
+    expect(change({ speed: speed(2) }, 'Decode over dense')).toBe('');
+  });
+
+  it('compares speeds over the dense model, and claims nothing where their intervals overlap', () => {
+    const decode = (value: number) =>
+      runDifferences(run('a', { speed: speed(1.5) }), run('b', { speed: speed(value) })).find(
+        ({ name }) => name === 'Decode over dense',
+      );
+    expect(decode(1.7)).toMatchObject({ first: '×1.50 (1.35–1.65)', change: 'no difference measured' });
+    expect(decode(2.4)?.change).toBe('+60%');
   });
 });

@@ -1,4 +1,11 @@
-import { formatBytes, formatCount, formatPercent, formatPerplexity, formatSpeed } from '../../parts/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatPercent,
+  formatPerplexity,
+  formatSpeed,
+  formatSpeedRatio,
+} from '../../parts/format.ts';
 import { estimateAt } from '../compare/estimate.ts';
 import { useCurrentMeasurements } from '../compare/measurements.ts';
 import { ratioKey } from '../compare/sweep.ts';
@@ -70,9 +77,9 @@ function useOutcomes(): Outcome[] {
       isEstimate: pruned === undefined && estimate !== undefined,
     },
     {
-      name: 'tokens/s',
-      before: speed && formatSpeed(speed.dense.decodeTokensPerSecond),
-      after: speed && formatSpeed(speed.pruned.decodeTokensPerSecond),
+      name: 'tokens/s over dense',
+      before: speed && formatSpeed(speed.dense.decode.value),
+      after: speed && formatSpeedRatio(speed.decode),
     },
   ];
 }

@@ -1,5 +1,6 @@
-import type { PerplexityMeasurement, SpeedComparison } from '../../../worker/engine.ts';
-import { formatPerplexity, formatSpeed } from '../../parts/format.ts';
+import type { SpeedComparison } from '../../../evaluate/speed/speed.ts';
+import type { PerplexityMeasurement } from '../../../worker/engine.ts';
+import { formatPerplexity, formatSpeedEstimate, formatSpeedRatio } from '../../parts/format.ts';
 
 /** Measured figures of a plan as lines of its model card; nothing for what was not measured. */
 export function cardFigures(
@@ -14,7 +15,7 @@ export function cardFigures(
       [`perplexity on ${measuredOn}`]: `${formatPerplexity(pruned.perplexity)} ± ${formatPerplexity(pruned.standardError)}${against(dense && formatPerplexity(dense.perplexity))}`,
     }),
     ...(speed && {
-      'tokens per second while decoding, f32, where it was built': `${formatSpeed(speed.pruned.decodeTokensPerSecond)}${against(formatSpeed(speed.dense.decodeTokensPerSecond))}`,
+      'decoding speed over the dense model, f32, token by token in turn where it was built, 99% interval': `${formatSpeedRatio(speed.decode)}; ${formatSpeedEstimate(speed.pruned.decode)} tokens per second`,
     }),
   };
 }
