@@ -48,19 +48,24 @@ export const LLAMA_TENSORS = {
   'mlp.down.bias': 'mlp.down_proj.bias',
 } as const satisfies BlockTensors;
 
-export const QUERY_KEY_VALUE_BIASES = {
-  'attention.query.bias': 'self_attn.q_proj.bias',
-  'attention.key.bias': 'self_attn.k_proj.bias',
-  'attention.value.bias': 'self_attn.v_proj.bias',
-} as const satisfies BlockTensors;
-
 export const QUERY_KEY_NORMS = {
   'attention.query.norm': 'self_attn.q_norm.weight',
   'attention.key.norm': 'self_attn.k_norm.weight',
 } as const satisfies BlockTensors;
 
-/** Biases that compensation may add: absent from the checkpoint they are zero, unless the architecture asks for them. */
-const COMPENSATION_BIASES: readonly BlockWeight[] = ['attention.output.bias', 'mlp.down.bias'];
+/** The bias of a projection. */
+export const biasOf = <
+  Weight extends
+    | 'attention.query'
+    | 'attention.key'
+    | 'attention.value'
+    | 'attention.output'
+    | 'mlp.gate'
+    | 'mlp.up'
+    | 'mlp.down',
+>(
+  weight: Weight,
+) => `${weight}.bias` as const;
 
 /** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels` and `neurons` are symbolic. */
 export function blockInputs(
@@ -77,7 +82,7 @@ export function blockInputs(
 
 /** What the bindings of a block depend on beside its tensors' names. */
 export interface BindingOptions {
-  /** Biases of output projections that the checkpoint must have. */
+  /** Biases that the checkpoint must have; absent others are zero, as those are that compensation may add. */
   readonly required?: readonly BlockWeight[];
   /** Added to the weights of all norms. */
   readonly normOffset?: number;
@@ -98,7 +103,7 @@ export function blockBindings(
     neurons: widths.neurons,
   };
   const bindings = [...blockInputs(config, tensors)].map(([input, shape]): WeightBinding => {
-    const optional = COMPENSATION_BIASES.includes(input) && !options.required?.includes(input);
+    const optional = input.endsWith('.bias') && !options.required?.includes(input);
     return {
       input,
       tensor: `model.layers.${layer}.${tensors[input]}`,

@@ -1,5 +1,7 @@
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 
+import { checkKeys, type KeyRules } from './config-keys.ts';
+
 type Raw = Readonly<Record<string, unknown>>;
 
 const REMEDY = 'Correct config.json or fetch it again.';
@@ -95,9 +97,9 @@ export class ConfigFields {
     });
   }
 
-  /** Throws UnsupportedError when a field is set to anything but null and false. */
-  refuse(key: string, reason: string): void {
-    if (this.has(key) && this.#raw[key] !== false) throw this.unsupported(key, reason);
+  /** Throws UnsupportedError for a key that is not computed (`checkKeys`). */
+  check(rules: KeyRules): void {
+    checkKeys(this.#raw, rules, this.#path === '' ? '' : `${this.#path}.`);
   }
 
   /** For a value that is right in itself but not computed. */

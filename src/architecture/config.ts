@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MismatchError } from '../errors.ts';
 import type { Activation, LayerPositions, LayerWidths, ModelConfig } from './architecture.ts';
 import { ConfigFields } from './config-fields.ts';
-import { readRopeScaling, rotationOf } from './rope.ts';
+import { readPositions } from './rope-config.ts';
 
 const LIMITS = {
   layers: 1024,
@@ -51,14 +51,14 @@ export function readCommonConfig(
   const headDimension = fields.integer('head_dim', LIMITS.headDimension, hiddenSize / queryHeads);
   const neurons = fields.integer('intermediate_size', LIMITS.width);
   const stated = fields.integer('max_position_embeddings', LIMITS.positions, 2048);
-  const { positions, ropeTheta, longest } = readPositions(fields, headDimension, stated, ropeSection);
+  const { positions, ropeTheta, longest } = readPositions(checkpoint.config, fields, {
+    headDimension,
+    maximumPositions: stated,
+    section: ropeSection,
+  });
   return {
     positions,
-    activation: fields.choice<Activation>(
-      fields.has('hidden_activation') ? 'hidden_activation' : 'hidden_act',
-      ACTIVATIONS,
-      'silu',
-    ),
+    activation: readActivation(fields),
     config: {
       architecture,
       layers,
@@ -88,38 +88,15 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu_new: 'gelu-tanh',
 };
 
-/** The rotary embedding: `rope_theta` and `rope_scaling`, or `rope_parameters` of newer files, which hold both. */
-function readPositions(
-  fields: ConfigFields,
-  headDimension: number,
-  maximumPositions: number,
-  section: string | undefined,
-) {
-  const whole = fields.object('rope_parameters');
-  const parameters = (section === undefined ? undefined : whole?.object(section)) ?? whole;
-  const ropeTheta = parameters?.has('rope_theta')
-    ? parameters.positive('rope_theta')
-    : fields.positive('rope_theta', 10_000);
-  const share = (parameters?.has('partial_rotary_factor') ? parameters : fields).positive('partial_rotary_factor', 1);
-  const rotaryDimension = Math.floor(headDimension * share);
-  if (share > 1 || rotaryDimension < 2 || rotaryDimension % 2 !== 0) {
-    throw new MismatchError(
-      `config.json: of head_dim ${headDimension} the rotary position embedding turns ${rotaryDimension} channels (partial_rotary_factor ${share}); it must be an even number from 2 to ${headDimension}.`,
-    );
-  }
-  const originalPositions = fields.has('original_max_position_embeddings')
-    ? fields.integer('original_max_position_embeddings', LIMITS.positions, 0, 2)
-    : undefined;
-  const scaling = readRopeScaling(fields.object('rope_scaling') ?? parameters, {
-    rotaryDimension,
-    maximumPositions,
-    originalPositions,
-  });
-  return {
-    ropeTheta,
-    positions: { ...rotationOf(rotaryDimension, ropeTheta, scaling), window: undefined },
-    longest: scaling.kind === 'longrope' ? scaling.originalPositions : Number.POSITIVE_INFINITY,
-  };
+/** Gemma's key wins where it is there; another word under the other key would be left out without a word. */
+function readActivation(fields: ConfigFields): Activation {
+  const [key, other] = fields.has('hidden_activation')
+    ? ['hidden_activation', 'hidden_act']
+    : ['hidden_act', 'hidden_activation'];
+  const activation = fields.choice<Activation>(key, ACTIVATIONS, 'silu');
+  if (fields.has(other) && fields.choice<Activation>(other, ACTIVATIONS, 'silu') !== activation)
+    throw fields.wrong(other, `the same as ${key}, or absent`);
+  return activation;
 }
 
 /** Widths of a pruned model's layers, under `espalier`; a model without them is dense. */

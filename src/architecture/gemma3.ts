@@ -1,8 +1,11 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { MismatchError } from '../errors.ts';
 import type { Architecture, LayerPositions } from './architecture.ts';
-import { type BlockTensors, LLAMA_TENSORS, QUERY_KEY_NORMS, QUERY_KEY_VALUE_BIASES } from './block-weights.ts';
+import { readBiases } from './biases.ts';
+import { type BlockTensors, LLAMA_TENSORS, QUERY_KEY_NORMS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import type { ConfigFields } from './config-fields.ts';
+import { ROPE_KEY_RULES } from './config-keys.ts';
 import { decoder } from './decoder.ts';
 import { type Rotation, readRopeScaling, rotationOf } from './rope.ts';
 import { readMixedPositions, readWindow } from './sliding-windows.ts';
@@ -36,30 +39,39 @@ const TENSORS: BlockTensors = {
  */
 export function gemma3(checkpoint: Checkpoint): Architecture {
   const fields = configFields(checkpoint, DEFAULTS);
-  fields.refuse('use_bidirectional_attention', 'Espalier prunes causal language models only');
-  fields.refuse('attn_logit_softcapping', 'softcapping is not supported');
-  fields.refuse('final_logit_softcapping', 'softcapping is not supported');
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'gemma3_text', 'full_attention');
-  const attentionBias = fields.boolean('attention_bias', false);
-  const pattern = fields.integer('sliding_window_pattern', 1024, 6);
+  const pattern = fields.integer(
+    fields.has('sliding_window_pattern') ? 'sliding_window_pattern' : '_sliding_window_pattern',
+    1024,
+    6,
+  );
   const window = readWindow(fields);
-  const sliding = window === undefined ? undefined : { ...readLocalRotation(fields, positions), window };
+  const sliding = window === undefined ? undefined : { ...readLocalRotation(checkpoint, fields, positions), window };
   return decoder({
     config,
     activation,
     embeddingScale: Math.sqrt(config.hiddenSize),
     attentionScale: fields.positive('query_pre_attn_scalar') ** -0.5,
     normOffset: 1,
-    required: attentionBias ? ['attention.output.bias'] : [],
-    tensors: { ...TENSORS, ...(attentionBias && QUERY_KEY_VALUE_BIASES) },
+    ...readBiases(checkpoint, fields, TENSORS),
     positions: readMixedPositions(fields, config.layers, positions, sliding, (layer) => (layer + 1) % pattern !== 0),
   });
 }
 
 /** The rotary embedding of sliding layers: a base of its own, and no scaling unless newer files' `rope_parameters` state one. */
-function readLocalRotation(fields: ConfigFields, { inverseFrequencies: { length } }: LayerPositions): Rotation {
+function readLocalRotation(
+  { config }: Checkpoint,
+  fields: ConfigFields,
+  { inverseFrequencies: { length } }: LayerPositions,
+): Rotation {
   const local = fields.object('rope_parameters')?.object('sliding_attention');
+  local?.check(ROPE_KEY_RULES);
   const theta = local?.has('rope_theta') ? local.positive('rope_theta') : fields.positive('rope_local_base_freq');
+  const { rope_local_base_freq: stated = theta } = config;
+  if (stated !== null && stated !== theta)
+    throw new MismatchError(
+      `config.json says two things: rope_local_base_freq is ${JSON.stringify(stated)} and rope_parameters.sliding_attention.rope_theta is ${theta}. Keep the one that the model was trained with.`,
+    );
   const maximumPositions = fields.integer('max_position_embeddings', 1 << 30);
   return rotationOf(2 * length, theta, readRopeScaling(local, { rotaryDimension: 2 * length, maximumPositions }));
 }

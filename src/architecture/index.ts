@@ -1,12 +1,14 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { Architecture, ArchitectureFactory } from './architecture.ts';
+import { checkKeys, KEY_RULES } from './config-keys.ts';
 import { gemma3 } from './gemma3.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { QUANTISATION_TENSOR } from './unread-tensors.ts';
 
 const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   llama,
@@ -32,16 +34,21 @@ export function architectureFor(checkpoint: Checkpoint): Architecture {
     );
   }
   refuseQuantised(checkpoint);
+  checkKeys(checkpoint.config, KEY_RULES[type] ?? {});
   return factory(checkpoint);
 }
 
-/** Weights packed by AWQ, GPTQ, compressed-tensors or bitsandbytes have other names than plain ones. */
+/** Weights packed by AWQ, GPTQ, compressed-tensors or bitsandbytes have other names or codes than plain ones, and config.json tells of it. */
 function refuseQuantised({ tensors, config, provenance }: Checkpoint): void {
-  const packed = [...tensors.keys()].find((name) => /\.(qweight|weight_packed|weight\.quant_state\..*)$/.test(name));
-  if (packed === undefined) return;
+  const packed = [...tensors.keys()].find((name) => QUANTISATION_TENSOR.test(name));
   const stated = config.quantization_config as { quant_method?: unknown } | null | undefined;
   const method = typeof stated?.quant_method === 'string' ? ` by ${stated.quant_method}` : '';
-  throw new UnsupportedError(
-    `${provenance.name} is quantised${method} (tensor ${packed}), which is not read. Take the model in half precision, or as a GGUF file.`,
-  );
+  if (packed !== undefined)
+    throw new UnsupportedError(
+      `${provenance.name} is quantised${method} (tensor ${packed}), which is not read. Take the model in half precision, or as a GGUF file.`,
+    );
+  if (typeof stated === 'object' && stated !== null && Object.keys(stated).length > 0)
+    throw new UnsupportedError(
+      `config.json says by quantization_config that ${provenance.name} is quantised${method}, which is not read. Take the model in half precision, or as a GGUF file; where its weights are plain numbers, remove quantization_config from config.json.`,
+    );
 }

@@ -1,8 +1,10 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture } from './architecture.ts';
+import { readBiases } from './biases.ts';
+import { LLAMA_TENSORS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import { decoder } from './decoder.ts';
-import { readWindow } from './sliding-windows.ts';
+import { readUniformPositions, readWindow } from './sliding-windows.ts';
 
 /** Of transformers' MistralConfig. */
 const DEFAULTS = {
@@ -16,6 +18,10 @@ const DEFAULTS = {
 export function mistral(checkpoint: Checkpoint): Architecture {
   const fields = configFields(checkpoint, DEFAULTS);
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'mistral');
-  const sliding = { ...positions, window: readWindow(fields) };
-  return decoder({ config, activation, positions: () => sliding });
+  return decoder({
+    config,
+    activation,
+    ...readBiases(checkpoint, fields, LLAMA_TENSORS),
+    positions: readUniformPositions(fields, config.layers, { ...positions, window: readWindow(fields) }),
+  });
 }

@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { architectureFor } from './index.ts';
+import { refuseUnread, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
 
 /** A checkpoint with the architecture that reads it: what every stage of pruning works on. */
@@ -9,10 +10,20 @@ export interface Model {
   readonly architecture: Architecture;
 }
 
-/** Chooses the architecture and checks that every weight is there in the right shape, so that a broken file is refused before any work. */
-export function modelOf(checkpoint: Checkpoint): Model {
+export interface ModelOptions {
+  /** Leave out tensors that the architecture does not read, instead of refusing the model. Default false. */
+  readonly ignoreTensors?: boolean;
+}
+
+/**
+ * Chooses the architecture and checks that every weight is there in the right shape and that no tensor is left over, so that a broken file is refused before
+ * any work, and no figure is made of a part of a model.
+ */
+export function modelOf(checkpoint: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
   const architecture = architectureFor(checkpoint);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
+  if (ignoreTensors) return { checkpoint: withoutUnread(checkpoint, architecture), architecture };
+  refuseUnread(checkpoint, architecture);
   return { checkpoint, architecture };
 }
 

@@ -1,9 +1,10 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture } from './architecture.ts';
+import { readBiases } from './biases.ts';
 import { type BlockTensors, LLAMA_TENSORS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import { decoder } from './decoder.ts';
-import { readWindow } from './sliding-windows.ts';
+import { readUniformPositions, readWindow } from './sliding-windows.ts';
 
 /** Of transformers' Phi3Config. */
 const DEFAULTS = { max_position_embeddings: 4096, original_max_position_embeddings: 4096, rms_norm_eps: 1e-5 };
@@ -27,6 +28,10 @@ const TENSORS: BlockTensors = {
 export function phi3(checkpoint: Checkpoint): Architecture {
   const fields = configFields(checkpoint, DEFAULTS);
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'phi3');
-  const sliding = { ...positions, window: readWindow(fields) };
-  return decoder({ config, activation, tensors: TENSORS, positions: () => sliding });
+  return decoder({
+    config,
+    activation,
+    ...readBiases(checkpoint, fields, TENSORS),
+    positions: readUniformPositions(fields, config.layers, { ...positions, window: readWindow(fields) }),
+  });
 }

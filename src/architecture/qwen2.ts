@@ -1,12 +1,14 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture } from './architecture.ts';
-import { LLAMA_TENSORS, QUERY_KEY_VALUE_BIASES } from './block-weights.ts';
+import { readBiases } from './biases.ts';
+import { LLAMA_TENSORS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import { decoder } from './decoder.ts';
 import { readQwenPositions } from './qwen-positions.ts';
 
 /** Of transformers' Qwen2Config. */
 const DEFAULTS = {
+  num_key_value_heads: 32,
   max_position_embeddings: 32_768,
   rms_norm_eps: 1e-6,
   use_sliding_window: false,
@@ -21,7 +23,11 @@ export function qwen2(checkpoint: Checkpoint): Architecture {
   return decoder({
     config,
     activation,
-    tensors: { ...LLAMA_TENSORS, ...QUERY_KEY_VALUE_BIASES },
+    ...readBiases(checkpoint, fields, LLAMA_TENSORS, [
+      'attention.query.bias',
+      'attention.key.bias',
+      'attention.value.bias',
+    ]),
     positions: readQwenPositions(fields, config.layers, positions),
   });
 }

@@ -1,12 +1,14 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture } from './architecture.ts';
-import { LLAMA_TENSORS, QUERY_KEY_NORMS, QUERY_KEY_VALUE_BIASES } from './block-weights.ts';
+import { readBiases } from './biases.ts';
+import { LLAMA_TENSORS, QUERY_KEY_NORMS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
 import { decoder } from './decoder.ts';
 import { readQwenPositions } from './qwen-positions.ts';
 
 /** Of transformers' Qwen3Config. */
 const DEFAULTS = {
+  num_key_value_heads: 32,
   head_dim: 128,
   max_position_embeddings: 32_768,
   rms_norm_eps: 1e-6,
@@ -19,12 +21,10 @@ const DEFAULTS = {
 export function qwen3(checkpoint: Checkpoint): Architecture {
   const fields = configFields(checkpoint, DEFAULTS);
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'qwen3');
-  const attentionBias = fields.boolean('attention_bias', false);
   return decoder({
     config,
     activation,
-    required: attentionBias ? ['attention.output.bias'] : [],
-    tensors: { ...LLAMA_TENSORS, ...QUERY_KEY_NORMS, ...(attentionBias && QUERY_KEY_VALUE_BIASES) },
+    ...readBiases(checkpoint, fields, { ...LLAMA_TENSORS, ...QUERY_KEY_NORMS }),
     positions: readQwenPositions(fields, config.layers, positions),
   });
 }

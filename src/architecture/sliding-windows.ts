@@ -28,3 +28,19 @@ export function readMixedPositions(
     throw fields.wrong('sliding_window', 'a number of positions, because some layers slide');
   return (layer) => (slides[layer] && sliding ? sliding : full);
 }
+
+/** Positions of an architecture whose layers are all alike. Throws UnsupportedError where `layer_types` says that they are not. */
+export function readUniformPositions(
+  fields: ConfigFields,
+  layers: number,
+  positions: LayerPositions,
+): (layer: number) => LayerPositions {
+  const slides = fields.choices<boolean>('layer_types', layers, LAYER_TYPES) ?? [];
+  const different = slides.findIndex((slide) => slide !== (positions.window !== undefined));
+  if (different >= 0)
+    throw fields.unsupported(
+      'layer_types',
+      `all layers of this architecture look ${positions.window === undefined ? 'at everything' : 'through a window'}, but layer ${different} does not`,
+    );
+  return () => positions;
+}

@@ -19,16 +19,22 @@ export interface CheckpointParts {
 /**
  * Puts weights, config and companion files together.
  * A tied embedding (config `tie_word_embeddings`, or only one of the two present and no word to the contrary) has one entry in `tensors`,
- * `model.embed_tokens.weight`, and is read under both names, whichever of them the file uses.
+ * `model.embed_tokens.weight`, and is read under both names, whichever of them the file uses. An output matrix that differs from the embedding
+ * is one of its own whatever the config says; then `config` says so too, and a note tells it.
  */
-export function assembleCheckpoint(parts: CheckpointParts): Checkpoint {
-  const { weights, config, files, companion } = parts;
+export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkpoint> {
+  const { weights, files, companion } = parts;
+  const hasOwnHead = parts.config.tie_word_embeddings === true && (await differs(weights, EMBEDDING, HEAD));
+  const config = hasOwnHead ? { ...parts.config, tie_word_embeddings: false } : parts.config;
   const tied = tieEmbedding(weights.tensors, config);
   let digest: Promise<string> | undefined;
   return {
     provenance: { ...parts.provenance, format: weights.format },
     config,
     tensors: tied.tensors,
+    notes: hasOwnHead
+      ? [`config.json ties the output matrix to the embedding, but ${HEAD} is there and differs from it: it is used.`]
+      : [],
     byteLength: weights.sources.reduce((sum, source) => sum + source.byteLength, 0),
     async read(name: string, rows?: RowRange): Promise<Float32Array> {
       const stored = tied.storedName(name);
@@ -48,6 +54,24 @@ export function assembleCheckpoint(parts: CheckpointParts): Checkpoint {
       return digest;
     },
   };
+}
+
+/** Elements that are compared at once. */
+const COMPARED = 1 << 20;
+
+/** Whether both tensors are there and differ in any element. */
+async function differs({ tensors, read }: Weights, first: string, second: string): Promise<boolean> {
+  const [a, b] = [tensors.get(first), tensors.get(second)];
+  if (!a || !b) return false;
+  const [rows = 1, columns = 1] = a.shape;
+  if (a.shape.join() !== b.shape.join()) return true;
+  const step = Math.max(1, Math.floor(COMPARED / columns));
+  for (let start = 0; start < rows; start += step) {
+    const range = { start, end: Math.min(rows, start + step) };
+    const [left, right] = await Promise.all([read(first, range), read(second, range)]);
+    if (left.some((value, at) => value !== right[at])) return true;
+  }
+  return false;
 }
 
 function tieEmbedding(stored: ReadonlyMap<string, TensorInfo>, config: JsonRecord) {

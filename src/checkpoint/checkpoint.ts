@@ -29,6 +29,8 @@ export interface Checkpoint {
   readonly config: Readonly<Record<string, unknown>>;
   /** A tied embedding has one entry, 'model.embed_tokens.weight'; `read` accepts 'lm_head.weight' for it too. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** What was decided on the file's own word against that of its config, in sentences for a person. */
+  readonly notes?: readonly string[];
   /** Total bytes of the weight files. */
   readonly byteLength: number;
   /**

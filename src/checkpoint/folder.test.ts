@@ -79,9 +79,27 @@ test('a tied embedding is one tensor, read under both names, whichever the file 
   const both = weightFile('lm_head.weight', 'model.embed_tokens.weight');
   const untied = text({ tie_word_embeddings: false });
   expect((await open({ 'config.json': untied, 'model.safetensors': both })).tensors.size).toBe(2);
-  expect((await open({ 'config.json': config, 'model.safetensors': both })).tensors.size).toBe(1);
+  const same = new Map(
+    ['lm_head.weight', 'model.embed_tokens.weight'].map((name) => [
+      name,
+      { dtype: 'F32' as const, shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+    ]),
+  );
+  const doubled = await open({ 'config.json': config, 'model.safetensors': writeSafetensors(same) });
+  expect([doubled.tensors.size, doubled.config.tie_word_embeddings, doubled.notes]).toEqual([1, true, []]);
   const headless = await open({ 'config.json': untied, 'model.safetensors': weightFile('model.embed_tokens.weight') });
   await expect(headless.read('lm_head.weight')).rejects.toThrow(MissingError);
+});
+
+test('an output matrix that differs from the embedding is one of its own, whatever the config says', async () => {
+  const both = weightFile('lm_head.weight', 'model.embed_tokens.weight');
+  const model = await open({ 'config.json': config, 'model.safetensors': both });
+  expect(model.config.tie_word_embeddings).toBe(false);
+  expect([...(await model.read('lm_head.weight'))]).toEqual([0, 1, 2, 3]);
+  expect([...(await model.read('model.embed_tokens.weight'))]).toEqual([1, 1, 2, 3]);
+  expect(model.notes).toEqual([
+    'config.json ties the output matrix to the embedding, but lm_head.weight is there and differs from it: it is used.',
+  ]);
 });
 
 test('missing parts are named', async () => {

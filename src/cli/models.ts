@@ -54,7 +54,8 @@ export async function withModel<Result>(
       ),
   });
   using runtime = await openRuntime(options);
-  using open = new OpenModel(runtime, checkpoint);
+  using open = new OpenModel(runtime, checkpoint, { ignoreTensors: options.ignoreTensors ?? false });
+  for (const each of checkpoint.notes ?? []) note(each);
   return await use(open);
 }
 

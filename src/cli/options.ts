@@ -7,6 +7,7 @@ export interface CommonOptions {
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly ignoreTensors?: boolean;
 }
 
 /** Windows to score on, and windows that compensation learns from (docs/method.md section 5), where the text has so many. */
@@ -30,7 +31,8 @@ export function addCommonOptions(command: Command): Command {
     .option('--backend <name>', 'where to compute: cpu, wasm or webgpu', 'cpu')
     .option('--threads <n>', 'threads of the CPU backend (default: all cores)', wholeNumber('--threads', 1))
     .option('--json', 'print one JSON document on standard output')
-    .option('--quiet', 'no progress and notes on standard error');
+    .option('--quiet', 'no progress and notes on standard error')
+    .option('--ignore-tensors', 'leave out tensors of MODEL that its architecture does not read');
 }
 
 export function addCalibrationOptions(command: Command): Command {

@@ -17,6 +17,8 @@ export interface Inspection {
   readonly queryHeadsPerGroup: number;
   readonly vocabulary: number;
   readonly bytes: number;
+  /** What was decided on the file's own word against that of its config. */
+  readonly notes: readonly string[];
   /** Members of the coupled structures of the first layer that has any: which slice of which weight one group owns. */
   readonly structures: readonly {
     readonly kind: string;
@@ -51,6 +53,7 @@ export function inspect(open: OpenModel): Inspection {
     queryHeadsPerGroup: config.queryHeads / config.keyValueHeads,
     vocabulary: config.vocabulary,
     bytes: byteLength,
+    notes: open.model.checkpoint.notes ?? [],
     structures: open.structuresOf(Math.max(0, shown)).map(({ kind, groups, parametersPerGroup, members }) => ({
       kind,
       groups,

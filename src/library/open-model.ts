@@ -15,6 +15,8 @@ const RESIDENT_BYTES = 256 << 20;
 export interface OpenOptions {
   /** Default 256 MiB. */
   readonly residentBytes?: number;
+  /** Leave out tensors that the architecture does not read, instead of refusing the model. Default false. */
+  readonly ignoreTensors?: boolean;
   /** The runtime is disposed with the model. Default false. */
   readonly ownsRuntime?: boolean;
 }
@@ -33,7 +35,7 @@ export class OpenModel implements Disposable {
   /** Checks the checkpoint against its architecture. Throws what `modelOf` throws. */
   constructor(runtime: Runtime, checkpoint: Checkpoint, options: OpenOptions = {}, programs?: Programs) {
     this.runtime = runtime;
-    this.model = modelOf(checkpoint);
+    this.model = modelOf(checkpoint, options);
     this.#ownsPrograms = programs === undefined;
     this.programs = programs ?? new Programs(runtime, this.model.architecture);
     this.store = new WeightStore(runtime, this.model, options.residentBytes ?? RESIDENT_BYTES);

@@ -29,6 +29,8 @@ export interface OpenModelOptions extends LongRunning {
   readonly backend?: 'cpu' | 'wasm' | 'webgpu';
   readonly threads?: number;
   readonly residentBytes?: number;
+  /** Leave out tensors that the architecture does not read, instead of refusing the model. Default false. */
+  readonly ignoreTensors?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface OpenModelOptions extends LongRunning {
  * Throws MissingError, FileFormatError or UnsupportedError saying what is wrong with the model.
  */
 export async function openModel(source: string | Checkpoint, options: OpenModelOptions = {}): Promise<OpenModel> {
-  const { signal, onProgress, residentBytes } = options;
+  const { signal, onProgress, residentBytes, ignoreTensors = false } = options;
   const checkpoint =
     typeof source === 'string'
       ? await (await import('../checkpoint/local.ts')).openNamed(source, { signal, onProgress })
@@ -45,6 +47,7 @@ export async function openModel(source: string | Checkpoint, options: OpenModelO
   try {
     return new OpenModel(runtime, checkpoint, {
       ...(residentBytes === undefined ? {} : { residentBytes }),
+      ignoreTensors,
       ownsRuntime: options.runtime === undefined,
     });
   } catch (error) {

@@ -1,6 +1,7 @@
 import { FileFormatError, UnsupportedError } from '../../../errors.ts';
 import type { JsonRecord } from '../../files/json.ts';
 import { quote } from '../../weights.ts';
+import { checkGgufKeys } from './gguf-keys.ts';
 import { type GgufMetadata, shortest } from './gguf-metadata.ts';
 
 /** What the config needs to know beyond metadata. */
@@ -46,6 +47,7 @@ export function ggufArchitecture(metadata: GgufMetadata): string {
 export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord {
   const architecture = ggufArchitecture(metadata);
   const { modelType, className } = CLASSES[architecture] as { modelType: string; className: string };
+  checkGgufKeys(metadata, architecture);
   const size = (key: string) =>
     positive(metadata, `${architecture}.${key}`, metadata.requiredNumber(`${architecture}.${key}`));
   const optional = (key: string) => metadata.number(`${architecture}.${key}`);
@@ -61,7 +63,6 @@ export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord
     throw new UnsupportedError(
       `${metadata.file} has keys of ${headDimension} and values of ${valueDimension} per head; they must be equal.`,
     );
-  const bias = facts.hasTensor('blk.0.attn_q.bias');
   return {
     architectures: [className],
     model_type: modelType,
@@ -79,10 +80,15 @@ export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord
     max_position_embeddings: size('context_length'),
     vocab_size: facts.vocabulary,
     tie_word_embeddings: !facts.hasTensor('output.weight'),
-    ...(architecture === 'llama' || architecture === 'qwen3' ? { attention_bias: bias } : {}),
-    ...(architecture === 'llama' ? { mlp_bias: facts.hasTensor('blk.0.ffn_up.bias') } : {}),
+    ...(architecture === 'llama' || architecture === 'qwen3'
+      ? { attention_bias: facts.hasTensor('blk.0.attn_q.bias') && facts.hasTensor('blk.0.attn_output.bias') }
+      : {}),
+    ...(architecture === 'llama'
+      ? { mlp_bias: facts.hasTensor('blk.0.ffn_up.bias') && facts.hasTensor('blk.0.ffn_down.bias') }
+      : {}),
     ...(architecture === 'gemma3' ? gemma(metadata, headDimension, hiddenSize / queryHeads, size('block_count')) : {}),
-    ...(architecture === 'phi3' ? phi(metadata, headDimension) : {}),
+    ...rotaryShare(metadata, architecture, headDimension),
+    ...(architecture === 'phi3' ? phi(metadata) : {}),
     ...tokenIds(metadata),
     torch_dtype: 'float32',
   };
@@ -114,7 +120,12 @@ function ropeScaling(
   if (ropeFactors.long && ropeFactors.short) {
     const list = (factors: Float32Array) => Array.from(factors, shortest);
     return {
-      rope_scaling: { type: 'longrope', long_factor: list(ropeFactors.long), short_factor: list(ropeFactors.short) },
+      rope_scaling: {
+        type: 'longrope',
+        long_factor: list(ropeFactors.long),
+        short_factor: list(ropeFactors.short),
+        ...shortestEntry(metadata, `${architecture}.rope.scaling.attn_factor`, 'attention_factor'),
+      },
       ...(original === undefined ? {} : { original_max_position_embeddings: original }),
     };
   }
@@ -128,12 +139,22 @@ function ropeScaling(
         rope_type: kind,
         factor: shortest(factor),
         ...(original === undefined ? {} : { original_max_position_embeddings: original }),
+        ...(kind === 'yarn' && {
+          ...shortestEntry(metadata, `${architecture}.rope.scaling.yarn_beta_fast`, 'beta_fast'),
+          ...shortestEntry(metadata, `${architecture}.rope.scaling.yarn_beta_slow`, 'beta_slow'),
+        }),
       },
     };
   }
   throw new UnsupportedError(
     `${metadata.file} has the rope scaling ${quote(kind)}; supported are none, linear, yarn, llama3 and longrope.`,
   );
+}
+
+/** A number of the metadata under config.json's name; nothing where the file has none. */
+function shortestEntry(metadata: GgufMetadata, entry: string, key: string): JsonRecord {
+  const value = metadata.number(entry);
+  return value === undefined ? {} : { [key]: shortest(value) };
 }
 
 /**
@@ -189,11 +210,18 @@ function gemma(metadata: GgufMetadata, headDimension: number, hiddenPerHead: num
 }
 const PATTERN = 'gemma3.attention.sliding_window_pattern';
 
-function phi(metadata: GgufMetadata, headDimension: number): JsonRecord {
-  const rotary = metadata.number('phi3.rope.dimension_count') ?? headDimension;
+function phi(metadata: GgufMetadata): JsonRecord {
   const window = metadata.number('phi3.attention.sliding_window');
-  return {
-    partial_rotary_factor: rotary / headDimension,
-    sliding_window: window === undefined || window === 0 ? null : window,
-  };
+  return { sliding_window: window === undefined || window === 0 ? null : window };
+}
+
+/** The share of a head's channels that are turned. Throws UnsupportedError for LLaMA, whose heads are stored in another order. */
+function rotaryShare(metadata: GgufMetadata, architecture: string, headDimension: number): JsonRecord {
+  const rotary = metadata.number(`${architecture}.rope.dimension_count`) ?? headDimension;
+  if (rotary === headDimension) return {};
+  if (architecture === 'llama')
+    throw new UnsupportedError(
+      `${metadata.file} turns ${rotary} of the ${headDimension} channels of a head, which is not read for llama. Take the model's safetensors.`,
+    );
+  return { partial_rotary_factor: rotary / headDimension };
 }

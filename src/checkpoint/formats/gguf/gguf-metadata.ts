@@ -12,6 +12,11 @@ export class GgufMetadata {
     this.#entries = entries;
   }
 
+  /** Names and values of the entries whose names begin with `prefix`. */
+  beginning(prefix: string): (readonly [key: string, value: GgufValue])[] {
+    return [...this.#entries].filter(([key]) => key.startsWith(prefix));
+  }
+
   has(key: string): boolean {
     return this.#entries.has(key);
   }

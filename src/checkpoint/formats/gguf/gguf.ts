@@ -43,7 +43,7 @@ export async function openGguf(files: FileAccess, weights: string, options: Open
     keyValueHeads: config.num_key_value_heads as number,
   };
   const licence = metadata.string('general.license');
-  return assembleCheckpoint({
+  return await assembleCheckpoint({
     weights: ggufWeights(
       parts.map((part) => part.source),
       stored,
@@ -97,6 +97,9 @@ async function openParts(files: FileAccess, weights: string): Promise<readonly [
   return [first, ...rest];
 }
 
+/** Tensors that are part of the config: `ggufConfig` has read them. */
+const SETTINGS = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_factors_short.weight'];
+
 function ggufWeights(
   sources: readonly ByteSource[],
   stored: ReadonlyMap<string, StoredTensor>,
@@ -106,8 +109,12 @@ function ggufWeights(
   const tensors = new Map<string, TensorInfo>();
   const origins = new Map<string, StoredTensor & CanonicalTensor>();
   for (const [storedName, each] of stored) {
-    const canonical = canonicalTensor(storedName, architecture, heads);
-    if (!canonical) continue;
+    if (SETTINGS.includes(storedName)) continue;
+    // A tensor without a canonical name keeps its own, so that it is named as one that nobody reads.
+    const canonical = canonicalTensor(storedName, architecture, heads) ?? {
+      name: storedName,
+      change: { kind: 'none' },
+    };
     const { tensor, source } = each;
     const { change, name } = canonical;
     if (change.kind === 'interleaved-heads' && (tensor.shape[0] ?? 0) % (2 * change.heads) !== 0) {

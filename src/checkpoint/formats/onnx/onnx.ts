@@ -34,7 +34,7 @@ export async function openOnnx(files: FileAccess, weights: string, options: Open
     );
   const graph = readModel(skeleton);
   const sources = await openData(files, folder, self, source, graph);
-  return assembleCheckpoint({
+  return await assembleCheckpoint({
     weights: onnxWeights(graph, config, weights, sources),
     config,
     files,

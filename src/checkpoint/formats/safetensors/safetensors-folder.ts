@@ -16,7 +16,7 @@ export const INDEX = 'model.safetensors.index.json';
  */
 export async function openFolder(files: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
   const config = await readConfig(files);
-  return assembleCheckpoint({
+  return await assembleCheckpoint({
     weights: await openSafetensors(files, options.weights),
     config,
     files,

@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { UnsupportedError } from '../errors.ts';
+import type { Architecture } from './architecture.ts';
+import { KEY_RULES, type KeyRule } from './config-keys.ts';
+import { architectureFor } from './index.ts';
+import { type FixtureName, openFixture } from './testing/fixture.ts';
+
+type Changes = Readonly<Record<string, unknown>>;
+
+/** A fixture of each architecture. */
+const FIXTURE: Readonly<Record<string, FixtureName>> = {
+  llama: 'llama',
+  mistral: 'mistral',
+  qwen2: 'qwen2',
+  qwen3: 'qwen3',
+  gemma3_text: 'gemma3',
+  phi3: 'phi3',
+};
+
+/** Another value for each key that is honoured, with which something else is computed, or the config is refused. */
+const OTHER: Changes = {
+  model_type: 'gpt2',
+  vocab_size: 49,
+  hidden_size: 64,
+  intermediate_size: 25,
+  num_hidden_layers: 1,
+  num_attention_heads: 8,
+  num_key_value_heads: 1,
+  head_dim: 4,
+  hidden_act: 'gelu',
+  hidden_activation: 'gelu',
+  max_position_embeddings: 1000,
+  original_max_position_embeddings: 11,
+  rms_norm_eps: 0.5,
+  rope_theta: 77,
+  rope_scaling: { type: 'linear', factor: 3, rope_theta: 77 },
+  rope_parameters: { rope_type: 'linear', factor: 3, rope_theta: 77 },
+  partial_rotary_factor: 0.5,
+  attention_bias: true,
+  mlp_bias: true,
+  layer_types: ['odd', 'odd'],
+  bos_token_id: 7,
+  eos_token_id: 7,
+  espalier: {
+    layers: [
+      { keyValueHeads: 1, neurons: 2 },
+      { keyValueHeads: 1, neurons: 2 },
+    ],
+  },
+  quantization_config: { quant_method: 'awq' },
+  sliding_window: 3,
+  use_sliding_window: true,
+  max_window_layers: 1,
+  sliding_window_pattern: 1,
+  _sliding_window_pattern: 1,
+  rope_local_base_freq: 77,
+  query_pre_attn_scalar: 5,
+};
+
+/** What else has to be set for a key to count. */
+const BESIDE: Changes = {
+  original_max_position_embeddings: {
+    rope_parameters: null,
+    rope_scaling: { rope_type: 'yarn', factor: 4 },
+    max_position_embeddings: 64,
+  },
+  rope_scaling: { rope_parameters: null },
+  rope_parameters: { rope_scaling: null },
+  rope_theta: { rope_scaling: null, rope_parameters: null },
+  partial_rotary_factor: { rope_scaling: null, rope_parameters: null },
+  sliding_window: { layer_types: null },
+  use_sliding_window: { max_window_layers: 0, layer_types: null, use_sliding_window: false },
+  max_window_layers: { use_sliding_window: true, layer_types: null, max_window_layers: 0 },
+  sliding_window_pattern: { layer_types: null },
+  _sliding_window_pattern: { layer_types: null, sliding_window_pattern: null },
+  hidden_act: { hidden_activation: null },
+};
+
+const QWEN_WINDOWS: Changes = { use_sliding_window: true, max_window_layers: 0 };
+
+/** What transformers takes where a key is absent (scripts/fixtures/config_defaults.py). */
+const defaults = JSON.parse(
+  await readFile(new URL('fixtures/config-defaults.json', import.meta.url), 'utf8'),
+) as Record<string, Changes>;
+
+/** All that an architecture computes, as a digest; the error where it refuses. */
+function computed(checkpoint: Checkpoint, config: Changes): string {
+  let architecture: Architecture;
+  try {
+    architecture = architectureFor({ ...checkpoint, config });
+  } catch (error) {
+    return `${error}`;
+  }
+  const layers = architecture.config.layerWidths.map((_, layer) => [
+    architecture.positions(layer),
+    architecture.blockWeights(layer),
+  ]);
+  const ends = [architecture.embedWeights(), architecture.headWeights()];
+  const text = JSON.stringify([architecture.config, architecture.design, layers, ends], (_, value: unknown) =>
+    value === undefined ? 'undefined' : ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value,
+  );
+  return createHash('sha256').update(text).digest('hex');
+}
+
+const keysWith = (rules: Readonly<Record<string, KeyRule>>, wanted: (rule: KeyRule) => boolean) =>
+  Object.keys(rules).filter((key) => wanted(rules[key] as KeyRule));
+
+const fixtures = await Promise.all(
+  Object.entries(KEY_RULES).map(
+    async ([architecture, rules]) =>
+      [architecture, rules, await openFixture(FIXTURE[architecture] as FixtureName)] as const,
+  ),
+);
+
+describe.each(fixtures)('of %s', (architecture, rules, { checkpoint, savedConfig }) => {
+  const { config } = checkpoint;
+  const plain = computed(checkpoint, config);
+
+  test('every key that transformers writes is known', () => {
+    expect(Object.keys(savedConfig).filter((key) => !Object.hasOwn(rules, key))).toEqual([]);
+    expect(Object.keys(config).filter((key) => !Object.hasOwn(rules, key))).toEqual([]);
+  });
+
+  test.each(keysWith(rules, (rule) => rule === 'honoured').filter((key) => key !== 'tie_word_embeddings'))(
+    '%s is honoured',
+    (key) => {
+      const switchedOn = key === 'sliding_window' && rules.use_sliding_window === 'honoured' ? QWEN_WINDOWS : {};
+      const base = { ...config, ...(BESIDE[key] as Changes | undefined), ...switchedOn };
+      expect(OTHER, key).toHaveProperty([key]);
+      expect(computed(checkpoint, { ...base, [key]: OTHER[key] })).not.toBe(computed(checkpoint, base));
+      const { [key]: _, ...without } = base as Record<string, unknown>;
+      const byDefault = defaults[architecture] ?? {};
+      if (Object.hasOwn(byDefault, key))
+        expect(computed(checkpoint, without)).toBe(computed(checkpoint, { ...without, [key]: byDefault[key] }));
+    },
+  );
+
+  test.each(keysWith(rules, (rule) => rule === 'harmless'))('%s changes nothing', (key) => {
+    for (const value of [null, 3, 'word', { a: 1 }, true])
+      expect(computed(checkpoint, { ...config, [key]: value })).toBe(plain);
+  });
+
+  test.each(keysWith(rules, (rule) => typeof rule === 'object'))(
+    '%s is refused unless it says what is assumed',
+    (key) => {
+      const rule = rules[key] as Extract<KeyRule, object>;
+      const { [key]: _, ...without } = config;
+      expect(computed(checkpoint, without)).toBe(plain);
+      for (const value of [null, ...rule.assumed])
+        expect(computed(checkpoint, { ...config, [key]: value })).toBe(plain);
+      for (const value of [17, 'word', true, false].filter((each) => !rule.assumed.includes(each))) {
+        const refused = () => architectureFor({ ...checkpoint, config: { ...config, [key]: value } });
+        expect(refused).toThrow(UnsupportedError);
+        expect(refused).toThrow(`config.json: ${key} is ${JSON.stringify(value)}; `);
+      }
+    },
+  );
+
+  test('a tie that the tensors contradict is told', () => {
+    const tied = config.tie_word_embeddings === true;
+    expect(computed(checkpoint, { ...config, tie_word_embeddings: !tied })).not.toBe(plain);
+  });
+});
+
+const { checkpoint } = await openFixture('llama');
+
+describe('a key that is not known', () => {
+  const withKey = (key: string, value: unknown) =>
+    architectureFor({ ...checkpoint, config: { ...checkpoint.config, [key]: value } });
+
+  test.each([
+    ['residual_gain_scale', 0.5],
+    ['num_shared_layers', 2],
+    ['softcap', 30],
+    ['attn_out_bias', true],
+    ['layer_norm_kind', 'layernorm'],
+    ['lora_rank', 8],
+  ])('is refused where its name says that it changes what is computed: %s', (key, value) => {
+    expect(() => withKey(key, value)).toThrow(
+      `config.json: ${key} is ${JSON.stringify(value)}, a key that is not known here, and its name says that it changes what is computed. Remove it from config.json if it does not; else choose another model.`,
+    );
+    expect(() => withKey(key, null)).not.toThrow();
+    expect(() => withKey(key, false)).not.toThrow();
+  });
+
+  test.each([
+    ['training_run', 'blue'],
+    ['time_step_limit', [0, Number.POSITIVE_INFINITY]],
+    ['transformers.js_config', { dtype: 'q4' }],
+  ])('passes where it does not: %s', (key, value) => expect(() => withKey(key, value)).not.toThrow());
+
+  test('of the rotary embedding is always refused', () => {
+    expect(() => withKey('rope_scaling', { ...(checkpoint.config.rope_scaling as object), alpha: 1000 })).toThrow(
+      'config.json: rope_scaling.alpha is 1000, a key that is not known here',
+    );
+  });
+});
