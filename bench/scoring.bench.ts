@@ -55,7 +55,7 @@ export async function run([
         forward: () => perplexity(open.programs, open.store, windows),
         kept: scoring('kept', { activationBytes: 2 ** 30 }),
         recomputed: scoring('recomputed', { activationBytes: 0 }),
-        'without elements': scoring('without elements', { elements: false, activationBytes: 0 }),
+        'without elements': scoring('without elements', { metrics: ['vector', 'fisher'], activationBytes: 0 }),
         ...(pyTorch && { [PYTORCH]: async () => void python.push(await pyTorch()) }),
       },
       Number(rounds),

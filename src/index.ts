@@ -13,8 +13,8 @@ export { type PromptFormat, promptFormat } from './evaluate/tasks-prompts.ts';
 export type { TaskResult } from './evaluate/tasks-result.ts';
 export { joinTexts, readTexts, readTokenIds } from './evaluate/text.ts';
 export { tokenWindows } from './evaluate/token-windows.ts';
-export { openPartial, type PartialFile, type PartialInfo } from './importance/files/partial-file.ts';
 export { decodeScores, encodeScores } from './importance/files/score-file.ts';
+export { openSumsFile, type SumsFile, type SumsInfo } from './importance/files/sums-file.ts';
 export type { LayerGroups } from './importance/structures/structures.ts';
 export { METRICS, type Metric, type Scores } from './importance/sums/scores.ts';
 export { compare } from './library/comparison/compare.ts';
@@ -37,7 +37,7 @@ export {
 } from './library/recover.ts';
 export { type RefineOptions, refine } from './library/refine.ts';
 export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './library/score.ts';
-export { type PartialSink, type ScoreShardOptions, scoreShard } from './library/score-shard.ts';
+export { type ScoreShardOptions, type SumsSink, scoreShard } from './library/score-shard.ts';
 export { exactStorage, exportedBytes } from './library/storage.ts';
 export { type EvaluateTasksOptions, evaluateTasks, type TaskItemResult } from './library/tasks.ts';
 export { readTrainingData, type TrainingData, type TrainingDataOptions } from './library/training-data.ts';

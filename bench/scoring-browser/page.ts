@@ -1,5 +1,5 @@
 import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
-import type { ElementEngine } from '../../src/importance/elements/element-stage.ts';
+import type { ElementEngine } from '../../src/importance/elements/element-stages.ts';
 import { importance } from '../../src/importance/importance.ts';
 import { OpenModel } from '../../src/library/open-model.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
@@ -23,7 +23,7 @@ const page: BrowserScoring = {
     for (let round = -1; round < rounds; round++) {
       for (const engine of ['kernel', 'onnx', 'none'] as const) {
         const started = performance.now();
-        const how = engine === 'none' ? { elements: false } : { elementEngine: engine };
+        const how = engine === 'none' ? { metrics: ['vector', 'fisher'] as const } : { elementEngine: engine };
         await importance(open.programs, open.store, windows, { structuresOf: open.structuresOf, ...how });
         if (round >= 0) times[engine].push(performance.now() - started);
       }

@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../src/checkpoint/folder.ts';
 import { memoryFiles } from '../../src/checkpoint/testing/memory-files.ts';
 import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
-import type { ElementEngine } from '../../src/importance/elements/element-stage.ts';
+import type { ElementEngine } from '../../src/importance/elements/element-stages.ts';
 import { importance } from '../../src/importance/importance.ts';
 import type { Metric } from '../../src/importance/sums/scores.ts';
 import { OpenModel } from '../../src/library/open-model.ts';

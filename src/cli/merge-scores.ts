@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { diskSource } from '../checkpoint/files/disk.ts';
-import { openPartial } from '../importance/files/partial-file.ts';
 import { encodeScores } from '../importance/files/score-file.ts';
+import { openSumsFile } from '../importance/files/sums-file.ts';
 import { mergeScores } from '../library/merge-scores.ts';
 import { createConsole } from './console.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
@@ -22,7 +22,7 @@ export function addMergeScores(program: Command, signal: AbortSignal): void {
     .action(async (paths: readonly string[], options: MergeOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       await checkWritable(options.output);
-      const files = await Promise.all(paths.map(async (path) => openPartial(await diskSource(path, path))));
+      const files = await Promise.all(paths.map(async (path) => openSumsFile(await diskSource(path, path))));
       const scores = await mergeScores(files, { signal, onProgress: output.onProgress });
       await writeWhole(options.output, encodeScores(scores), signal);
       const { loss, tokens, windows } = scores.calibration;

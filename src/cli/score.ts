@@ -9,8 +9,8 @@ import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
 import { withModel } from './models.ts';
 import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions } from './options.ts';
-import { PartialWriter } from './partial-writer.ts';
 import { stateFile } from './score-state.ts';
+import { SumsFileWriter } from './sums-file-writer.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
 interface ScoreOptions extends CommonOptions, CalibrationOptions {
@@ -78,14 +78,14 @@ async function scoreOneShard(
   path: string,
   output: Console,
 ): Promise<void> {
-  const writer = new PartialWriter(path);
+  const writer = new SumsFileWriter(path);
   try {
     const run = await scoreShard(open, options, writer);
     throwIfCancelled(options.signal);
-    const bytes = await writer.finish(run.info);
+    await writer.publish();
+    const { bytes } = writer;
     const { shard, metrics, windows, calibration } = run.info;
-    const { loss, tokens } = calibration;
-    const { seconds, forwardSeconds, peakBytes } = run;
+    const { loss, tokens, seconds, forwardSeconds, peakBytes } = run;
     output.result(
       { loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path },
       () => [

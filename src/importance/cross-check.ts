@@ -1,14 +1,14 @@
 import { Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
-import { ElementStages } from './elements/element-stage.ts';
+import { ElementStages } from './elements/element-stages.ts';
 import { RunBuffers } from './elements/run-buffers.ts';
 import { scoreLayer } from './program/score-layer.ts';
 import { ScorePrograms } from './program/score-programs.ts';
 import { Stopwatch } from './stopwatch.ts';
-import type { CoupledStructure } from './structures/structures.ts';
 import type { LayerScores } from './sums/layer-sums.ts';
-import { METRICS, type Metric } from './sums/scores.ts';
+import { keptSums, type Metric, needsOf } from './sums/metrics.ts';
+import type { LayerLayout } from './sums/sum-table.ts';
 
 /** Scores of one layer by the backend in use and by another one differ by more than rounding explains. */
 export interface BackendNote {
@@ -35,8 +35,8 @@ export interface CrossCheck {
 /** What is scored on both sides: a layer, one window that enters it, and the gradient that leaves it. */
 export interface CheckedLayer {
   readonly layer: number;
-  readonly structures: readonly CoupledStructure[];
-  readonly elements: boolean;
+  readonly layout: LayerLayout;
+  readonly metrics: readonly Metric[];
   readonly state: HostTensor;
   readonly gradient: HostTensor;
 }
@@ -59,7 +59,7 @@ export async function crossCheck(
   using otherStore = new WeightStore(other, store.model);
   const found = await scoreWindow(programs, store, checked);
   const expected = await scoreWindow(otherPrograms, otherStore, checked);
-  const worst = [...compared(found, expected)].reduce((a, b) =>
+  const worst = [...compared(found, expected, checked.metrics)].reduce((a, b) =>
     b.difference > a.difference || Number.isNaN(b.difference) ? b : a,
   );
   if (worst.difference <= tolerance) return undefined;
@@ -78,10 +78,11 @@ interface WindowScores {
 async function scoreWindow(
   programs: Programs,
   store: WeightStore,
-  { layer, structures, elements, state, gradient }: CheckedLayer,
+  { layer, layout, metrics, state, gradient }: CheckedLayer,
 ): Promise<WindowScores> {
   const { runtime } = programs;
-  const score = new ScorePrograms(programs, structures, elements);
+  const elements = needsOf(metrics).has('elements');
+  const score = new ScorePrograms(programs, layout.structures, elements);
   using stages = elements ? new ElementStages(programs) : undefined;
   using buffers = new RunBuffers(runtime);
   using hidden = runtime.upload(state);
@@ -90,15 +91,16 @@ async function scoreWindow(
     using weights = await store.lease(layer);
     using output = await programs.block(weights, hidden, layer);
     const states = { hidden: [hidden], kept: undefined };
-    const { scores } = await scoreLayer(programs, store, layer, states, gradients, {
-      structures,
+    const sums = await scoreLayer(programs, store, layer, states, gradients, {
+      layout,
+      keep: keptSums(metrics, 'all'),
       score,
       stages,
       buffers,
       watch: new Stopwatch(),
       onWindows: () => undefined,
     });
-    return { scores, output: (await runtime.read(output)).data as Float32Array };
+    return { scores: sums.scores(metrics), output: (await runtime.read(output)).data as Float32Array };
   } finally {
     for (const tensor of gradients) tensor.dispose();
   }
@@ -106,10 +108,10 @@ async function scoreWindow(
 
 type Comparison = Pick<BackendNote, 'what' | 'found' | 'expected' | 'difference'>;
 
-function* compared(found: WindowScores, expected: WindowScores): Generator<Comparison> {
+function* compared(found: WindowScores, expected: WindowScores, metrics: readonly Metric[]): Generator<Comparison> {
   yield* differences('the output of the block', found.output, expected.output, found.output.length);
   for (const module of ['attention', 'mlp'] as const) {
-    for (const metric of METRICS.filter((name: Metric) => name !== 'stability')) {
+    for (const metric of metrics.filter((name) => name !== 'stability')) {
       const [a, b] = [found.scores[module][metric], expected.scores[module][metric]];
       if (a && b) yield* differences(`"${metric}" of ${module}`, a, b, GROUPS);
     }

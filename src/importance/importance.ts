@@ -6,9 +6,10 @@ import { checkWindows } from '../evaluate/perplexity.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Backend, DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import { type BackendNote, type CrossCheck, crossCheck } from './cross-check.ts';
-import { type ElementEngine, ElementStages } from './elements/element-stage.ts';
+import { type ElementEngine, ElementStages } from './elements/element-stages.ts';
 import { RunBuffers } from './elements/run-buffers.ts';
 import { keepFrom } from './program/activation-budget.ts';
+import { layerLayout } from './program/layer-layout.ts';
 import { OwnedTensors } from './program/owned-tensors.ts';
 import { scoreForward } from './program/score-forward.ts';
 import { cosineGraph } from './program/score-graph.ts';
@@ -17,15 +18,15 @@ import { scoreLayer } from './program/score-layer.ts';
 import { ScorePrograms } from './program/score-programs.ts';
 import { Stopwatch } from './stopwatch.ts';
 import type { CoupledStructure } from './structures/structures.ts';
-import type { LayerScores } from './sums/layer-sums.ts';
+import { type LayerScores, LayerSums } from './sums/layer-sums.ts';
+import { keptSums, METRICS, type Metric, needsOf } from './sums/metrics.ts';
 import { gradientsFrom, gradientsOf, type ScoreState } from './sums/score-state.ts';
-import type { LayerPartial } from './sums/shards.ts';
 
 export interface ImportanceOptions extends LongRunning {
   /** Groups of each layer, from discovery. */
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
-  /** False skips the element metrics and stability: no weight gradient is computed at all. Default true. */
-  readonly elements?: boolean;
+  /** Default all. Without element metrics and stability no weight gradient is computed at all. */
+  readonly metrics?: readonly Metric[];
   /** Default: the hand-written kernels. */
   readonly elementEngine?: ElementEngine;
   /**
@@ -35,22 +36,23 @@ export interface ImportanceOptions extends LongRunning {
   readonly activationBytes?: number;
   /** Compares the last layer that is scored with another backend: `notes` tell where they differ. */
   readonly crossCheck?: CrossCheck | undefined;
-  /** For one shard of many: takes the sums of these kinds (`sumsFor`), layer by layer from the last to the first. */
-  readonly partial?: {
-    readonly kinds: ReadonlySet<string>;
-    readonly take: (layer: number, partial: LayerPartial) => void | Promise<void>;
-  };
-  /** Goes on from a state that `onLayer` or `onBatch` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. The sums of a layer that is begun are taken over. */
+  /** The windows are a part of a run's: what adds up over windows is kept then. Default 'all'. */
+  readonly windowsAre?: 'all' | 'part';
+  /** Takes the sums of each layer, from the last to the first, in place of scores: the result has none then. */
+  readonly onSums?: ((layer: number, sums: LayerSums) => void | Promise<void>) | undefined;
+  /** Goes on from a state that `onLayer` or `onBatch` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. Its sums are taken over. */
   readonly resume?: ScoreState | undefined;
   /** Told after each layer what a later run needs to go on from there. */
   readonly onLayer?: ((state: () => Promise<ScoreState>) => Promise<void>) | undefined;
-  /** The same after each batch of windows of a layer. Such a state holds two numbers for every weight of the layer, so it is asked for from time to time only. */
+  /** The same after each batch of windows of a layer. With element metrics such a state holds two numbers for every weight of the layer, so it is asked for from time to time only. */
   readonly onBatch?: ((state: () => Promise<ScoreState>) => Promise<void>) | undefined;
 }
 
 export interface ImportanceResult {
+  /** The metrics that are asked for. */
   readonly layers: readonly LayerScores[];
-  /** Mean cross-entropy over all predictions of the calibration windows, in nats. */
+  /** Mean cross-entropy of each window, and over all predictions, in nats. */
+  readonly losses: readonly number[];
   readonly loss: number;
   /** Predictions. */
   readonly tokens: number;
@@ -81,7 +83,10 @@ export async function importance(
   options: ImportanceOptions,
 ): Promise<ImportanceResult> {
   const { config } = store.model.architecture;
-  const { signal, resume } = options;
+  const { signal, resume, metrics = METRICS } = options;
+  const needs = needsOf(metrics);
+  const keep = keptSums(metrics, options.windowsAre ?? 'all');
+  const layoutOf = (layer: number) => layerLayout(store.model.architecture, layer, options.structuresOf(layer));
   const started = performance.now();
   const tokens = checkWindows(windows, config.vocabulary);
   const perBatch = programs.runtime.backend === 'wasm' ? 1 : Math.max(1, Math.floor(BATCH_TOKENS / tokens));
@@ -91,7 +96,7 @@ export async function importance(
   const layerCount = resume?.layer ?? config.layers;
   const structures =
     config.layerWidths.map((_, layer) => options.structuresOf(layer)).find(({ length }) => length > 0) ?? [];
-  const score = new ScorePrograms(programs, structures, options.elements ?? true);
+  const score = new ScorePrograms(programs, structures, needs.has('elements'));
   const budget = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
   using stages = score.elements ? new ElementStages(programs, options.elementEngine) : undefined;
   using buffers = new RunBuffers(programs.runtime);
@@ -126,7 +131,11 @@ export async function importance(
     const { losses } = head;
     const forwardSeconds = (performance.now() - started) / 1000;
 
-    const layers: LayerScores[] = [...(resume?.layers ?? [])];
+    const layers: LayerSums[] = [...(resume?.layers ?? [])];
+    const finish = async (layer: number, sums: LayerSums) => {
+      if (options.onSums) await options.onSums(layer, sums);
+      else layers.unshift(sums);
+    };
     const stateAt = async (layer: number): Promise<ScoreState> => ({
       layer,
       layers: [...layers],
@@ -140,17 +149,12 @@ export async function importance(
       throwIfCancelled(signal);
       const before = forward.layers[layer];
       if (!before || isRemoved(store, layer)) {
-        layers.unshift({ attention: {}, mlp: {} });
-        await options.partial?.take(layer, {
-          windows: windows.length,
-          rows: windows.length * tokens,
-          sums: new Map(),
-          constants: new Map(),
-        });
+        const seen = { windows: windows.length, rows: windows.length * tokens };
+        await finish(layer, LayerSums.from(layoutOf(layer), seen, []));
         report(unit.backward * windows.length);
         continue;
       }
-      const depth = 1 - (await watch.time('depth', () => meanCosine(programs, before.hidden, after)));
+      const cosine = await watch.time('depth', () => sumOfCosines(programs, before.hidden, after));
       if (checks) {
         // Of the last batch: in a run that goes on, the gradients of others may have passed this layer.
         const [state, gradient] = [
@@ -160,23 +164,18 @@ export async function importance(
         const note =
           state &&
           gradient &&
-          (await crossCheck(
-            programs,
-            store,
-            { layer, structures: options.structuresOf(layer), elements: score.elements, state, gradient },
-            checks,
-          ));
+          (await crossCheck(programs, store, { layer, layout: layoutOf(layer), metrics, state, gradient }, checks));
         if (note) notes.push(note);
         checks = undefined;
       }
-      const scored = await scoreLayer(programs, store, layer, before, gradients, {
+      const sums = await scoreLayer(programs, store, layer, before, gradients, {
         signal,
         watch,
         score,
         stages,
         buffers,
-        structures: options.structuresOf(layer),
-        partial: options.partial?.kinds,
+        layout: layoutOf(layer),
+        keep,
         resume: layer === layerCount - 1 ? resume?.begun : undefined,
         onBatch:
           options.onBatch &&
@@ -185,18 +184,18 @@ export async function importance(
             Promise.resolve()),
         onWindows: (count) => report(count * unit.backward),
       });
-      layers.unshift(withDepth(scored.scores, depth));
+      if (keep.has('cosine')) sums.set('cosine', '', Float64Array.of(cosine));
+      await finish(layer, sums);
       owned.free(after);
       for (const values of before.kept ?? []) owned.free(Object.values(values));
       after = before.hidden;
-      if (options.partial && scored.partial)
-        await options.partial.take(layer, withCosine(scored.partial, options.partial.kinds, 1 - depth));
       if (layer > 0) await options.onLayer?.(() => stateAt(layer));
     }
     const loss = losses.reduce((sum, value) => sum + value, 0) / windows.length;
     const seconds = (performance.now() - started) / 1000;
     return {
-      layers,
+      layers: layers.map((sums) => sums.scores(metrics)),
+      losses,
       loss,
       tokens: windows.length * (tokens - 1),
       forwardSeconds,
@@ -218,34 +217,19 @@ async function firstWindow(programs: Programs, batch: DeviceTensor | undefined):
   return { dataType: 'float32', shape: [1, ...shape.slice(1)], data: values.slice(0, values.length / (shape[0] ?? 1)) };
 }
 
-function withDepth(scores: LayerScores, depth: number): LayerScores {
-  const spread = (module: LayerScores['attention']) => {
-    const groups = Object.values(module)[0]?.length ?? 0;
-    return { ...module, depth: new Float32Array(groups).fill(depth) };
-  };
-  return { attention: spread(scores.attention), mlp: spread(scores.mlp) };
-}
-
-function withCosine(partial: LayerPartial, kinds: ReadonlySet<string>, meanCosine: number): LayerPartial {
-  if (!kinds.has('cosine')) return partial;
-  return { ...partial, sums: new Map([...partial.sums, ['cosine', Float64Array.of(meanCosine * partial.windows)]]) };
-}
-
-async function meanCosine(
+/** The mean cosine of each window between what enters a block and what leaves it, summed over windows. */
+async function sumOfCosines(
   programs: Programs,
   before: readonly DeviceTensor[],
   after: readonly DeviceTensor[],
 ): Promise<number> {
   const session = await programs.session('block cosine', () => cosineGraph(programs.architecture.config.hiddenSize));
   let sum = 0;
-  let total = 0;
   for (const [index, input] of before.entries()) {
     const output = after[index];
     if (!output) continue;
     using cosine = only(await session.run({ before: input, after: output }), 'cosine');
-    const windows = input.shape[0] ?? 1;
-    sum += windows * Number((await programs.runtime.read(cosine)).data[0]);
-    total += windows;
+    sum += (input.shape[0] ?? 1) * Number((await programs.runtime.read(cosine)).data[0]);
   }
-  return sum / total;
+  return sum;
 }

@@ -7,8 +7,9 @@ import { createRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { importance } from './importance.ts';
+import type { LayerSums } from './sums/layer-sums.ts';
 import { METRICS, type Metric } from './sums/scores.ts';
-import { type LayerPartial, layerScores, mergeLayer, shardRange, sumsFor } from './sums/shards.ts';
+import { shardRange } from './sums/shard-range.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -35,15 +36,14 @@ async function partials(
   open: OpenModel,
   windows: readonly Int32Array[],
   metrics: readonly Metric[],
-): Promise<LayerPartial[]> {
-  const layers: LayerPartial[] = [];
+): Promise<LayerSums[]> {
+  const layers: LayerSums[] = [];
   await importance(open.programs, open.store, windows, {
     structuresOf: open.structuresOf,
-    partial: {
-      kinds: sumsFor(metrics),
-      take: (layer, partial) => {
-        layers[layer] = partial;
-      },
+    metrics,
+    windowsAre: 'part',
+    onSums: (layer, sums) => {
+      layers[layer] = sums;
     },
   });
   return layers;
@@ -57,15 +57,17 @@ describe.each(models)('shards of a model with $name', ({ open: openCheckpoint })
       Int32Array.from({ length: 9 }, () => random.integer(open.config.vocabulary)),
     );
     const whole = await importance(open.programs, open.store, windows, { structuresOf: open.structuresOf });
-    const shards: LayerPartial[][] = [];
+    const shards: LayerSums[][] = [];
     for (let index = 0; index < 3; index++) {
       const { start, end } = shardRange(WINDOWS, index, 3);
       shards.push(await partials(open, windows.slice(start, end), METRICS));
     }
     for (const [layer, expected] of whole.layers.entries()) {
-      const merged = mergeLayer(shards.map((shard) => shard[layer] as LayerPartial));
+      const [merged, ...others] = shards.map((shard) => shard[layer] as LayerSums) as [LayerSums, ...LayerSums[]];
+      for (const other of others) merged.merge(other);
+      merged.close();
       expect(merged.windows).toBe(WINDOWS);
-      const scores = layerScores(merged, open.structuresOf(layer));
+      const scores = merged.scores();
       for (const kind of ['attention', 'mlp'] as const) {
         expect(Object.keys(scores[kind]).sort()).toEqual(Object.keys(expected[kind]).sort());
         for (const [metric, values] of Object.entries(expected[kind])) {
@@ -86,8 +88,8 @@ it('a shard keeps what its metrics need and no more', async () => {
   using open = new OpenModel(runtime, randomLlama({ layers: 1, hiddenSize: 16, headDimension: 8, neurons: 10 }));
   const windows = [Int32Array.of(1, 2, 3), Int32Array.of(4, 5, 6)];
   const [small] = await partials(open, windows, ['element-second', 'fisher']);
-  const kinds = [...(small?.sums.keys() ?? [])].map((name) => name.split('/')[0]);
+  const kinds = [...(small?.tensors().keys() ?? [])].map((name) => name.split('/')[0]);
   expect([...new Set(kinds)].sort()).toEqual(['joint-squares', 'second-channels']);
-  const numbers = [...(small?.sums.values() ?? [])].reduce((sum, values) => sum + values.length, 0);
+  const numbers = [...(small?.tensors().values() ?? [])].reduce((sum, values) => sum + values.length, 0);
   expect(numbers).toBeLessThan(200);
 });

@@ -1,17 +1,16 @@
 import { MismatchError, MissingError, throwIfCancelled, UsageError } from '../errors.ts';
-import type { PartialFile } from '../importance/files/partial-file.ts';
+import type { SumsFile } from '../importance/files/sums-file.ts';
 import type { Scores } from '../importance/sums/scores.ts';
-import { layerScores, mergeLayer } from '../importance/sums/shards.ts';
 import type { LongRunning } from '../progress.ts';
-import { pickMetrics } from './score.ts';
 
 /**
  * The scores of one run from the files of all its shards, in any order: equal to those of an unsharded run but for rounding, and the same whatever order the
- * files come in. The sums of one layer, and what one shard adds to them, are in memory at a time. Throws MissingError for a shard that is not among them, UsageError for one that is there twice, and
+ * files come in. The sums of one layer, and what one shard adds to them, are in memory at a time.
+ * Throws MissingError for a shard that is not among them, UsageError for one that is there twice, and
  * MismatchError for files of different runs.
  */
 export async function mergeScores(
-  files: readonly PartialFile[],
+  files: readonly SumsFile[],
   { signal, onProgress }: LongRunning = {},
 ): Promise<Scores> {
   const shards = inOrder(files);
@@ -28,22 +27,27 @@ export async function mergeScores(
   for (let layer = 0; layer < groups.length; layer++) {
     throwIfCancelled(signal);
     onProgress?.({ stage: 'merging', completed: layer, total: groups.length, unit: 'layers' });
-    let merged = await first.layer(layer);
+    const merged = await first.layer(layer);
     for (const [index, shard] of shards.entries())
-      if (index > 0) merged = mergeLayer([merged, await shard.layer(layer)], [0, index]);
-    const { attention, mlp } = layerScores(merged, first.info.structures[layer] ?? []);
-    layers.push({ attention: pickMetrics(attention, metrics), mlp: pickMetrics(mlp, metrics) });
+      if (index > 0) merged.merge(await shard.layer(layer), [first.name, shard.name]);
+    merged.close();
+    layers.push(merged.scores(metrics));
   }
   onProgress?.({ stage: 'merging', completed: groups.length, total: groups.length, unit: 'layers' });
-  const loss = shards.reduce((sum, { info }) => sum + info.calibration.loss * info.windows, 0) / windows;
-  const tokens = shards.reduce((sum, { info }) => sum + info.calibration.tokens, 0);
+  const losses = (await Promise.all(shards.map((shard) => shard.losses()))).flatMap((values) => [...values]);
+  const loss = losses.reduce((sum, value) => sum + value, 0) / windows;
+  const tokens = shards.reduce((sum, { info }) => sum + info.rows - info.windows, 0);
   return { format: 'espalier-scores/1', model, calibration: { ...calibration, loss, tokens }, engine, groups, layers };
 }
 
-function inOrder(files: readonly PartialFile[]): PartialFile[] {
+function inOrder(files: readonly SumsFile[]): SumsFile[] {
   const count = files[0]?.info.shard.count ?? 0;
-  const byIndex = new Map<number, PartialFile>();
+  const byIndex = new Map<number, SumsFile>();
   for (const file of files) {
+    if (file.unfinished)
+      throw new MismatchError(
+        `${file.name} is of a run that has not ended: ${file.unfinished.layer} layers are left. Give the same command again.`,
+      );
     const { index } = file.info.shard;
     const other = byIndex.get(index);
     if (other) throw new UsageError(`${other.name} and ${file.name} are both shard ${index}; give each shard once.`);
@@ -55,8 +59,8 @@ function inOrder(files: readonly PartialFile[]): PartialFile[] {
   return [...byIndex].sort(([a], [b]) => a - b).map(([, file]) => file);
 }
 
-function checkSameRun(first: PartialFile, other: PartialFile): void {
-  const same = <Value>(what: string, value: (file: PartialFile) => Value) => {
+function checkSameRun(first: SumsFile, other: SumsFile): void {
+  const same = <Value>(what: string, value: (file: SumsFile) => Value) => {
     const [a, b] = [JSON.stringify(value(first)), JSON.stringify(value(other))];
     if (a !== b)
       throw new MismatchError(

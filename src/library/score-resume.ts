@@ -1,9 +1,14 @@
 import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
-import { decodeScoreState, encodeScoreState, type StateShape } from '../importance/files/score-state-file.ts';
+import {
+  decodeScoreState,
+  encodeScoreState,
+  type StateShape,
+  stateBytes,
+} from '../importance/files/score-state-file.ts';
+import type { SumsInfo } from '../importance/files/sums-file.ts';
 import type { ImportanceOptions } from '../importance/importance.ts';
 import type { ScoreState } from '../importance/sums/score-state.ts';
-import { elementCount } from '../runtime/data-types.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
 
@@ -32,27 +37,22 @@ const LARGEST_STATE = 2 ** 31 - 1;
 export async function resumable(
   open: OpenModel,
   windows: readonly ArrayLike<number>[],
-  elements: boolean,
+  info: SumsInfo,
   store: ScoreStateStore,
 ): Promise<Pick<ImportanceOptions, 'resume' | 'onLayer' | 'onBatch'>> {
   const length = windows[0]?.length ?? 0;
   const ids = Int32Array.from(windows.flatMap((window) => Array.from(window)));
   const shape: StateShape = {
+    info,
     run: JSON.stringify({
-      model: await open.model.checkpoint.sha256(),
+      model: info.model.sha256,
       widths: open.config.layerWidths,
       windows: [windows.length, length, await sha256OfBytes(new Uint8Array(ids.buffer))],
-      elements,
+      metrics: info.metrics,
       version: VERSION,
       engine: open.runtime.description,
     }),
-    windows: windows.length,
     gradients: windows.length * length * open.config.hiddenSize,
-    groups: open.layerGroups(),
-    elements,
-    structuresOf: open.structuresOf,
-    sizeOf: (layer, weight) =>
-      elementCount(open.model.architecture.blockWeights(layer).find(({ input }) => input === weight)?.shape ?? [0]),
   };
   let savedAt = performance.now();
   /** Milliseconds that the last state within a layer took. */
@@ -69,7 +69,7 @@ export async function resumable(
       if (started - savedAt < Math.max(store.betweenStates ?? BETWEEN_STATES, SAVING_PART * took)) return;
       try {
         const known = await state();
-        if (bytesOf(known) <= LARGEST_STATE) await save(known);
+        if (stateBytes(shape, known) <= LARGEST_STATE) await save(known);
       } catch (error) {
         // No memory for a second copy of the sums: the last state stands.
         if (!(error instanceof RangeError)) throw error;
@@ -78,10 +78,6 @@ export async function resumable(
       took = savedAt - started;
     },
   };
-}
-
-function bytesOf({ gradients, begun }: ScoreState): number {
-  return [...(begun?.sums.values() ?? [])].reduce((sum, { byteLength }) => sum + byteLength, gradients.byteLength);
 }
 
 async function load(store: ScoreStateStore, shape: StateShape) {

@@ -1,15 +1,18 @@
-import type { PartialInfo } from '../importance/files/partial-file.ts';
+import type { SumsInfo } from '../importance/files/sums-file.ts';
 import { importance } from '../importance/importance.ts';
-import { type LayerPartial, shardRange, sumsFor } from '../importance/sums/shards.ts';
+import type { LayerSums } from '../importance/sums/layer-sums.ts';
+import { shardRange } from '../importance/sums/shard-range.ts';
 import type { OpenModel } from './open-model.ts';
-import { describeRun, importanceOptions, type ScoreOptions, wantedMetrics } from './score.ts';
+import { importanceOptions, type ScoreOptions, sumsInfo } from './score.ts';
 
 /** Where the sums of a shard go as they become known. */
-export interface PartialSink {
-  /** Called first, with everything but the loss. */
-  start(info: PartialInfo): Promise<void>;
+export interface SumsSink {
+  /** Called first. */
+  start(info: SumsInfo): Promise<void>;
   /** Layers come from the last to the first. */
-  layer(index: number, partial: LayerPartial): Promise<void>;
+  layer(index: number, sums: LayerSums): Promise<void>;
+  /** Called last, with the mean cross-entropy of each window of the shard. */
+  finish(losses: readonly number[]): Promise<void>;
 }
 
 export interface ScoreShardOptions extends ScoreOptions {
@@ -18,8 +21,10 @@ export interface ScoreShardOptions extends ScoreOptions {
 }
 
 export interface ShardRun {
-  /** With the loss and the predictions of the shard's own windows. */
-  readonly info: PartialInfo;
+  readonly info: SumsInfo;
+  /** Mean cross-entropy and predictions of the shard's own windows. */
+  readonly loss: number;
+  readonly tokens: number;
   readonly seconds: number;
   readonly forwardSeconds: number;
   readonly peakBytes: number;
@@ -29,25 +34,24 @@ export interface ShardRun {
  * Scores one shard of the calibration windows and gives out the sums that its scores follow from; `mergeScores` adds those of all shards (docs/architecture.md section 9).
  * Throws UsageError for a shard that there is not, or that has no window.
  */
-export async function scoreShard(open: OpenModel, options: ScoreShardOptions, sink: PartialSink): Promise<ShardRun> {
+export async function scoreShard(open: OpenModel, options: ScoreShardOptions, sink: SumsSink): Promise<ShardRun> {
   const { shard, windows } = options;
-  const metrics = wantedMetrics(options);
   const { start, end } = shardRange(windows.length, shard.index, shard.count);
   const own = windows.slice(start, end);
-  const before: PartialInfo = {
-    ...(await describeRun(open, options, { loss: 0, tokens: 0 })),
-    shard,
-    metrics,
-    windows: own.length,
-    rows: own.reduce((sum, window) => sum + window.length, 0),
-    structures: open.config.layerWidths.map((_, layer) => open.structuresOf(layer)),
-  };
-  await sink.start(before);
+  const info = await sumsInfo(open, options, { shard, own });
+  await sink.start(info);
   open.runtime.resetPeak();
-  const { loss, tokens, seconds, forwardSeconds, kernelBytes } = await importance(open.programs, open.store, own, {
-    ...importanceOptions(open, options),
-    partial: { kinds: sumsFor(metrics), take: (layer, partial) => sink.layer(layer, partial) },
-  });
-  const info = { ...before, calibration: { ...before.calibration, loss, tokens } };
-  return { info, seconds, forwardSeconds, peakBytes: open.runtime.statistics().peakBytes + kernelBytes };
+  const { losses, loss, tokens, seconds, forwardSeconds, kernelBytes } = await importance(
+    open.programs,
+    open.store,
+    own,
+    {
+      ...importanceOptions(open, options),
+      windowsAre: shard.count === 1 ? 'all' : 'part',
+      onSums: (layer, sums) => sink.layer(layer, sums),
+    },
+  );
+  await sink.finish(losses);
+  const peakBytes = open.runtime.statistics().peakBytes + kernelBytes;
+  return { info, loss, tokens, seconds, forwardSeconds, peakBytes };
 }

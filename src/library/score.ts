@@ -1,25 +1,14 @@
 import { countParameters } from '../architecture/model.ts';
 import { UsageError } from '../errors.ts';
 import type { BackendNote, CrossCheck } from '../importance/cross-check.ts';
+import type { SumsInfo } from '../importance/files/sums-file.ts';
 import { type ImportanceOptions, importance } from '../importance/importance.ts';
-import { METRICS, type Metric, type ModuleScores, type Scores } from '../importance/sums/scores.ts';
+import { layerLayout } from '../importance/program/layer-layout.ts';
+import { METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
 import { resumable, type ScoreStateStore } from './score-resume.ts';
 import { VERSION } from './version.ts';
-
-/** Metrics that need no weight gradient. */
-const WITHOUT_ELEMENTS: readonly Metric[] = [
-  'vector',
-  'vector-second',
-  'fisher',
-  'magnitude-l1',
-  'magnitude-l2',
-  'wanda',
-  'flap',
-  'flap-standardised',
-  'depth',
-];
 
 export interface ScoreOptions extends LongRunning {
   /** Equally long windows of token ids. */
@@ -49,10 +38,10 @@ export interface ScoreRun {
 
 /** Scores every group of a model on calibration windows (docs/method.md section 2). */
 export async function score(open: OpenModel, options: ScoreOptions): Promise<ScoreRun> {
-  const metrics = wantedMetrics(options);
   open.runtime.resetPeak();
   const base = importanceOptions(open, options);
-  const resuming = options.state && (await resumable(open, options.windows, base.elements ?? true, options.state));
+  const resuming =
+    options.state && (await resumable(open, options.windows, await sumsInfo(open, options), options.state));
   const result = await importance(open.programs, open.store, options.windows, { ...base, ...resuming });
   const described = await describeRun(open, options, result);
   const scores: Scores = {
@@ -61,10 +50,7 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
     ...(result.notes.length > 0 && {
       engine: { ...described.engine, notes: result.notes.map(({ message }) => message) },
     }),
-    layers: result.layers.map(({ attention, mlp }) => ({
-      attention: pickMetrics(attention, metrics),
-      mlp: pickMetrics(mlp, metrics),
-    })),
+    layers: result.layers,
   };
   const resumedLayers = resuming?.resume?.layers.length ?? 0;
   return {
@@ -90,16 +76,20 @@ export function importanceOptions(open: OpenModel, options: ScoreOptions): Impor
     onProgress: options.onProgress,
     structuresOf: open.structuresOf,
     crossCheck: options.crossCheck,
-    elements: wantedMetrics(options).some((metric) => !WITHOUT_ELEMENTS.includes(metric)),
+    metrics: wantedMetrics(options),
   };
 }
 
 /** What score files record about a run. */
-export async function describeRun(
+async function describeRun(
   open: OpenModel,
   { windows, calibration }: ScoreOptions,
   { loss, tokens }: { readonly loss: number; readonly tokens: number },
 ): Promise<Pick<Scores, 'model' | 'calibration' | 'engine' | 'groups'>> {
+  return { ...(await describeModel(open)), calibration: { ...textOf(windows, calibration), loss, tokens } };
+}
+
+async function describeModel(open: OpenModel): Promise<Pick<Scores, 'model' | 'engine' | 'groups'>> {
   const { checkpoint } = open.model;
   const { name, revision } = checkpoint.provenance;
   return {
@@ -110,15 +100,37 @@ export async function describeRun(
       config: checkpoint.config,
       parameters: countParameters(open.model).parameters,
     },
-    calibration: { ...calibration, windows: windows.length, length: windows[0]?.length ?? 0, loss, tokens },
     engine: { version: VERSION, backend: open.runtime.backend },
     groups: open.layerGroups(),
   };
 }
 
-/** The metrics of a module that are asked for and there. */
-export function pickMetrics(module: ModuleScores, metrics: readonly Metric[]): ModuleScores {
-  return Object.fromEntries(metrics.flatMap((metric) => (module[metric] ? [[metric, module[metric]]] : [])));
+function textOf(
+  windows: ScoreOptions['windows'],
+  calibration: ScoreOptions['calibration'],
+): Omit<Scores['calibration'], 'loss' | 'tokens'> {
+  return { ...calibration, windows: windows.length, length: windows[0]?.length ?? 0 };
+}
+
+/** What a file of sums says of a run, or of one shard of it. */
+export async function sumsInfo(
+  open: OpenModel,
+  options: ScoreOptions,
+  part: { readonly shard: SumsInfo['shard']; readonly own: ScoreOptions['windows'] } = {
+    shard: { index: 0, count: 1 },
+    own: options.windows,
+  },
+): Promise<SumsInfo> {
+  const { architecture } = open.model;
+  return {
+    ...(await describeModel(open)),
+    calibration: textOf(options.windows, options.calibration),
+    shard: part.shard,
+    metrics: wantedMetrics(options),
+    windows: part.own.length,
+    rows: part.own.reduce((sum, window) => sum + window.length, 0),
+    layouts: open.config.layerWidths.map((_, layer) => layerLayout(architecture, layer, open.structuresOf(layer))),
+  };
 }
 
 /** Parses a comma-separated list of metrics. Throws UsageError naming the unknown one and the legal ones. */

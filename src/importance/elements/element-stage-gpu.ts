@@ -5,9 +5,9 @@ import { type ElementScorer, splitTotals } from '../../runtime/kernels/run-eleme
 import type { DeviceTensor } from '../../runtime/runtime.ts';
 import type { WebGpuRuntime } from '../../runtime/webgpu-runtime.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
-import type { ProgressSums } from '../sums/layer-progress.ts';
-import { allocateSums, readProgress, readSums, reduceSums, writeProgress } from './element-sums.ts';
-import type { ElementResults, ElementStage, MemberActivations } from './stage.ts';
+import type { Numbers } from '../sums/sum-table.ts';
+import { allocateSums, readSum, reduceSums, writeSums } from './element-sums.ts';
+import type { ElementStage, ElementTotals, MemberActivations, WeightSum } from './stage.ts';
 
 /** The fused WGSL kernel: no weight gradient is written to memory, and all windows of a batch share one pass over the weights. */
 export class WgslStage implements ElementStage {
@@ -16,7 +16,7 @@ export class WgslStage implements ElementStage {
   readonly #weights: DeviceWeights;
   readonly #scorer: ElementScorer;
   readonly #sums: Record<string, DeviceTensor>;
-  readonly #absolute: Map<string, Float32Array[]>;
+  #absolute: Map<string, Float32Array[]>;
   #windows = 0;
 
   constructor(
@@ -53,24 +53,27 @@ export class WgslStage implements ElementStage {
     this.#windows += windows;
   }
 
-  progress(): Promise<ProgressSums> {
-    return readProgress(this.#programs.runtime, this.#sums, this.#absolute);
+  magnitudes(): ReadonlyMap<string, readonly Float32Array[]> {
+    const found = this.#absolute;
+    this.#absolute = new Map(this.#members.map(({ weight }) => [weight, []]));
+    return found;
   }
 
-  async takeUp(sums: ProgressSums, windows: number): Promise<void> {
-    await writeProgress(this.#programs.runtime, this.#sums, this.#absolute, sums, windows);
+  async progress(): Promise<(sum: WeightSum, weight: string) => Promise<Float32Array>> {
+    return (sum, weight) => this.sums(sum, weight);
+  }
+
+  async restore(sums: (sum: WeightSum, weight: string) => Numbers, windows: number): Promise<void> {
+    await writeSums(this.#programs.runtime, this.#members, this.#sums, sums);
     this.#windows = windows;
   }
 
-  async finish(): Promise<ElementResults> {
-    return {
-      absolute: this.#absolute,
-      totals: await reduceSums(this.#programs, this.#members, this.#sums, this.#windows),
-    };
+  finish(): Promise<ReadonlyMap<string, ElementTotals>> {
+    return reduceSums(this.#programs, this.#members, this.#sums, this.#windows);
   }
 
-  sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>> {
-    return readSums(this.#programs.runtime, this.#members, this.#sums, order);
+  sums(sum: WeightSum, weight: string): Promise<Float32Array> {
+    return readSum(this.#programs.runtime, this.#sums, sum, weight);
   }
 
   [Symbol.dispose](): void {

@@ -3,17 +3,17 @@ import type { DeviceWeights } from '../../architecture/weights.ts';
 import { gradientOf } from '../../passes/differentiate.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
-import type { ProgressSums } from '../sums/layer-progress.ts';
+import type { Numbers } from '../sums/sum-table.ts';
 import { elementGraph } from './element-graph.ts';
-import { allocateSums, readAll, readProgress, readSums, reduceSums, writeProgress } from './element-sums.ts';
-import type { ElementResults, ElementStage, MemberActivations } from './stage.ts';
+import { allocateSums, readAll, readSum, reduceSums, writeSums } from './element-sums.ts';
+import type { ElementStage, ElementTotals, MemberActivations, WeightSum } from './stage.ts';
 
 /** One weight gradient per window by Gemm, reduced at once. The sums are written in place on CPU and WASM, in two alternating buffers on WebGPU. */
 export class OnnxStage implements ElementStage {
   readonly #programs: Programs;
   readonly #members: readonly LinearMember[];
   readonly #weights: DeviceWeights;
-  readonly #absolute: Map<string, Float32Array[]>;
+  #absolute: Map<string, Float32Array[]>;
   #current: Record<string, DeviceTensor>;
   #next: Record<string, DeviceTensor>;
   #windows = 0;
@@ -50,24 +50,27 @@ export class OnnxStage implements ElementStage {
     }
   }
 
-  progress(): Promise<ProgressSums> {
-    return readProgress(this.#programs.runtime, this.#current, this.#absolute);
+  magnitudes(): ReadonlyMap<string, readonly Float32Array[]> {
+    const found = this.#absolute;
+    this.#absolute = new Map(this.#members.map(({ weight }) => [weight, []]));
+    return found;
   }
 
-  async takeUp(sums: ProgressSums, windows: number): Promise<void> {
-    await writeProgress(this.#programs.runtime, this.#current, this.#absolute, sums, windows);
+  async progress(): Promise<(sum: WeightSum, weight: string) => Promise<Float32Array>> {
+    return (sum, weight) => this.sums(sum, weight);
+  }
+
+  async restore(sums: (sum: WeightSum, weight: string) => Numbers, windows: number): Promise<void> {
+    await writeSums(this.#programs.runtime, this.#members, this.#current, sums);
     this.#windows = windows;
   }
 
-  async finish(): Promise<ElementResults> {
-    return {
-      absolute: this.#absolute,
-      totals: await reduceSums(this.#programs, this.#members, this.#current, this.#windows),
-    };
+  finish(): Promise<ReadonlyMap<string, ElementTotals>> {
+    return reduceSums(this.#programs, this.#members, this.#current, this.#windows);
   }
 
-  sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>> {
-    return readSums(this.#programs.runtime, this.#members, this.#current, order);
+  sums(sum: WeightSum, weight: string): Promise<Float32Array> {
+    return readSum(this.#programs.runtime, this.#current, sum, weight);
   }
 
   [Symbol.dispose](): void {

@@ -5,8 +5,8 @@ import type { ScoredMatrix, WasmElementScorer } from '../../runtime/kernels/run-
 import type { Runtime } from '../../runtime/runtime.ts';
 import { elementsOf } from '../program/host-view.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
-import { joinWindows, type ProgressSums, splitWindows } from '../sums/layer-progress.ts';
-import type { ElementResults, ElementStage, MemberActivations } from './stage.ts';
+import type { Numbers } from '../sums/sum-table.ts';
+import type { ElementStage, ElementTotals, MemberActivations, WeightSum } from './stage.ts';
 
 /** The members as the kernel sees them. */
 export function scoredMatrices(members: readonly LinearMember[], weights: DeviceWeights): ScoredMatrix[] {
@@ -47,29 +47,25 @@ export class WasmStage implements ElementStage {
     }
   }
 
-  async progress(): Promise<ProgressSums> {
-    const { absolute, sums } = await this.#scorer.progress();
-    return new Map([
-      ...[...absolute].map(([weight, windows]) => [`magnitudes/${weight}`, joinWindows(windows)] as const),
-      ...sums,
-    ]);
+  magnitudes(): ReadonlyMap<string, readonly Float32Array[]> {
+    return this.#scorer.magnitudes();
   }
 
-  async takeUp(sums: ProgressSums, windows: number): Promise<void> {
-    const absolute = this.#matrices.map(
-      ({ name }) => [name, splitWindows(sums.get(`magnitudes/${name}`), windows)] as const,
-    );
-    this.#scorer.takeUp({ absolute: new Map(absolute), sums });
+  async progress(): Promise<(sum: WeightSum, weight: string) => Promise<Float32Array>> {
+    await this.#scorer.flush();
+    return async (sum, weight) => this.#scorer.gradientSums(weight, sum);
   }
 
-  finish(): Promise<ElementResults> {
+  async restore(sums: (sum: WeightSum, weight: string) => Numbers, windows: number): Promise<void> {
+    this.#scorer.restore(sums, windows);
+  }
+
+  finish(): Promise<ReadonlyMap<string, ElementTotals>> {
     return this.#scorer.finish();
   }
 
-  async sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>> {
-    return new Map(
-      await Promise.all(this.#matrices.map(async ({ name }) => [name, await this.#scorer.sums(name, order)] as const)),
-    );
+  sums(sum: WeightSum, weight: string): Promise<Float32Array> {
+    return this.#scorer.sums(weight, sum);
   }
 
   /** The memory is the scorer's, for the next layer. */

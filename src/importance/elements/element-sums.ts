@@ -2,9 +2,9 @@ import { only, type Programs } from '../../architecture/programs.ts';
 import type { DeviceWeights } from '../../architecture/weights.ts';
 import type { DeviceTensor, Runtime } from '../../runtime/runtime.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
-import { joinWindows, type ProgressSums, splitWindows } from '../sums/layer-progress.ts';
+import type { Numbers } from '../sums/sum-table.ts';
 import { elementReductionGraph } from './element-graph.ts';
-import type { ElementTotals } from './stage.ts';
+import { type ElementTotals, WEIGHT_SUMS, type WeightSum } from './stage.ts';
 
 /** The sums over windows of w g (`first/<weight>`) and w^2 g^2 (`second/<weight>`) of every member, as tensors of the runtime. */
 
@@ -16,7 +16,7 @@ export function allocateSums(
 ): Record<string, DeviceTensor> {
   const entries = members.flatMap(({ weight }) => {
     const { shape } = only(weights.tensors, weight);
-    return [`first/${weight}`, `second/${weight}`].map((name) => [name, runtime.allocate('float32', shape)] as const);
+    return WEIGHT_SUMS.map((sum) => [`${sum}/${weight}`, runtime.allocate('float32', shape)] as const);
   });
   return Object.fromEntries(entries);
 }
@@ -35,40 +35,25 @@ export async function readAll(
   return arrays;
 }
 
-/** The sums and the magnitudes of windows as `ElementStage.progress` gives them. */
-export async function readProgress(
-  runtime: Runtime,
-  sums: Readonly<Record<string, DeviceTensor>>,
-  absolute: ReadonlyMap<string, readonly Float32Array[]>,
-): Promise<Map<string, Float32Array>> {
-  const found = new Map([...absolute].map(([weight, windows]) => [`magnitudes/${weight}`, joinWindows(windows)]));
-  for (const [name, tensor] of Object.entries(sums)) found.set(name, (await runtime.read(tensor)).data as Float32Array);
-  return found;
-}
-
-/** Puts back what `readProgress` gave. */
-export async function writeProgress(
-  runtime: Runtime,
-  sums: Readonly<Record<string, DeviceTensor>>,
-  absolute: ReadonlyMap<string, Float32Array[]>,
-  progress: ProgressSums,
-  windows: number,
-): Promise<void> {
-  for (const [weight, arrays] of absolute) arrays.push(...splitWindows(progress.get(`magnitudes/${weight}`), windows));
-  for (const [name, tensor] of Object.entries(sums))
-    await runtime.write(tensor, progress.get(name) ?? new Float32Array());
-}
-
-export async function readSums(
+/** Puts back sums of single weights. */
+export async function writeSums(
   runtime: Runtime,
   members: readonly LinearMember[],
-  sums: Record<string, DeviceTensor>,
-  order: 'first' | 'second',
-): Promise<ReadonlyMap<string, Float32Array>> {
-  const found = new Map<string, Float32Array>();
+  tensors: Readonly<Record<string, DeviceTensor>>,
+  sums: (sum: WeightSum, weight: string) => Numbers,
+): Promise<void> {
   for (const { weight } of members)
-    found.set(weight, (await runtime.read(only(sums, `${order}/${weight}`))).data as Float32Array);
-  return found;
+    for (const sum of WEIGHT_SUMS) await runtime.write(only(tensors, `${sum}/${weight}`), sums(sum, weight));
+}
+
+/** One of them. */
+export async function readSum(
+  runtime: Runtime,
+  tensors: Record<string, DeviceTensor>,
+  sum: WeightSum,
+  weight: string,
+): Promise<Float32Array> {
+  return (await runtime.read(only(tensors, `${sum}/${weight}`))).data as Float32Array;
 }
 
 /** Reduces the sums of every member to channels. */

@@ -1,5 +1,5 @@
 import type { DeviceTensor } from '../../runtime/runtime.ts';
-import type { ProgressSums } from '../sums/layer-progress.ts';
+import type { Numbers } from '../sums/sum-table.ts';
 
 /** Inputs X [windows * tokens, in] and output gradients dY [windows * tokens, out] of every member over a batch of windows, by the values' names in the block. */
 export interface MemberActivations {
@@ -15,23 +15,22 @@ export interface ElementTotals {
   readonly elementMixed: ArrayLike<number>;
 }
 
-/** What the element metrics of a layer follow from, by weight. */
-export interface ElementResults {
-  /** Sums of |w g_j| per channel of each window, in the order in which windows came. */
-  readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
-  readonly totals: ReadonlyMap<string, ElementTotals>;
-}
+/** A sum of every single weight of a layer: w g_j over windows, or (w g_j)^2. */
+export type WeightSum = 'first' | 'second';
+export const WEIGHT_SUMS: readonly WeightSum[] = ['first', 'second'];
 
 /** Computes the element metrics of one layer from activations, batch by batch, holding the sums over windows of its weights. */
 export interface ElementStage extends Disposable {
   /** Takes a batch in; it may be overwritten afterwards. */
   add(batch: MemberActivations): Promise<void>;
-  /** The sums so far: `first/{w}`, `second/{w}` and `magnitudes/{w}` (`layer-progress.ts`). They are to be read before the next call. */
-  progress(): Promise<ProgressSums>;
+  /** Sums of |w g_j| per channel, by weight, of the windows that are done since the last call, in the order in which they came. */
+  magnitudes(): ReadonlyMap<string, readonly Float32Array[]>;
+  /** Ends the windows that wait; then the sums so far of one weight, in the form of this engine. They are to be read before the next call. */
+  progress(): Promise<(sum: WeightSum, weight: string) => Promise<Float32Array>>;
   /** Before the first batch: goes on from the sums of `windows` windows that a stage of the same kind gave, to the same bits. */
-  takeUp(sums: ProgressSums, windows: number): Promise<void>;
-  /** After the last batch. */
-  finish(): Promise<ElementResults>;
-  /** After `finish`: the sums over windows of w g_j ('first') or (w g_j)^2 ('second') for every single weight, [rows * columns] by weight. */
-  sums(order: 'first' | 'second'): Promise<ReadonlyMap<string, Float32Array>>;
+  restore(sums: (sum: WeightSum, weight: string) => Numbers, windows: number): Promise<void>;
+  /** After the last batch: the totals by weight. */
+  finish(): Promise<ReadonlyMap<string, ElementTotals>>;
+  /** After `finish`: a sum of every single weight of one matrix, [rows * columns]. */
+  sums(sum: WeightSum, weight: string): Promise<Float32Array>;
 }

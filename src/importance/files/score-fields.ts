@@ -32,15 +32,19 @@ export function parseModel(value: unknown, file: string): Scores['model'] {
 }
 
 export function parseCalibration(value: unknown, file: string): Scores['calibration'] {
-  const { text, count, number } = fields(value, 'calibration', file);
+  const { count, number } = fields(value, 'calibration', file);
+  return { ...parseText(value, file), loss: number('loss'), tokens: count('tokens') };
+}
+
+/** Which windows of which text a run is of. */
+export function parseText(value: unknown, file: string): Omit<Scores['calibration'], 'loss' | 'tokens'> {
+  const { text, count } = fields(value, 'calibration', file);
   return {
     source: text('source'),
     sha256: text('sha256'),
     windows: count('windows'),
     length: count('length'),
     seed: count('seed'),
-    loss: number('loss'),
-    tokens: count('tokens'),
   };
 }
 

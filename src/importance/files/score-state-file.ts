@@ -1,64 +1,35 @@
-import { parseJsonRecord } from '../../checkpoint/files/json.ts';
 import { memorySource } from '../../checkpoint/files/memory.ts';
-import { readSafetensorsHeader, type SafetensorsEntry } from '../../checkpoint/formats/safetensors/safetensors.ts';
-import { type WritableTensor, writeSafetensors } from '../../checkpoint/formats/safetensors/safetensors-write.ts';
 import { FileFormatError } from '../../errors.ts';
-import { MODULES, type Module } from '../structures/group-table.ts';
-import type { CoupledStructure } from '../structures/structures.ts';
-import type { LayerProgress } from '../sums/layer-progress.ts';
 import type { ScoreState } from '../sums/score-state.ts';
-import { METRICS, type Metric } from '../sums/scores.ts';
-import { tensorName } from './score-file.ts';
+import { layOutSums, openSumsFile, type SumsInfo, sumsContents, type Unfinished } from './sums-file.ts';
 
-const FORMAT = 'espalier-score-state/1';
-const GRADIENTS = 'gradients';
-const BEGUN = 'begun.';
-
-/** What a state must fit: the run that it belongs to, as text, and its sizes. */
+/** What a state must fit. */
 export interface StateShape {
-  /** Everything that the result depends on. A state of another run is none. */
+  readonly info: SumsInfo;
+  /** The run that it belongs to, as text: everything that the result depends on. A state of another run is none. */
   readonly run: string;
-  readonly windows: number;
-  /** Values of `gradients`. */
+  /** Numbers of its gradients. */
   readonly gradients: number;
-  /** Structures of a layer, and the number of values of a weight of it: what a layer that is begun must fit. */
-  readonly structuresOf: (layer: number) => readonly CoupledStructure[];
-  readonly sizeOf: (layer: number, weight: string) => number;
-  /** Whether element metrics are scored. */
-  readonly elements: boolean;
-  /** Groups of each layer by module. */
-  readonly groups: readonly Readonly<Record<Module, { readonly groups: number }>>[];
 }
 
-/**
- * A state as a safetensors file: `gradients`, `layers.{i}.{module}.{metric}` of the layers that are scored, F32, and `begun.{sum}` of the layer that is begun, F32 or F64;
- * the rest in the metadata.
- */
-export function encodeScoreState({ run }: Pick<StateShape, 'run'>, state: ScoreState): Uint8Array<ArrayBuffer> {
-  const tensors = new Map<string, WritableTensor>([
-    [GRADIENTS, { dtype: 'F32', shape: [state.gradients.length], data: state.gradients }],
-  ]);
-  for (const [index, modules] of state.layers.entries()) {
-    for (const module of MODULES) {
-      for (const metric of METRICS) {
-        const data = modules[module][metric];
-        if (data)
-          tensors.set(tensorName(state.layer + index, module, metric), { dtype: 'F32', shape: [data.length], data });
-      }
-    }
+/** Bytes of the file of a state. */
+export function stateBytes(shape: StateShape, state: ScoreState): number {
+  return layOutSums(shape.info, unfinishedOf(shape, state)).byteLength;
+}
+
+/** A state as a file of sums (`sums-file.ts`): the finished layers, the one that is begun, and the gradient from which the run goes on. */
+export function encodeScoreState(shape: StateShape, state: ScoreState): Uint8Array<ArrayBuffer> {
+  const { header, byteLength, places } = layOutSums(shape.info, unfinishedOf(shape, state));
+  const file = new Uint8Array(byteLength);
+  file.set(header);
+  const layers = state.layers.map((sums, index) => [state.layer + index, sums] as const);
+  if (state.begun) layers.push([state.layer - 1, state.begun.sums]);
+  for (const [name, data] of sumsContents(shape.info, layers, state.losses, state.gradients)) {
+    const place = places.get(name);
+    // What a begun layer has beside its sums over windows is made again.
+    if (place) file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), place.start);
   }
-  for (const [name, data] of state.begun?.sums ?? []) {
-    const shape = [data.length];
-    tensors.set(
-      `${BEGUN}${name}`,
-      data instanceof Float64Array ? { dtype: 'F64', shape, data } : { dtype: 'F32', shape, data },
-    );
-  }
-  return writeSafetensors(tensors, {
-    format: FORMAT,
-    run,
-    state: JSON.stringify({ layer: state.layer, losses: state.losses, batches: state.begun?.batches ?? 0 }),
-  });
+  return file;
 }
 
 /** The state in a file, or undefined where it is of another run. Throws FileFormatError naming `file` and what is wrong with it. */
@@ -67,92 +38,29 @@ export async function decodeScoreState(
   shape: StateShape,
   file: string,
 ): Promise<ScoreState | undefined> {
-  const { metadata, entries } = await readSafetensorsHeader(memorySource(file, bytes));
-  if (metadata.format !== FORMAT)
-    throw new FileFormatError(`${file} has the format ${JSON.stringify(metadata.format)}; "${FORMAT}" is expected.`);
-  if (metadata.run !== shape.run) return undefined;
-  const {
+  const { info, unfinished, ...sums } = await openSumsFile(memorySource(file, bytes));
+  if (unfinished?.run !== shape.run) return undefined;
+  const { layer, batches, gradients } = unfinished;
+  if (gradients !== shape.gradients || info.windows !== shape.info.windows)
+    throw new FileFormatError(
+      `${file} has ${gradients} numbers of gradients of ${info.windows} windows; ${shape.gradients} of ${shape.info.windows} are expected.`,
+    );
+  const layers = await Promise.all(info.layouts.slice(layer).map((_, index) => sums.layer(layer + index)));
+  return {
     layer,
-    losses,
-    batches = 0,
-  } = parseJsonRecord(new TextEncoder().encode(metadata.state ?? '{}'), `state of ${file}`);
-  if (typeof batches !== 'number' || !Number.isInteger(batches) || batches < 0 || batches >= shape.windows)
-    throw new FileFormatError(
-      `${file}: state.batches is ${JSON.stringify(batches)}; a whole number below ${shape.windows} is expected.`,
-    );
-  // Before any layer is scored, the last one may be begun.
-  const last = batches > 0 ? shape.groups.length : shape.groups.length - 1;
-  if (typeof layer !== 'number' || !Number.isInteger(layer) || layer < 1 || layer > last)
-    throw new FileFormatError(
-      `${file}: state.layer is ${JSON.stringify(layer)}; a whole number from 1 to ${last} is expected.`,
-    );
-  if (!Array.isArray(losses) || losses.length !== shape.windows || !losses.every((loss) => typeof loss === 'number'))
-    throw new FileFormatError(`${file}: state.losses must be ${shape.windows} numbers.`);
-  const values = (name: string, length: number): Float32Array | undefined => {
-    const entry = entries.get(name);
-    if (!entry) return undefined;
-    if (entry.info.storage !== 'F32' || entry.end - entry.start !== length * Float32Array.BYTES_PER_ELEMENT)
-      throw new FileFormatError(
-        `${file}: "${name}" is ${entry.info.storage} [${entry.info.shape.join(', ')}]; F32 [${length}] is expected.`,
-      );
-    return new Float32Array(bytes.slice(entry.start, entry.end).buffer);
+    layers,
+    losses: Array.from(await sums.losses()),
+    gradients: await sums.gradients(),
+    begun: batches > 0 ? { batches, sums: await sums.layer(layer - 1) } : undefined,
   };
-  const gradients = values(GRADIENTS, shape.gradients);
-  if (!gradients) throw new FileFormatError(`${file} has no tensor "${GRADIENTS}".`);
-  const layers = shape.groups.slice(layer).map((groups, index) => {
-    const read = (module: Module) => {
-      const found: Partial<Record<Metric, Float32Array>> = {};
-      for (const metric of METRICS) {
-        const data = values(tensorName(layer + index, module, metric), groups[module].groups);
-        if (data) found[metric] = data;
-      }
-      return found;
-    };
-    return { attention: read('attention'), mlp: read('mlp') };
-  });
-  const begun = batches > 0 ? { batches, sums: readBegun(bytes, entries, shape, layer - 1, file) } : undefined;
-  return { layer, layers, losses: losses as number[], gradients, begun };
 }
 
-function readBegun(
-  bytes: Uint8Array,
-  entries: ReadonlyMap<string, SafetensorsEntry>,
-  shape: StateShape,
-  layer: number,
-  file: string,
-): LayerProgress['sums'] {
-  const sums = new Map<string, Float32Array | Float64Array>();
-  for (const [name, { info, start, end }] of entries) {
-    if (!name.startsWith(BEGUN)) continue;
-    if (info.storage !== 'F32' && info.storage !== 'F64')
-      throw new FileFormatError(`${file}: "${name}" is ${info.storage}; F32 or F64 is expected.`);
-    const { buffer } = bytes.slice(start, end);
-    sums.set(name.slice(BEGUN.length), info.storage === 'F32' ? new Float32Array(buffer) : new Float64Array(buffer));
-  }
-  for (const [name, length] of begunLengths(shape, layer)) {
-    const found = sums.get(name)?.length ?? 0;
-    // Magnitudes have one part for each window.
-    const fits = name.startsWith('magnitudes/') ? found > 0 && found % length === 0 : found === length;
-    if (!fits) throw new FileFormatError(`${file}: "${BEGUN}${name}" has ${found} numbers; ${length} are expected.`);
-  }
-  return sums;
-}
-
-/** The sums that a layer cannot go on without, with their lengths. */
-function* begunLengths(
-  { structuresOf, sizeOf, elements }: StateShape,
-  layer: number,
-): Generator<readonly [name: string, length: number]> {
-  for (const { kind, groups, members } of structuresOf(layer)) {
-    yield [`joint-squares/${kind}`, groups];
-    for (const { weight, axis, groupOfChannel } of members) {
-      yield [`signed/${weight}`, groups];
-      yield [`signed-squares/${weight}`, groups];
-      if (axis === 1) yield [`input-squares/${weight}`, groupOfChannel.length];
-      if (!elements) continue;
-      yield [`first/${weight}`, sizeOf(layer, weight)];
-      yield [`second/${weight}`, sizeOf(layer, weight)];
-      yield [`magnitudes/${weight}`, groupOfChannel.length];
-    }
-  }
+function unfinishedOf({ run }: StateShape, { layer, gradients, begun }: ScoreState): Unfinished {
+  return {
+    run,
+    layer,
+    batches: begun?.batches ?? 0,
+    windows: begun?.sums.windows ?? 0,
+    gradients: gradients.length,
+  };
 }

@@ -3,19 +3,20 @@ import type { WeightStore } from '../../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../../errors.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { DeviceTensor, Runtime, Session } from '../../runtime/runtime.ts';
-import type { ElementStages } from '../elements/element-stage.ts';
+import type { ElementStages } from '../elements/element-stages.ts';
 import type { RunBuffers } from '../elements/run-buffers.ts';
+import type { ElementStage, WeightSum } from '../elements/stage.ts';
+import { WEIGHT_SUMS } from '../elements/stage.ts';
 import type { Stopwatch } from '../stopwatch.ts';
-import type { CoupledStructure } from '../structures/structures.ts';
-import type { LayerProgress } from '../sums/layer-progress.ts';
-import { type LayerScores, LayerSums } from '../sums/layer-sums.ts';
-import type { LayerPartial } from '../sums/shards.ts';
+import { LayerSums } from '../sums/layer-sums.ts';
+import type { BegunLayer } from '../sums/score-state.ts';
+import { type LayerLayout, type SumName, sumKey } from '../sums/sum-table.ts';
 import { layerWeights } from './layer-weights.ts';
 import type { LayerStates } from './score-forward.ts';
 import type { ScorePrograms } from './score-programs.ts';
 
 interface ScoreLayerOptions extends LongRunning {
-  readonly structures: readonly CoupledStructure[];
+  readonly layout: LayerLayout;
   readonly score: ScorePrograms;
   readonly watch: Stopwatch;
   /** Absent where element metrics and stability are not wanted: no weight gradient is computed at all. */
@@ -23,17 +24,17 @@ interface ScoreLayerOptions extends LongRunning {
   readonly buffers: RunBuffers;
   /** Told how many windows a batch had. */
   readonly onWindows: (windows: number) => void;
-  /** Goes on from here: the gradients of its batches have passed this layer. Its sums are taken over: the map is empty afterwards. */
-  readonly resume?: LayerProgress | undefined;
+  /** Goes on from here: the gradients of its batches have passed this layer. Its sums are taken over. */
+  readonly resume?: BegunLayer | undefined;
   /** Told after each batch but the last what the layer has summed so far. */
-  readonly onBatch?: ((progress: () => Promise<LayerProgress>) => Promise<void>) | undefined;
-  /** Kinds of sums to return as well: `sumsFor`. */
-  readonly partial?: ReadonlySet<string> | undefined;
+  readonly onBatch?: ((begun: () => Promise<BegunLayer>) => Promise<void>) | undefined;
+  /** The sums to return. */
+  readonly keep: ReadonlySet<SumName>;
 }
 
 /**
  * Scores one layer from batches of windows: the states [windows, tokens, hiddenSize] that enter it and the gradients that leave it. Each gradient is replaced in place
- * by the one with respect to the entering state; all of them stay the caller's. Returns the scores, and the sums that they follow from where those are wanted.
+ * by the one with respect to the entering state; all of them stay the caller's. Returns the sums that the scores follow from.
  */
 export async function scoreLayer(
   programs: Programs,
@@ -42,8 +43,8 @@ export async function scoreLayer(
   { hidden: states, kept }: LayerStates,
   gradients: DeviceTensor[],
   options: ScoreLayerOptions,
-): Promise<{ readonly scores: LayerScores; readonly partial: LayerPartial | undefined }> {
-  const { structures, score, stages, buffers, watch } = options;
+): Promise<LayerSums> {
+  const { layout, score, stages, buffers, watch } = options;
   const { members } = score;
   const session = await score.score(kept !== undefined);
   const { device, host } = await watch.time('weights', () => layerWeights(programs, store, layer));
@@ -51,15 +52,11 @@ export async function scoreLayer(
   using stage = await watch.time('weights', async () =>
     stages?.layer(members, weights, host, states[0]?.shape[1] ?? 0),
   );
-  const sums = new LayerSums(structures, members);
-  const done = options.resume?.batches ?? 0;
+  const { batches: done, sums } = options.resume ?? { batches: 0, sums: new LayerSums(layout) };
   if (options.resume) {
-    const windows = states.slice(0, done).reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
-    sums.takeUp(options.resume.sums, windows, states[0]?.shape[1] ?? 0);
-    await stage?.takeUp(options.resume.sums, windows);
-    // They are as large as two layers, and the caller holds them to its end.
-    options.resume.sums.clear();
-    options.onWindows(windows);
+    // The sums of single weights are as large as two layers: the stage has them from here on.
+    await stage?.restore((sum, weight) => sums.take(sum, weight) ?? new Float32Array(), sums.windows);
+    options.onWindows(sums.windows);
   }
   let spare: DeviceTensor | undefined;
   try {
@@ -87,33 +84,48 @@ export async function scoreLayer(
       sums.add(
         windows,
         tokens,
+        members,
         await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares)\//)),
       );
       await watch.time('elements', async () => stage?.add({ windows, tokens, value: (name) => only(outputs, name) }));
+      if (stage) sums.addMagnitudes(stage.magnitudes());
       options.onWindows(windows);
       if (index + 1 < states.length)
         await options.onBatch?.(async () => ({
           batches: index + 1,
-          sums: new Map([...sums.progress(), ...((await stage?.progress()) ?? [])]),
+          sums: await snapshot(layout, sums, stage, members),
         }));
     }
-    const weightOf = (weight: string) => host[weight];
-    const results = await watch.time('elements', async () => stage?.finish());
-    if (results) sums.addMagnitudes(results.absolute);
-    const raw = async (order: 'first' | 'second') =>
-      options.partial?.has(order) ? await stage?.sums(order) : undefined;
-    return await watch.time('metrics', async () => ({
-      scores: sums.scores(weightOf, results?.totals),
-      partial:
-        options.partial &&
-        sums.partial(options.partial, weightOf, results?.totals, {
-          first: await raw('first'),
-          second: await raw('second'),
-        }),
-    }));
+    const totals = await watch.time('elements', async () => stage?.finish());
+    if (stage) sums.addMagnitudes(stage.magnitudes());
+    return await watch.time('metrics', async () => {
+      sums.addWeights((weight) => host[weight]);
+      sums.close(totals);
+      for (const { weight } of stage ? members : [])
+        for (const sum of WEIGHT_SUMS)
+          if (options.keep.has(sum)) sums.set(sum, weight, (await stage?.sums(sum, weight)) ?? new Float32Array());
+      sums.keep(options.keep);
+      return sums;
+    });
   } finally {
     spare?.dispose();
   }
+}
+
+/** The sums so far, with those of single weights that the stage holds. */
+async function snapshot(
+  layout: LayerLayout,
+  sums: LayerSums,
+  stage: ElementStage | undefined,
+  members: readonly { readonly weight: string }[],
+): Promise<LayerSums> {
+  const read = await stage?.progress();
+  if (stage) sums.addMagnitudes(stage.magnitudes());
+  const ofWeights: [string, Float32Array][] = [];
+  const keys = members.flatMap(({ weight }) => WEIGHT_SUMS.map((sum): [WeightSum, string] => [sum, weight]));
+  for (const [sum, weight] of read ? keys : [])
+    ofWeights.push([sumKey(sum, weight), (await read?.(sum, weight)) ?? new Float32Array()]);
+  return LayerSums.from(layout, sums, [...sums.tensors(), ...ofWeights]);
 }
 
 /** What the program reads: with kept activations it does without some weights. */

@@ -1,238 +1,284 @@
+import { MismatchError } from '../../errors.ts';
 import type { HostTensor } from '../../runtime/runtime.ts';
 import type { ElementTotals } from '../elements/stage.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
-import {
-  addAbsolute,
-  addSigned,
-  emptySums,
-  foldChannels,
-  gradientMetrics,
-  type StructureSums,
-} from './accumulators.ts';
-import { joinWindows, type ProgressSums, splitWindows } from './layer-progress.ts';
+import { channelNorms } from './channel-norms.ts';
+import { foldChannels, perChannel } from './fold-channels.ts';
+import { METRICS, type Metric, scoreOf, sumsOf } from './metrics.ts';
 import type { ModuleScores } from './scores.ts';
-import type { LayerPartial } from './shards.ts';
-import { activationMetrics, channelNorms, magnitudeMetrics } from './weight-metrics.ts';
+import { declaredSums, type LayerLayout, type Numbers, ownersOf, type SumName, sumKey, sumKind } from './sum-table.ts';
 
 export interface LayerScores {
   readonly attention: ModuleScores;
   readonly mlp: ModuleScores;
 }
 
-/** Metrics that need no element sums. */
-const WITHOUT_ELEMENTS = ['vector', 'vector-second', 'fisher'] as const;
+/** How many windows, and token positions, sums run over. */
+export interface Seen {
+  readonly windows: number;
+  readonly rows: number;
+}
 
-/** Everything that is summed over windows for the structures of one layer, on the host in float64. */
-export class LayerSums {
+/**
+ * The sums of one layer (`sum-table.ts`), on the host. A shard, a run that goes on and one that has ended differ only in the windows that they have seen: sums grow with `add`, those of other
+ * windows join with `merge`, they are stored as `tensors` and come back `from` them, and `scores` follow from them.
+ */
+export class LayerSums implements Seen {
   windows = 0;
   rows = 0;
-  readonly #structures: readonly { readonly structure: CoupledStructure; readonly sums: StructureSums }[];
-  readonly #members: readonly LinearMember[];
-  readonly #moments = new Map<string, { rows: number; sum: Float64Array; squares: Float64Array }>();
-  /** Grouped biases are small enough for the host: per channel sums of b g_j and of (b g_j)^2, and |b g_j| of each window. */
-  readonly #biases = new Map<
-    string,
-    { readonly first: Float64Array; readonly second: Float64Array; readonly magnitudes: Float32Array[] }
-  >();
+  readonly #layout: LayerLayout;
+  readonly #values = new Map<string, Numbers>();
+  /** |b g_j| of grouped biases, of windows whose matrices' magnitudes are not known yet. */
+  readonly #waiting: ReadonlyMap<string, Float32Array>[] = [];
 
-  constructor(structures: readonly CoupledStructure[], members: readonly LinearMember[]) {
-    this.#structures = structures.map((structure) => ({ structure, sums: emptySums(structure) }));
-    this.#members = members;
+  constructor(layout: LayerLayout) {
+    this.#layout = layout;
+  }
+
+  /** Sums that `tensors` gave. Their arrays are taken over. */
+  static from(layout: LayerLayout, { windows, rows }: Seen, tensors: Iterable<readonly [string, Numbers]>): LayerSums {
+    const sums = new LayerSums(layout);
+    [sums.windows, sums.rows] = [windows, rows];
+    for (const [key, values] of tensors) sums.#values.set(key, values);
+    return sums;
+  }
+
+  /** Every array that is there, by its key; themselves, so read them before the next batch. */
+  tensors(): ReadonlyMap<string, Numbers> {
+    return this.#values;
+  }
+
+  get(name: SumName, owner: string): Numbers | undefined {
+    return this.#values.get(sumKey(name, owner));
+  }
+
+  set(name: SumName, owner: string, values: Numbers): void {
+    this.#values.set(sumKey(name, owner), values);
+  }
+
+  /** Takes an array out. */
+  take(name: SumName, owner: string): Numbers | undefined {
+    const values = this.get(name, owner);
+    this.#values.delete(sumKey(name, owner));
+    return values;
+  }
+
+  /** Drops all but the sums of these names. */
+  keep(names: ReadonlySet<SumName>): void {
+    const kept = new Set(declaredSums(names, this.#layout).map(({ key }) => key));
+    for (const key of [...this.#values.keys()]) if (!kept.has(key)) this.#values.delete(key);
   }
 
   /** Takes in the outputs of the score program for a batch: [windows, channels] by `signed/<weight>`, and the moments of inputs. */
-  add(windows: number, tokens: number, channels: ReadonlyMap<string, Float32Array>): void {
+  add(
+    windows: number,
+    tokens: number,
+    members: readonly LinearMember[],
+    outputs: ReadonlyMap<string, Float32Array>,
+  ): void {
     const signedOf = (weight: string, window: number) => {
-      const all = channels.get(`signed/${weight}`);
+      const all = outputs.get(`signed/${weight}`);
       const width = (all?.length ?? 0) / windows;
-      return all?.subarray(window * width, (window + 1) * width);
+      return all?.subarray(window * width, (window + 1) * width) ?? new Float32Array();
     };
     for (let window = 0; window < windows; window++) {
-      for (const { structure, sums } of this.#structures)
-        addSigned(sums, structure, (weight) => signedOf(weight, window));
-      for (const { bias } of this.#members)
-        if (bias !== undefined) this.#addBias(bias, signedOf(bias, window) ?? new Float32Array());
+      for (const structure of this.#layout.structures) this.#addSigned(structure, (weight) => signedOf(weight, window));
+      this.#addBiases(members, (weight) => signedOf(weight, window));
     }
-    for (const { weight } of this.#members) this.#addMoments(weight, windows * tokens, channels);
+    for (const { weight } of members) {
+      for (const [name, output] of [
+        ['input-sum', 'sum'],
+        ['input-squares', 'squares'],
+      ] as const) {
+        const values = outputs.get(`${output}/${weight}`);
+        if (values) accumulate(this.#grown(name, weight, values.length), values, 1);
+      }
+    }
     this.windows += windows;
     this.rows += windows * tokens;
   }
 
-  /** Takes in the sums of |w g_j| per channel of all windows, by weight. */
+  /** Takes in the sums of |w g_j| per channel of further windows, by weight: in their order, each once, and not before `add`. */
   addMagnitudes(absolute: ReadonlyMap<string, readonly Float32Array[]>): void {
-    // A bias is its own matrix of one column: its |b g_j| is the magnitude of its v_jm.
-    for (let window = 0; window < this.windows; window++) {
-      for (const { structure, sums } of this.#structures)
-        addAbsolute(
-          sums,
-          structure,
-          (weight) => absolute.get(weight)?.[window] ?? this.#biases.get(weight)?.magnitudes[window],
-        );
+    const windows = [...absolute.values()][0]?.length ?? 0;
+    for (let window = 0; window < windows; window++) {
+      // A bias is its own matrix of one column: its |b g_j| is the magnitude of its v_jm.
+      const biases = this.#waiting.shift();
+      for (const structure of this.#layout.structures) {
+        const total = new Float64Array(structure.groups);
+        for (const { weight, groupOfChannel } of structure.members) {
+          const channels = absolute.get(weight)?.[window] ?? biases?.get(weight);
+          if (channels) foldChannels(channels, groupOfChannel, total);
+        }
+        accumulate(this.#grown('absolute', structure.kind, structure.groups), total, 1);
+        accumulate(this.#grown('absolute-squares', structure.kind, structure.groups), total, 2);
+      }
     }
   }
 
-  /** The sums over the windows so far (`layer-progress.ts`), themselves: to be read before the next batch. */
-  progress(): ProgressSums {
-    const found = new Map<string, Float32Array | Float64Array>();
-    for (const { structure, sums } of this.#structures) {
-      found.set(`joint-squares/${structure.kind}`, sums.jointSquares);
-      for (const [weight, values] of sums.signed) found.set(`signed/${weight}`, values);
-      for (const [weight, values] of sums.signedSquares) found.set(`signed-squares/${weight}`, values);
-    }
-    for (const [weight, { sum, squares }] of this.#moments)
-      found.set(`input-sum/${weight}`, sum).set(`input-squares/${weight}`, squares);
-    for (const [bias, { first, second, magnitudes }] of this.#biases)
-      found
-        .set(`first/${bias}`, first)
-        .set(`second/${bias}`, second)
-        .set(`magnitudes/${bias}`, joinWindows(magnitudes));
-    return found;
-  }
-
-  /** Before the first batch: goes on from what `progress` gave after `windows` windows of `tokens`. */
-  takeUp(progress: ProgressSums, windows: number, tokens: number): void {
-    const copyOf = (name: string) => Float64Array.from(progress.get(name) ?? []);
-    this.windows = windows;
-    this.rows = windows * tokens;
-    for (const { structure, sums } of this.#structures) {
-      sums.windows = windows;
-      sums.jointSquares.set(copyOf(`joint-squares/${structure.kind}`));
-      for (const [weight, values] of sums.signed) values.set(copyOf(`signed/${weight}`));
-      for (const [weight, values] of sums.signedSquares) values.set(copyOf(`signed-squares/${weight}`));
-    }
-    for (const { weight, bias } of this.#members) {
-      const [sum, squares] = [copyOf(`input-sum/${weight}`), copyOf(`input-squares/${weight}`)];
-      if (squares.length > 0) this.#moments.set(weight, { rows: this.rows, sum, squares });
-      if (bias === undefined) continue;
-      const magnitudes = splitWindows(progress.get(`magnitudes/${bias}`), windows);
-      this.#biases.set(bias, { first: copyOf(`first/${bias}`), second: copyOf(`second/${bias}`), magnitudes });
+  /** After the last window: what follows from the weights. */
+  addWeights(weightOf: (weight: string) => HostTensor | undefined): void {
+    for (const structure of this.#layout.structures) {
+      const [first, second] = [new Float64Array(structure.groups), new Float64Array(structure.groups)];
+      const columns = ownersOf('outputs', structure, this.#layout);
+      for (const { weight, axis, groupOfChannel } of structure.members) {
+        const tensor = weightOf(weight);
+        if (!tensor) continue;
+        const { absolute, squares } = channelNorms(tensor, axis);
+        foldChannels(absolute, groupOfChannel, first);
+        foldChannels(squares, groupOfChannel, second);
+        if (!columns.includes(weight)) continue;
+        this.set('column-absolute', weight, absolute);
+        this.set('column-squares', weight, squares);
+        this.set('outputs', weight, Float64Array.of(tensor.shape[0] ?? 1));
+      }
+      // In float32, as score files have them.
+      this.set('magnitude-l1', structure.kind, Float64Array.from(Float32Array.from(first)));
+      this.set('magnitude-l2', structure.kind, Float64Array.from(Float32Array.from(second)));
     }
   }
 
-  /** All metrics of the layer; `elements` are the totals per channel, absent when element metrics were not asked for. */
-  scores(
-    weightOf: (weight: string) => HostTensor | undefined,
-    elements: ReadonlyMap<string, ElementTotals> | undefined,
-  ): LayerScores {
-    const scores: Record<'attention' | 'mlp', ModuleScores> = { attention: {}, mlp: {} };
-    for (const { structure, sums } of this.#structures) {
-      if (elements) this.#foldElements(structure, sums, elements);
-      const gradient = gradientMetrics(sums);
-      scores[structure.kind] = {
-        ...(elements ? gradient : Object.fromEntries(WITHOUT_ELEMENTS.map((metric) => [metric, gradient[metric]]))),
-        ...magnitudeMetrics(structure, weightOf),
-        ...activationMetrics(structure, weightOf, (weight) => this.#moments.get(weight)),
-      };
+  /** After the last window of the run: the element sums of each channel, from `totals` by weight where an engine has reduced them, else from the sums of single weights that are there. */
+  close(totals?: ReadonlyMap<string, ElementTotals>): void {
+    for (const { members } of this.#layout.structures) {
+      for (const { weight, axis, groupOfChannel } of members) {
+        const engine = totals?.get(weight);
+        const first = this.get('first', weight) ?? this.get('bias-first', weight);
+        const second = this.get('second', weight) ?? this.get('bias-second', weight);
+        const channels = (values: Numbers, value: (k: number) => number) =>
+          perChannel(values.length, groupOfChannel.length, axis, value);
+        const mean = (values: Numbers, k: number) => (values[k] as number) / this.windows;
+        if (engine) {
+          this.set('first-total', weight, Float64Array.from(engine.elementFirst));
+          this.set('mixed-total', weight, Float64Array.from(engine.elementMixed));
+          this.set(
+            'second-channels',
+            weight,
+            Float64Array.from(engine.elementSecond, (value) => value * this.windows),
+          );
+        } else {
+          if (first)
+            this.set(
+              'first-total',
+              weight,
+              channels(first, (k) => Math.abs(mean(first, k))),
+            );
+          if (first && second)
+            this.set(
+              'mixed-total',
+              weight,
+              channels(first, (k) => Math.abs(mean(first, k) - mean(second, k) / 2)),
+            );
+          if (second && !this.get('second-channels', weight))
+            this.set(
+              'second-channels',
+              weight,
+              channels(second, (k) => second[k] as number),
+            );
+        }
+      }
     }
-    return scores;
   }
 
   /**
-   * The sums themselves, as a shard keeps them (`shards.ts`): those whose kind is wanted. `elements` are the totals per channel, `raw` the sums for every single weight.
+   * Takes in the sums of other windows of the same layer. Throws MismatchError where one has sums that the other lacks, or they belong to different weights; `names` are what messages
+   * call the two.
    */
-  partial(
-    wanted: ReadonlySet<string>,
-    weightOf: (weight: string) => HostTensor | undefined,
-    elements: ReadonlyMap<string, ElementTotals> | undefined,
-    raw: {
-      readonly first?: ReadonlyMap<string, Float32Array> | undefined;
-      readonly second?: ReadonlyMap<string, Float32Array> | undefined;
-    },
-  ): LayerPartial {
-    const sums = new Map<string, Float32Array | Float64Array>();
-    const constants = new Map<string, Float32Array | Float64Array>();
-    const add = (
-      into: Map<string, Float32Array | Float64Array>,
-      kind: string,
-      owner: string,
-      values: () => Float32Array | Float64Array,
-    ) => {
-      if (wanted.has(kind)) into.set(`${kind}/${owner}`, values());
-    };
-    for (const { structure, sums: own } of this.#structures) {
-      const { kind, members } = structure;
-      add(sums, 'joint-squares', kind, () => own.jointSquares);
-      add(sums, 'absolute', kind, () => own.absolute);
-      add(sums, 'absolute-squares', kind, () => own.absoluteSquares);
-      const magnitudes = magnitudeMetrics(structure, weightOf);
-      for (const metric of ['magnitude-l1', 'magnitude-l2'] as const)
-        add(constants, metric, kind, () => magnitudes[metric] ?? new Float32Array(0));
-      for (const { weight, axis, groupOfChannel } of members) {
-        const nothing = () => new Float64Array(groupOfChannel.length);
-        const bias = this.#biases.get(weight);
-        add(sums, 'signed', weight, () => own.signed.get(weight) ?? nothing());
-        add(sums, 'signed-squares', weight, () => own.signedSquares.get(weight) ?? nothing());
-        const second = elements?.get(weight)?.elementSecond;
-        add(sums, 'second-channels', weight, () =>
-          second ? Float64Array.from(second, (value) => value * this.windows) : (bias?.second ?? nothing()),
+  merge(other: LayerSums, names: readonly [string, string] = ['One part', 'the other']): void {
+    for (const key of new Set([...this.#values.keys(), ...other.#values.keys()])) {
+      const [a, b] = [this.#values.get(key), other.#values.get(key)];
+      const [mine, its] = names;
+      if (!a || !b)
+        throw new MismatchError(
+          `${a ? its : mine} has no "${key}" and ${a ? mine : its} has. Score all shards with the same metrics.`,
         );
-        add(sums, 'first', weight, () => raw.first?.get(weight) ?? bias?.first ?? nothing());
-        add(sums, 'second', weight, () => raw.second?.get(weight) ?? bias?.second ?? nothing());
-        const moments = this.#moments.get(weight);
-        const tensor = weightOf(weight);
-        if (!moments || !tensor) continue;
-        add(sums, 'input-sum', weight, () => moments.sum);
-        add(sums, 'input-squares', weight, () => moments.squares);
-        const norms = channelNorms(tensor, axis);
-        add(constants, 'column-absolute', weight, () => norms.absolute);
-        add(constants, 'column-squares', weight, () => norms.squares);
-        add(constants, 'outputs', weight, () => Float64Array.of(tensor.shape[0] ?? 1));
-      }
+      if (a.length !== b.length)
+        throw new MismatchError(
+          `"${key}" has ${a.length} numbers in ${mine} and ${b.length} in ${its}. Score all shards with the same model.`,
+        );
+      const { joins } = sumKind(key.split('/')[0] as SumName);
+      if (joins === 'never')
+        throw new MismatchError(
+          `"${key}" of ${mine} and ${its} cannot be joined: it is of all windows of a run. Score shards with --shard.`,
+        );
+      if (joins === 'add') accumulate(a, b, 1);
+      else if (a.some((value, index) => value !== b[index]))
+        throw new MismatchError(`"${key}" differs between ${mine} and ${its}: they scored different weights.`);
     }
-    return { windows: this.windows, rows: this.rows, sums, constants };
+    this.windows += other.windows;
+    this.rows += other.rows;
   }
 
-  #foldElements(structure: CoupledStructure, sums: StructureSums, elements: ReadonlyMap<string, ElementTotals>): void {
-    for (const { weight, groupOfChannel } of structure.members) {
-      const totals = elements.get(weight) ?? this.#biasTotals(weight);
-      if (!totals) continue;
-      for (const name of ['elementFirst', 'elementSecond', 'elementMixed'] as const)
-        foldChannels(totals[name], groupOfChannel, sums[name]);
-    }
+  /** Those of the metrics whose sums are there, of every group. */
+  scores(metrics: readonly Metric[] = METRICS): LayerScores {
+    const scores: Record<'attention' | 'mlp', ModuleScores> = { attention: {}, mlp: {} };
+    for (const structure of this.#layout.structures)
+      scores[structure.kind] = Object.fromEntries(
+        metrics
+          .filter((metric) => sumsOf(metric).every((name) => this.#has(name, structure)))
+          .map((metric) => [metric, scoreOf(metric, this.#view(structure))]),
+      );
+    return scores;
   }
 
-  #biasTotals(bias: string): ElementTotals | undefined {
-    const known = this.#biases.get(bias);
-    if (!known) return undefined;
-    const mean = known.first.map((value) => value / this.windows);
-    const meanSquare = known.second.map((value) => value / this.windows);
+  #view(structure: CoupledStructure) {
     return {
-      elementFirst: mean.map(Math.abs),
-      elementSecond: meanSquare,
-      elementMixed: mean.map((value, channel) => Math.abs(value - (meanSquare[channel] ?? 0) / 2)),
+      structure,
+      windows: this.windows,
+      rows: this.rows,
+      membersOf: (name: SumName) => {
+        const owners = ownersOf(name, structure, this.#layout);
+        return structure.members.filter(({ weight }) => owners.includes(weight));
+      },
+      sum: (name: SumName, weight?: string): Numbers => {
+        const { of } = sumKind(name);
+        const values = this.get(name, weight ?? (of === 'layer' ? '' : structure.kind));
+        if (!values) throw new MismatchError(`The sums of ${structure.kind} have no "${name}" of ${weight ?? 'it'}.`);
+        return values;
+      },
     };
   }
 
-  #addBias(bias: string, signed: Float32Array): void {
-    const known = this.#biases.get(bias) ?? {
-      first: new Float64Array(signed.length),
-      second: new Float64Array(signed.length),
-      magnitudes: [],
-    };
-    known.magnitudes.push(signed.map(Math.abs));
-    for (let channel = 0; channel < signed.length; channel++) {
-      const value = signed[channel] ?? 0;
-      known.first[channel] = (known.first[channel] ?? 0) + value;
-      known.second[channel] = (known.second[channel] ?? 0) + value * value;
-    }
-    this.#biases.set(bias, known);
+  #has(name: SumName, structure: CoupledStructure): boolean {
+    const owners = ownersOf(name, structure, this.#layout);
+    return owners.length > 0 && owners.every((owner) => this.get(name, owner));
   }
 
-  #addMoments(weight: string, rows: number, channels: ReadonlyMap<string, Float32Array>): void {
-    const sum = channels.get(`sum/${weight}`);
-    const squares = channels.get(`squares/${weight}`);
-    if (!sum || !squares) return;
-    const known = this.#moments.get(weight) ?? {
-      rows: 0,
-      sum: new Float64Array(sum.length),
-      squares: new Float64Array(sum.length),
-    };
-    known.rows += rows;
-    for (let channel = 0; channel < sum.length; channel++) {
-      known.sum[channel] = (known.sum[channel] ?? 0) + (sum[channel] ?? 0);
-      known.squares[channel] = (known.squares[channel] ?? 0) + (squares[channel] ?? 0);
+  /** A sum that starts at zero. */
+  #grown(name: SumName, owner: string, length: number): Numbers {
+    const known = this.get(name, owner) ?? new Float64Array(length);
+    this.set(name, owner, known);
+    return known;
+  }
+
+  #addSigned(structure: CoupledStructure, signed: (weight: string) => ArrayLike<number>): void {
+    const joint = new Float64Array(structure.groups);
+    for (const { weight, groupOfChannel } of structure.members) {
+      const values = foldChannels(signed(weight), groupOfChannel, new Float64Array(structure.groups));
+      accumulate(this.#grown('signed', weight, structure.groups), values, 1);
+      accumulate(this.#grown('signed-squares', weight, structure.groups), values, 2);
+      accumulate(joint, values, 1);
     }
-    this.#moments.set(weight, known);
+    accumulate(this.#grown('joint-squares', structure.kind, structure.groups), joint, 2);
+  }
+
+  #addBiases(members: readonly LinearMember[], signed: (weight: string) => Float32Array): void {
+    const magnitudes = new Map<string, Float32Array>();
+    for (const { bias } of members) {
+      if (bias === undefined) continue;
+      const values = signed(bias);
+      magnitudes.set(bias, values.map(Math.abs));
+      accumulate(this.#grown('bias-first', bias, values.length), values, 1);
+      accumulate(this.#grown('bias-second', bias, values.length), values, 2);
+    }
+    this.#waiting.push(magnitudes);
+  }
+}
+
+function accumulate(target: Numbers, values: ArrayLike<number>, power: 1 | 2): void {
+  for (let index = 0; index < target.length; index++) {
+    const value = values[index] as number;
+    target[index] = (target[index] as number) + (power === 1 ? value : value * value);
   }
 }

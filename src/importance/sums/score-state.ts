@@ -1,15 +1,21 @@
 import type { DeviceTensor, Runtime } from '../../runtime/runtime.ts';
 import { elementsOf } from '../program/host-view.ts';
-import type { LayerProgress } from './layer-progress.ts';
-import type { LayerScores } from './layer-sums.ts';
+import type { LayerSums } from './layer-sums.ts';
 
-/** Scoring between two layers, or between two batches of one: all that a later run needs beside the model and the windows. Between layers it is small: scores, and the gradient of one state. */
+/** A layer in the middle of its windows. */
+export interface BegunLayer {
+  /** Batches whose sums these are, and whose gradients have passed the layer. */
+  readonly batches: number;
+  readonly sums: LayerSums;
+}
+
+/** Scoring between two layers, or between two batches of one: all that a later run needs beside the model and the windows. Between layers it is small: sums per channel, and the gradient of one state. */
 export interface ScoreState {
   /** Layers from this one on are scored. */
   readonly layer: number;
   /** What the layer below has summed so far, where it is not scored but begun. */
-  readonly begun?: LayerProgress | undefined;
-  readonly layers: readonly LayerScores[];
+  readonly begun?: BegunLayer | undefined;
+  readonly layers: readonly LayerSums[];
   /** Mean cross-entropy of each window, in nats. */
   readonly losses: readonly number[];
   /** Of the loss, with respect to the states that enter `layer`, or for the batches that have passed the layer below those that enter that one: [windows, tokens, hiddenSize]. */

@@ -1,22 +1,7 @@
 import type { LayerGroups } from '../structures/structures.ts';
+import type { Metric } from './metrics.ts';
 
-/** Group metrics of docs/method.md section 2, and the score-based baselines that are computed in the same run. */
-export const METRICS = [
-  'vector',
-  'vector-second',
-  'element-first',
-  'element-second',
-  'element-mixed',
-  'fisher',
-  'stability',
-  'magnitude-l1',
-  'magnitude-l2',
-  'wanda',
-  'flap',
-  'depth',
-  'flap-standardised',
-] as const;
-export type Metric = (typeof METRICS)[number];
+export { METRICS, type Metric } from './metrics.ts';
 
 export type ModuleScores = Readonly<Partial<Record<Metric, Float32Array>>>;
 

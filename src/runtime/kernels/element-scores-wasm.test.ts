@@ -37,7 +37,8 @@ async function scores(helpers: HelperThreads | undefined) {
   await scorer.finish();
   scorer.begin(MATRICES, TOKENS, (name) => weights.get(name) ?? new Float32Array());
   for (const values of activations) await scorer.put((name) => values.get(name) ?? new Float32Array());
-  const { absolute, totals } = await scorer.finish();
+  const totals = await scorer.finish();
+  const absolute = scorer.magnitudes();
   const raw = new Map(
     await Promise.all(
       MATRICES.map(

@@ -1,3 +1,4 @@
+import { MismatchError } from '../../errors.ts';
 import { elementScoresModule, TILE_COLUMNS, TILE_ROWS } from './element-scores-wasm.ts';
 import type { HelperThreads } from './helper-threads.ts';
 import { type KernelCall, SharedKernels } from './shared-kernels.ts';
@@ -65,6 +66,8 @@ export class WasmElementScorer implements Disposable {
   #staging = 0;
   #scale = 0;
   #waiting = 0;
+  /** Windows that are done. */
+  #windows = 0;
   #absolute = new Map<string, Float32Array[]>();
 
   constructor(helpers: HelperThreads | undefined) {
@@ -91,6 +94,7 @@ export class WasmElementScorer implements Disposable {
     this.#scale = layout.scale;
     this.#tokens = tokens;
     this.#waiting = 0;
+    this.#windows = 0;
     this.#absolute = new Map(matrices.map(({ name }) => [name, []]));
     for (const { matrix, rows, columns, weight, first, second } of layout.places) {
       copyPadded(weightOf(matrix.name), matrix.inputs, this.#kernels.floats(weight, rows * columns), columns);
@@ -115,55 +119,42 @@ export class WasmElementScorer implements Disposable {
       ]);
     }
     this.#waiting++;
-    if (this.#waiting === this.#capacity) await this.#flush();
+    if (this.#waiting === this.#capacity) await this.flush();
   }
 
-  /**
-   * What is summed over the windows so far: |w g_j| per channel and window, and the sums of g (`first/{name}`) and g^2 (`second/{name}`), [outputs, inputs].
-   * Arrays may be the kernel's own: read them before the next call.
-   */
-  async progress(): Promise<{
-    readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
-    readonly sums: ReadonlyMap<string, Float32Array>;
-  }> {
-    await this.#flush();
-    const sums = new Map<string, Float32Array>();
-    for (const { matrix, rows, columns, first, second } of this.#places) {
-      for (const [order, address] of Object.entries({ first, second })) {
-        const padded = this.#kernels.floats(address, rows * columns);
-        sums.set(
-          `${order}/${matrix.name}`,
-          columns === matrix.inputs
-            ? padded.subarray(0, matrix.outputs * columns)
-            : withoutPadding(padded, columns, matrix),
-        );
-      }
-    }
-    return { absolute: this.#absolute, sums };
+  /** Sums of |w g_j| per channel of the windows that are done since the last call, by name, in their order. Up to eight windows wait until one pass serves them. */
+  magnitudes(): ReadonlyMap<string, readonly Float32Array[]> {
+    const found = this.#absolute;
+    this.#absolute = new Map([...found.keys()].map((name) => [name, []]));
+    return found;
   }
 
-  /** After `begin`: goes on from what `progress` gave for the same matrices. */
-  takeUp(progress: {
-    readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
-    readonly sums: ReadonlyMap<string, Float32Array | Float64Array>;
-  }): void {
-    this.#absolute = new Map([...progress.absolute].map(([name, windows]) => [name, [...windows]]));
+  /** What is summed of one matrix over the windows that are done: g ('first') or g^2 ('second'), [outputs, inputs]. It may be the kernel's own: read it before the next call. */
+  gradientSums(name: string, order: 'first' | 'second'): Float32Array {
+    const place = this.#placeOf(name);
+    const padded = this.#kernels.floats(place[order], place.rows * place.columns);
+    const { outputs, inputs } = place.matrix;
+    return place.columns === inputs
+      ? padded.subarray(0, outputs * inputs)
+      : withoutPadding(padded, place.columns, place.matrix);
+  }
+
+  /** After `begin`: goes on from what `gradientSums` gave for the same matrices after `windows` windows. */
+  restore(sums: (order: 'first' | 'second', name: string) => Float32Array | Float64Array, windows: number): void {
+    this.#windows = windows;
     for (const { matrix, rows, columns, first, second } of this.#places) {
-      for (const [order, address] of Object.entries({ first, second })) {
-        const values = progress.sums.get(`${order}/${matrix.name}`);
-        copyPadded(values ?? new Float32Array(), matrix.inputs, this.#kernels.floats(address, rows * columns), columns);
-      }
+      for (const [order, address] of [
+        ['first', first],
+        ['second', second],
+      ] as const)
+        copyPadded(sums(order, matrix.name), matrix.inputs, this.#kernels.floats(address, rows * columns), columns);
     }
   }
 
-  /** Ends the layer: the sums of |w g_j| per channel and window, and the element metrics per channel, by weight. */
-  async finish(): Promise<{
-    readonly absolute: ReadonlyMap<string, readonly Float32Array[]>;
-    readonly totals: ReadonlyMap<string, ChannelTotals>;
-  }> {
-    await this.#flush();
-    const windows = [...this.#absolute.values()][0]?.length ?? 1;
-    this.#kernels.floats(this.#scale, 2).set([1 / windows, 0.5]);
+  /** Ends the layer: the element metrics per channel, by weight. */
+  async finish(): Promise<ReadonlyMap<string, ChannelTotals>> {
+    await this.flush();
+    this.#kernels.floats(this.#scale, 2).set([1 / Math.max(1, this.#windows), 0.5]);
     const calls = this.#places.flatMap((place): KernelCall[] => {
       const { matrix, rows, columns, blocks, weight, first, second, absolute } = place;
       this.#kernels.floats(absolute, place.absoluteBytes / FLOAT).fill(0);
@@ -191,14 +182,13 @@ export class WasmElementScorer implements Disposable {
       ) as [Float64Array, Float64Array, Float64Array];
       totals.set(place.matrix.name, { elementFirst, elementSecond, elementMixed });
     }
-    return { absolute: this.#absolute, totals };
+    return totals;
   }
 
   /** After the last window: the sums over windows of w g ('first') or (w g)^2 ('second'), [outputs, inputs] of one weight. */
   async sums(name: string, order: 'first' | 'second'): Promise<Float32Array> {
-    await this.#flush();
-    const place = this.#places.find(({ matrix }) => matrix.name === name);
-    if (!place) return new Float32Array();
+    await this.flush();
+    const place = this.#placeOf(name);
     const { matrix, columns } = place;
     const [weights, gradients] = [place.weight, place[order]].map((address) =>
       this.#kernels.floats(address, place.rows * columns),
@@ -218,10 +208,18 @@ export class WasmElementScorer implements Disposable {
     this.#kernels[Symbol.dispose]();
   }
 
-  async #flush(): Promise<void> {
+  #placeOf(name: string): Place {
+    const place = this.#places.find(({ matrix }) => matrix.name === name);
+    if (!place) throw new MismatchError(`The layer that is scored has no matrix "${name}".`);
+    return place;
+  }
+
+  /** Ends the windows that wait. */
+  async flush(): Promise<void> {
     const windows = this.#waiting;
     if (windows === 0) return;
     this.#waiting = 0;
+    this.#windows += windows;
     await this.#kernels.share(this.#places.flatMap((place) => this.#accumulateCalls(place, windows)));
     for (const place of this.#places) {
       const sums = this.#absolute.get(place.matrix.name);

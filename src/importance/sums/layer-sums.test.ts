@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { MismatchError, UsageError } from '../../errors.ts';
 import { createRandom } from '../../random.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
-import { type LayerPartial, layerScores, mergeLayer, shardRange } from './shards.ts';
+import { LayerSums } from './layer-sums.ts';
+import { keptSums, METRICS } from './metrics.ts';
+import { shardRange } from './shard-range.ts';
+import { declaredSums, SUMS } from './sum-table.ts';
 
 /** Two neurons: rows of `up` [2, 3], columns of `down` [3, 2]. */
 const GROUPS = 2;
@@ -17,6 +20,7 @@ const structure: CoupledStructure = {
     { weight: 'down', axis: 1, groupOfChannel: own },
   ],
 };
+const layout = { structures: [structure], shapeOf: (weight: string) => (weight === 'up' ? [2, 3] : [3, 2]) };
 const WINDOWS = 7;
 const ROWS = 5;
 const random = createRandom(4);
@@ -39,7 +43,7 @@ const total = <T>(values: Iterable<T>, value: (item: T) => number) =>
 const names = ['up', 'down'] as const;
 
 /** The sums over windows [start, end), written out from the definitions. */
-function partial(start: number, end: number): LayerPartial {
+function partial(start: number, end: number, without: RegExp = /^$/): LayerSums {
   const indices = Array.from({ length: end - start }, (_, i) => start + i);
   const groups = [0, 1];
   const signed = (j: number, name: Name, group: number) => total(slice(name, group), (k) => product(j, name, k));
@@ -101,7 +105,11 @@ function partial(start: number, end: number): LayerPartial {
     ['column-squares/down', perGroup((group) => total(slice('down', group), (k) => (weights.down[k] ?? 0) ** 2))],
     ['outputs/down', Float64Array.of(HIDDEN)],
   ]);
-  return { windows: end - start, rows: (end - start) * ROWS, sums, constants };
+  return LayerSums.from(
+    layout,
+    { windows: end - start, rows: (end - start) * ROWS },
+    [...sums, ...constants].filter(([name]) => !without.test(name)),
+  );
 }
 
 /** docs/method.md section 2 over all windows at once, one group. */
@@ -146,13 +154,21 @@ function expected(group: number): Record<string, number> {
   };
 }
 
+/** Merged in this order, and closed. */
+function joined([first, ...others]: readonly LayerSums[]): LayerSums {
+  if (!first) throw new Error('nothing to join');
+  for (const other of others) first.merge(other);
+  first.close();
+  return first;
+}
+
 describe('shards', () => {
   it.each([1, 2, 3, 7])('%i of them merge to the scores of one run, in every metric', (count) => {
     const shards = Array.from({ length: count }, (_, index) => {
       const { start, end } = shardRange(WINDOWS, index, count);
       return partial(start, end);
     });
-    const { mlp } = layerScores(mergeLayer(shards), [structure]);
+    const { mlp } = joined(shards).scores();
     for (const group of [0, 1]) {
       const wanted = expected(group);
       expect(Object.keys(mlp).sort()).toEqual(Object.keys(wanted).sort());
@@ -181,28 +197,48 @@ describe('shards', () => {
   });
 
   it('without sums of single weights give every metric but element-first and element-mixed', () => {
-    const whole = partial(0, WINDOWS);
-    const small = { ...whole, sums: new Map([...whole.sums].filter(([name]) => !/^(first|second)\//.test(name))) };
     const missing = ['element-first', 'element-mixed'];
-    expect(Object.keys(layerScores(small, [structure]).mlp).sort()).toEqual(
+    const small = joined([partial(0, WINDOWS, /^(first|second)\//)]);
+    expect(Object.keys(small.scores().mlp).sort()).toEqual(
       Object.keys(expected(0))
         .filter((metric) => !missing.includes(metric))
         .sort(),
     );
+    expect(Object.keys(small.scores(['fisher', 'element-first']).mlp)).toEqual(['fisher']);
   });
 
   it('that do not belong together are refused', () => {
-    const [a, b] = [partial(0, 3), partial(3, 7)];
-    const without: LayerPartial = { ...b, sums: new Map([...b.sums].filter(([name]) => name !== 'first/up')) };
-    expect(() => mergeLayer([a, without])).toThrow('Shard 1 has no "first/up" and shard 0 has.');
-    expect(() => mergeLayer([without, a])).toThrow('Shard 0 has no "first/up" and shard 1 has.');
-    expect(() => mergeLayer([a, { ...b, sums: new Map([...b.sums, ['cosine', new Float64Array(2)]]) }])).toThrow(
-      MismatchError,
-    );
-    expect(() =>
-      mergeLayer([a, { ...b, constants: new Map([...b.constants, ['magnitude-l1/mlp', new Float64Array(2)]]) }]),
-    ).toThrow('they scored different weights');
-    expect(() => mergeLayer([])).toThrow(UsageError);
-    expect(a).toEqual(partial(0, 3));
+    const names = ['a', 'b'] as const;
+    expect(() => partial(0, 3).merge(partial(3, 7, /^first\/up/), names)).toThrow('b has no "first/up" and a has.');
+    expect(() => partial(0, 3, /^first\/up/).merge(partial(3, 7), names)).toThrow('a has no "first/up" and b has.');
+    const odd = (name: 'cosine' | 'magnitude-l1', owner: string, length: number) => {
+      const sums = partial(3, 7);
+      sums.set(name, owner, new Float64Array(length));
+      return sums;
+    };
+    expect(() => partial(0, 3).merge(odd('cosine', '', 2), names)).toThrow(MismatchError);
+    expect(() => partial(0, 3).merge(odd('magnitude-l1', 'mlp', 2), names)).toThrow('they scored different weights');
+    const closed = partial(3, 7);
+    closed.close();
+    const other = partial(0, 3);
+    other.close();
+    expect(() => other.merge(closed, names)).toThrow(/"first-total\/up" of a and b cannot be joined/);
+  });
+});
+
+describe('the table of sums', () => {
+  it('declares what each metric reads, and a part of a run keeps what adds up', () => {
+    expect([...keptSums(['element-first', 'fisher'], 'all')]).toEqual(['first-total', 'joint-squares']);
+    expect([...keptSums(['element-first', 'fisher'], 'part')]).toEqual(['first', 'bias-first', 'joint-squares']);
+    for (const metric of METRICS)
+      for (const name of keptSums([metric], 'part')) expect(SUMS[name].joins, `${metric}: ${name}`).not.toBe('never');
+    expect(declaredSums(new Set(['first', 'bias-first', 'outputs', 'cosine', 'signed']), layout)).toEqual([
+      { key: 'signed/up', type: 'F64', length: 2 },
+      { key: 'signed/down', type: 'F64', length: 2 },
+      { key: 'first/up', type: 'F32', length: 6 },
+      { key: 'first/down', type: 'F32', length: 6 },
+      { key: 'outputs/down', type: 'F64', length: 1 },
+      { key: 'cosine', type: 'F64', length: 1 },
+    ]);
   });
 });
