@@ -64,7 +64,7 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
 }
 
 /** The metrics that are asked for; all by default. Throws UsageError for none. */
-export function wantedMetrics({ metrics = METRICS }: Pick<ScoreOptions, 'metrics'>): readonly Metric[] {
+function wantedMetrics({ metrics = METRICS }: Pick<ScoreOptions, 'metrics'>): readonly Metric[] {
   if (metrics.length === 0) throw new UsageError(`No metric is asked for; choose from ${METRICS.join(', ')}.`);
   return metrics;
 }

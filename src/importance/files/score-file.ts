@@ -85,7 +85,7 @@ export async function decodeScores(bytes: Uint8Array, file = 'The score file'): 
 }
 
 /** The tensor that holds a metric of one module of one layer. */
-export function tensorName(layer: number, module: Module, metric: Metric): string {
+function tensorName(layer: number, module: Module, metric: Metric): string {
   return `layers.${layer}.${module}.${metric}`;
 }
 

@@ -18,7 +18,7 @@ import { declaredSums, type LayerLayout, type Numbers, openSums } from '../sums/
 import { fields, parseEngine, parseGroups, parseModel, parseText } from './score-fields.ts';
 import { describeLayouts, parseLayouts } from './sums-structures.ts';
 
-export const SUMS_FORMAT = 'espalier-sums/1';
+const SUMS_FORMAT = 'espalier-sums/1';
 const REMEDY = 'Score it again.';
 /** Per window its mean cross-entropy, and of a run that has not ended the gradient from which it goes on. */
 const LOSSES = 'losses';

@@ -72,7 +72,7 @@ export const SUMS = {
 } as const satisfies Readonly<Record<string, SumKind>>;
 
 export type SumName = keyof typeof SUMS;
-export const SUM_NAMES = Object.keys(SUMS) as readonly SumName[];
+const SUM_NAMES = Object.keys(SUMS) as readonly SumName[];
 
 /** A row of the table. */
 export const sumKind = (name: SumName): SumKind => SUMS[name];
