@@ -61,6 +61,14 @@ describe('Ctrl-C', () => {
     expect(await tree()).toEqual(before);
   });
 
+  it('ends a start on WebAssembly at once', async () => {
+    const args = ['generate', model, '--prompt', 'a', '--max-new-tokens', '200', '--backend', 'wasm'];
+    const run = await espalier(args, {
+      onOutput: ({ stderr }, interrupt) => stderr.includes('Starting WebAssembly') && interrupt(),
+    });
+    expect(run).toMatchObject({ code: 130 });
+  });
+
   it.each(['scoring', 'compensation', 'writing weights', 'verifying'])(
     'while prune is %s leaves no folder, and an earlier one as it was',
     async (stage) => {

@@ -24,6 +24,9 @@ export async function openRuntime(options: CommonOptions): Promise<Runtime> {
   if (options.backend === 'cpu')
     return createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
   if (options.backend === 'wasm') {
+    createConsole({ json: options.json ?? false, quiet: options.quiet ?? false }).note(
+      'Starting WebAssembly: it is compiled first, which takes some seconds.',
+    );
     const { createWebRuntime } = await import('../runtime/web.ts');
     return createWebRuntime({
       backend: 'wasm',

@@ -9,6 +9,13 @@ describe('WebAssembly in Node', () => {
   beforeAll(async () => {
     runtime = await createWebRuntime({ backend: 'wasm', threads: 1 });
   });
+  // In processor time, which a busy machine does not stretch much; an instrumented build takes over 40 s.
+  test('starts within seconds', async () => {
+    const before = process.cpuUsage();
+    await CONFORMANCE_CASES[0]?.run(runtime);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(20);
+  });
   afterAll(() => {
     const { liveTensors, liveBytes, liveSessions } = runtime.statistics();
     expect({ liveTensors, liveBytes, liveSessions }).toEqual({ liveTensors: 0, liveBytes: 0, liveSessions: 0 });

@@ -45,7 +45,7 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
     throw new UsageError(
       `threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`,
     );
-  const build = await loadWebBuild();
+  const build = await loadWebBuild(options.backend);
   build.env.wasm.numThreads = threads;
   if (folder !== undefined) build.env.wasm.wasmPaths = folder;
   build.env.logLevel = 'fatal';
