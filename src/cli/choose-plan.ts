@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import type { ExportDataType } from '../decoder/dtypes.ts';
 import { MismatchError, UsageError } from '../errors.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
@@ -16,7 +15,7 @@ import { readBytes, readCalibration, readMeasureWindows } from './calibration.ts
 import type { Console } from './console.ts';
 import { embeddedScores, readScores } from './models.ts';
 import { type CalibrationOptions, DEFAULT_MEASURE_WINDOWS, wholeNumber } from './options.ts';
-import { type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
+import { givenPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
 
 /** Options of `prune` that say where its plan comes from. */
 export interface ChoosePlanOptions extends CalibrationOptions, Omit<PlanCommandOptions, 'seed'> {
@@ -25,7 +24,6 @@ export interface ChoosePlanOptions extends CalibrationOptions, Omit<PlanCommandO
   readonly passes: number;
   readonly evaluations?: number;
   readonly measureWindows?: number;
-  readonly dtype?: ExportDataType;
 }
 
 export function addChoosePlanOptions(command: Command): Command {
@@ -59,9 +57,8 @@ export async function choosePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   if (options.plan !== undefined) {
-    const given = ['ratio', 'parameters', 'bytes', 'memory', 'search', 'metric', 'scores'] as const;
-    const clash = given.find((key) => options[key] !== undefined);
-    if (clash) throw new UsageError(`--plan already says what stays; leave out --${clash}.`);
+    const [clash] = [...givenPlanOptions(options), ...(options.scores === undefined ? [] : ['--scores'])];
+    if (clash) throw new UsageError(`--plan already says what stays; leave out ${clash}.`);
     return decodePlan(await readBytes(options.plan), options.plan);
   }
   const planning = planOptionsFrom(options);

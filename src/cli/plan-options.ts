@@ -1,36 +1,35 @@
-import type { Command } from 'commander';
-import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
+import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
-import type { Target } from '../plan/plan.ts';
-import { DEFAULT_ROUND_TO, type PlanOptions } from '../plan/plan-options.ts';
-import { SEARCHES } from '../plan/search/searches.ts';
+import type { Shape } from '../plan/field-kinds.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
+import { DEFAULT_ROUND_TO, RECIPE_ENTRIES, type RecipeChoices, type RecipeKey, type Target } from '../plan/recipe.ts';
 import { oneOf, ratio, realNumber, wholeNumber } from './options.ts';
 
-/** Options that shape a plan, shared by plan and prune. */
-export interface PlanCommandOptions {
-  readonly ratio?: number;
-  readonly parameters?: number;
-  readonly bytes?: number;
-  readonly memory?: number;
+type TargetKind = Target['kind'];
+
+/** Options that shape a plan, shared by plan and prune: a target, and fields of a recipe. */
+export interface PlanCommandOptions
+  extends Partial<Omit<RecipeChoices, 'target' | 'compensate'>>,
+    Partial<Readonly<Record<TargetKind, number>>> {
   readonly context?: number;
-  readonly dtype?: ExportDataType;
-  readonly metric?: string;
-  readonly fusion?: 'shared' | 'geometric';
-  readonly scope?: 'model' | 'module' | 'layer';
-  readonly search?: string;
-  readonly gamma?: number;
-  readonly stability?: number;
-  readonly protect?: string;
-  readonly minimumAttentionGroups?: number;
-  readonly minimumNeurons?: number;
-  readonly roundTo?: number;
-  readonly seed?: number;
 }
 
-const DATA_TYPES = Object.keys(EXPORT_FORMATS) as ExportDataType[];
+/** An option whose value is given to the field of that name. */
+class FieldOption extends Option {
+  readonly #field: RecipeKey;
+
+  constructor(field: RecipeKey, flags: string, help: string) {
+    super(flags, help);
+    this.#field = field;
+  }
+
+  override attributeName(): string {
+    return this.#field;
+  }
+}
 
 export function addPlanOptions(command: Command): Command {
-  return command
+  command
     .option('--ratio <r>', 'share of the prunable weights to remove, e.g. 0.2', ratio('--ratio'))
     .option('--parameters <n>', 'parameters that the pruned model may have', wholeNumber('--parameters', 1))
     .option('--bytes <n>', 'bytes that the export may have, graph and weights', wholeNumber('--bytes', 1))
@@ -39,81 +38,43 @@ export function addPlanOptions(command: Command): Command {
       'bytes that the export and its key/value cache may have at --context tokens',
       wholeNumber('--memory', 1),
     )
-    .option('--context <n>', 'tokens in the cache for --memory', wholeNumber('--context', 1))
-    .option(
-      '--dtype <type>',
-      `number format of the export: ${DATA_TYPES.join(', ')} (default: f32)`,
-      oneOf('--dtype', DATA_TYPES),
-    )
-    .option('--metric <m>', 'metric, or metrics to fuse joined by "+" (default: element-second+fisher)')
-    .option('--fusion <kind>', 'shared or geometric', oneOf('--fusion', ['shared', 'geometric']))
-    .option(
-      '--scope <scope>',
-      'scope of the fusion: model, module or layer',
-      oneOf('--scope', ['model', 'module', 'layer']),
-    )
-    .option(
-      '--search <s>',
-      `how groups are ranked: ${SEARCHES.map(({ name }) => name).join(', ')}; for prune also measured (default: tempered)`,
-    )
-    .option('--gamma <g>', 'exponent of the tempered search (default: the ratio)', realNumber('--gamma', 0))
-    .option(
-      '--stability <p>',
-      'exponent of (1 + stability) on the score: -1 divides, 1 multiplies',
-      realNumber('--stability', -16),
-    )
-    .option('--protect <layers>', 'comma-separated layers that stay whole')
-    .option(
-      '--minimum-attention-groups <n>',
-      'attention groups that stay in every layer',
-      wholeNumber('--minimum-attention-groups', 1),
-    )
-    .option('--minimum-neurons <n>', 'neurons that stay in every layer', wholeNumber('--minimum-neurons', 1))
-    .option(
-      '--round-to <n>',
-      `round the neurons of a layer to a multiple; on WebGPU f32 needs multiples of 4 to be fast, 1 meets the target to a single neuron (default: ${DEFAULT_ROUND_TO})`,
-      wholeNumber('--round-to', 1),
-    );
+    .option('--context <n>', 'tokens in the cache for --memory', wholeNumber('--context', 1));
+  for (const [field, { kind, option }] of RECIPE_ENTRIES) {
+    if (!option) continue;
+    const added = new FieldOption(field, option.flags, option.help);
+    const parse = parserOf(`--${added.name()}`, kind.shape);
+    command.addOption(parse ? added.argParser(parse) : added);
+  }
+  return command;
+}
+
+/** The options of recipe fields, and of targets, that are given. */
+export function givenPlanOptions(options: PlanCommandOptions): string[] {
+  const fields = RECIPE_ENTRIES.flatMap(([field, { option, isBeside }]) =>
+    option && !isBeside && options[field as keyof PlanCommandOptions] !== undefined
+      ? [`--${new Option(option.flags).name()}`]
+      : [],
+  );
+  return [...TARGETS.filter((kind) => options[kind] !== undefined).map((kind) => `--${kind}`), ...fields];
 }
 
 /** The planner's options from the command line's. Throws UsageError unless exactly one target is given. */
 export function planOptionsFrom(options: PlanCommandOptions): PlanOptions {
-  const {
-    metric,
-    fusion,
-    scope: fusionScope,
-    search,
-    gamma,
-    stability,
-    minimumAttentionGroups,
-    minimumNeurons,
-    roundTo = DEFAULT_ROUND_TO,
-    dtype,
-    seed,
-  } = options;
-  const protect = parseLayers(options.protect);
-  const wanted = {
-    metric,
-    fusion,
-    fusionScope,
-    search,
-    gamma,
-    stability,
-    minimumAttentionGroups,
-    minimumNeurons,
-    roundTo,
-    dtype,
-    seed,
-    protect,
-  };
+  const chosen = RECIPE_ENTRIES.flatMap(([field, { isRecorded }]) => {
+    const value = options[field as keyof PlanCommandOptions];
+    return value === undefined || isRecorded || field === 'target' || field === 'compensate' ? [] : [[field, value]];
+  });
   return {
-    ...(Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Partial<PlanOptions>),
+    roundTo: DEFAULT_ROUND_TO,
+    ...(Object.fromEntries(chosen) as Partial<RecipeChoices>),
     target: targetFrom(options),
   };
 }
 
+const TARGETS: readonly TargetKind[] = ['ratio', 'parameters', 'bytes', 'memory'];
+
 function targetFrom(options: PlanCommandOptions): Target {
-  const given = (['ratio', 'parameters', 'bytes', 'memory'] as const).filter((kind) => options[kind] !== undefined);
+  const given = TARGETS.filter((kind) => options[kind] !== undefined);
   const [kind] = given;
   if (given.length !== 1 || kind === undefined) {
     throw new UsageError(
@@ -132,10 +93,29 @@ function targetFrom(options: PlanCommandOptions): Target {
   return { kind, value, context };
 }
 
-function parseLayers(list: string | undefined): number[] | undefined {
-  return list?.split(',').map((part) => {
-    const layer = Number(part);
-    if (part.trim() !== '' && Number.isSafeInteger(layer) && layer >= 0) return layer;
-    throw new UsageError(`--protect is "${list}"; it must list layer numbers separated by commas, for example 0,1,29.`);
-  });
+/** A parser of what a field of that shape holds; undefined for text. Throws UsageError where the shape has no words. */
+function parserOf(flag: string, shape: Shape): ((text: string) => unknown) | undefined {
+  switch (shape.type) {
+    case 'text':
+      return undefined;
+    case 'choice':
+      return oneOf(flag, shape.values);
+    case 'whole':
+      return wholeNumber(flag, shape.least);
+    case 'number':
+      return realNumber(flag, shape.least, shape.most);
+    case 'layers':
+      return layers(flag);
+    case 'record':
+      throw new UsageError(`${flag} cannot be written in one word.`);
+  }
+}
+
+function layers(flag: string): (text: string) => number[] {
+  return (text) =>
+    text.split(',').map((part) => {
+      const layer = Number(part);
+      if (part.trim() !== '' && Number.isSafeInteger(layer) && layer >= 0) return layer;
+      throw new UsageError(`${flag} is "${text}"; it must list layer numbers separated by commas, for example 0,1,29.`);
+    });
 }

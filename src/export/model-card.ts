@@ -1,7 +1,8 @@
 import type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
 import type { Provenance } from '../checkpoint/checkpoint.ts';
 import type { ExportFormat } from '../decoder/dtypes.ts';
-import type { Recipe } from '../plan/plan.ts';
+import type { Recipe } from '../plan/recipe.ts';
+import { recipeSettings } from '../plan/recipe-words.ts';
 import type { Verification } from './verify.ts';
 
 /** What a model card tells. Figures are the caller's own measurements, one line each. */
@@ -84,24 +85,9 @@ const widthRow = ({ keyValueHeads, neurons }: LayerWidths, layer: number) =>
 
 function recipeLines(recipe: Recipe | undefined): string {
   if (!recipe) return 'No recipe was recorded.';
-  const { calibration, target } = recipe;
-  const lines = [
-    `Importance: ${recipe.metric}${recipe.fusion ? ` (fusion ${recipe.fusion}, scope ${recipe.fusionScope ?? 'model'})` : ''}`,
-    `Search: ${recipe.search}${searchNote(recipe)}, target ${target.kind} ${target.value}${target.kind === 'memory' ? ` at ${target.context} tokens` : ''}`,
-    `Compensation: ${recipe.compensate ?? 'none'}`,
-    ...(calibration
-      ? [
-          `Calibration: ${calibration.windows} windows of ${calibration.length} tokens of ${calibration.source}, seed ${calibration.seed}`,
-        ]
-      : []),
-  ];
-  return lines.map((line) => `- ${line}`).join('\n');
-}
-
-function searchNote({ measured, passes }: Recipe): string {
-  if (measured)
-    return ` (its numbers found by measuring ${measured.evaluations} pruned models; this one's loss on calibration text was ${measured.loss.toFixed(4)} nats)`;
-  return passes === undefined ? '' : ` (in ${passes} passes, scored anew after each)`;
+  return recipeSettings(recipe)
+    .map(({ name, value }) => `- ${name}: ${value}`)
+    .join('\n');
 }
 
 function figureLines(figures: Readonly<Record<string, string>>): string {

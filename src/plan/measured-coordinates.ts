@@ -1,6 +1,7 @@
 import type { Scores } from '../importance/sums/scores.ts';
 import { parseMetric } from './metric.ts';
-import { DEFAULT_RECIPE, type PlanOptions } from './plan-options.ts';
+import type { PlanOptions } from './plan-options.ts';
+import { DEFAULT_RECIPE } from './recipe.ts';
 
 /** A place in the space that the measured search walks: a few numbers on top of `tempered` (docs/method.md section 4). All 0 but gamma is the recipe as it was given. */
 export interface Point {

@@ -2,7 +2,7 @@ import { isRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError, MismatchError } from '../errors.ts';
 import type { LayerGroups } from '../importance/structures/structures.ts';
 import type { LayerPlan, Plan } from './plan.ts';
-import { parseRecipe } from './recipe-file.ts';
+import { parseRecipe } from './recipe.ts';
 
 /** The bytes of plan.json. The same plan gives the same bytes, whatever the order of its keys. Throws FileFormatError for a plan that could not be read back. */
 export function encodePlan(plan: Plan): Uint8Array {

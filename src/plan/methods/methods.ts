@@ -1,6 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import type { Recipe } from '../plan.ts';
-import { DEFAULT_RECIPE } from '../plan-options.ts';
+import { DEFAULT_RECIPE } from '../recipe.ts';
 import { DEPTH } from './depth.ts';
 import { FLAP } from './flap.ts';
 import { LLM_PRUNER } from './llm-pruner.ts';

@@ -1,3 +1,4 @@
+import { recipeDifferences } from '../../../plan/recipe-words.ts';
 import {
   formatBytes,
   formatChange,
@@ -16,7 +17,7 @@ export interface RunDifference {
   readonly change: string;
 }
 
-/** Two runs, figure by figure, and how the second differs. What was not measured alike, or not at all, has no difference. */
+/** Two runs: what was chosen differently, then figure by figure, and how the second differs. What was not measured alike, or not at all, has no difference. */
 export function runDifferences(first: Run, second: Run): RunDifference[] {
   const alike = first.measuredOn === second.measuredOn && first.model.sha256 === second.model.sha256;
   const line = (name: string, value: (run: Run) => number, format: (value: number) => string): RunDifference => ({
@@ -30,6 +31,7 @@ export function runDifferences(first: Run, second: Run): RunDifference[] {
   const groups = (run: Run, key: 'attention' | 'mlp') => run.widths.reduce((sum, width) => sum + width[key], 0);
   const speed = (run: Run) => (run.speed ? formatSpeedRatio(run.speed.decode) : 'not measured');
   return [
+    ...recipeDifferences(first.recipe, second.recipe).map((field) => ({ ...field, change: '' })),
     line('Removed', ({ ratio }) => ratio, formatPercent),
     line('Parameters', ({ parametersAfter }) => parametersAfter, formatCount),
     line('Size', ({ bytes }) => bytes, formatBytes),

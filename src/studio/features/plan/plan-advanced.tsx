@@ -2,7 +2,7 @@ import { useShallow } from 'zustand/react/shallow';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { defaultMinimumNeurons } from '../../../plan/make-plan.ts';
 import { hasStability } from '../../../plan/measured-coordinates.ts';
-import { DEFAULT_ROUND_TO } from '../../../plan/plan-options.ts';
+import { DEFAULT_ROUND_TO } from '../../../plan/recipe.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { OptionalNumberField } from '../../parts/optional-number-field.tsx';
 import { Segmented } from '../../parts/segmented.tsx';

@@ -1,24 +1,19 @@
 import type { StateCreator } from 'zustand';
-import { DEFAULT_RECIPE, DEFAULT_ROUND_TO, type PlanOptions } from '../../../plan/plan-options.ts';
+import { RECIPE_ENTRIES, type RecipeChoices, usualChoices } from '../../../plan/recipe.ts';
 import { SEARCHES } from '../../../plan/search/searches.ts';
 
-/** What the reader chose: a recipe without what the score file knows. */
-export type RecipeChoices = Omit<PlanOptions, 'storage'>;
+export type { RecipeChoices } from '../../../plan/recipe.ts';
 
 /** Fields to change; undefined sends a field back to its default. */
 export type RecipePatch = { readonly [Field in keyof RecipeChoices]?: RecipeChoices[Field] | undefined };
 
 export const INITIAL_RECIPE: RecipeChoices = {
-  ...DEFAULT_RECIPE,
+  ...usualChoices(),
   target: { kind: 'ratio', value: 0.2 },
-  roundTo: DEFAULT_ROUND_TO,
-  compensate: 'none',
-  dtype: 'f32',
-  seed: 0,
 };
 
 /** What may change while the groups that stay do not. */
-const BESIDE_THE_PLAN: readonly (keyof RecipeChoices)[] = ['dtype', 'compensate', 'measured'];
+const BESIDE_THE_PLAN = new Set<string>(RECIPE_ENTRIES.flatMap(([key, { isBeside }]) => (isBeside ? [key] : [])));
 
 /** Changes of the same field within this time are one step of undo: a slider drag, typing. */
 const COALESCE_MILLISECONDS = 900;
@@ -87,7 +82,7 @@ function changedRecipe(recipe: RecipeChoices, patch: RecipePatch): RecipeChoices
   );
   const changed = { ...recipe, ...patch, ...defaults };
   const drop = new Set<string>(Object.entries(changed).flatMap(([key, value]) => (value === undefined ? [key] : [])));
-  if (!('measured' in patch) && keys.some((key) => !BESIDE_THE_PLAN.includes(key))) drop.add('measured');
+  if (!('measured' in patch) && keys.some((key) => !BESIDE_THE_PLAN.has(key))) drop.add('measured');
   if (!('balance' in patch) && !SEARCHES.find(({ name }) => name === changed.search)?.balanced) drop.add('balance');
   return Object.fromEntries(Object.entries(changed).filter(([key]) => !drop.has(key))) as unknown as RecipeChoices;
 }
