@@ -23,6 +23,7 @@ check('Types by environment', [
 check('Format and lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
 check('Import rules', ['scripts/import-rules.mjs']);
 check('Unused code', ['node_modules/knip/bin/knip.js']);
+check('Size of the studio', ['scripts/studio-size.mjs']);
 
 suite(
   'Unit tests',
