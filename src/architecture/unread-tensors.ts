@@ -41,7 +41,7 @@ const KINDS: readonly { readonly matches: RegExp; readonly remedy: string }[] = 
 ];
 
 /** Names of the tensors that neither the architecture reads nor are known to change nothing. */
-export function unreadTensors({ tensors }: Checkpoint, architecture: Architecture): string[] {
+function unreadTensors({ tensors }: Checkpoint, architecture: Architecture): string[] {
   const read = new Set(
     [
       ...architecture.embedWeights(),

@@ -7,7 +7,7 @@ import { type PlanCalls, planCalls } from './engine/plan.ts';
 import { type RecoverCalls, recoverCalls } from './engine/recover.ts';
 import { type ScoreCalls, scoreCalls } from './engine/score.ts';
 
-export type { BackendCheck, BackendChoice, BackendInfo } from './engine/backend.ts';
+export type { BackendChoice, BackendInfo } from './engine/backend.ts';
 export type { Platform } from './engine/bench.ts';
 export type * from './engine/evaluate.ts';
 export type * from './engine/export.ts';
@@ -16,7 +16,7 @@ export type { KeptTraining } from './engine/kept-training.ts';
 export type * from './engine/models.ts';
 export type * from './engine/plan.ts';
 export type * from './engine/recover.ts';
-export type { Compensation, RecoveredModel, Repair } from './engine/repaired-models.ts';
+export type { Repair } from './engine/repaired-models.ts';
 export type * from './engine/score.ts';
 
 /**

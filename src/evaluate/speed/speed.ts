@@ -46,7 +46,7 @@ export interface Contestant {
 }
 
 /** Confidence of every interval. */
-export const SPEED_CONFIDENCE = 0.99;
+const SPEED_CONFIDENCE = 0.99;
 
 /** The intervals are looked at after so many rounds: rarely, since every look is a chance to stop by luck. */
 const LOOKS = [8, 16, 32, 64, 128, 256];
