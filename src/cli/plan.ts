@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { type MultiplyAccumulates, planMultiplyAccumulates } from '../library/multiply-accumulates.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { encodePlan } from '../plan/plan-file.ts';
@@ -28,11 +29,18 @@ export function addPlan(program: Command, signal: AbortSignal): void {
       const milliseconds = performance.now() - started;
       await writeWhole(options.output, encodePlan(plan), signal);
       const { ratio, parametersBefore, parametersAfter, layers } = plan;
-      output.result({ ratio, parametersBefore, parametersAfter, layers, milliseconds }, () => [
+      const multiplyAccumulates = planMultiplyAccumulates(scores, plan);
+      output.result({ ratio, parametersBefore, parametersAfter, multiplyAccumulates, layers, milliseconds }, () => [
         ...describePlan(plan),
+        ...(multiplyAccumulates ? [describeWork(multiplyAccumulates)] : []),
         `Planned in ${milliseconds.toFixed(1)} ms; wrote ${options.output}.`,
       ]);
     });
+}
+
+function describeWork({ context, before, after }: MultiplyAccumulates): string {
+  const count = (value: number) => value.toLocaleString('en-US');
+  return `${count(before)} multiply-accumulates a token, with a context of ${count(context)}, become ${count(after)} (${(100 * (1 - after / before)).toFixed(1)}% fewer).`;
 }
 
 /** Sizes and kept widths of a plan, for people. */

@@ -1,4 +1,5 @@
 import { countParameters, type Model, modelOf } from '../architecture/model.ts';
+import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
 import type { Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import { allowsFixedCache } from '../decoder/attention.ts';
@@ -125,12 +126,20 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const parametersBefore = plan?.parametersBefore ?? parametersAfter;
   const bytes = data.bytes + graphFile.bytes;
   const { provenance } = checkpoint;
+  const costs = tokenCosts(architecture);
+  const { layers, keyValueHeads, neurons, layerWidths } = architecture.config;
+  const dense = Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
   const card = {
     provenance,
     config: architecture.config,
     recipe: plan?.recipe,
     parametersBefore,
     parametersAfter,
+    multiplyAccumulates: {
+      context: costs.context,
+      before: perToken(costs, dense),
+      after: perToken(costs, layerWidths),
+    },
     bytes,
     format,
     verification,

@@ -12,6 +12,8 @@ export interface ModelCard {
   readonly recipe: Recipe | undefined;
   readonly parametersBefore: number;
   readonly parametersAfter: number;
+  /** Of one token that attends to `context` positions. */
+  readonly multiplyAccumulates: { readonly context: number; readonly before: number; readonly after: number };
   readonly bytes: number;
   readonly format: ExportFormat;
   readonly verification: Verification;
@@ -38,7 +40,7 @@ ${frontMatter.join('\n')}
 # ${provenance.name}, pruned
 
 ${title(provenance)} with ${count(card.parametersBefore)} parameters, pruned to ${count(card.parametersAfter)} (${share.toFixed(1)}% fewer) by
-Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. The weights are in
+Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. ${workLine(card.multiplyAccumulates)} The weights are in
 \`onnx/${format.file}\` and \`onnx/${format.file}_data\` (${format.transformersName}, ${count(card.bytes)} bytes).
 
 ${provenance.licence ? `The licence of the base model, ${provenance.licence}, applies.` : 'The licence of the base model applies; its files did not state one.'}
@@ -75,6 +77,11 @@ A pruned model can be wrong in ways that its perplexity does not show. Test it o
 }
 
 const count = (value: number) => value.toLocaleString('en-US');
+
+function workLine({ context, before, after }: ModelCard['multiplyAccumulates']): string {
+  const fewer = `${((1 - after / before) * 100).toFixed(1)}% fewer`;
+  return `A token with a context of ${count(context)} takes ${count(after)}\nmultiply-accumulates instead of ${count(before)} (${fewer}).`;
+}
 
 const title = ({ name, revision }: Provenance) => `\`${name}\`${revision ? ` at revision \`${revision}\`` : ''}`;
 

@@ -1,4 +1,5 @@
 import { countParameters } from '../architecture/model.ts';
+import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
 import type { LayerGroups } from '../importance/structures/structures.ts';
 import type { OpenModel } from './open-model.ts';
 
@@ -17,6 +18,8 @@ export interface Inspection {
   readonly queryHeadsPerGroup: number;
   readonly vocabulary: number;
   readonly bytes: number;
+  /** Multiply-accumulates of one token that attends to `context` positions, in the matrix products of blocks and head. */
+  readonly multiplyAccumulates: { readonly context: number; readonly perToken: number };
   /** What was decided on the file's own word against that of its config. */
   readonly notes: readonly string[];
   /** Members of the coupled structures of the first layer that has any: which slice of which weight one group owns. */
@@ -35,6 +38,7 @@ export function inspect(open: OpenModel): Inspection {
   const layers = open.layerGroups();
   const shown = layers.findIndex(({ attention }) => attention.groups > 0);
   const { provenance, byteLength } = open.model.checkpoint;
+  const costs = tokenCosts(open.model.architecture);
   return {
     name: provenance.name,
     architecture: config.architecture,
@@ -53,6 +57,7 @@ export function inspect(open: OpenModel): Inspection {
     queryHeadsPerGroup: config.queryHeads / config.keyValueHeads,
     vocabulary: config.vocabulary,
     bytes: byteLength,
+    multiplyAccumulates: { context: costs.context, perToken: perToken(costs, config.layerWidths) },
     notes: open.model.checkpoint.notes ?? [],
     structures: open.structuresOf(Math.max(0, shown)).map(({ kind, groups, parametersPerGroup, members }) => ({
       kind,

@@ -20,7 +20,6 @@ const constant: Operator = {
       `${nameOf(node)} has attributes ${Object.keys(node.attributes).join(', ')}; supported are value, value_int, value_ints, value_float and value_floats.`,
     );
   },
-  cost: () => 0,
 };
 
 /** The sizes of a tensor's axes from `start` to `end`, as int64. */
@@ -32,7 +31,6 @@ const shape: Operator = {
     const sizes = x.shape.slice(intAttribute(node, 'start', 0), intAttribute(node, 'end', x.shape.length));
     return [typed('int64', [sizes.length], sizes)];
   },
-  cost: () => 0,
 };
 
 /** The number of elements of a tensor, an int64 scalar. */
@@ -40,7 +38,6 @@ const size: Operator = {
   type: 'Size',
   domain: '',
   infer: (node, inputs) => [typed('int64', [], [elementCount(inputType(node, inputs, 0).shape)])],
-  cost: () => 0,
 };
 
 /** Operators whose result follows from attributes and shapes alone. */

@@ -15,8 +15,6 @@ export interface UnaryValues {
 
 export interface UnaryRule {
   readonly type: string;
-  /** Floating-point operations per element. */
-  readonly flops: number;
   /** dL/dx from x, y and dL/dy. Absent: not differentiable (or zero almost everywhere and of no use). */
   readonly gradient?: (builder: GraphBuilder, values: UnaryValues) => string;
   /** Value of a known element, for constant folding. */
@@ -40,7 +38,6 @@ export function unaryOperator(rule: UnaryRule): Operator {
       },
     }),
     coupling: passThrough,
-    cost: (_node, _inputs, [y]) => rule.flops * elementCount(y?.shape ?? []),
   };
 }
 
@@ -55,7 +52,6 @@ export interface BinaryValues {
 
 export interface BinaryRule {
   readonly type: string;
-  readonly flops: number;
   /** dL/da and dL/db in the output's shape; the sum over broadcast axes is added here. Absent: not differentiable. */
   readonly gradients?: readonly [BinaryGradient, BinaryGradient];
   readonly fold?: (a: number, b: number) => number;
@@ -92,7 +88,6 @@ export function binaryOperator(rule: BinaryRule): Operator {
       },
     }),
     coupling: elementwise,
-    cost: (_node, _inputs, [y]) => rule.flops * elementCount(y?.shape ?? []),
   };
 }
 

@@ -10,24 +10,21 @@ import { broadcastShapes, elementCount, inputType, isFloating, requireSameType, 
 
 const abs = unaryOperator({
   type: 'Abs',
-  flops: 1,
   fold: Math.abs,
   gradient: (builder, { x, dy }) => builder.add('Mul', [dy, builder.add('Sign', [x])]),
 });
 
 const neg = unaryOperator({
   type: 'Neg',
-  flops: 1,
   fold: (x) => -x,
   gradient: (builder, { dy }) => builder.add('Neg', [dy]),
 });
 
-const sign = unaryOperator({ type: 'Sign', flops: 1, fold: Math.sign });
+const sign = unaryOperator({ type: 'Sign', fold: Math.sign });
 
 /** dx = dy / (2 y) */
 const sqrt = unaryOperator({
   type: 'Sqrt',
-  flops: 2,
   gradient: (builder, { y, dy, dataType }) =>
     builder.add('Div', [builder.add('Mul', [dy, scalar(builder, 0.5, dataType)]), y]),
 });
@@ -35,45 +32,38 @@ const sqrt = unaryOperator({
 /** dx = -dy y^2 */
 const reciprocal = unaryOperator({
   type: 'Reciprocal',
-  flops: 1,
   gradient: (builder, { y, dy }) => builder.add('Neg', [builder.add('Mul', [dy, builder.add('Mul', [y, y])])]),
 });
 
 const exp = unaryOperator({
   type: 'Exp',
-  flops: 8,
   gradient: (builder, { y, dy }) => builder.add('Mul', [dy, y]),
 });
 
 const log = unaryOperator({
   type: 'Log',
-  flops: 8,
   gradient: (builder, { x, dy }) => builder.add('Div', [dy, x]),
 });
 
 const sin = unaryOperator({
   type: 'Sin',
-  flops: 8,
   gradient: (builder, { x, dy }) => builder.add('Mul', [dy, builder.add('Cos', [x])]),
 });
 
 const cos = unaryOperator({
   type: 'Cos',
-  flops: 8,
   gradient: (builder, { x, dy }) => builder.add('Neg', [builder.add('Mul', [dy, builder.add('Sin', [x])])]),
 });
 
 /** dx = dy (y - y^2) */
 const sigmoid = unaryOperator({
   type: 'Sigmoid',
-  flops: 10,
   gradient: (builder, { y, dy }) => builder.add('Mul', [dy, builder.add('Sub', [y, builder.add('Mul', [y, y])])]),
 });
 
 /** dx = dy (1 - y^2) */
 const tanh = unaryOperator({
   type: 'Tanh',
-  flops: 10,
   gradient: (builder, { y, dy, dataType }) =>
     builder.add('Mul', [dy, builder.add('Sub', [scalar(builder, 1, dataType), builder.add('Mul', [y, y])])]),
 });
@@ -81,46 +71,41 @@ const tanh = unaryOperator({
 /** dx = dy 2 / sqrt(pi) exp(-x^2) */
 const erf = unaryOperator({
   type: 'Erf',
-  flops: 12,
   gradient(builder, { x, dy, dataType }) {
     const bell = builder.add('Exp', [builder.add('Neg', [builder.add('Mul', [x, x])])]);
     return builder.add('Mul', [dy, builder.add('Mul', [bell, scalar(builder, 2 / Math.sqrt(Math.PI), dataType)])]);
   },
 });
 
-const identity = unaryOperator({ type: 'Identity', flops: 0, fold: (x) => x, gradient: (_, { dy }) => dy });
+const identity = unaryOperator({ type: 'Identity', fold: (x) => x, gradient: (_, { dy }) => dy });
 
 const add = binaryOperator({
   type: 'Add',
-  flops: 1,
   fold: (a, b) => a + b,
   gradients: [(_, { dy }) => dy, (_, { dy }) => dy],
 });
 
 const sub = binaryOperator({
   type: 'Sub',
-  flops: 1,
   fold: (a, b) => a - b,
   gradients: [(_, { dy }) => dy, (builder, { dy }) => builder.add('Neg', [dy])],
 });
 
 const mul = binaryOperator({
   type: 'Mul',
-  flops: 1,
   fold: (a, b) => a * b,
   gradients: [(builder, { b, dy }) => builder.add('Mul', [dy, b]), (builder, { a, dy }) => builder.add('Mul', [dy, a])],
 });
 
 const realDivision = binaryOperator({
   type: 'Div',
-  flops: 1,
   gradients: [
     (builder, { b, dy }) => builder.add('Div', [dy, b]),
     (builder, { b, y, dy }) => builder.add('Neg', [builder.add('Mul', [dy, builder.add('Div', [y, b])])]),
   ],
   fold: (a, b) => a / b,
 });
-const wholeDivision = binaryOperator({ type: 'Div', flops: 1, fold: (a, b) => Math.trunc(a / b) });
+const wholeDivision = binaryOperator({ type: 'Div', fold: (a, b) => Math.trunc(a / b) });
 
 /** Division; of integers it truncates towards zero. */
 const div: Operator = {
@@ -156,10 +141,9 @@ const pow: Operator = {
     return [sumTo(builder, builder.add('Mul', [dy, slope]), yType.shape, x.type.shape), undefined];
   },
   coupling: elementwise,
-  cost: (_node, _inputs, [y]) => 8 * elementCount(y?.shape ?? []),
 };
 
-const equal = binaryOperator({ type: 'Equal', flops: 1, result: 'bool', fold: (a, b) => (a === b ? 1 : 0) });
+const equal = binaryOperator({ type: 'Equal', result: 'bool', fold: (a, b) => (a === b ? 1 : 0) });
 
 /** condition ? a : b, elementwise with broadcasting. */
 const where: Operator = {
@@ -197,7 +181,6 @@ const where: Operator = {
     return [undefined, masked(1), masked(2)];
   },
   coupling: elementwise,
-  cost: (_node, _inputs, [y]) => elementCount(y?.shape ?? []),
 };
 
 const BY_NUMBER: ReadonlyMap<number, DataType> = new Map(
@@ -231,7 +214,6 @@ const cast: Operator = {
     return [castTo(builder, dy, operand(context, 0).type.dataType)];
   },
   coupling: passThrough,
-  cost: () => 0,
 };
 
 /** Operators that work on each element by itself. */

@@ -8,7 +8,7 @@ import type { Operator } from './operator.ts';
 
 /** Gaussian error linear unit (Hendrycks and Gimpel, arXiv 1606.08415), exact or by tanh, as the attribute `approximate` says. */
 export const gelu: Operator = {
-  ...unaryOperator({ type: 'Gelu', flops: 16 }),
+  ...unaryOperator({ type: 'Gelu' }),
   gradient(context) {
     const { builder, dy, yType } = singleOutput(context);
     const { name } = operand(context, 0);

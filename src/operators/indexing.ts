@@ -2,7 +2,7 @@ import { intAttribute, nameOf } from './attributes.ts';
 import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput, zerosLike } from './gradients.ts';
 import type { Operator } from './operator.ts';
-import { CONSTANT_LIMIT, elementCount, frontAxis, inputType, range, sizeAt, typed } from './shapes.ts';
+import { CONSTANT_LIMIT, frontAxis, inputType, range, sizeAt, typed } from './shapes.ts';
 
 /** Slices of one axis picked by integer indices (embedding lookup). The gradient adds rows where indices repeat. */
 const gather: Operator = {
@@ -61,7 +61,6 @@ const gather: Operator = {
     trace.pin(axisAt(data, axis), `${nameOf(node)} looks entries of it up`);
     return [[...data.slice(0, axis), ...axesOf(context, 1), ...data.slice(axis + 1)]];
   },
-  cost: () => 0,
 };
 
 /** One element per index along one axis, such as the log-probability of each target token. */
@@ -88,7 +87,6 @@ const gatherElements: Operator = {
     for (const atoms of axesOf(context, 0)) trace.pin(atoms, `${nameOf(node)} looks entries of it up`);
     return [indices];
   },
-  cost: () => 0,
 };
 
 /** Writes or adds slices at index tuples; it appears in gradients of Gather. */
@@ -99,7 +97,6 @@ const scatterND: Operator = {
     const data = inputType(node, inputs, 0);
     return [typed(data.dataType, data.shape)];
   },
-  cost: (node, inputs) => elementCount(inputType(node, inputs, 2).shape),
 };
 
 /** Writes or adds elements at indices along one axis; it appears in gradients of GatherElements. */

@@ -30,7 +30,6 @@ const reshape: Operator = {
     return [builder.add('Reshape', [dy, reshapeTarget(context, 0)]), undefined];
   },
   coupling: (context) => [context.trace.regroup(axesOf(context, 0), context.outputTypes[0]?.shape ?? [])],
-  cost: () => 0,
 };
 
 function reshapedTo(node: Node, shape: readonly number[], target: readonly number[]): number[] {
@@ -70,7 +69,6 @@ const transpose: Operator = {
     const axes = axesOf(context, 0);
     return [permutation(context.node, axes.length).map((axis) => axisAt(axes, axis))];
   },
-  cost: () => 0,
 };
 
 /** The permutation of a Transpose node over `rank` axes. */
@@ -109,7 +107,6 @@ const squeeze: Operator = {
     const dropped = squeezedAxes(context.node, context.inputTypes);
     return [axesOf(context, 0).filter((_, axis) => !dropped.includes(axis))];
   },
-  cost: () => 0,
 };
 
 /** Dropped axes counted from the front of the input; all of size 1 where none are named. */
@@ -157,7 +154,6 @@ const unsqueeze: Operator = {
       ),
     ];
   },
-  cost: () => 0,
 };
 
 /** New axes counted from the front of the output. */
@@ -189,7 +185,6 @@ const expand: Operator = {
       }),
     ];
   },
-  cost: () => 0,
 };
 
 /** Operators that give the same elements other axes. */

@@ -4,7 +4,7 @@ import { floatAttribute, intAttribute, nameOf } from './attributes.ts';
 import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
-import { elementCount, frontAxis, inputType, show, typed } from './shapes.ts';
+import { frontAxis, inputType, show, typed } from './shapes.ts';
 
 /** Softmax along one axis. dx = y (dy - sum(dy y)) */
 const softmax: Operator = {
@@ -26,7 +26,6 @@ const softmax: Operator = {
     context.trace.pin(axisAt(axes, intAttribute(context.node, 'axis', -1)), `${nameOf(context.node)} normalises it`);
     return [axes];
   },
-  cost: (_node, _inputs, [y]) => 12 * elementCount(y?.shape ?? []),
 };
 
 /** Logarithm of softmax along one axis. dx = dy - exp(y) sum(dy) */
@@ -86,7 +85,6 @@ const simplifiedLayerNormalization: Operator = {
     context.trace.pin(normalised, `${nameOf(context.node)} normalises it`);
     return [axes, [...axes.slice(0, -1), [context.trace.fresh(1)]]];
   },
-  cost: (_node, _inputs, [y]) => 4 * elementCount(y?.shape ?? []),
 };
 
 function inverseRoot(context: GradientContext): string {

@@ -70,6 +70,10 @@ export interface Operator {
   readonly gradient?: (context: GradientContext) => (string | undefined)[];
   /** Atoms of each axis of each output. Absent: discovery refuses the graph, naming the operator. */
   readonly coupling?: (context: CouplingContext) => (readonly AxisAtoms[])[];
-  /** Floating-point operations of one execution at concrete sizes. */
-  cost(node: Node, inputs: readonly (ConcreteType | undefined)[], outputs: readonly ConcreteType[]): number;
+  /** Multiply-accumulates of one execution at concrete sizes. Absent: none, as of all but matrix products. */
+  readonly multiplyAccumulates?: (
+    node: Node,
+    inputs: readonly (ConcreteType | undefined)[],
+    outputs: readonly ConcreteType[],
+  ) => number;
 }

@@ -49,9 +49,9 @@ const matmul: Operator = {
     const columns = b.length > 1 ? [axisAt(b, -1)] : [];
     return [[...broadcastAxes(context, batches), ...rows, ...columns]];
   },
-  cost(node, inputs, [y]) {
+  multiplyAccumulates(node, inputs, [y]) {
     const { shape } = inputType(node, inputs, 0);
-    return 2 * elementCount(y?.shape ?? []) * sizeAt(shape, shape.length - 1);
+    return elementCount(y?.shape ?? []) * sizeAt(shape, shape.length - 1);
   },
 };
 
@@ -179,10 +179,9 @@ const gemm: Operator = {
     const bias = context.inputTypes[2];
     return [bias ? broadcastAxes(context, [product, { axes: axesOf(context, 2), shape: bias.shape }]) : product.axes];
   },
-  cost(node, inputs, [y]) {
-    const count = elementCount(y?.shape ?? []);
-    const inner = sizeAt(inputType(node, inputs, 0).shape, intAttribute(node, 'transA', 0) ? 0 : 1);
-    return 2 * count * inner + (inputs[2] ? count : 0);
+  multiplyAccumulates(node, inputs, [y]) {
+    const { shape } = inputType(node, inputs, 0);
+    return elementCount(y?.shape ?? []) * sizeAt(shape, intAttribute(node, 'transA', 0) ? 0 : 1);
   },
 };
 

@@ -4,7 +4,7 @@ import { intAttribute, nameOf } from './attributes.ts';
 import { axesOf } from './couplings.ts';
 import { castTo, operand, scalar, singleOutput } from './gradients.ts';
 import type { GradientContext, Operator } from './operator.ts';
-import { elementCount, frontAxis, type InputTypes, inputType, knownElements, range, typed } from './shapes.ts';
+import { frontAxis, type InputTypes, inputType, knownElements, range, typed } from './shapes.ts';
 
 /** What a reduction's gradient rule sees. `dy` and `y` have kept axes (size 1), so they broadcast against x. */
 interface ReductionValues {
@@ -18,8 +18,6 @@ interface ReductionValues {
 
 interface ReductionRule {
   readonly type: string;
-  /** Floating-point operations per input element. */
-  readonly flops: number;
   readonly gradient?: (builder: GraphBuilder, values: ReductionValues) => string;
   /** Folds all elements of a known one-dimensional input. */
   readonly fold?: (elements: readonly number[]) => number;
@@ -61,7 +59,6 @@ function reductionOperator(rule: ReductionRule): Operator {
       });
       return [axes];
     },
-    cost: (node, inputs) => rule.flops * elementCount(inputType(node, inputs, 0).shape),
   };
 }
 
@@ -85,7 +82,6 @@ function stretch(builder: GraphBuilder, value: string, { axes, context, x }: Red
 
 const reduceSum = reductionOperator({
   type: 'ReduceSum',
-  flops: 1,
   fold: (elements) => elements.reduce((sum, element) => sum + element, 0),
   gradient: (builder, values) => stretch(builder, values.dy, values),
 });
@@ -93,7 +89,6 @@ const reduceSum = reductionOperator({
 /** dx = dy / n, n the number of elements that one mean is over. */
 const reduceMean = reductionOperator({
   type: 'ReduceMean',
-  flops: 1,
   gradient: (builder, values) =>
     stretch(builder, builder.add('Div', [values.dy, reducedCount(builder, values)]), values),
 });
@@ -115,7 +110,6 @@ function reducedCount(builder: GraphBuilder, { context, axes, x, dataType }: Red
 /** The gradient goes to the largest elements, in equal parts where several are equal. */
 const reduceMax = reductionOperator({
   type: 'ReduceMax',
-  flops: 1,
   gradient(builder, { x, y, dy, axes, dataType }) {
     if (axes.length === 0) return dy;
     const largest = castTo(builder, builder.add('Equal', [x, y()]), dataType);
@@ -127,14 +121,12 @@ const reduceMax = reductionOperator({
 /** Sum of absolute values. dx = dy sign(x) */
 const reduceL1 = reductionOperator({
   type: 'ReduceL1',
-  flops: 2,
   gradient: (builder, { x, dy }) => builder.add('Mul', [builder.add('Sign', [x]), dy]),
 });
 
 /** Sum of squares. dx = 2 dy x */
 const reduceSumSquare = reductionOperator({
   type: 'ReduceSumSquare',
-  flops: 2,
   gradient: (builder, { x, dy, dataType }) =>
     builder.add('Mul', [x, builder.add('Mul', [dy, scalar(builder, 2, dataType)])]),
 });

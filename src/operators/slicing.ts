@@ -63,7 +63,6 @@ const concat: Operator = {
       }),
     ];
   },
-  cost: () => 0,
 };
 
 /** A tensor cut along one axis, into the sizes of input 1 or into equal parts (the last may be smaller). */
@@ -92,7 +91,6 @@ const split: Operator = {
       .cut(axisAt(axes, axis), splitSizes(context.node, context.inputTypes))
       .map((part) => axes.with(axis, part));
   },
-  cost: () => 0,
 };
 
 /** Size of each part along the split axis. */
@@ -160,7 +158,6 @@ const slice: Operator = {
     }
     return [axes];
   },
-  cost: () => 0,
 };
 
 /** What each sliced axis loses before and after the slice, as a one-element int64 value; valid at any size. */
@@ -236,7 +233,6 @@ const pad: Operator = {
       ),
     ];
   },
-  cost: () => 0,
 };
 
 /** Operators that join and cut along axes. */

@@ -30,6 +30,14 @@ export function PlanOutcomeTable({
       {summary && plan?.recipe.target.kind === 'memory' && (
         <MemoryRow summary={summary} context={plan.recipe.target.context} />
       )}
+      {summary?.multiplyAccumulates && (
+        <Row
+          name={<abbr title={workTitle(summary.multiplyAccumulates.context)}>Multiply-adds a token</abbr>}
+          before={formatCount(summary.multiplyAccumulates.before)}
+          after={formatCount(summary.multiplyAccumulates.after)}
+          change={formatChange(summary.multiplyAccumulates.after, summary.multiplyAccumulates.before)}
+        />
+      )}
       <Row
         name="Attention groups"
         before={summary && formatCount(summary.attentionGroups)}
@@ -59,6 +67,10 @@ function MemoryRow({ summary, context }: { readonly summary: PlanSummary; readon
       change={formatChange(after, before)}
     />
   );
+}
+
+function workTitle(context: number): string {
+  return `Multiply-accumulates of the matrix products for one token that attends to ${formatCount(context)} positions`;
 }
 
 function removed(count: number): string {

@@ -1,6 +1,7 @@
 import { EspalierError } from '../../../errors.ts';
 import { groupTable } from '../../../importance/structures/group-table.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
+import { type MultiplyAccumulates, planMultiplyAccumulates } from '../../../library/multiply-accumulates.ts';
 import { makePlan } from '../../../plan/make-plan.ts';
 import type { Plan } from '../../../plan/plan.ts';
 import { type StorageCost, storageFor, weightBytes } from '../../../plan/search/storage.ts';
@@ -34,6 +35,8 @@ export interface PlanSummary {
   readonly attentionGroups: number;
   readonly neuronsRemoved: number;
   readonly neurons: number;
+  /** Of one token; undefined where the model's config does not tell. */
+  readonly multiplyAccumulates: MultiplyAccumulates | undefined;
   /** Bytes of weights in the recipe's dtype. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
@@ -53,7 +56,11 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
     const cut = mlp.groups - (plan.layers[layer]?.mlp.length ?? mlp.groups);
     const parameters = attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup;
     const removed = heads * attention.parametersPerGroup + cut * mlp.parametersPerGroup;
-    layers.push({ parameters: removed / parameters, attention: heads / attention.groups, mlp: cut / mlp.groups });
+    layers.push({
+      parameters: share(removed, parameters),
+      attention: share(heads, attention.groups),
+      mlp: share(cut, mlp.groups),
+    });
     attentionRemoved += heads;
     attentionGroups += attention.groups;
     neuronsRemoved += cut;
@@ -64,12 +71,18 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
   const other = plan.parametersBefore - parameters;
   return {
     ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },
+    multiplyAccumulates: planMultiplyAccumulates(scores, plan),
     bytesBefore: weightBytes({ block: parameters, other }, cost),
     bytesAfter: weightBytes({ block: plan.parametersAfter - other, other }, cost),
     usualContext: Math.min(USUAL_CONTEXT, Number(scores.model.config.max_position_embeddings) || USUAL_CONTEXT),
     cacheBefore: (context) => cacheBytes(scores, attentionGroups, context, cost),
     cacheAfter: (context) => cacheBytes(scores, attentionGroups - attentionRemoved, context, cost),
   };
+}
+
+/** Of a block that an earlier pruning removed, nothing more can go. */
+function share(removed: number, all: number): number {
+  return all === 0 ? 0 : removed / all;
 }
 
 /** Keys and values of so many tokens in every attention group: what a target in memory counts beside the export. */

@@ -1,0 +1,36 @@
+import { describe, expect, it, test } from 'vitest';
+import { multiplyAccumulates } from '../passes/multiply-accumulates.ts';
+import { modelOf } from './model.ts';
+import { perToken, tokenCosts } from './multiply-accumulates.ts';
+import { FIXTURES, openFixture } from './testing/fixture.ts';
+
+describe.each(FIXTURES)('a token of %s', (name) => {
+  it('costs what its programs cost at the widths of its layers', async () => {
+    const { checkpoint } = await openFixture(name);
+    const { architecture } = modelOf(checkpoint);
+    const { config } = architecture;
+    const costs = tokenCosts(architecture);
+    const tokens = costs.context;
+    const keyChannels = config.keyValueHeads * config.headDimension;
+    const queryChannels = config.queryHeads * config.headDimension;
+    const { neurons } = config;
+    const block = multiplyAccumulates(architecture.block(), { batch: 1, tokens, neurons, keyChannels, queryChannels });
+    const head = config.vocabulary * config.hiddenSize;
+    expect(perToken(costs, config.layerWidths)).toBe((config.layers * block) / tokens + head);
+    const removed = config.layerWidths.map(() => ({ keyValueHeads: 0, neurons: 0 }));
+    expect(perToken(costs, removed)).toBe(head);
+  });
+});
+
+test('a LLaMA multiplies every weight of a matrix once, and keys and values of the context once for every query head', async () => {
+  const { checkpoint } = await openFixture('llama');
+  const { architecture } = modelOf(checkpoint);
+  const { hiddenSize, headDimension, queryHeads, keyValueHeads, maximumPositions } = architecture.config;
+  const costs = tokenCosts(architecture);
+  const queries = queryHeads / keyValueHeads;
+  expect(costs.context).toBe(Math.min(2048, maximumPositions));
+  expect(costs.neuron).toBe(3 * hiddenSize);
+  expect(costs.keyValueHead).toBe(
+    hiddenSize * headDimension * (2 * queries + 2) + 2 * queries * headDimension * costs.context,
+  );
+});
