@@ -78,3 +78,15 @@ function narrowToHalf(bits: number): number {
   const tie = 1 << (shift - 1);
   return sign | (kept + (lost > tie || (lost === tie && (kept & 1) === 1) ? 1 : 0));
 }
+
+/** Rounded to nearest, ties to even; NaN stays NaN. */
+export function floatToBfloat16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const result = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i += 1) {
+    const pattern = bits[i] as number;
+    const isNotANumber = (pattern & 0x7fffffff) > 0x7f800000;
+    result[i] = isNotANumber ? (pattern >>> 16) | 0x40 : (pattern + 0x7fff + ((pattern >>> 16) & 1)) >>> 16;
+  }
+  return result;
+}

@@ -91,3 +91,17 @@ export function oneOf<Word extends string>(option: string, words: readonly Word[
     throw new UsageError(`${option} is "${text}"; choose ${words.join(', ')}.`);
   };
 }
+
+/** A parser that accepts some of a list of words, separated by commas, each once. */
+export function listOf<Word extends string>(option: string, words: readonly Word[]): (text: string) => readonly Word[] {
+  const one = oneOf(option, words);
+  return (text) => [
+    ...new Set(
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== '')
+        .map(one),
+    ),
+  ];
+}

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { EXPORT_FORMATS } from '../decoder/dtypes.ts';
 import { diskOutput } from '../export/disk.ts';
+import { GGUF_TYPES, type GgufType } from '../export/gguf/blocks.ts';
+import { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../export/take-away.ts';
 import { exportPruned } from '../library/export.ts';
 import { applyPlan } from '../library/prune.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
@@ -13,6 +15,7 @@ import {
   addCommonOptions,
   type CommonOptions,
   DEFAULT_COMPENSATION_WINDOWS,
+  listOf,
   oneOf,
   realNumber,
   wholeNumber,
@@ -20,12 +23,19 @@ import {
 import { describePlan } from './plan.ts';
 import { addPlanOptions } from './plan-options.ts';
 
+const GGUF_TYPE_NAMES = Object.keys(GGUF_TYPES) as GgufType[];
+
 interface PruneOptions extends CommonOptions, ChoosePlanOptions {
   readonly compensate: 'none' | 'bias' | 'least-squares';
   readonly compensationWindows?: number;
   readonly lambda?: number;
   readonly output: string;
+  readonly format: readonly TakeAwayFormat[];
+  readonly ggufType: GgufType;
+  readonly safetensorsType?: 'f32' | 'f16' | 'bf16';
 }
+
+const SAFETENSORS_TYPES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const;
 
 export function addPrune(program: Command, signal: AbortSignal): void {
   const command = program
@@ -47,6 +57,23 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       '--lambda <l>',
       'ridge of least-squares, relative to the mean diagonal (default: 0.001)',
       realNumber('--lambda', 0),
+    )
+    .option(
+      '--format <list>',
+      `what to write, separated by commas: ${TAKE_AWAY_FORMATS.join(', ')}`,
+      listOf('--format', TAKE_AWAY_FORMATS),
+      ['onnx'] as const,
+    )
+    .option(
+      '--gguf-type <type>',
+      `storage of the matrices of a GGUF file: ${GGUF_TYPE_NAMES.join(', ')}`,
+      oneOf('--gguf-type', GGUF_TYPE_NAMES),
+      'F16',
+    )
+    .option(
+      '--safetensors-type <type>',
+      'number format of safetensors: f32, f16 or bf16 (default: f32 with --dtype f32, else f16)',
+      oneOf('--safetensors-type', ['f32', 'f16', 'bf16']),
     )
     .requiredOption('--output <folder>', 'folder to write')
     .action(async (name: string, options: PruneOptions) => {
@@ -77,22 +104,29 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             dtype,
             plan: { ...plan, recipe },
             windows: verificationWindows,
+            formats: options.format,
+            ggufType: options.ggufType,
+            safetensorsType: options.safetensorsType && SAFETENSORS_TYPES[options.safetensorsType],
             signal,
             onProgress: output.onProgress,
           });
-          const { parametersBefore, parametersAfter, bytes, verification } = result;
-          const { maxAbsoluteDifference, top1Agreement, positions } = verification;
-          output.result(
-            { parametersBefore, parametersAfter, ratio: plan.ratio, bytes, verification, output: options.output },
-            () => [
-              ...describePlan(plan),
-              `Verified over ${positions} positions: largest logit difference ${maxAbsoluteDifference.toExponential(1)}, same most probable token at ${(top1Agreement * 100).toFixed(1)}%.`,
-              `Wrote ${options.output} (${(bytes / 2 ** 20).toFixed(1)} MiB of ONNX, ${dtype}).`,
-            ],
-          );
+          const { parametersBefore, parametersAfter, bytes, verification, formats } = result;
+          const files = result.files.map((file) => ({ name: file.name, bytes: file.bytes }));
+          for (const each of formats) for (const sentence of each.notes) output.note(`${each.file}: ${sentence}`);
+          const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes };
+          output.result({ ...size, verification, files, formats, output: options.output }, () => [
+            ...describePlan(plan),
+            ...formats.map(describeFormat),
+            `Wrote ${options.output}.`,
+          ]);
         });
       } finally {
         await folder.discard();
       }
     });
+}
+
+function describeFormat({ file, bytes, type, opens, verification }: TakenAway): string {
+  const { maxAbsoluteDifference, top1Agreement, positions } = verification;
+  return `${file}: ${(bytes / 2 ** 20).toFixed(1)} MiB, ${type}, for ${opens}; over ${positions} positions the largest logit difference is ${maxAbsoluteDifference.toExponential(1)}, and the most probable token the same at ${(top1Agreement * 100).toFixed(1)}%.`;
 }

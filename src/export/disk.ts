@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { diskFolder } from '../checkpoint/files/disk.ts';
 import { UsageError } from '../errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { OpenedModel, OutputFolder } from './output-folder.ts';
@@ -37,6 +38,7 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
       }
     },
     openModel: (name, dataName, backend) => openOnDisk(join(temporary, name), backend, [basename(dataName)]),
+    reopen: () => diskFolder(temporary),
     async publish() {
       await checkReplaceable(target, path);
       const old = `${temporary}.old`;

@@ -1,21 +1,34 @@
 import { countParameters, type Model, modelOf } from '../architecture/model.ts';
 import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
-import type { Programs } from '../architecture/programs.ts';
+import { Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import { allowsFixedCache } from '../decoder/attention.ts';
 import { decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
 import { roundedCheckpoint } from '../decoder/rounded.ts';
-import { CancelledError } from '../errors.ts';
+import { CancelledError, UsageError } from '../errors.ts';
 import { openDecoder } from '../generate/decoder.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { compactedCheckpoint } from '../surgery/compact.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
+import type { GgufType } from './gguf/blocks.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
+import { safetensorsConfig } from './safetensors/config.ts';
+import { modelShape } from './safetensors/shape.ts';
+import type { SafetensorsType } from './safetensors/weights.ts';
+import {
+  TAKE_AWAY_FORMATS,
+  type TakeAwayFormat,
+  type TakeAwayOptions,
+  type TakenAway,
+  takeAwayGguf,
+  takeAwaySafetensors,
+} from './take-away.ts';
 import { verificationWindows } from './verification-windows.ts';
 import { type ReferenceLogits, type Verification, verifyDecoder } from './verify.ts';
 
@@ -32,6 +45,14 @@ export interface ExportOptions extends LongRunning {
   readonly windows?: readonly ArrayLike<number>[] | undefined;
   /** Default 'f32'. */
   readonly dataType?: ExportDataType | undefined;
+  /** What to write, in one folder with one config.json and tokenizer. Default ONNX alone. */
+  readonly formats?: readonly TakeAwayFormat[] | undefined;
+  /** Default: float32 with `dataType` f32, else float16. */
+  readonly safetensorsType?: SafetensorsType | undefined;
+  /** Default F16. */
+  readonly ggufType?: GgufType | undefined;
+  /** Text in which the GGUF file's rule for words is compared with the tokenizer's, where llama.cpp has no equal one. */
+  readonly sample?: string | undefined;
   /** How the model was pruned; absent for a dense model. */
   readonly plan?: Plan | undefined;
   /** Measurements for the model card. */
@@ -42,10 +63,13 @@ export interface ExportOptions extends LongRunning {
 
 export interface ExportResult {
   readonly files: readonly WrittenFile[];
-  /** Bytes of graph and weights. */
+  /** One entry for every format, in the order of `TAKE_AWAY_FORMATS`. */
+  readonly formats: readonly TakenAway[];
+  /** Bytes of the first format's graph and weights. */
   readonly bytes: number;
   readonly parametersBefore: number;
   readonly parametersAfter: number;
+  /** Of the first format. */
   readonly verification: Verification;
 }
 
@@ -68,84 +92,71 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
 }
 
 async function writeFolder(options: ExportOptions): Promise<ExportResult> {
-  const { model, output, runtime, plan, signal, onProgress, dataType = 'f32', figures = {}, version } = options;
+  const { output, runtime, plan, signal, figures = {}, version, formats: asked = ['onnx'] } = options;
+  const dataType = options.dataType ?? 'f32';
+  const isOnnxAlone = asked.every((name) => name === 'onnx');
+  // Other programs know no removed layers: all formats of one folder have the same ones.
+  const model = isOnnxAlone ? options.model : modelOf(compactedCheckpoint(options.model.checkpoint));
   const { checkpoint, architecture } = model;
+  const { config } = architecture;
   const format = EXPORT_FORMATS[dataType];
-  const { graph, weights } = decoderGraph(model, { dataType });
   const files: WrittenFile[] = [];
-  const write = async (
-    name: string,
-    chunks: Parameters<OutputFolder['write']>[1],
-    onBytes?: (bytes: number) => void,
-  ) => {
-    const file = await writeMeasured(output, name, chunks, { signal, onBytes });
-    files.push(file);
-    return file;
+  const write = async (name: string, chunks: Parameters<OutputFolder['write']>[1]) => {
+    files.push(await writeMeasured(output, name, chunks, { signal }));
   };
-
-  const modelName = `onnx/${format.file}`;
-  const dataName = `onnx/${weights.location}`;
-  let completed = 0;
-  const data = await write(dataName, weights.chunks(checkpoint), (bytes) => {
-    completed += bytes;
-    onProgress?.({ stage: 'writing weights', completed, total: weights.byteLength, unit: 'bytes' });
-  });
-  const graphFile = await write(modelName, [writeModel(graph)]);
-  await write(
-    'config.json',
-    textChunks(exportedConfig(checkpoint, architecture.config, format, decoderPositions(architecture.config))),
-  );
-  const generation = await generationConfig(checkpoint, architecture.config);
+  const windows = verificationWindows(options.windows ?? [], config.vocabulary, decoderPositions(config));
+  const job: TakeAwayOptions = {
+    ...options,
+    model,
+    windows,
+    safetensorsType: options.safetensorsType ?? (dataType === 'f32' ? 'float32' : 'float16'),
+    ggufType: options.ggufType ?? 'F16',
+    sample: options.sample ?? '',
+    onFile: (file) => files.push(file),
+  };
+  const onnxKeys = exportedConfig(checkpoint, config, format, decoderPositions(config));
+  const plainKeys = isOnnxAlone ? {} : safetensorsConfig(model, modelShape(model), job.safetensorsType);
+  await write('config.json', textChunks(asked.includes('onnx') ? { ...onnxKeys, ...plainKeys } : plainKeys));
+  const generation = await generationConfig(checkpoint, config);
   await write('generation_config.json', generation instanceof Uint8Array ? [generation] : textChunks(generation));
   for (const { name, bytes } of await copiedFiles(checkpoint)) await write(name, [bytes]);
 
-  const opened = await output.openModel(modelName, dataName, runtime.backend);
-  const { headDimension, vocabulary } = architecture.config;
-  const { windows, areText } = verificationWindows(
-    options.windows ?? [],
-    vocabulary,
-    decoderPositions(architecture.config),
-  );
-  using decoder = await openDecoder(runtime, opened.model, {
-    externalData: opened.externalData,
-    label: modelName,
-    fixedCache: allowsFixedCache(headDimension),
-  });
-  const roundedReference =
-    dataType === 'f32' || !options.programs ? undefined : roundedLogits(model, options.programs, dataType);
-  const verification = await verifyDecoder(decoder, options.reference, {
-    dataType,
-    windows,
-    areText,
-    roundedReference,
-    signal,
-    onProgress,
-  });
+  const formats: TakenAway[] = [];
+  for (const name of TAKE_AWAY_FORMATS) {
+    if (!asked.includes(name)) continue;
+    if (name === 'onnx') formats.push(await takeAwayOnnx(job, dataType, isOnnxAlone ? options.programs : undefined));
+    else formats.push(await (name === 'gguf' ? takeAwayGguf(job) : takeAwaySafetensors(job)));
+  }
+  const [first] = formats;
+  if (!first) throw new UsageError(`No format was named. Name one or more of ${TAKE_AWAY_FORMATS.join(', ')}.`);
 
   const parametersAfter = countParameters(model).parameters;
   const parametersBefore = plan?.parametersBefore ?? parametersAfter;
-  const bytes = data.bytes + graphFile.bytes;
   const { provenance } = checkpoint;
   const costs = tokenCosts(architecture);
-  const { layers, keyValueHeads, neurons, layerWidths } = architecture.config;
+  const { layers, keyValueHeads, neurons, layerWidths } = config;
   const dense = Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
-  const card = {
-    provenance,
-    config: architecture.config,
-    recipe: plan?.recipe,
-    parametersBefore,
-    parametersAfter,
-    multiplyAccumulates: {
-      context: costs.context,
-      before: perToken(costs, dense),
-      after: perToken(costs, layerWidths),
-    },
-    bytes,
-    format,
-    verification,
-    figures,
-  };
-  await write('README.md', textChunks(modelCard(card)));
+  const { verification, bytes } = first;
+  await write(
+    'README.md',
+    textChunks(
+      modelCard({
+        provenance,
+        config,
+        recipe: plan?.recipe,
+        parametersBefore,
+        parametersAfter,
+        multiplyAccumulates: {
+          context: costs.context,
+          before: perToken(costs, dense),
+          after: perToken(costs, layerWidths),
+        },
+        format,
+        formats,
+        figures,
+      }),
+    ),
+  );
   const record = {
     format: 'espalier-model/1',
     base: { ...provenance, sha256: await checkpoint.sha256() },
@@ -156,11 +167,60 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     parametersAfter,
     files: [...files],
     verification,
+    formats,
     figures,
     engine: { version, backend: runtime.backend },
   };
   await write('espalier.json', textChunks(record));
-  return { files, bytes, parametersBefore, parametersAfter, verification };
+  return { files, formats, bytes, parametersBefore, parametersAfter, verification };
+}
+
+/** Writes the decoder's graph and weights, opens them again and compares them. */
+async function takeAwayOnnx(
+  { model, output, runtime, reference, windows: { windows, areText }, onFile, signal, onProgress }: TakeAwayOptions,
+  dataType: ExportDataType,
+  programs: Programs | undefined,
+): Promise<TakenAway> {
+  const format = EXPORT_FORMATS[dataType];
+  const { graph, weights } = decoderGraph(model, { dataType });
+  const file = `onnx/${format.file}`;
+  const dataName = `onnx/${weights.location}`;
+  let completed = 0;
+  const onBytes = (bytes: number) => {
+    completed += bytes;
+    onProgress?.({ stage: 'writing weights', completed, total: weights.byteLength, unit: 'bytes' });
+  };
+  const data = await writeMeasured(output, dataName, weights.chunks(model.checkpoint), { signal, onBytes });
+  const graphFile = await writeMeasured(output, file, [writeModel(graph)], { signal });
+  onFile(data);
+  onFile(graphFile);
+  const opened = await output.openModel(file, dataName, runtime.backend);
+  using decoder = await openDecoder(runtime, opened.model, {
+    externalData: opened.externalData,
+    label: file,
+    fixedCache: allowsFixedCache(model.architecture.config.headDimension),
+  });
+  using own = programs ? undefined : new Programs(runtime, model.architecture);
+  const roundedPrograms = programs ?? own;
+  const roundedReference =
+    dataType === 'f32' || !roundedPrograms ? undefined : roundedLogits(model, roundedPrograms, dataType);
+  const verification = await verifyDecoder(decoder, reference, {
+    dataType,
+    windows,
+    areText,
+    roundedReference,
+    signal,
+    onProgress,
+  });
+  return {
+    format: 'onnx',
+    file,
+    bytes: data.bytes + graphFile.bytes,
+    type: format.transformersName,
+    opens: 'transformers.js and ONNX Runtime',
+    notes: [],
+    verification,
+  };
 }
 
 /** Weights are streamed: they are needed once, and rounded anew as they are read. */

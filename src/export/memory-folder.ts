@@ -1,3 +1,4 @@
+import { blobFiles } from '../checkpoint/files/file.ts';
 import { MissingError } from '../errors.ts';
 import type { OutputFolder } from './output-folder.ts';
 
@@ -27,6 +28,7 @@ export function memoryFolder(): MemoryFolder {
       const location = dataName.slice(dataName.lastIndexOf('/') + 1);
       return { model: new Uint8Array(await open(name).arrayBuffer()), externalData: { [location]: open(dataName) } };
     },
+    reopen: async () => blobFiles('the export', written),
     async publish() {
       for (const [name, blob] of written) files.set(name, blob);
     },

@@ -3,7 +3,8 @@ import type { Provenance } from '../checkpoint/checkpoint.ts';
 import type { ExportFormat } from '../decoder/dtypes.ts';
 import type { Recipe } from '../plan/recipe.ts';
 import { recipeSettings } from '../plan/recipe-words.ts';
-import type { Verification } from './verify.ts';
+import { type SampleOfUse, samplesOfUse } from './samples-of-use.ts';
+import type { TakenAway } from './take-away.ts';
 
 /** What a model card tells. Figures are the caller's own measurements, one line each. */
 export interface ModelCard {
@@ -14,24 +15,25 @@ export interface ModelCard {
   readonly parametersAfter: number;
   /** Of one token that attends to `context` positions. */
   readonly multiplyAccumulates: { readonly context: number; readonly before: number; readonly after: number };
-  readonly bytes: number;
+  /** Number format of the ONNX model. */
   readonly format: ExportFormat;
-  readonly verification: Verification;
+  readonly formats: readonly TakenAway[];
   /** e.g. { 'WikiText-2 perplexity, 128-token windows': '64.3 (dense 43.3)' } */
   readonly figures: Readonly<Record<string, string>>;
 }
 
 /** README.md of a pruned folder, with the front matter that model hubs read. */
 export function modelCard(card: ModelCard): string {
-  const { provenance, recipe, verification, format } = card;
+  const { provenance, recipe, format, formats } = card;
+  const onnx = formats.find((each) => each.format === 'onnx');
   const share = (1 - card.parametersAfter / card.parametersBefore) * 100;
   const isHubId = /^[\w.-]+\/[\w.-]+$/.test(provenance.name);
   const frontMatter = [
     ...(provenance.licence ? [`license: ${provenance.licence}`] : []),
     ...(isHubId ? [`base_model: ${provenance.name}`] : []),
-    'library_name: transformers.js',
+    `library_name: ${onnx ? 'transformers.js' : formats.some((each) => each.format === 'gguf') ? 'llama.cpp' : 'transformers'}`,
     'pipeline_tag: text-generation',
-    'tags: [onnx, pruned, espalier]',
+    `tags: [${[...formats.map((each) => each.format), 'pruned', 'espalier'].join(', ')}]`,
   ];
   return `---
 ${frontMatter.join('\n')}
@@ -41,7 +43,7 @@ ${frontMatter.join('\n')}
 
 ${title(provenance)} with ${count(card.parametersBefore)} parameters, pruned to ${count(card.parametersAfter)} (${share.toFixed(1)}% fewer) by
 Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. ${workLine(card.multiplyAccumulates)} The weights are in
-\`onnx/${format.file}\` and \`onnx/${format.file}_data\` (${format.transformersName}, ${count(card.bytes)} bytes).
+${formats.map(weightsLine).join(';\n')}.
 
 ${provenance.licence ? `The licence of the base model, ${provenance.licence}, applies.` : 'The licence of the base model applies; its files did not state one.'}
 
@@ -51,18 +53,12 @@ ${recipeLines(recipe)}
 
 ## Checks
 
-The exported graph was opened again and compared with the model that it was made from, over ${verification.positions} positions: largest difference of a
-logit ${verification.maxAbsoluteDifference.toPrecision(3)}, the same most probable token at ${(100 * verification.top1Agreement).toFixed(1)}% of them.
+${formats.map(checkLine).join('\n\n')}
 ${figureLines(card.figures)}
 ## Use
 
-\`\`\`js
-import { pipeline } from '@huggingface/transformers';
-const generator = await pipeline('text-generation', 'PATH_OR_ID', { dtype: '${format.transformersName}' });
-const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64 });
-\`\`\`
-
-${format.note ? `${format.note}\n\n` : ''}Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is ${card.config.maximumPositions} tokens.
+${samplesOfUse(formats, format).map(sampleLines).join('\n')}
+${onnx && format.note ? `${format.note}\n\n` : ''}Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is ${card.config.maximumPositions} tokens.
 
 ## Kept widths
 
@@ -75,6 +71,26 @@ ${card.config.layerWidths.map(widthRow).join('\n')}
 A pruned model can be wrong in ways that its perplexity does not show. Test it on your own task.
 `;
 }
+
+const weightsLine = ({ format, file, type, bytes, opens }: TakenAway) =>
+  `${format === 'onnx' ? `\`${file}\` and \`${file}_data\`` : `\`${file}\``} (${type}, ${count(bytes)} bytes, for ${opens})`;
+
+function checkLine({
+  file,
+  notes,
+  verification: { positions, maxAbsoluteDifference, top1Agreement },
+}: TakenAway): string {
+  const sentence = `\`${file}\` was opened again and compared with the model that it was made from, over ${positions} positions: largest difference of a
+logit ${maxAbsoluteDifference.toPrecision(3)}, the same most probable token at ${(100 * top1Agreement).toFixed(1)}% of them.`;
+  return [sentence, ...notes].join(' ');
+}
+
+const sampleLines = ({ title, language, code }: SampleOfUse) => `With ${title}:
+
+\`\`\`${language}
+${code}
+\`\`\`
+`;
 
 const count = (value: number) => value.toLocaleString('en-US');
 

@@ -1,4 +1,5 @@
 import { createSHA256 } from 'hash-wasm';
+import type { FileAccess } from '../checkpoint/files/files.ts';
 import { throwIfCancelled } from '../errors.ts';
 import type { Runtime, SessionOptions } from '../runtime/runtime.ts';
 
@@ -23,6 +24,8 @@ export interface OutputFolder {
   write(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
   /** The written model `name` with its external data `dataName`, for a session on `backend`: only the CPU's opens files by their path. */
   openModel(name: string, dataName: string, backend: Runtime['backend']): Promise<OpenedModel>;
+  /** What was written so far, to be opened as a model of its own. */
+  reopen(): Promise<FileAccess>;
   /** Gives the folder its final name. Nothing can be written afterwards. */
   publish(): Promise<void>;
   /** Removes everything that was written. Does nothing after `publish`. */

@@ -48,8 +48,17 @@ export interface VerifyOptions extends LongRunning {
  * one run, its last tokens one by one, so that prompt processing and the cache are both checked.
  * Throws VerificationError, saying what was found and what is allowed, when the decoder is not the same model.
  */
-export async function verifyDecoder(
+export function verifyDecoder(
   decoder: Decoder,
+  reference: ReferenceLogits,
+  options: VerifyOptions,
+): Promise<Verification> {
+  return verifyLogits((window) => decodedLogits(decoder, window), reference, options);
+}
+
+/** The same for any way of computing the written model's logits. */
+export async function verifyLogits(
+  written: (window: readonly number[]) => Promise<Float32Array>,
   reference: ReferenceLogits,
   options: VerifyOptions,
 ): Promise<Verification> {
@@ -69,7 +78,7 @@ export async function verifyDecoder(
     throwIfCancelled(signal);
     const expected = await reference(window);
     throwIfCancelled(signal);
-    const found = await decodedLogits(decoder, window);
+    const found = await written(window);
     comparison.add(found, expected, window.length);
     if (roundedReference) rounded.add(found, await roundedReference(window), window.length);
     onProgress?.({ stage: 'verifying', completed: comparison.positions, total, unit: 'tokens' });

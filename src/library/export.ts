@@ -1,7 +1,10 @@
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import { type ExportResult, exportModel } from '../export/export-model.ts';
+import type { GgufType } from '../export/gguf/blocks.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
+import type { SafetensorsType } from '../export/safetensors/weights.ts';
+import type { TakeAwayFormat } from '../export/take-away.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
@@ -14,11 +17,18 @@ export interface ExportPrunedOptions extends LongRunning {
   /** Windows of real text to verify on; what they lack of 256 positions is drawn. */
   readonly windows?: readonly ArrayLike<number>[] | undefined;
   readonly figures?: Readonly<Record<string, string>>;
+  /** Default ONNX alone. */
+  readonly formats?: readonly TakeAwayFormat[] | undefined;
+  readonly safetensorsType?: SafetensorsType | undefined;
+  readonly ggufType?: GgufType | undefined;
 }
 
 /** Writes a (pruned) model as an ONNX folder and verifies it against the block programs before it gets its name (docs/architecture.md section 1.6). */
 export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptions): Promise<ExportResult> {
   const { output, dtype, plan, windows, figures, signal, onProgress } = options;
+  const { formats, safetensorsType, ggufType } = options;
+  // Real text shows best where llama.cpp would cut it otherwise.
+  const sample = formats?.includes('gguf') ? await sampleText(pruned, windows) : undefined;
   return exportModel({
     model: pruned.model,
     output,
@@ -28,9 +38,26 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
     version: VERSION,
     signal,
     onProgress,
+    formats,
+    safetensorsType,
+    ggufType,
+    sample,
     ...(windows ? { windows } : {}),
     ...(dtype === undefined ? {} : { dataType: dtype }),
     ...(plan === undefined ? {} : { plan }),
     ...(figures === undefined ? {} : { figures }),
   });
+}
+
+/** What tokenizers cut differently: numbers, contractions, empty lines, indents, punctuation before line ends, capitals, accents. */
+const PROBE = [
+  'Once upon a time, in 2024, there were 12345 birds. "It\'s 3.14!" she\'d said.\n\n',
+  "He'll go\tto the ÉCOLE; they're HERE (at 10:30)...\n\n\nThe next day,\n",
+  '  def f(x):\n    return x**2 + 7\n\n\tindented  twice   and more\r\n"Yes!"\n"No?"\n- one\n- two\n1. three\n',
+].join('');
+
+async function sampleText(model: OpenModel, windows: readonly ArrayLike<number>[] = []): Promise<string> {
+  const tokenizer = await model.tokenizer();
+  const texts = windows.slice(0, 64).map((ids) => tokenizer.decode(Array.from(ids), { skipSpecialTokens: true }));
+  return [PROBE, ...texts].join('\n');
 }

@@ -98,6 +98,7 @@ function memoryOutput() {
       model: files[name] ?? new Uint8Array(),
       externalData: { [dataName.replace(/^.*\//, '')]: files[dataName] ?? new Uint8Array() },
     }),
+    reopen: async () => memoryFiles('out', files),
     publish: async () => undefined,
     discard: async () => undefined,
   };

@@ -149,7 +149,7 @@ export async function generate(
 ): Promise<Generation> {
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
   const tokenizer = await model.tokenizer();
-  return runDecoder(decoder, tokenizer, tokenizer.encode(prompt), {
+  return await runDecoder(decoder, tokenizer, tokenizer.encode(prompt), {
     maximumPositions: model.config.maximumPositions,
     ...options,
   });

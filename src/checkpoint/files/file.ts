@@ -29,12 +29,17 @@ export function blobFolder(picked: readonly { readonly path: string; readonly bl
   const root = first?.path.includes('/') ? `${first.path.split('/')[0]}/` : '';
   const isShared = root !== '' && picked.every(({ path }) => path.startsWith(root));
   const entries = new Map(picked.map(({ path, blob }) => [isShared ? path.slice(root.length) : path, blob]));
+  return blobFiles(isShared ? root.slice(0, -1) : (first?.path.replace(/\.\w+$/, '') ?? 'dropped files'), entries);
+}
+
+/** Blobs by name as a folder that is called `name`. */
+export function blobFiles(name: string, entries: ReadonlyMap<string, Blob>): FileAccess {
   return {
-    name: isShared ? root.slice(0, -1) : (first?.path.replace(/\.\w+$/, '') ?? 'dropped files'),
+    name,
     list: async () => [...entries.keys()].sort(),
-    open: async (name) => {
-      const blob = entries.get(name);
-      return blob && blobSource(name, blob);
+    open: async (file) => {
+      const blob = entries.get(file);
+      return blob && blobSource(file, blob);
     },
   };
 }

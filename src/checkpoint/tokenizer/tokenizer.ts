@@ -38,6 +38,13 @@ export interface TokenizerFiles {
 export async function loadTokenizer(
   checkpoint: Pick<Checkpoint, 'provenance' | 'config' | 'file'>,
 ): Promise<Tokenizer> {
+  return createTokenizer(await readTokenizerFiles(checkpoint));
+}
+
+/** The files that a model's tokenizer is made of, parsed. Throws MissingError when tokenizer.json is absent. */
+export async function readTokenizerFiles(
+  checkpoint: Pick<Checkpoint, 'provenance' | 'config' | 'file'>,
+): Promise<TokenizerFiles> {
   const { name } = checkpoint.provenance;
   const bytes = await checkpoint.file('tokenizer.json');
   if (!bytes) {
@@ -50,14 +57,14 @@ export async function loadTokenizer(
     return contents ? parseJsonRecord(contents, file) : {};
   };
   const template = await checkpoint.file('chat_template.jinja');
-  return createTokenizer({
+  return {
     name,
     tokenizer: parseJsonRecord(bytes, 'tokenizer.json'),
     tokenizerConfig: await optional('tokenizer_config.json'),
     generationConfig: await optional('generation_config.json'),
     config: checkpoint.config,
     chatTemplate: template && new TextDecoder().decode(template),
-  });
+  };
 }
 
 /** A tokenizer of parsed files. Throws as `loadTokenizer`. */
@@ -162,13 +169,13 @@ function guard<T>(work: () => T, what: string): T {
 }
 
 /** A special token as tokenizer_config.json writes it: text, or an object with `content`. */
-function tokenText(token: unknown): string | undefined {
+export function tokenText(token: unknown): string | undefined {
   if (typeof token === 'string') return token;
   return isRecord(token) && typeof token.content === 'string' ? token.content : undefined;
 }
 
 /** One template, or the one named 'default' of several. */
-function templateOf(value: unknown): string | undefined {
+export function templateOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return undefined;
   const named = (value as unknown[]).filter(isRecord).find((entry) => entry.name === 'default');

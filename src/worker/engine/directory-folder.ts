@@ -1,3 +1,4 @@
+import { blobFiles } from '../../checkpoint/files/file.ts';
 import { MissingError } from '../../errors.ts';
 import type { OutputFolder } from '../../export/output-folder.ts';
 
@@ -23,6 +24,7 @@ export async function directoryFolder(parent: FileSystemDirectoryHandle, name: s
   const free = await freeName(parent, name);
   const root = await parent.getDirectoryHandle(free, { create: true });
   let published = false;
+  const names = new Set<string>();
   const write = async (path: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) => {
     const file = await fileOf(root, path, true);
     const writable = await file.createWritable();
@@ -33,6 +35,7 @@ export async function directoryFolder(parent: FileSystemDirectoryHandle, name: s
       throw error;
     }
     await writable.close();
+    if (path !== UNFINISHED) names.add(path);
   };
   const read = async (path: string): Promise<Blob> => {
     try {
@@ -54,6 +57,10 @@ export async function directoryFolder(parent: FileSystemDirectoryHandle, name: s
         model: new Uint8Array(await (await read(model)).arrayBuffer()),
         externalData: { [location]: await read(dataName) },
       };
+    },
+    async reopen() {
+      const blobs = await Promise.all([...names].map(async (file) => [file, await read(file)] as const));
+      return blobFiles(free, new Map(blobs));
     },
     async publish() {
       await root.removeEntry(UNFINISHED);

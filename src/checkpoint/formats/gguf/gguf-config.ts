@@ -23,7 +23,13 @@ const CLASSES: Readonly<Record<string, { readonly modelType: string; readonly cl
   qwen3: { modelType: 'qwen3', className: 'Qwen3ForCausalLM' },
   gemma3: { modelType: 'gemma3_text', className: 'Gemma3ForCausalLM' },
   phi3: { modelType: 'phi3', className: 'Phi3ForCausalLM' },
+  // Widths per layer: what a model pruned freely is written as.
+  deci: { modelType: 'llama', className: 'LlamaForCausalLM' },
+  openelm: { modelType: 'qwen3', className: 'Qwen3ForCausalLM' },
 };
+
+/** Architectures that have widths per layer. */
+const PER_LAYER: ReadonlySet<string> = new Set(['deci', 'openelm']);
 
 /** `general.architecture`. Throws UnsupportedError for one that has no config here. */
 export function ggufArchitecture(metadata: GgufMetadata): string {
@@ -52,7 +58,8 @@ export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord
     positive(metadata, `${architecture}.${key}`, metadata.requiredNumber(`${architecture}.${key}`));
   const optional = (key: string) => metadata.number(`${architecture}.${key}`);
   const hiddenSize = size('embedding_length');
-  const queryHeads = size('attention.head_count');
+  const widths = PER_LAYER.has(architecture) ? widthsPerLayer(metadata, architecture, size('block_count')) : undefined;
+  const queryHeads = widths?.queryHeads ?? size('attention.head_count');
   const headDimension =
     optional('attention.key_length') ??
     (architecture === 'llama' ? optional('rope.dimension_count') : undefined) ??
@@ -63,15 +70,16 @@ export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord
     throw new UnsupportedError(
       `${metadata.file} has keys of ${headDimension} and values of ${valueDimension} per head; they must be equal.`,
     );
+  const keyValueHeads = () =>
+    optional('attention.head_count_kv') === undefined ? queryHeads : size('attention.head_count_kv');
   return {
     architectures: [className],
     model_type: modelType,
     hidden_size: hiddenSize,
-    intermediate_size: size('feed_forward_length'),
+    intermediate_size: widths?.neurons ?? size('feed_forward_length'),
     num_hidden_layers: size('block_count'),
     num_attention_heads: queryHeads,
-    num_key_value_heads:
-      optional('attention.head_count_kv') === undefined ? queryHeads : size('attention.head_count_kv'),
+    num_key_value_heads: widths?.keyValueHeads ?? keyValueHeads(),
     head_dim: headDimension,
     hidden_act: architecture === 'gemma3' ? 'gelu_pytorch_tanh' : 'silu',
     rms_norm_eps: shortest(metadata.requiredNumber(`${architecture}.attention.layer_norm_rms_epsilon`)),
@@ -80,18 +88,58 @@ export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord
     max_position_embeddings: size('context_length'),
     vocab_size: facts.vocabulary,
     tie_word_embeddings: !facts.hasTensor('output.weight'),
-    ...(architecture === 'llama' || architecture === 'qwen3'
+    ...(modelType === 'llama' || modelType === 'qwen3'
       ? { attention_bias: facts.hasTensor('blk.0.attn_q.bias') && facts.hasTensor('blk.0.attn_output.bias') }
       : {}),
-    ...(architecture === 'llama'
+    ...(modelType === 'llama'
       ? { mlp_bias: facts.hasTensor('blk.0.ffn_up.bias') && facts.hasTensor('blk.0.ffn_down.bias') }
       : {}),
     ...(architecture === 'gemma3' ? gemma(metadata, headDimension, hiddenSize / queryHeads, size('block_count')) : {}),
     ...rotaryShare(metadata, architecture, headDimension),
     ...(architecture === 'phi3' ? phi(metadata) : {}),
+    ...(widths && { espalier: { layers: widths.layers } }),
     ...tokenIds(metadata),
     torch_dtype: 'float32',
   };
+}
+
+/**
+ * Widths of an architecture that has them per layer; the sizes of the whole model are the largest. Throws UnsupportedError for a layer without attention or without MLP, which is
+ * no block of the families that are read, and FileFormatError for lists that do not fit each other.
+ */
+function widthsPerLayer(metadata: GgufMetadata, architecture: string, count: number) {
+  const list = (key: string): number[] => {
+    const value = metadata.maybeNumbers(`${architecture}.${key}`) ?? 0;
+    const values = typeof value === 'number' ? new Array<number>(Math.min(count, 1024)).fill(value) : value;
+    const wrong = values.find((each) => !(Number.isSafeInteger(each) && each >= 0 && each < 2 ** 31));
+    if (values.length !== count || wrong !== undefined)
+      throw new FileFormatError(
+        `${metadata.file}: ${quote(`${architecture}.${key}`)} has ${wrong === undefined ? `${values.length} values` : `the value ${wrong}`}; it has a whole number for each of the ${count} layers.`,
+      );
+    return values;
+  };
+  const [query, keyValue, neurons] = [
+    list('attention.head_count'),
+    list('attention.head_count_kv'),
+    list('feed_forward_length'),
+  ];
+  const layers = query.map((heads, layer) => ({
+    heads,
+    keyValueHeads: keyValue[layer] ?? 0,
+    neurons: neurons[layer] ?? 0,
+  }));
+  const half = layers.findIndex((each) => (each.heads === 0 || each.keyValueHeads === 0) !== (each.neurons === 0));
+  if (half >= 0)
+    throw new UnsupportedError(
+      `${metadata.file}: layer ${half} has ${query[half] ?? 0} attention heads, ${keyValue[half] ?? 0} of them with keys, and ${neurons[half] ?? 0} neurons; a layer needs both modules or neither. Take another model.`,
+    );
+  const sizes = { queryHeads: Math.max(...query), keyValueHeads: Math.max(...keyValue), neurons: Math.max(...neurons) };
+  const uneven = layers.findIndex((each) => each.heads * sizes.keyValueHeads !== each.keyValueHeads * sizes.queryHeads);
+  if (uneven >= 0)
+    throw new UnsupportedError(
+      `${metadata.file}: layer ${uneven} has ${query[uneven] ?? 0} query heads for ${keyValue[uneven] ?? 0} key/value heads, another share than other layers. Take another model.`,
+    );
+  return { ...sizes, layers: layers.map((each) => ({ keyValueHeads: each.keyValueHeads, neurons: each.neurons })) };
 }
 
 function positive(metadata: GgufMetadata, key: string, value: number): number {
@@ -129,7 +177,8 @@ function ropeScaling(
       ...(original === undefined ? {} : { original_max_position_embeddings: original }),
     };
   }
-  if (ropeFactors.plain) return { rope_scaling: llama3Scaling(metadata, headDimension, ropeFactors.plain) };
+  if (ropeFactors.plain)
+    return { rope_scaling: llama3Scaling(metadata, architecture, headDimension, ropeFactors.plain) };
   const kind = metadata.string(`${architecture}.rope.scaling.type`) ?? 'none';
   if (kind === 'none') return {};
   const factor = metadata.requiredNumber(`${architecture}.rope.scaling.factor`);
@@ -161,9 +210,14 @@ function shortestEntry(metadata: GgufMetadata, entry: string, key: string): Json
  * LLaMA 3.1 and later store one factor per frequency instead of the rule that made them. All released models use the rule with the same wavelengths
  * (8,192 positions, low 1, high 4) and differ in the largest factor; the rule is put back, and the stored factors must follow from it.
  */
-function llama3Scaling(metadata: GgufMetadata, headDimension: number, factors: Float32Array): JsonRecord {
+function llama3Scaling(
+  metadata: GgufMetadata,
+  architecture: string,
+  headDimension: number,
+  factors: Float32Array,
+): JsonRecord {
   const factor = factors.reduce((largest, each) => Math.max(largest, each), 0);
-  const theta = metadata.number('llama.rope.freq_base') ?? 10000;
+  const theta = metadata.number(`${architecture}.rope.freq_base`) ?? 10000;
   const positions = 8192;
   // As many as are stored, not as the metadata claim: that may be any number.
   const expected = Array.from(factors, (_, i) => {

@@ -4,7 +4,7 @@
 export type GgufChange =
   | { readonly kind: 'none' }
   /** Rows of each head are interleaved for llama.cpp's rotary embedding. */
-  | { readonly kind: 'interleaved-heads'; readonly heads: number }
+  | { readonly kind: 'interleaved-heads'; readonly headDimension: number }
   /** Gemma's norms are stored with the 1 added that its formula adds. */
   | { readonly kind: 'plus-one' };
 
@@ -45,27 +45,33 @@ const GEMMA_INNER: Readonly<Record<string, string>> = {
 /** Phi-3 has gate and up in one. */
 const PHI_INNER: Readonly<Record<string, string>> = { ...INNER, ffn_up: 'mlp.gate_up_proj' };
 
-export interface HeadCounts {
-  readonly queryHeads: number;
-  readonly keyValueHeads: number;
-}
+/** Architectures whose rotary embedding turns neighbouring channels, so that rows of queries and keys are stored in that order. */
+export const INTERLEAVED: ReadonlySet<string> = new Set(['llama', 'deci']);
 
 /** The canonical name of a stored tensor, or undefined for one that stands for settings (rope factors) or is unknown. */
-export function canonicalTensor(stored: string, architecture: string, heads: HeadCounts): CanonicalTensor | undefined {
+export function canonicalTensor(
+  stored: string,
+  architecture: string,
+  headDimension: number,
+): CanonicalTensor | undefined {
   const match = /^(?:blk\.(\d{1,6})\.)?([a-z_]+)\.(weight|bias)$/.exec(stored);
   if (!match) return undefined;
   const [, layer, part = '', suffix = ''] = match;
-  const table =
-    layer === undefined ? OUTER : architecture === 'gemma3' ? GEMMA_INNER : architecture === 'phi3' ? PHI_INNER : INNER;
+  const table = tableOf(layer !== undefined, architecture);
   const base = Object.hasOwn(table, part) ? table[part] : undefined;
   if (base === undefined) return undefined;
   const name = layer === undefined ? `${base}.${suffix}` : `model.layers.${Number(layer)}.${base}.${suffix}`;
-  return { name, change: changeOf(part, architecture, heads) };
+  return { name, change: changeOf(part, architecture, headDimension) };
 }
 
-function changeOf(part: string, architecture: string, heads: HeadCounts): GgufChange {
-  if (architecture === 'llama' && part === 'attn_q') return { kind: 'interleaved-heads', heads: heads.queryHeads };
-  if (architecture === 'llama' && part === 'attn_k') return { kind: 'interleaved-heads', heads: heads.keyValueHeads };
+function tableOf(inLayer: boolean, architecture: string): Readonly<Record<string, string>> {
+  if (!inLayer) return OUTER;
+  return architecture === 'gemma3' ? GEMMA_INNER : architecture === 'phi3' ? PHI_INNER : INNER;
+}
+
+function changeOf(part: string, architecture: string, headDimension: number): GgufChange {
+  if (INTERLEAVED.has(architecture) && (part === 'attn_q' || part === 'attn_k'))
+    return { kind: 'interleaved-heads', headDimension };
   if (architecture === 'gemma3' && part.endsWith('norm')) return { kind: 'plus-one' };
   return { kind: 'none' };
 }
@@ -74,7 +80,7 @@ function changeOf(part: string, architecture: string, heads: HeadCounts): GgufCh
  * The stored row of a canonical row. llama.cpp's converter writes row i of the first half of a head (0 <= i < D/2) at 2i and row i of the second half at
  * 2i + 1 (convert_hf_to_gguf.py, LlamaModel.permute).
  */
-function storedRow(row: number, headDimension: number): number {
+export function storedRow(row: number, headDimension: number): number {
   const inHead = row % headDimension;
   const half = headDimension / 2;
   return row - inHead + (inHead < half ? 2 * inHead : 2 * (inHead - half) + 1);
@@ -89,4 +95,14 @@ export function deinterleaveHeads(values: Float32Array, headDimension: number, r
     result.set(values.subarray(from, from + rowSize), row * rowSize);
   }
   return result;
+}
+
+/** The stored name of a canonical tensor; undefined where llama.cpp has none for it. */
+export function storedTensor(canonical: string, architecture: string): string | undefined {
+  const match = /^(?:model\.layers\.(\d+)\.)?(.+)\.(weight|bias)$/.exec(canonical);
+  if (!match) return undefined;
+  const [, index, base = '', suffix = ''] = match;
+  const part = Object.entries(tableOf(index !== undefined, architecture)).find(([, name]) => name === base)?.[0];
+  if (part === undefined) return undefined;
+  return index === undefined ? `${part}.${suffix}` : `blk.${index}.${part}.${suffix}`;
 }

@@ -2,13 +2,13 @@ import { FileFormatError, MissingError } from '../../../errors.ts';
 import { assembleCheckpoint } from '../../assemble.ts';
 import type { ByteSource, Checkpoint, TensorInfo } from '../../checkpoint.ts';
 import type { FileAccess } from '../../files/files.ts';
-import { JSON_LIMITS, readWhole } from '../../files/json.ts';
+import { JSON_LIMITS, type JsonRecord, readWhole } from '../../files/json.ts';
 import type { OpenOptions } from '../../open-options.ts';
 import { elementRange, missingTensor, quote, type RowRange, type Weights } from '../../weights.ts';
 import { ggufArchitecture, ggufConfig } from './gguf-config.ts';
 import { type GgufTensor, readGgufHeader } from './gguf-header.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
-import { type CanonicalTensor, canonicalTensor, deinterleaveHeads, type HeadCounts } from './gguf-tensors.ts';
+import { type CanonicalTensor, canonicalTensor, deinterleaveHeads } from './gguf-tensors.ts';
 import { type GgufTokenizer, ggufTokenizer } from './gguf-tokenizer.ts';
 
 /**
@@ -38,17 +38,13 @@ export async function openGguf(files: FileAccess, weights: string, options: Open
       short: await readSmall(stored.get('rope_factors_short.weight')),
     },
   });
-  const heads = {
-    queryHeads: config.num_attention_heads as number,
-    keyValueHeads: config.num_key_value_heads as number,
-  };
   const licence = metadata.string('general.license');
   return await assembleCheckpoint({
     weights: ggufWeights(
       parts.map((part) => part.source),
       stored,
       architecture,
-      heads,
+      config,
     ),
     config,
     companion: companionFiles(metadata, config, files),
@@ -104,22 +100,42 @@ function ggufWeights(
   sources: readonly ByteSource[],
   stored: ReadonlyMap<string, StoredTensor>,
   architecture: string,
-  heads: HeadCounts,
+  config: JsonRecord,
 ): Weights {
   const tensors = new Map<string, TensorInfo>();
-  const origins = new Map<string, StoredTensor & CanonicalTensor>();
+  /** `skipped`: elements of the stored tensor before this one, where several are joined. */
+  const origins = new Map<string, StoredTensor & CanonicalTensor & { readonly skipped?: number }>();
   for (const [storedName, each] of stored) {
     if (SETTINGS.includes(storedName)) continue;
+    const joined = architecture === 'openelm' ? joinedProjections(storedName, config) : undefined;
+    if (joined) {
+      const columns = each.tensor.shape[1] ?? 0;
+      let firstRow = 0;
+      for (const { name, rows } of joined) {
+        const byteLength = ((rows * columns) / each.tensor.format.elements) * each.tensor.format.bytes;
+        tensors.set(name, { name, storage: each.tensor.format.name, shape: [rows, columns], byteLength });
+        origins.set(name, { ...each, name, change: { kind: 'none' }, skipped: firstRow * columns });
+        firstRow += rows;
+      }
+      if (firstRow !== each.tensor.shape[0])
+        throw new FileFormatError(
+          `${each.source.name}: tensor ${quote(storedName)} has ${each.tensor.shape[0] ?? 0} rows, and queries, keys and values of its layer take ${firstRow}.`,
+        );
+      continue;
+    }
     // A tensor without a canonical name keeps its own, so that it is named as one that nobody reads.
-    const canonical = canonicalTensor(storedName, architecture, heads) ?? {
+    const canonical = canonicalTensor(storedName, architecture, config.head_dim as number) ?? {
       name: storedName,
       change: { kind: 'none' },
     };
     const { tensor, source } = each;
     const { change, name } = canonical;
-    if (change.kind === 'interleaved-heads' && (tensor.shape[0] ?? 0) % (2 * change.heads) !== 0) {
+    if (
+      change.kind === 'interleaved-heads' &&
+      ((tensor.shape[0] ?? 0) % change.headDimension !== 0 || change.headDimension % 2 !== 0)
+    ) {
       throw new FileFormatError(
-        `${source.name}: tensor ${quote(storedName)} has ${tensor.shape[0] ?? 0} rows, which do not divide into ${change.heads} heads.`,
+        `${source.name}: tensor ${quote(storedName)} has ${tensor.shape[0] ?? 0} rows, which do not divide into heads of ${change.headDimension}.`,
       );
     }
     tensors.set(name, {
@@ -139,12 +155,28 @@ function ggufWeights(
       const info = tensors.get(name) as TensorInfo;
       const { first, count } = elementRange(info, rows);
       const { change, tensor } = origin;
-      if (change.kind === 'interleaved-heads') return readHeads(origin, change.heads, first, count);
-      const values = await readElements(origin, first, count);
+      if (change.kind === 'interleaved-heads') return readHeads(origin, change.headDimension, first, count);
+      const values = await readElements(origin, (origin.skipped ?? 0) + first, count);
       if (change.kind === 'plus-one') for (let i = 0; i < values.length; i += 1) values[i] = (values[i] as number) - 1;
       return tensor.shape.length === 0 ? values.subarray(0, 1) : values;
     },
   };
+}
+
+/** Query, key and value of a layer where they are one tensor, in this order; undefined for other tensors. */
+function joinedProjections(stored: string, config: JsonRecord) {
+  const match = /^blk\.(\d{1,6})\.attn_qkv\.weight$/.exec(stored);
+  if (!match) return undefined;
+  const { layers } = config.espalier as { layers: readonly { readonly keyValueHeads: number }[] };
+  const { keyValueHeads = 0 } = layers[Number(match[1])] ?? {};
+  const keyRows = keyValueHeads * (config.head_dim as number);
+  const perGroup = (config.num_attention_heads as number) / (config.num_key_value_heads as number);
+  const name = (part: string) => `model.layers.${Number(match[1])}.self_attn.${part}_proj.weight`;
+  return [
+    { name: name('q'), rows: keyRows * perGroup },
+    { name: name('k'), rows: keyRows },
+    { name: name('v'), rows: keyRows },
+  ];
 }
 
 /** Elements [first, first + count) in stored order; both are multiples of a block because rows are. */
@@ -158,13 +190,18 @@ async function readElements({ source, tensor }: StoredTensor, first: number, cou
 }
 
 /** Reads the heads that the wanted rows lie in, puts their rows in order and cuts the wanted ones out. */
-async function readHeads(origin: StoredTensor, heads: number, first: number, count: number): Promise<Float32Array> {
-  const [rows = 0, rowSize = 1] = [origin.tensor.shape[0], origin.tensor.shape[1]];
-  const headSize = (rows / heads) * rowSize;
+async function readHeads(
+  origin: StoredTensor,
+  headDimension: number,
+  first: number,
+  count: number,
+): Promise<Float32Array> {
+  const rowSize = origin.tensor.shape[1] ?? 1;
+  const headSize = headDimension * rowSize;
   if (headSize === 0 || count === 0) return new Float32Array(count);
   const from = Math.floor(first / headSize) * headSize;
   const to = Math.ceil((first + count) / headSize) * headSize;
-  const values = deinterleaveHeads(await readElements(origin, from, to - from), rows / heads, rowSize);
+  const values = deinterleaveHeads(await readElements(origin, from, to - from), headDimension, rowSize);
   return from === first && to === first + count ? values : values.slice(first - from, first - from + count);
 }
 

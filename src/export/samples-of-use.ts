@@ -1,0 +1,65 @@
+import type { ExportFormat } from '../decoder/dtypes.ts';
+import type { TakenAway } from './take-away.ts';
+
+/** A piece of code of the model card. `FOLDER` stands for where the reader keeps the model. */
+export interface SampleOfUse {
+  /** 'transformers.js', … */
+  readonly title: string;
+  readonly language: 'js' | 'python' | 'sh';
+  readonly code: string;
+}
+
+/** How every format of a folder is used, by the programs that people have. */
+export function samplesOfUse(formats: readonly TakenAway[], { file, transformersName }: ExportFormat): SampleOfUse[] {
+  return formats.flatMap((taken): SampleOfUse[] => {
+    if (taken.format === 'gguf')
+      return [
+        {
+          title: 'llama.cpp',
+          language: 'sh',
+          code: `llama-completion -m FOLDER/${taken.file} -p "Once upon a time" -n 64 -no-cnv`,
+        },
+      ];
+    if (taken.format === 'safetensors') return [transformersSample(taken)];
+    return [
+      {
+        title: 'transformers.js',
+        language: 'js',
+        code: `import { pipeline } from '@huggingface/transformers';
+const generator = await pipeline('text-generation', 'FOLDER', { dtype: '${transformersName}' });
+const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64 });
+console.log(generated_text);`,
+      },
+      {
+        title: 'ONNX Runtime in Python',
+        language: 'python',
+        code: `import numpy, onnxruntime
+session = onnxruntime.InferenceSession("FOLDER/onnx/${file}")
+ids = [[1, 2, 3]]  # of the tokenizer in tokenizer.json
+feeds = {"input_ids": numpy.array(ids), "attention_mask": numpy.ones((1, len(ids[0])), "int64")}
+for value in session.get_inputs():
+    if value.name.startswith("past_key_values"):
+        empty = [1, value.shape[1], 0, value.shape[3]]
+        feeds[value.name] = numpy.zeros(empty, "float16" if "float16" in value.type else "float32")
+    elif value.name == "position_ids":
+        feeds[value.name] = numpy.arange(len(ids[0]))[None]
+    elif value.name == "num_logits_to_keep":
+        feeds[value.name] = numpy.array(1)
+print(session.run(["logits"], feeds)[0].argmax(-1))`,
+      },
+    ];
+  });
+}
+
+function transformersSample({ opens }: TakenAway): SampleOfUse {
+  const trust = opens.includes('trust_remote_code') ? ', trust_remote_code=True' : '';
+  return {
+    title: 'transformers',
+    language: 'python',
+    code: `from transformers import AutoModelForCausalLM, AutoTokenizer
+model = AutoModelForCausalLM.from_pretrained("FOLDER"${trust})
+tokenizer = AutoTokenizer.from_pretrained("FOLDER")
+ids = tokenizer("Once upon a time", return_tensors="pt").input_ids
+print(tokenizer.decode(model.generate(ids, max_new_tokens=64, do_sample=False)[0]))`,
+  };
+}
