@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { architectureFor } from './index.ts';
@@ -41,9 +42,7 @@ export function countParameters({ checkpoint, architecture }: Model): {
   readonly blockParameters: number;
 } {
   const size = (binding: WeightBinding) =>
-    binding.optional && !checkpoint.tensors.has(binding.tensor)
-      ? 0
-      : binding.shape.reduce((product, extent) => product * extent, 1);
+    binding.optional && !checkpoint.tensors.has(binding.tensor) ? 0 : elementCount(binding.shape);
   const unique = new Map(
     allBindings(architecture).map((binding) => [`${binding.tensor}:${binding.rows?.start ?? 0}`, size(binding)]),
   );

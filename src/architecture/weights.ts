@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MismatchError, MissingError } from '../errors.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
@@ -20,8 +21,6 @@ export class DeviceWeights implements Disposable {
   }
 }
 
-const elements = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);
-
 /** Reads the weights of one program. Throws MissingError and MismatchError naming tensor, shape found and shape expected. */
 export async function readWeights(checkpoint: Checkpoint, bindings: readonly WeightBinding[]): Promise<HostWeights> {
   const entries = await Promise.all(
@@ -33,7 +32,7 @@ export async function readWeights(checkpoint: Checkpoint, bindings: readonly Wei
 async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promise<HostTensor> {
   const { tensor, shape, rows } = binding;
   if (binding.optional && !checkpoint.tensors.has(tensor))
-    return { dataType: 'float32', shape, data: new Float32Array(elements(shape)) };
+    return { dataType: 'float32', shape, data: new Float32Array(elementCount(shape)) };
   checkWeight(checkpoint, binding);
   const data = await checkpoint.read(tensor, rows);
   const { offset } = binding;

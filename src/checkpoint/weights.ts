@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import { FileFormatError, MissingError, UsageError } from '../errors.ts';
 import type { ByteSource, TensorInfo } from './checkpoint.ts';
 
@@ -18,7 +19,7 @@ export interface Weights {
 }
 
 /** Element count of a shape. Throws FileFormatError for a size that is not a natural number or a product beyond 2^53. */
-export function elementCount(shape: readonly unknown[], file: string, tensor: string): number {
+export function checkedElementCount(shape: readonly unknown[], file: string, tensor: string): number {
   let count = 1;
   for (const size of shape) {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
@@ -39,7 +40,7 @@ export function elementRange(
   rows: RowRange | undefined,
 ): { readonly first: number; readonly count: number } {
   const [rowCount, ...rest] = info.shape;
-  const rowSize = rest.reduce((product, size) => product * size, 1);
+  const rowSize = elementCount(rest);
   if (rows === undefined) return { first: 0, count: (rowCount ?? 1) * rowSize };
   const { start, end } = rows;
   if (

@@ -1,4 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
+import { transpose } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { floatToHalf } from '../checkpoint/half.ts';
 import { MismatchError } from '../errors.ts';
@@ -61,7 +62,7 @@ export class WeightFile {
   transposed(sources: readonly WeightBinding[], dataType: FloatType): NamedInitializer {
     const { outputs, inputs } = stackedShape(sources);
     return this.#one(nameOf(sources, 'transposed'), dataType, [inputs, outputs], async function* (checkpoint) {
-      yield encodeFloats(transpose(await readStacked(checkpoint, sources), outputs, inputs), dataType);
+      yield encodeFloats(transpose(await readStacked(checkpoint, sources), outputs), dataType);
     });
   }
 
@@ -211,23 +212,6 @@ async function readStacked(checkpoint: Checkpoint, sources: readonly WeightBindi
     offset += values.length;
   }
   return stacked;
-}
-
-/** [rows, columns] -> [columns, rows], by tiles that stay in the cache. */
-function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(matrix.length);
-  const tile = 32;
-  for (let top = 0; top < rows; top += tile) {
-    const bottom = Math.min(rows, top + tile);
-    for (let left = 0; left < columns; left += tile) {
-      const right = Math.min(columns, left + tile);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++)
-          result[column * rows + row] = matrix[row * columns + column] as number;
-      }
-    }
-  }
-  return result;
 }
 
 function encodeFloats(values: Float32Array, dataType: FloatType): Uint8Array {

@@ -1,5 +1,5 @@
+import { elementCount } from '../arrays.ts';
 import { UsageError } from '../errors.ts';
-import { elementCount } from './data-types.ts';
 import type { Attribute, DataType, Dimension, Graph, Initializer, Node, ValueInfo } from './graph.ts';
 
 /** ONNX operator set that Espalier emits; `com.microsoft` is ONNX Runtime's own set. */

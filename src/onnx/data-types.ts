@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import type { DataType } from './graph.ts';
 
 /** Code in TensorProto.DataType of onnx.proto, and bytes of one element. */
@@ -32,11 +33,6 @@ export function dataTypeFromCode(code: number): DataType | undefined {
 /** Bytes of one element. */
 function bytesPerElement(dataType: DataType): number {
   return DATA_TYPES[dataType].bytes;
-}
-
-/** Elements of a tensor; a scalar (shape []) has one. May be Infinity or inexact above 2^53: check with Number.isSafeInteger. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.includes(0) ? 0 : shape.reduce((product, size) => product * size, 1);
 }
 
 /** Bytes of a tensor's contents, elements packed row-major. May be inexact above 2^53: check with Number.isSafeInteger. */

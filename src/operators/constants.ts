@@ -1,8 +1,9 @@
+import { elementCount } from '../arrays.ts';
 import { UnsupportedError } from '../errors.ts';
 import { intAttribute, nameOf, tensorAttribute } from './attributes.ts';
 import { initializerType } from './initializer-type.ts';
 import type { Operator } from './operator.ts';
-import { elementCount, inputType, typed } from './shapes.ts';
+import { inputType, typed } from './shapes.ts';
 
 /** A tensor held in an attribute. */
 const constant: Operator = {

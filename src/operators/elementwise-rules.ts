@@ -1,9 +1,10 @@
+import { elementCount } from '../arrays.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import type { DataType } from '../onnx/graph.ts';
 import { elementwise, passThrough } from './couplings.ts';
 import { operand, singleOutput, sumTo } from './gradients.ts';
 import type { ConcreteType, Operator } from './operator.ts';
-import { broadcastShapes, elementCount, inputType, requireSameType, typed } from './shapes.ts';
+import { broadcastShapes, inputType, requireSameType, typed } from './shapes.ts';
 
 /** Names of a unary operator's input, output and output gradient, and their element type. */
 export interface UnaryValues {

@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import { UnsupportedError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
 import { intAttribute, nameOf } from './attributes.ts';
@@ -6,7 +7,7 @@ import { binaryOperator, unaryOperator } from './elementwise-rules.ts';
 import { gelu } from './gelu.ts';
 import { castTo, ELEMENT_TYPES, operand, scalar, singleOutput, sumTo } from './gradients.ts';
 import type { Operator } from './operator.ts';
-import { broadcastShapes, elementCount, inputType, isFloating, requireSameType, typed } from './shapes.ts';
+import { broadcastShapes, inputType, isFloating, requireSameType, typed } from './shapes.ts';
 
 const abs = unaryOperator({
   type: 'Abs',

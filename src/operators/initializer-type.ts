@@ -1,6 +1,7 @@
+import { elementCount } from '../arrays.ts';
 import type { Initializer } from '../onnx/graph.ts';
 import type { ConcreteType } from './operator.ts';
-import { CONSTANT_LIMIT, elementCount, range, typed } from './shapes.ts';
+import { CONSTANT_LIMIT, range, typed } from './shapes.ts';
 
 /** Type of an initializer, with its elements where it is small and its bytes are at hand (all types but float16). */
 export function initializerType(initializer: Initializer): ConcreteType {

@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import { MismatchError, UnsupportedError } from '../errors.ts';
 import type { Node } from '../onnx/graph.ts';
 import { intAttribute, intsAttribute, nameOf } from './attributes.ts';
@@ -6,7 +7,6 @@ import { operand, reshapeTarget, singleOutput, sumTo } from './gradients.ts';
 import type { Operator } from './operator.ts';
 import {
   broadcastShapes,
-  elementCount,
   frontAxis,
   type InputTypes,
   inputType,

@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import { MismatchError } from '../errors.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import type { Node } from '../onnx/graph.ts';
@@ -5,7 +6,7 @@ import { floatAttribute, intAttribute, nameOf } from './attributes.ts';
 import { axesOf, axisAt, broadcastAxes, type ShapedAxes } from './couplings.ts';
 import { operand, scalar, singleOutput, sizeOfAxis, sumTo } from './gradients.ts';
 import type { ConcreteType, GradientContext, Operator } from './operator.ts';
-import { broadcastShapes, elementCount, inputType, range, requireSameType, show, sizeAt, typed } from './shapes.ts';
+import { broadcastShapes, inputType, range, requireSameType, show, sizeAt, typed } from './shapes.ts';
 
 /** Matrix product over the last two axes with broadcasting batch axes; a vector counts as a row on the left, a column on the right. */
 const matmul: Operator = {

@@ -11,8 +11,6 @@ export type InputTypes = readonly (ConcreteType | undefined)[];
 export const isFloating = (dataType: DataType): boolean =>
   dataType === 'float32' || dataType === 'float64' || dataType === 'float16';
 
-export const elementCount = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
-
 export const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
 export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);

@@ -1,6 +1,6 @@
+import { elementCount } from '../arrays.ts';
 import { MismatchError } from '../errors.ts';
 import type { Atom, AxisAtoms, CouplingTrace } from '../operators/operator.ts';
-import { elementCount } from '../operators/shapes.ts';
 
 /** What an atom turned out to be made of: factors (outermost first), or parts after each other. */
 type Definition =

@@ -1,6 +1,7 @@
 import { isRemoved } from '../architecture/forward.ts';
 import { only, type Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
+import { transpose } from '../arrays.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { gradientOf } from '../passes/differentiate.ts';
 import type { Backend, DeviceTensor, Session } from '../runtime/runtime.ts';
@@ -150,7 +151,7 @@ export class AdaptedModel implements Disposable {
           const read = async (input: string) =>
             (await this.programs.runtime.read(only(results.tensors, gradientOf(input)))).data as Float32Array;
           add(sums.get(down), await read(down));
-          add(sums.get(up), transposed(await read(up), rank));
+          add(sums.get(up), transpose(await read(up), rank));
         }
       }
       return gradients;
@@ -208,7 +209,7 @@ export class AdaptedModel implements Disposable {
       tensors[names.up] = runtime.upload({
         dataType: 'float32',
         shape: [rank, outputs],
-        data: transposed(up, outputs),
+        data: transpose(up, outputs),
       });
     }
     return owned(tensors);
@@ -262,16 +263,6 @@ function bytesOf(shapes: ReadonlyMap<string, readonly number[]>): number {
   for (const shape of shapes.values())
     bytes += shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
   return bytes;
-}
-
-/** A matrix of so many rows, transposed. */
-function transposed(matrix: Float32Array, rows: number): Float32Array {
-  const columns = matrix.length / rows;
-  const result = new Float32Array(matrix.length);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++)
-      result[column * rows + row] = matrix[row * columns + column] as number;
-  return result;
 }
 
 function add(sum: Float32Array | undefined, part: Float32Array): void {

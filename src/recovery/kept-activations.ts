@@ -1,5 +1,5 @@
+import { elementCount } from '../arrays.ts';
 import type { Graph } from '../onnx/graph.ts';
-import type { ConcreteType } from '../operators/operator.ts';
 import { isFloating } from '../operators/shapes.ts';
 import { cut } from '../passes/cut.ts';
 import { type Bindings, inferShapes, typeOf } from '../passes/infer-shapes.ts';
@@ -24,11 +24,10 @@ export interface KeptGraphs {
 export function keptGraphs(block: Graph, gradient: Graph, bindings: Bindings): KeptGraphs {
   const types = inferShapes(block, bindings);
   const longer = inferShapes(block, { ...bindings, tokens: 2 * (bindings.tokens ?? 1) });
-  const elements = ({ shape }: ConcreteType) => shape.reduce((product, size) => product * size, 1);
   const given = new Set(block.outputs.map(({ name }) => name));
   const candidates = block.nodes.flatMap(({ operator, outputs: [output = ''] }) => {
     const { dataType, shape } = typeOf(types, output);
-    const isLinear = elements(typeOf(longer, output)) <= 2 * elements({ dataType, shape });
+    const isLinear = elementCount(typeOf(longer, output).shape) <= 2 * elementCount(shape);
     const isKept = KEPT_OPERATORS.has(operator) && !given.has(output) && isFloating(dataType) && isLinear;
     return isKept ? [{ name: output, dataType, shape: shape.map((_, axis) => `${output}/${axis}`) }] : [];
   });

@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import { MismatchError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
 import type { HostTensor, TensorArray } from './runtime.ts';
@@ -12,11 +13,6 @@ const BYTES_PER_ELEMENT: Readonly<Record<DataType, number>> = {
   uint8: 1,
   bool: 1,
 };
-
-/** Number of elements of a tensor of this shape; 1 for a scalar. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
 
 /** Bytes that a tensor takes, without padding. */
 export function tensorBytes(dataType: DataType, shape: readonly number[]): number {

@@ -1,16 +1,8 @@
 import type { Tensor, TensorConstructor } from 'onnxruntime-web/webgpu';
+import { elementCount } from '../arrays.ts';
 import { DeviceError, MismatchError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
-import {
-  checkHostTensor,
-  checkShape,
-  describeType,
-  elementCount,
-  sameShape,
-  tensorBytes,
-  viewAs,
-  zeros,
-} from './data-types.ts';
+import { checkHostTensor, checkShape, describeType, sameShape, tensorBytes, viewAs, zeros } from './data-types.ts';
 import type { Ledger } from './ledger.ts';
 import type { DeviceTensor, HostTensor, TensorArray } from './runtime.ts';
 import type { TensorMemory } from './tensor-memory.ts';

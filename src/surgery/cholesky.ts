@@ -1,3 +1,4 @@
+import { transpose } from '../arrays.ts';
 import { type Rows, subtractProducts } from './products.ts';
 
 /** Columns per block: 64 rows of a factor of 1,536 are 0.8 MB, which stays in the second-level cache. */
@@ -104,18 +105,4 @@ export function solveInPlace(factor: Float64Array, size: number, right: Float64A
 
 function rowsOf(data: Float64Array, row: number, size: number): Rows {
   return { data, offset: row * size, stride: size };
-}
-
-/** The transpose of a square matrix, tile by tile. */
-function transpose(matrix: Float64Array, size: number): Float64Array {
-  const result = new Float64Array(size * size);
-  const tile = 32;
-  for (let top = 0; top < size; top += tile) {
-    for (let left = 0; left < size; left += tile) {
-      for (let i = top; i < Math.min(top + tile, size); i++) {
-        for (let j = left; j < Math.min(left + tile, size); j++) result[j * size + i] = matrix[i * size + j] as number;
-      }
-    }
-  }
-  return result;
 }

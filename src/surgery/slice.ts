@@ -1,5 +1,6 @@
 import type { Architecture } from '../architecture/architecture.ts';
 import { architectureFor } from '../architecture/index.ts';
+import { elementCount } from '../arrays.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { MismatchError, MissingError } from '../errors.ts';
 import type { CoupledStructure, MemberSlice } from '../importance/structures/structures.ts';
@@ -173,6 +174,5 @@ function gather(data: Float32Array, shape: readonly number[], cut: TensorCut): F
 }
 
 function scaleBytes(info: TensorInfo, shape: readonly number[]): number {
-  const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
-  return Math.round((info.byteLength * count(shape)) / count(info.shape));
+  return Math.round((info.byteLength * elementCount(shape)) / elementCount(info.shape));
 }

@@ -1,3 +1,4 @@
+import { elementCount } from '../../arrays.ts';
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { seededRandom } from '../../random.ts';
 import { memoryCheckpoint } from './memory-checkpoint.ts';
@@ -38,7 +39,7 @@ export function randomLlama(options: RandomLlamaOptions = {}): Checkpoint {
   const data = new Map<string, Float32Array>();
   const tensors = new Map<string, TensorInfo>();
   const add = (name: string, shape: readonly number[], spread: number, centre = 0) => {
-    const size = shape.reduce((product, extent) => product * extent, 1);
+    const size = elementCount(shape);
     data.set(
       name,
       Float32Array.from({ length: size }, () => centre + spread * normal()),

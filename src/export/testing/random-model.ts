@@ -1,5 +1,6 @@
 import { architectureFor } from '../../architecture/index.ts';
 import { allBindings } from '../../architecture/model.ts';
+import { elementCount } from '../../arrays.ts';
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { seededRandom } from '../../random.ts';
 import { memoryCheckpoint } from './memory-checkpoint.ts';
@@ -18,7 +19,7 @@ export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1)
   for (const { tensor, shape, rows, offset } of allBindings(architectureFor(checkpoint))) {
     if (tensors.has(tensor)) continue;
     const stored = rows ? [rows.of, ...shape.slice(1)] : shape;
-    const size = stored.reduce((product, extent) => product * extent, 1);
+    const size = elementCount(stored);
     const isNorm = tensor.includes('norm');
     const spread = stored.length > 1 ? 2 / Math.sqrt(stored[1] ?? 1) : 0.5;
     const centre = isNorm ? 1 - (offset ?? 0) : 0;

@@ -1,3 +1,4 @@
+import { elementCount } from '../../arrays.ts';
 import type { ByteSource } from '../../checkpoint/checkpoint.ts';
 import type { SafetensorsEntry } from '../../checkpoint/formats/safetensors/safetensors.ts';
 import { FileFormatError } from '../../errors.ts';
@@ -116,7 +117,7 @@ function parseShape(value: unknown, axis: number, channels: number, path: string
   const shape = Array.isArray(value) ? (value as unknown[]) : [];
   const sizes = shape.filter((size): size is number => Number.isSafeInteger(size) && (size as number) > 0);
   const fits = sizes.length === shape.length && (sizes.length === 1 || sizes.length === 2) && sizes[axis] === channels;
-  if (!fits || !Number.isSafeInteger(sizes.reduce((product, size) => product * size, 1)))
+  if (!fits || !Number.isSafeInteger(elementCount(sizes)))
     throw new FileFormatError(
       `${file}: the shape in ${path} is ${JSON.stringify(value) ?? 'missing'}; one or two sizes, ${channels} at place ${axis}, are expected. ${REMEDY}`,
     );

@@ -1,3 +1,4 @@
+import { elementCount } from '../../arrays.ts';
 import { MismatchError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import type { Layout } from '../../passes/coupling-trace.ts';
@@ -112,7 +113,7 @@ function structureOf(
   const channelsPerGroup = ({ groupOfChannel }: MemberSlice) => groupOfChannel.filter((group) => group === 0).length;
   const parametersPerGroup = members.reduce((sum, member) => {
     const others = shapeOf(member.weight).filter((_, axis) => axis !== member.axis);
-    return sum + channelsPerGroup(member) * others.reduce((product, size) => product * size, 1);
+    return sum + channelsPerGroup(member) * elementCount(others);
   }, 0);
   // A head spans several channels of its weights, a neuron one.
   return {

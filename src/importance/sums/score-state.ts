@@ -1,3 +1,4 @@
+import { elementCount } from '../../arrays.ts';
 import type { DeviceTensor, Runtime } from '../../runtime/runtime.ts';
 import { elementsOf } from '../program/host-view.ts';
 import type { LayerSums } from './layer-sums.ts';
@@ -46,7 +47,7 @@ export function gradientsFrom(
   let start = 0;
   return batches.map((batch) => {
     const shape = [batch.length, batch[0]?.length ?? 0, hiddenSize];
-    const end = start + shape.reduce((product, size) => product * size, 1);
+    const end = start + elementCount(shape);
     const data = gradients.subarray(start, end);
     start = end;
     return runtime.upload({ dataType: 'float32', shape, data });

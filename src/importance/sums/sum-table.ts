@@ -1,3 +1,4 @@
+import { elementCount } from '../../arrays.ts';
 import type { CoupledStructure, MemberSlice } from '../structures/structures.ts';
 
 export type Numbers = Float32Array | Float64Array;
@@ -133,6 +134,6 @@ export function declaredSums(names: ReadonlySet<SumName>, layout: LayerLayout): 
 function lengthOf(per: SumKind['per'], structure: CoupledStructure, owner: string, { shapeOf }: LayerLayout): number {
   if (per === 'group') return structure.groups;
   if (per === 'one') return 1;
-  if (per === 'weight') return shapeOf(owner).reduce((product, size) => product * size, 1);
+  if (per === 'weight') return elementCount(shapeOf(owner));
   return structure.members.find(({ weight }) => weight === owner)?.groupOfChannel.length ?? 0;
 }

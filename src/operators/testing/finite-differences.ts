@@ -1,11 +1,12 @@
 import { expect } from 'vitest';
+import { elementCount } from '../../arrays.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import type { DataType, Dimension } from '../../onnx/graph.ts';
 import { differentiate, gradientOf } from '../../passes/differentiate.ts';
 import { type Bindings, inferShapes, typeOf } from '../../passes/infer-shapes.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
 import type { HostTensor, Runtime, Session } from '../../runtime/runtime.ts';
-import { elementCount, isFloating } from '../shapes.ts';
+import { isFloating } from '../shapes.ts';
 import { randomNumbers, tensor } from './host-tensors.ts';
 
 let shared: Promise<Runtime> | undefined;

@@ -1,5 +1,5 @@
+import { elementCount } from '../../arrays.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { elementCount } from '../../operators/shapes.ts';
 import { randomNumbers, tensor } from '../../operators/testing/host-tensors.ts';
 import type { HostTensor } from '../../runtime/runtime.ts';
 import { type Bindings, inferShapes, typeOf } from '../infer-shapes.ts';

@@ -1,7 +1,7 @@
+import { elementCount } from '../../arrays.ts';
 import { EspalierError } from '../../errors.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import type { DataType } from '../../onnx/graph.ts';
-import { elementCount } from '../data-types.ts';
 import type { HostTensor, Runtime, SessionOptions } from '../runtime.ts';
 
 /** One behaviour that every runtime must show. `run` rejects with a sentence when it does not. No test framework is used, so that cases run in a page too. */

@@ -1,3 +1,4 @@
+import { elementCount } from '../../../arrays.ts';
 import { FileFormatError, MissingError } from '../../../errors.ts';
 import { assembleCheckpoint } from '../../assemble.ts';
 import type { ByteSource, Checkpoint, TensorInfo } from '../../checkpoint.ts';
@@ -208,7 +209,7 @@ async function readHeads(
 /** Factor tensors are a few hundred bytes; a larger one is not what it says. */
 async function readSmall(stored: StoredTensor | undefined): Promise<Float32Array | undefined> {
   if (!stored) return undefined;
-  const elements = stored.tensor.shape.reduce((product, size) => product * size, 1);
+  const elements = elementCount(stored.tensor.shape);
   if (elements > 4096)
     throw new FileFormatError(
       `${stored.source.name}: tensor ${quote(stored.tensor.name)} has ${elements} values; one per frequency is expected.`,

@@ -1,3 +1,4 @@
+import { elementCount } from '../../../arrays.ts';
 import { MismatchError } from '../../../errors.ts';
 import type { Initializer } from '../../../onnx/graph.ts';
 import { decodeElements, elementBytes } from '../../elements.ts';
@@ -66,7 +67,7 @@ export async function readOnnxTensor(
   rows: RowRange,
   contents: OnnxContents,
 ): Promise<Float32Array> {
-  const columns = tensor.shape.slice(1).reduce((product, size) => product * size, 1);
+  const columns = elementCount(tensor.shape.slice(1));
   const result = new Float32Array((rows.end - rows.start) * columns);
   let partStart = 0;
   for (const part of tensor.parts) {
@@ -129,11 +130,7 @@ async function readBlocks(
   { initializers, read }: OnnxContents,
 ): Promise<Float32Array> {
   const perRow = Math.ceil(columns / block);
-  const codes = new CodeRows(
-    await read(name),
-    bits,
-    initializerOf(initializers, name).shape.reduce((product, size) => product * size, 1) / outputs,
-  );
+  const codes = new CodeRows(await read(name), bits, elementCount(initializerOf(initializers, name).shape) / outputs);
   const scaleOf = decodeElements(storageName(initializerOf(initializers, scales)), await read(scales), scales);
   const zeroOf = await readZeroPoints(zeroPoints, bits, perRow, outputs, { initializers, read });
   const left =

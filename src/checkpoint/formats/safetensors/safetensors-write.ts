@@ -1,3 +1,4 @@
+import { elementCount } from '../../../arrays.ts';
 import { MismatchError, UsageError } from '../../../errors.ts';
 import { elementBytes } from '../../elements.ts';
 
@@ -41,7 +42,7 @@ export function safetensorsLayout(
   for (const { name, dtype, shape, size } of sorted) {
     if (name === '__metadata__')
       throw new UsageError('A tensor cannot be named "__metadata__": safetensors reserves the name.');
-    const end = offset + size * elementsOf(shape);
+    const end = offset + size * elementCount(shape);
     header.push([name, { dtype, shape, data_offsets: [offset, end] }]);
     offsets.push([name, offset, end]);
     offset = end;
@@ -68,9 +69,9 @@ export function writeSafetensors(
 ): Uint8Array<ArrayBuffer> {
   const { header, byteLength, places } = safetensorsLayout(tensors, metadata);
   for (const [name, { shape, data }] of tensors) {
-    if (elementsOf(shape) !== data.length)
+    if (elementCount(shape) !== data.length)
       throw new MismatchError(
-        `Tensor "${name}" has ${data.length} elements, but the shape [${shape.join(', ')}] needs ${elementsOf(shape)}.`,
+        `Tensor "${name}" has ${data.length} elements, but the shape [${shape.join(', ')}] needs ${elementCount(shape)}.`,
       );
   }
   const file = new Uint8Array(byteLength);
@@ -78,8 +79,4 @@ export function writeSafetensors(
   for (const [name, { data }] of tensors)
     file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), places.get(name)?.start);
   return file;
-}
-
-function elementsOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

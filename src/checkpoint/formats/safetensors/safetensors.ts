@@ -3,7 +3,7 @@ import type { ByteSource, TensorInfo } from '../../checkpoint.ts';
 import { decodeElements, elementBytes } from '../../elements.ts';
 import { isRecord, parseJsonRecord } from '../../files/json.ts';
 import { placeholder } from '../../files/placeholder.ts';
-import { elementCount, elementRange, missingTensor, quote, type RowRange, type Weights } from '../../weights.ts';
+import { checkedElementCount, elementRange, missingTensor, quote, type RowRange, type Weights } from '../../weights.ts';
 
 /** The format's own limit on the JSON header. */
 const LARGEST_HEADER = 100_000_000;
@@ -74,7 +74,7 @@ function readEntry(file: string, name: string, value: unknown, dataStart: number
     throw new UnsupportedError(
       `${file}: tensor ${quote(name)} has the element type ${quote(dtype)}, which is not supported.`,
     );
-  const byteLength = elementCount(shape, file, name) * size;
+  const byteLength = checkedElementCount(shape, file, name) * size;
   const [start, end] = offsets as [unknown, unknown];
   if (
     !Number.isSafeInteger(start) ||
