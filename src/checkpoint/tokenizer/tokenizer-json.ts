@@ -12,14 +12,13 @@ const LARGEST_ID = (1 << 22) - 1;
 export function checkTokenizerJson(tokenizer: JsonRecord, file: string): void {
   const { model, added_tokens: added = [] } = tokenizer;
   if (!isRecord(model)) throw new FileFormatError(`${file} has no "model". Fetch the file again.`);
-  // Files written before `type` existed are of byte-pair models.
-  const type = model.type ?? (model.merges === undefined ? undefined : 'BPE');
+  const type = modelType(model);
   if (type === 'BPE') checkBytePairs(model, file);
   else if (type === 'Unigram') checkUnigram(model, file);
-  else if (type === 'WordPiece') checkVocabulary(model.vocab, file);
+  else if (type === 'WordPiece' || type === 'WordLevel') checkVocabulary(model.vocab, file);
   else
     throw new UnsupportedError(
-      `${file} has the model type ${quote(String(type))}; supported are BPE, Unigram and WordPiece.`,
+      `${file} has the model type ${quote(String(type))}; supported are BPE, Unigram, WordPiece and WordLevel.`,
     );
   if (!Array.isArray(added)) throw new FileFormatError(`${file}: "added_tokens" is not an array.`);
   for (const token of added as unknown[]) {
@@ -29,6 +28,13 @@ export function checkTokenizerJson(tokenizer: JsonRecord, file: string): void {
   }
   for (const part of ['normalizer', 'pre_tokenizer', 'decoder', 'post_processor'])
     checkSteps(tokenizer[part], part, file, 0);
+}
+
+/** The type of a model; files written before `type` existed are told apart by their fields. */
+export function modelType(model: JsonRecord): unknown {
+  if (model.type !== undefined) return model.type;
+  if (model.merges !== undefined) return 'BPE';
+  return Array.isArray(model.vocab) ? 'Unigram' : isRecord(model.vocab) ? 'WordPiece' : undefined;
 }
 
 function checkId(id: unknown, token: string, file: string): void {
@@ -82,8 +88,6 @@ function checkSteps(step: unknown, part: string, file: string, depth: number): v
   if (step === null || step === undefined) return;
   if (!isRecord(step) || typeof step.type !== 'string')
     throw new FileFormatError(`${file}: "${part}" has a step without a type.`);
-  if (step.type === 'FixedLength')
-    throw new UnsupportedError(`${file}: the ${part} step FixedLength is not supported.`);
   if (
     step.pattern !== undefined &&
     !(isRecord(step.pattern) && (typeof step.pattern.Regex === 'string' || typeof step.pattern.String === 'string'))

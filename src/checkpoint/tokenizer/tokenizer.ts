@@ -1,11 +1,9 @@
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
-import { FileFormatError, MismatchError, MissingError, UsageError } from '../../errors.ts';
+import { FileFormatError, MismatchError, MissingError, UnsupportedError, UsageError } from '../../errors.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { isRecord, type JsonRecord, parseJsonRecord } from '../files/json.ts';
 import { type ChatMessage, chatTemplate } from './chat-template.ts';
-import { safeCuts } from './safe-cuts.ts';
+import { type Pipeline, pipeline } from './pipeline.ts';
 import { checkTokenizerJson } from './tokenizer-json.ts';
-import { keepByteOrderMarks, knowAllDigits } from './tokenizers-corrections.ts';
 
 export interface Tokenizer {
   /** Largest id + 1. */
@@ -73,11 +71,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   checkTokenizerJson(files.tokenizer, 'tokenizer.json');
   const inner = build(files);
   let vocabularySize = 0;
-  for (const id of inner.get_vocab().values()) vocabularySize = Math.max(vocabularySize, id + 1);
+  for (const id of inner.tokens.keys()) vocabularySize = Math.max(vocabularySize, id + 1);
   const embeddings = typeof config.vocab_size === 'number' ? config.vocab_size : Number.POSITIVE_INFINITY;
   const bos = tokenText(tokenizerConfig.bos_token);
   const eos = tokenText(tokenizerConfig.eos_token);
-  const idOf = (token: string | undefined) => (token === undefined ? undefined : inner.token_to_id(token));
+  const idOf = (token: string | undefined) => (token === undefined ? undefined : inner.idOf(token));
   const template = files.chatTemplate ?? templateOf(tokenizerConfig.chat_template);
   const render = template === undefined ? undefined : chatTemplate(template, { bos, eos });
 
@@ -88,15 +86,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     chatTemplate: template,
     encode(text, { addSpecialTokens = true } = {}) {
       if (text === '' && !addSpecialTokens) return [];
-      const { ids } = guard(
-        () => inner.encode(text, { add_special_tokens: addSpecialTokens }),
-        `${name}: tokenizer.json cannot encode the text`,
-      );
-      for (const id of ids as unknown[]) {
-        if (typeof id !== 'number')
-          throw new FileFormatError(
-            `${name}: tokenizer.json has no token for a part of the text, and no unknown token for it.`,
-          );
+      const ids = guard(() => inner.encode(text, addSpecialTokens), `${name}: tokenizer.json cannot encode the text`);
+      for (const id of ids) {
         if (id >= embeddings)
           throw new MismatchError(
             `${name}: the tokenizer made the id ${id}, but the model's vocabulary ends at ${embeddings - 1}. Use the tokenizer of this model.`,
@@ -108,7 +99,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       if (ids.length === 0) return '';
       const wrong = ids.find(
         (id) =>
-          inner.id_to_token(id) === undefined &&
+          !inner.tokens.has(id) &&
           !(Number.isInteger(id) && id >= 0 && id < embeddings && id < Number.POSITIVE_INFINITY),
       );
       if (wrong !== undefined)
@@ -116,12 +107,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
           `The token id ${wrong} is not in the vocabulary of ${name}, whose ids are 0 to ${vocabularySize - 1}.`,
         );
       // Models pad their embedding beyond the vocabulary; such an id stands for no text.
-      const known = ids.filter((id) => inner.id_to_token(id) !== undefined);
-      if (known.length === 0) return '';
-      return guard(
-        () => inner.decode(known, { skip_special_tokens: skipSpecialTokens }),
-        `${name}: tokenizer.json cannot decode the ids`,
-      );
+      return guard(() => inner.decode(ids, skipSpecialTokens), `${name}: tokenizer.json cannot decode the ids`);
     },
     applyChatTemplate(messages, { addGenerationPrompt = true } = {}) {
       if (!render)
@@ -133,38 +119,21 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   };
 }
 
-function build({ name, tokenizer, tokenizerConfig }: TokenizerFiles): HuggingFaceTokenizer {
-  // Present but absent in older files; the library wants the fields.
-  const complete = {
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    added_tokens: [],
-    ...tokenizer,
-  };
-  const settings = {
-    ...tokenizerConfig,
-    clean_up_tokenization_spaces: tokenizerConfig.clean_up_tokenization_spaces === true,
-  };
-  const inner = guard(
-    () => new HuggingFaceTokenizer({ ...complete, pre_tokenizer: knowAllDigits(complete.pre_tokenizer) }, settings),
+function build({ name, tokenizer, tokenizerConfig }: TokenizerFiles): Pipeline {
+  return guard(
+    () => pipeline(tokenizer, tokenizerConfig.clean_up_tokenization_spaces === true),
     `${name}: tokenizer.json cannot be used`,
   );
-  keepByteOrderMarks(inner.decoder);
-  // The library calls its pre-tokenizer as a function of a text that returns words.
-  const cuts = safeCuts(complete);
-  if (cuts) inner.pre_tokenizer = cuts as unknown as typeof inner.pre_tokenizer;
-  return inner;
 }
 
 function guard<T>(work: () => T, what: string): T {
   try {
     return work();
   } catch (cause) {
-    throw new FileFormatError(`${what}: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, 200)}.`, {
-      cause,
-    });
+    const sentence = `${what}: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, 200).replace(/\.$/, '')}.`;
+    throw cause instanceof UnsupportedError
+      ? new UnsupportedError(sentence, { cause })
+      : new FileFormatError(sentence, { cause });
   }
 }
 
