@@ -35,8 +35,8 @@ afterAll(() => {
   runtime.dispose();
 });
 
-/** A backend whose results are off by `error` from one operator graph on: what a wrong kernel of a driver looks like. */
-async function faulty(label: string, error: number): Promise<Runtime> {
+/** A backend whose results are off by `error` from one operator graph on, or in those of its outputs that are `chosen`: what a wrong kernel of a driver looks like. */
+async function faulty(label: string, error: number, chosen = (_name: string) => true): Promise<Runtime> {
   const other = await createNodeRuntime({ threads: 1 });
   const createSession = other.createSession.bind(other);
   other.createSession = async (model, options) => {
@@ -45,11 +45,12 @@ async function faulty(label: string, error: number): Promise<Runtime> {
     const run = session.run.bind(session);
     session.run = async (feeds, runOptions) => {
       const outputs = await run(feeds, runOptions);
-      for (const tensor of Object.values(outputs))
-        await other.write(
-          tensor,
-          ((await other.read(tensor)).data as Float32Array).map((value) => value * (1 + error)),
-        );
+      for (const [name, tensor] of Object.entries(outputs))
+        if (chosen(name))
+          await other.write(
+            tensor,
+            ((await other.read(tensor)).data as Float32Array).map((value) => value * (1 + error)),
+          );
       return outputs;
     };
     return session;
@@ -81,6 +82,12 @@ describe('a second backend', () => {
       expect(engine.notes).toEqual([run.notes[0]?.message]);
     },
   );
+
+  it.each(['attention', 'mlp'])('is heard of when the scores of %s alone differ', async (module) => {
+    const other = () => faulty('score', 0.05, (name) => name.includes(module));
+    const { notes } = await score(open, { windows, calibration, crossCheck: { start: other } });
+    expect(notes.map(({ what }) => what)).toEqual([expect.stringContaining(` of ${module}, number `)]);
+  });
 
   it('may differ by rounding', async () => {
     expect(

@@ -145,6 +145,19 @@ describe('makePlan', () => {
     );
   });
 
+  it('rounds widths in the order of importance: a wider layer keeps all that the narrower one keeps', () => {
+    const scores = syntheticScores({ layers: 8, attentionGroups: 4, neurons: 172, seed: 3 });
+    const target = { kind: 'ratio', value: 0.3 } as const;
+    const exact = makePlan(scores, { target });
+    const rounded = makePlan(scores, { target, roundTo: 16 });
+    const changed = rounded.layers.filter(({ mlp }, layer) => mlp.length !== exact.layers[layer]?.mlp.length);
+    expect(changed.length).toBeGreaterThan(4);
+    for (const [layer, { mlp }] of rounded.layers.entries()) {
+      const [narrow, wide] = [mlp, exact.layers[layer]?.mlp ?? []].sort((a, b) => a.length - b.length);
+      expect(wide, `layer ${layer}`).toEqual(expect.arrayContaining([...(narrow ?? [])]));
+    }
+  });
+
   it('rounds widths to multiples and stays near the target', () => {
     fc.assert(
       fc.property(
