@@ -6,6 +6,7 @@ import { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../expor
 import { exportPruned } from '../library/export.ts';
 import { applyPlan } from '../library/prune.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
+import { checkCompensation } from '../plan/search/plain-shape.ts';
 import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { addChoosePlanOptions, type ChoosePlanOptions, choosePlan } from './choose-plan.ts';
 import { createConsole } from './console.ts';
@@ -83,6 +84,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
         await withModel(name, options, signal, async (open) => {
           const plan = await choosePlan(name, open, options, output, signal);
           checkPlanFits(plan, open.layerGroups());
+          checkCompensation(plan.recipe.shape, options.compensate);
           const dtype = options.dtype ?? plan.recipe.dtype ?? 'f32';
           const { note } = EXPORT_FORMATS[dtype];
           if (note) output.note(`${dtype}: ${note}`);

@@ -16,6 +16,7 @@ import type { Scores } from '../importance/sums/scores.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
+import { checkCompensation } from '../plan/search/plain-shape.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { exportPruned } from './export.ts';
@@ -86,6 +87,7 @@ export async function prune(
 ): Promise<{ readonly plan: Plan; readonly pruned: OpenModel; readonly exported: ExportResult | undefined }> {
   const { output, compensate = 'none', windows, dtype, signal, onProgress } = options;
   const chosen = 'format' in options.plan ? options.plan : makePlan(options.plan.scores, options.plan.options);
+  checkCompensation(chosen.recipe.shape, compensate);
   const pruned = await applyPlan(model, chosen.layers, {
     compensate,
     signal,

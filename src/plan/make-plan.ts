@@ -5,6 +5,7 @@ import { fusedImportance, metricScores } from './metric.ts';
 import type { Plan, Recipe } from './plan.ts';
 import { type PlanOptions, readOptions } from './plan-options.ts';
 import { ascendingOrder } from './search/order.ts';
+import { removeToPlainShape } from './search/plain-shape.ts';
 import { type RemovalLimits, removableCost, removalStep, removeBlocks, removeInOrder } from './search/remove.ts';
 import { roundWidths } from './search/round-widths.ts';
 import type { Search, SearchContext } from './search/search.ts';
@@ -46,6 +47,18 @@ export function makePlan(scores: Scores, options: PlanOptions): Plan {
   if (search.unit === 'block') {
     checkReach(removal, reachableBlocks(blocks, protectedLayers), Math.max(...blocks), sum(blocks), 'one block');
     return blockPlan(scores, recipe, table, removeBlocks(order, blocks, protectedLayers, removal.amount));
+  }
+  if (recipe.shape !== undefined && recipe.shape !== 'free') {
+    const plain = removeToPlainShape(table, order, {
+      shape: recipe.shape,
+      costs: removal.costs,
+      amount: removal.amount,
+      isBound: recipe.target.kind !== 'ratio',
+      multiple: recipe.roundTo ?? 1,
+      minimum: recipe.minimumNeurons ?? defaultMinimumNeurons(Math.max(...table.segments.map(groupCount))),
+      protectedLayers: new Set(recipe.protect),
+    });
+    return groupPlan(scores, recipe, table, plain);
   }
   checkReach(
     removal,

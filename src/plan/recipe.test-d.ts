@@ -25,6 +25,7 @@ expectTypeOf<Recipe>().branded.toEqualTypeOf<{
   readonly compensate?: 'none' | 'bias' | 'least-squares';
   readonly dtype?: 'f32' | 'f16' | 'q8' | 'q4';
   readonly roundTo?: number;
+  readonly shape?: 'free' | 'uniform' | 'standard';
   readonly seed: number;
   readonly measured?: { readonly loss: number; readonly evaluations: number };
   readonly passes?: number;

@@ -29,6 +29,7 @@ const RECIPE: Required<Recipe> = {
   compensate: 'bias',
   dtype: 'q8',
   roundTo: 8,
+  shape: 'uniform',
   seed: 3,
   measured: { loss: 2.5, evaluations: 9 },
   passes: 4,

@@ -199,6 +199,15 @@ export const RECIPE_FIELDS = {
     },
     words: (neurons) => `steps of ${neurons}`,
   }),
+  /** Whether layers may have widths of their own; see plan/search/plain-shape.ts. */
+  shape: described(optional(oneOf('free', 'uniform', 'standard')), {
+    name: 'Shape',
+    option: {
+      flags: '--shape <shape>',
+      help: "free: every layer its own widths; uniform: the same neurons in every layer and all attention groups, which is the model's own class in other programs; standard: also a multiple of 32, and no biases (default: free)",
+    },
+    words: (shape) => shape,
+  }),
   seed: described(required(whole(0)), { name: 'Seed', usual: 0 }),
   /** The numbers above were found by measuring so many pruned models on calibration text; this one's mean loss in nats was the lowest. */
   measured: described(optional(record({ loss: required(NUMBER), evaluations: required(whole(0)) })), {

@@ -35,11 +35,11 @@ export function roundWidths(
   }
   const widths = new Map(layers.map(({ segment, lower }) => [segment, lower]));
   for (const { segment, upper } of rising) widths.set(segment, upper);
-  applyWidths(table, order, gone, widths);
+  keepWidths(table, order, gone, widths);
 }
 
 /** Makes every segment of `widths` keep its last `width` groups in `order`. */
-function applyWidths(
+export function keepWidths(
   table: GroupTable,
   order: Uint32Array,
   gone: Uint8Array,
