@@ -2,6 +2,7 @@ import type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoin
 import type { FileAccess } from './files/files.ts';
 import { JSON_LIMITS, type JsonRecord, readWhole } from './files/json.ts';
 import { sha256OfSource, sha256OfText } from './files/sha256.ts';
+import { checkFinite } from './finite.ts';
 import { missingTensor, type RowRange, type Weights } from './weights.ts';
 
 const EMBEDDING = 'model.embed_tokens.weight';
@@ -39,7 +40,10 @@ export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkp
     async read(name: string, rows?: RowRange): Promise<Float32Array> {
       const stored = tied.storedName(name);
       if (!weights.tensors.has(stored)) missingTensor(name, parts.provenance.name, tied.tensors);
-      return weights.read(stored, rows);
+      const values = await weights.read(stored, rows);
+      const { shape = [] } = weights.tensors.get(stored) ?? {};
+      checkFinite(values, { model: parts.provenance.name, name: stored, shape, firstRow: rows?.start ?? 0 });
+      return values;
     },
     async file(name: string): Promise<Uint8Array | undefined> {
       if (companion) return companion(name);

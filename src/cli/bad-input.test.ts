@@ -43,6 +43,23 @@ const CASES: readonly {
     code: 1,
     says: ['q_proj.weight has shape [5, 32]', 'config.json asks for [32, 32]'],
   },
+  ...[
+    'evaluate @nan --text @text.txt --json',
+    'score @nan --calibration @text.txt --output @out',
+    'generate @nan --prompt a',
+    'prune @nan --ratio 0.3 --calibration @text.txt --output @out',
+  ].map((args) => ({
+    wrong: `a weight that is no number: ${args}`,
+    args,
+    code: 1 as const,
+    says: ['nan: the tensor "model.layers.1.mlp.up_proj.weight" is NaN at row 3, column 4', 'Take another copy'],
+  })),
+  {
+    wrong: 'a bias of another layer norm',
+    args: 'evaluate @left-over --text @text.txt',
+    code: 1,
+    says: ['left-over has 1 tensor that the architecture llama does not read: model.norm.bias', '--ignore-tensors'],
+  },
   {
     wrong: 'an unsupported architecture',
     args: 'inspect @gpt',
@@ -288,6 +305,10 @@ beforeAll(async () => {
   await writeTinyModel(at('reshaped'), {
     reshaped: { name: 'model.layers.0.self_attn.q_proj.weight', shape: [5, 32] },
   });
+  await writeTinyModel(at('nan'), {
+    changed: { name: 'model.layers.1.mlp.up_proj.weight', at: 3 * 32 + 4, value: Number.NaN },
+  });
+  await writeTinyModel(at('left-over'), { reshaped: { name: 'model.norm.bias', shape: [32] } });
   await writeTinyModel(at('gpt'), { config: { model_type: 'gpt2' } });
   await writeTinyModel(at('mrope'), { config: { rope_scaling: { rope_type: 'mrope', factor: 4 } } });
   await writeTinyModel(at('no-tokenizer'), { tokenizer: false });

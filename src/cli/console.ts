@@ -1,3 +1,4 @@
+import { DeviceError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 
 /** Where a command writes: results on standard output, everything else on standard error. */
@@ -28,7 +29,7 @@ export function createConsole({ json, quiet }: { readonly json: boolean; readonl
     json,
     result(document, lines) {
       clear();
-      process.stdout.write(json ? `${JSON.stringify(document)}\n` : `${lines().join('\n')}\n`);
+      process.stdout.write(json ? `${finiteJson(document)}\n` : `${lines().join('\n')}\n`);
     },
     stream(text) {
       clear();
@@ -59,6 +60,17 @@ export function createConsole({ json, quiet }: { readonly json: boolean; readonl
       }
     },
   };
+}
+
+/** JSON of a result, which would have null in place of a number that is none. Throws DeviceError naming it instead. */
+export function finiteJson(document: unknown): string {
+  return JSON.stringify(document, function (this: unknown, key: string, value: unknown) {
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw new DeviceError(
+        `The result "${key}" is ${value}, which is no number that can be told. Please report what was run.`,
+      );
+    return value;
+  });
 }
 
 function duration(milliseconds: number): string {

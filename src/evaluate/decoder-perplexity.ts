@@ -1,4 +1,4 @@
-import { throwIfCancelled } from '../errors.ts';
+import { DeviceError, throwIfCancelled } from '../errors.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import type { LongRunning } from '../progress.ts';
 import { checkWindows, type PerplexityResult, summarise } from './perplexity.ts';
@@ -27,11 +27,15 @@ export async function decoderPerplexity(
   return summarise(losses, tokens);
 }
 
-/** -log softmax(logits)[target] in nats, in float64. */
+/** -log softmax(logits)[target] in nats, in float64. Throws DeviceError for logits that are no finite numbers. */
 export function crossEntropy(logits: Float32Array, target: number): number {
   let maximum = Number.NEGATIVE_INFINITY;
   for (const logit of logits) if (logit > maximum) maximum = logit;
   let sum = 0;
   for (const logit of logits) sum += Math.exp(logit - maximum);
-  return maximum + Math.log(sum) - (logits[target] ?? Number.NaN);
+  const loss = maximum + Math.log(sum) - (logits[target] ?? Number.NaN);
+  if (Number.isFinite(loss)) return loss;
+  throw new DeviceError(
+    `The exported model gives the logit ${logits.find((logit) => !Number.isFinite(logit)) ?? logits[target]}, which is no finite number: half precision overflowed, or the file is damaged. Export the model in f32, or on another backend.`,
+  );
 }

@@ -1,4 +1,5 @@
 import { forwardBlocks, headRows, nextTokenTargets, rowChunks } from '../architecture/forward.ts';
+import { checkComputed } from '../architecture/not-finite.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled, UsageError } from '../errors.ts';
@@ -24,7 +25,7 @@ const PASS_TOKENS = 16_384;
 
 /**
  * Perplexity over equally long windows of token ids (docs/method.md section 8): exp of the mean cross-entropy over window - 1 predictions each.
- * Throws UsageError for windows shorter than 2 tokens and MismatchError for ids outside the vocabulary.
+ * Throws UsageError for windows shorter than 2 tokens, MismatchError for ids outside the vocabulary and DeviceError for losses that are no finite numbers.
  */
 export async function perplexity(
   programs: Programs,
@@ -71,6 +72,7 @@ export async function perplexity(
               sums[Math.floor((first + row) / tokens)] = (sums[Math.floor((first + row) / tokens)] ?? 0) + loss;
           });
         }
+        await checkComputed(programs, store, batch, sums, hidden.data as Float32Array);
         for (const sum of sums) windowLosses.push(sum / (tokens - 1));
         report(units - batches.length + index + 1);
       }

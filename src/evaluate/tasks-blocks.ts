@@ -1,9 +1,11 @@
 import type { LayerPositions } from '../architecture/architecture.ts';
 import { headRows, isRemoved, rowChunks } from '../architecture/forward.ts';
+import { findBeyond } from '../architecture/not-finite.ts';
 import type { Positions, Programs } from '../architecture/programs.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { findNotFinite } from '../checkpoint/finite.ts';
+import { DeviceError, throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import type { LikelihoodModel } from './tasks-likelihood.ts';
@@ -102,6 +104,7 @@ async function scoredLosses(
       next += 1;
     }
   }
+  const beyond = findBeyond(rows);
   const losses = new Float32Array(scored.length);
   using weights = await store.lease('head');
   const hidden = { dataType: 'float32', shape: [scored.length, hiddenSize], data: rows } as const;
@@ -112,7 +115,12 @@ async function scoredLosses(
     );
     losses.set(await programs.losses(weights, chunk, targets), start);
   }
-  return scored.map(({ group, continuation }, index) => ({ group, continuation, loss: losses[index] ?? Number.NaN }));
+  const wrong = findNotFinite(losses);
+  if (wrong >= 0 || beyond >= 0)
+    throw new DeviceError(
+      `The loss of a choice cannot be told: ${beyond >= 0 ? `a state is ${rows[beyond]}` : `it is ${losses[wrong]}`} on the backend ${programs.runtime.backend}, though all weights are finite. Evaluate on a text to see in which layer it begins.`,
+    );
+  return scored.map(({ group, continuation }, index) => ({ group, continuation, loss: losses[index] as number }));
 }
 
 /** Rotary tables and masks of one pack, made when a layer first needs them, shared by layers that see positions alike. */

@@ -1,7 +1,8 @@
 import { isRemoved } from '../architecture/forward.ts';
 import { only, type Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
-import { throwIfCancelled } from '../errors.ts';
+import { findNotFinite } from '../checkpoint/finite.ts';
+import { DeviceError, throwIfCancelled } from '../errors.ts';
 import { checkWindows } from '../evaluate/perplexity.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Backend, DeviceTensor, HostTensor } from '../runtime/runtime.ts';
@@ -17,6 +18,7 @@ import { headGradients } from './program/score-head.ts';
 import { scoreLayer } from './program/score-layer.ts';
 import { ScorePrograms } from './program/score-programs.ts';
 import { Stopwatch } from './stopwatch.ts';
+import { MODULES } from './structures/group-table.ts';
 import type { CoupledStructure } from './structures/structures.ts';
 import { type LayerScores, LayerSums } from './sums/layer-sums.ts';
 import { keptSums, METRICS, type Metric, needsOf } from './sums/metrics.ts';
@@ -185,6 +187,7 @@ export async function importance(
         onWindows: (count) => report(count * unit.backward),
       });
       if (keep.has('cosine')) sums.set('cosine', '', Float64Array.of(cosine));
+      checkScores(sums.scores(metrics), layer);
       await finish(layer, sums);
       owned.free(after);
       for (const values of before.kept ?? []) owned.free(Object.values(values));
@@ -215,6 +218,18 @@ async function firstWindow(programs: Programs, batch: DeviceTensor | undefined):
   const { data, shape } = await programs.runtime.read(batch);
   const values = data as Float32Array;
   return { dataType: 'float32', shape: [1, ...shape.slice(1)], data: values.slice(0, values.length / (shape[0] ?? 1)) };
+}
+
+/** Throws DeviceError where a score is no finite number, as soon as its layer is scored. */
+function checkScores(scores: LayerScores, layer: number): void {
+  for (const module of MODULES)
+    for (const [metric, values] of Object.entries(scores[module])) {
+      const at = findNotFinite(values);
+      if (at >= 0)
+        throw new DeviceError(
+          `The score "${metric}" of layer ${layer} (${module}) is ${values[at]} at group ${at}, though weights and losses are finite: a gradient, or its square, grew beyond what single precision holds. Leave this metric out (--metrics), or score on other windows.`,
+        );
+    }
 }
 
 /** The mean cosine of each window between what enters a block and what leaves it, summed over windows. */

@@ -1,4 +1,4 @@
-import { throwIfCancelled, UsageError } from '../errors.ts';
+import { DeviceError, throwIfCancelled, UsageError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { AdamW, clipGradients, cosineRate } from './adamw.ts';
 import type { AdaptedModel } from './adapted-model.ts';
@@ -151,6 +151,10 @@ class TrainingRun {
     const batches = partsOf(chosen, windowsPerRun).map(trainingBatch);
     const dropout = share > 0 ? (run: number) => ({ share, seed, step, run }) : undefined;
     const { loss, gradients } = await stepGradients(this.#model, batches, { dropout, signal });
+    if (!Number.isFinite(loss))
+      throw new DeviceError(
+        `The training diverged: the loss of step ${step + 1} is ${loss}. Take a lower learning rate; it was ${learningRate}.`,
+      );
     clipGradients(gradients, maxGradientNorm);
     const rate = cosineRate(step, { peak: learningRate, warmUp: warmupSteps, total: steps });
     this.#optimiser.update(gradients, rate);

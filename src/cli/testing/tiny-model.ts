@@ -27,18 +27,20 @@ export interface TinyModel {
   /** Tensors that are left out, or that get another shape. */
   readonly without?: string;
   readonly reshaped?: { readonly name: string; readonly shape: readonly number[] };
+  /** A tensor of which one element gets another value. */
+  readonly changed?: { readonly name: string; readonly at: number; readonly value: number };
   readonly tokenizer?: boolean;
 }
 
 /** Writes a small model in the Hugging Face layout: config.json, model.safetensors and tokenizer.json with one token for each character. */
 export async function writeTinyModel(
   folder: string,
-  { weights, config, without, reshaped, tokenizer = true }: TinyModel = {},
+  { weights, config, without, reshaped, changed, tokenizer = true }: TinyModel = {},
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   const checkpoint = randomLlama({ ...TINY, seed: 6, ...weights });
   await writeFile(join(folder, 'config.json'), JSON.stringify({ ...checkpoint.config, ...config }));
-  await writeFile(join(folder, 'model.safetensors'), await safetensors(checkpoint, without, reshaped));
+  await writeFile(join(folder, 'model.safetensors'), await safetensors(checkpoint, { without, reshaped, changed }));
   if (tokenizer) {
     await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(characterTokenizer()));
     await writeFile(
@@ -51,12 +53,12 @@ export async function writeTinyModel(
 
 async function safetensors(
   checkpoint: Checkpoint,
-  without: string | undefined,
-  reshaped: TinyModel['reshaped'],
+  { without, reshaped, changed }: { readonly [Key in 'without' | 'reshaped' | 'changed']: TinyModel[Key] | undefined },
 ): Promise<Uint8Array> {
   const tensors = new Map<string, WritableTensor>();
   for (const [name, { shape }] of checkpoint.tensors)
-    if (name !== without) tensors.set(name, { dtype: 'F32', shape, data: await checkpoint.read(name) });
+    if (name !== without) tensors.set(name, { dtype: 'F32', shape, data: (await checkpoint.read(name)).slice() });
+  if (changed) tensors.get(changed.name)?.data.fill(changed.value as never, changed.at, changed.at + 1);
   if (reshaped)
     tensors.set(reshaped.name, {
       dtype: 'F32',

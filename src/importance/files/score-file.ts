@@ -28,7 +28,7 @@ export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {
         const wrong = data.findIndex((value) => !Number.isFinite(value));
         if (wrong >= 0)
           throw new MismatchError(
-            `"${name}" is ${data[wrong]} at group ${wrong}; scores must be finite. Score again on another backend.`,
+            `"${name}" is ${data[wrong]} at group ${wrong}; scores must be finite. Leave this metric out (--metrics).`,
           );
         tensors.set(name, { dtype: 'F32', shape: [data.length], data });
       }

@@ -1,4 +1,5 @@
 import { headRows, nextTokenTargets, rowChunks } from '../../architecture/forward.ts';
+import { checkComputed } from '../../architecture/not-finite.ts';
 import type { Programs } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../../errors.ts';
@@ -40,6 +41,7 @@ export async function headGradients(
           batchLosses[window] = (batchLosses[window] ?? 0) + value * (rowWeights[start + row] ?? 0);
         });
       }
+      await checkComputed(programs, store, batch, batchLosses, hidden.data as Float32Array);
       losses.push(...batchLosses);
       gradients.push(programs.runtime.upload({ dataType: 'float32', shape: hidden.shape, data: gradient }));
     }
