@@ -3,10 +3,8 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { FileAccess } from './files/files.ts';
 import { joinPieces, wholeName } from './files/joined.ts';
 import { JSON_LIMITS, parseJsonRecord, readWhole } from './files/json.ts';
-import { openGguf } from './formats/gguf/gguf.ts';
-import { openOnnx } from './formats/onnx/onnx.ts';
-import { ONNX_FILES } from './formats/onnx/onnx-files.ts';
-import { INDEX, openFolder, readConfig } from './formats/safetensors/safetensors-folder.ts';
+import { openFolder, readConfig } from './formats/safetensors/safetensors-folder.ts';
+import { FORMATS, formatOf, modelsIn } from './formats/table.ts';
 import type { OpenOptions } from './open-options.ts';
 import { quote } from './weights.ts';
 
@@ -17,12 +15,10 @@ import { quote } from './weights.ts';
 export async function openCheckpoint(folder: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
   const files = await joinPieces(folder);
   await refuseAdapter(files);
-  const weights =
-    options.weights === undefined ? chooseWeights(files.name, await files.list()) : wholeName(options.weights);
-  if (weights.endsWith('.safetensors') || weights === INDEX)
-    return openFolder(files, { ...options, weights: options.weights && weights });
-  if (weights.endsWith('.gguf')) return openGguf(files, weights, options);
-  if (weights.endsWith('.onnx')) return openOnnx(files, weights, options);
+  const names = await files.list();
+  const weights = options.weights === undefined ? chooseWeights(files.name, names) : wholeName(options.weights);
+  const format = formatOf(weights);
+  if (format) return format.open(files, format.files(weights, names)[0] ?? weights, options);
   throw PICKLE.test(weights)
     ? pickled(files.name, weights)
     : new UnsupportedError(
@@ -49,19 +45,17 @@ async function refuseAdapter(files: FileAccess): Promise<void> {
 }
 
 function chooseWeights(folder: string, names: readonly string[]): string {
-  const ending = (suffix: string) => names.filter((name) => name.endsWith(suffix));
-  if (names.includes(INDEX)) return INDEX;
-  const [safetensors] = ending('.safetensors').filter((name) => !name.includes('/'));
-  if (safetensors !== undefined) return safetensors;
-  const ggufs = ending('.gguf');
-  if (ggufs.length > 1)
+  for (const format of FORMATS) {
+    // Safetensors in subfolders belong to other things: adapters, checkpoints of a training.
+    const here = format.name === 'safetensors' ? names.filter((name) => !name.includes('/')) : names;
+    const [model, ...others] = modelsIn(here, format);
+    if (model === undefined) continue;
+    if (format.preference || others.length === 0) return model;
+    const all = [model, ...others];
     throw new UsageError(
-      `${folder} has ${ggufs.length} GGUF models: ${ggufs.slice(0, 5).join(', ')}. Name the one to open.`,
+      `${folder} has ${all.length} ${format.name} models: ${all.slice(0, 5).join(', ')}. Name the one to open, or choose its files alone.`,
     );
-  const [gguf] = ggufs;
-  if (gguf !== undefined) return gguf;
-  const onnx = ONNX_FILES.find((name) => names.includes(name)) ?? names.find((name) => name.endsWith('.onnx'));
-  if (onnx !== undefined) return onnx;
+  }
   const pickle = names.find((name) => PICKLE.test(name));
   if (pickle !== undefined) throw pickled(folder, pickle);
   throw new MissingError(

@@ -50,7 +50,7 @@ test.each<readonly [string, Readonly<Record<string, Uint8Array>>, string]>([
   [
     'another architecture',
     { 'm.gguf': gguf({ 'general.architecture': 'rwkv6' }) },
-    'm.gguf is of the architecture "rwkv6"; GGUF files are read for llama, qwen2, qwen3, gemma3, phi3 (Mistral files say llama). Take a model of one of these.',
+    'm.gguf is of the architecture "rwkv6"; GGUF files are read for llama, qwen2, qwen3, gemma3, phi3, deci, openelm (Mistral files say llama). Take a model of one of these.',
   ],
   [
     'the image part of a model',

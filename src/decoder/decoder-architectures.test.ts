@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
 import { Programs } from '../architecture/programs.ts';
@@ -8,6 +9,7 @@ import { verifyDecoder } from '../export/verify.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { decoderGraph } from './decoder-graph.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -72,3 +74,25 @@ for (const [name, config] of Object.entries(CONFIGS)) {
     });
   }
 }
+
+/** Operators of ONNX's own domain, with the operator set in which they came (scripts/fixtures/onnx_operators.py). */
+const standard = JSON.parse(await readFile(new URL('fixtures/onnx-operators.json', import.meta.url), 'utf8')) as Record<
+  string,
+  number
+>;
+
+test.each(Object.entries(CONFIGS))(
+  'the graph of %s has no operator that ONNX does not know under its domain',
+  (_, config) => {
+    const model = modelOf(randomModel(config));
+    for (const dataType of ['f32', 'f16', 'q8', 'q4'] as const) {
+      const { graph } = decoderGraph(model, { dataType });
+      const unknown = graph.nodes.filter(
+        ({ domain, operator }) =>
+          domain === '' && !((standard[operator] ?? Number.POSITIVE_INFINITY) <= (graph.opsets[''] ?? 0)),
+      );
+      expect(unknown.map(({ operator }) => operator)).toEqual([]);
+      expect(graph.nodes.some(({ operator }) => operator === 'SkipSimplifiedLayerNormalization')).toBe(true);
+    }
+  },
+);

@@ -242,11 +242,10 @@ function addProjections(
     const projected = operators.linear(input, roles.get(role), roles.optional(`${role}.bias`));
     const norm = norms[index];
     if (!norm) return projected;
-    const heads = builder.add('Reshape', [
-      projected,
-      builder.integers([0, 0, -1, model.architecture.config.headDimension]),
-    ]);
-    return builder.add('Reshape', [operators.norm(heads, norm), builder.integers([0, 0, -1])]);
+    const { headDimension } = model.architecture.config;
+    const heads = builder.add('Reshape', [projected, builder.integers([0, -1, headDimension])]);
+    const channels = roles.get(role).shape[0] ?? headDimension;
+    return builder.add('Reshape', [operators.norm(heads, norm), builder.integers([0, -1, channels])]);
   });
   return { query, key, value };
 }

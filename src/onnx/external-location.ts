@@ -1,3 +1,8 @@
+/** A location without the './' that some writers put before it. */
+export function plainLocation(location: string): string {
+  return location.replace(/^(\.\/)+/, '').replaceAll('/./', '/');
+}
+
 /**
  * What is wrong with the location of an external data file, or undefined when it is a plain relative path inside the model's folder.
  * ONNX asks for a path relative to the model; anything that could lead outside it is refused: absolute paths, '..', backslashes, colons

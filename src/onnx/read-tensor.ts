@@ -7,6 +7,7 @@ import {
 } from 'onnx-buf';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import { dataTypeFromCode, dataTypes, tensorByteLength } from './data-types.ts';
+import { plainLocation } from './external-location.ts';
 import type { DataType, Initializer, TensorContents } from './graph.ts';
 import { findTensorProblem } from './validate.ts';
 
@@ -117,7 +118,7 @@ function readReference(
   const length = entries.get('length');
   return {
     kind: 'external',
-    location,
+    location: plainLocation(location),
     offset,
     length: length === undefined ? tensorByteLength(dataType, shape) : readPosition(length, 'length', label),
   };

@@ -258,7 +258,7 @@ describe('readModel refuses as malformed', () => {
     ],
     [
       'operator sets named twice',
-      model({}, { opsetImport: ['', 'ai.onnx'].map((domain) => ({ domain, version: 21n })) }),
+      model({}, { opsetImport: ['', 'ai.onnx'].map((domain, i) => ({ domain, version: 21n + BigInt(i) })) }),
       /names operator set "" twice/,
     ],
     ['absolute locations', external({ location: '/etc/passwd' }), /refused because it is an absolute path/],

@@ -33,11 +33,11 @@ export function readModel(bytes: Uint8Array): Graph {
   const version = Number(model.irVersion);
   if (version < OLDEST_IR_VERSION || version > NEWEST_IR_VERSION)
     throw new UnsupportedError(
-      `The model has ONNX format version ${version}; Espalier reads ${OLDEST_IR_VERSION} to ${NEWEST_IR_VERSION}.`,
+      `The model has ONNX format version ${version}; Espalier reads ${OLDEST_IR_VERSION} to ${NEWEST_IR_VERSION}. Set ir_version to ${NEWEST_IR_VERSION} with the onnx package and save it again, or export it anew.`,
     );
   if (model.functions.length > 0)
     throw new UnsupportedError(
-      `The model defines functions (${model.functions[0]?.name}), which Espalier does not read; inline them first.`,
+      `The model defines functions (${model.functions[0]?.name}), which Espalier does not read; inline them first, e.g. with onnx.inliner.inline_local_functions.`,
     );
   if (model.trainingInfo.length > 0)
     throw new UnsupportedError('The model carries training information, which Espalier does not read.');
@@ -90,17 +90,18 @@ function readOpsets(model: ModelProto): Record<string, number> {
   const opsets = new Map<string, number>();
   for (const { domain: spelling, version } of model.opsetImport) {
     const domain = readDomain(spelling);
-    if (opsets.has(domain)) throw new FileFormatError(`The model names operator set ${JSON.stringify(domain)} twice.`);
+    // '' and 'ai.onnx' are one, and writers name both.
+    if ((opsets.get(domain) ?? Number(version)) !== Number(version))
+      throw new FileFormatError(
+        `The model names operator set ${JSON.stringify(domain)} twice, in the versions ${opsets.get(domain)} and ${version}. Export it again.`,
+      );
     opsets.set(domain, Number(version));
   }
   return Object.fromEntries(opsets);
 }
 
 function readMetadata(model: ModelProto): Record<string, string> {
-  const metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]));
-  if (metadata.size < model.metadataProps.length)
-    throw new FileFormatError('The model names a metadata property twice.');
-  return Object.fromEntries(metadata);
+  return Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]));
 }
 
 /** Reads the types of graph inputs and outputs. Each unnamed size gets a name that none of `values` uses. */

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CancelledError, FileFormatError, MissingError, StorageError } from '../../errors.ts';
 import type { ByteSource } from '../checkpoint.ts';
+import { formatOf, withoutEnding } from '../formats/table.ts';
 import { tryDiskLock } from '../store/disk-lock.ts';
 import {
   lockForDeleting,
@@ -17,6 +18,7 @@ import {
   storedFolder,
 } from '../store/model-store.ts';
 import { checkInnerName, type FileAccess } from './files.ts';
+import { wholeName } from './joined.ts';
 import { checkRange } from './memory.ts';
 
 /** Node reads at most 2 GiB at once. */
@@ -93,20 +95,27 @@ export async function diskFolder(path: string): Promise<FileAccess> {
   };
 }
 
-/** What a path given by a person means: a folder, or a weight file in its folder. Throws MissingError when there is neither. */
+/**
+ * What a path given by a person means: a folder, or a weight file in its folder. An ONNX file whose config.json lies one folder above, as exports have it, belongs
+ * to that folder. Throws MissingError when there is neither.
+ */
 export async function diskModel(
   path: string,
 ): Promise<{ readonly files: FileAccess; readonly weights: string | undefined; readonly name: string }> {
   const status = await statOrUndefined(path);
   if (status?.isDirectory())
     return { files: await diskFolder(path), weights: undefined, name: basename(resolve(path)) };
-  if (status?.isFile())
+  if (!status?.isFile()) throw new MissingError(`There is no file or folder ${path}.`);
+  const folder = dirname(resolve(path));
+  const file = basename(path);
+  const isThere = async (name: string) => (await statOrUndefined(join(name, 'config.json')))?.isFile() ?? false;
+  if (formatOf(file)?.name === 'ONNX' && !(await isThere(folder)) && (await isThere(dirname(folder))))
     return {
-      files: await diskFolder(dirname(path)),
-      weights: basename(path),
-      name: basename(path).replace(/\.(gguf|safetensors|onnx)$/, ''),
+      files: await diskFolder(dirname(folder)),
+      weights: `${basename(folder)}/${file}`,
+      name: basename(dirname(folder)),
     };
-  throw new MissingError(`There is no file or folder ${path}.`);
+  return { files: await diskFolder(folder), weights: file, name: withoutEnding(wholeName(file)) };
 }
 
 /** Where downloaded models lie when nobody says otherwise: ESPALIER_CACHE, or `espalier` in the user's cache folder. */

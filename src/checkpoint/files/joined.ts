@@ -36,26 +36,49 @@ export function joinedSource(name: string, parts: readonly ByteSource[]): ByteSo
   return source;
 }
 
-const PIECE = /^(.+\.(?:gguf|safetensors|onnx|onnx_data))\.part-?(\d{1,5})$/;
+/** NAME.part00, .part-1, .part1of2, -split-a, .split-aa, .001, .aa, as splitting tools and people name pieces of a file. */
+const PIECE =
+  /^(?<whole>.+\.(?:gguf|safetensors|onnx|onnx_data))[.-](?<kind>part-?|split-)?(?:(?<number>\d{1,5})|(?<letters>[a-z]{1,2}))(?:[-_]?of[-_]?(?<total>\d{1,5}))?$/;
+
+interface Piece {
+  readonly name: string;
+  readonly whole: string;
+  /** From 0 or 1 on; letters count from 0. */
+  readonly number: number;
+  /** How many there are, where the name tells. */
+  readonly total: number | undefined;
+}
+
+function pieceOf(name: string): Piece | undefined {
+  const { whole, kind, number, letters = '', total } = PIECE.exec(name)?.groups ?? {};
+  // Two letters alone are as well another file's ending: only aa, ab, … count.
+  if (whole === undefined || (number === undefined && kind === undefined && !/^a[a-z]$/.test(letters)))
+    return undefined;
+  const place = [...letters].reduce((sum, letter) => sum * 26 + letter.charCodeAt(0) - 97, 0);
+  return {
+    name,
+    whole,
+    number: number === undefined ? place : Number(number),
+    total: total === undefined ? undefined : Number(total),
+  };
+}
 
 /** The file that a piece belongs to: 'm.gguf' of 'm.gguf.part03'. Other names stand for themselves. */
 export function wholeName(name: string): string {
-  return PIECE.exec(name)?.[1] ?? name;
+  return pieceOf(name)?.whole ?? name;
 }
 
 /**
- * A folder in which files that were cut into pieces (NAME.part00, NAME.part01, … or from 1 on) appear whole.
+ * A folder in which files that were cut into pieces appear whole (`PIECE` has the namings).
  * Opening one throws MissingError naming a piece that is not there.
  */
 export async function joinPieces(files: FileAccess): Promise<FileAccess> {
   const names = await files.list();
-  const pieces = new Map<string, { readonly name: string; readonly number: number }[]>();
+  const pieces = new Map<string, Piece[]>();
   for (const name of names) {
-    const [, whole, number] = PIECE.exec(name) ?? [];
-    if (whole === undefined || names.includes(whole)) continue;
-    const list = pieces.get(whole) ?? [];
-    list.push({ name, number: Number(number) });
-    pieces.set(whole, list);
+    const piece = pieceOf(name);
+    if (!piece || names.includes(piece.whole)) continue;
+    pieces.set(piece.whole, [...(pieces.get(piece.whole) ?? []), piece]);
   }
   if (pieces.size === 0) return files;
   return {
@@ -65,12 +88,14 @@ export async function joinPieces(files: FileAccess): Promise<FileAccess> {
       const list = pieces.get(name)?.sort((a, b) => a.number - b.number);
       if (!list) return files.open(name);
       const first = list[0]?.number === 0 ? 0 : 1;
+      const total = list.find((piece) => piece.total !== undefined)?.total ?? list.length;
       const sources: ByteSource[] = [];
-      for (const [i, piece] of list.entries()) {
-        const source = piece.number === first + i ? await files.open(piece.name) : undefined;
+      for (let i = 0; i < Math.max(total, list.length); i++) {
+        const piece = list[i];
+        const source = piece?.number === first + i ? await files.open(piece.name) : undefined;
         if (!source)
           throw new MissingError(
-            `${files.name} has ${list.length} pieces of ${name}, but not the one with the number ${first + i}. Add it.`,
+            `${files.name} has ${list.length} ${list.length === 1 ? 'piece' : 'pieces'} of ${name}, but not the one with the number ${first + i}. Add it.`,
           );
         sources.push(source);
       }

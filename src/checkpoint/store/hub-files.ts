@@ -1,5 +1,6 @@
 import { MissingError, UsageError } from '../../errors.ts';
-import { ONNX_FILES } from '../formats/onnx/onnx-files.ts';
+import { wholeName } from '../files/joined.ts';
+import { FORMATS, formatOf, modelsIn } from '../formats/table.ts';
 
 /** A file of a hub repository. */
 export interface HubFile {
@@ -37,47 +38,33 @@ export function chooseFiles(files: readonly HubFile[], model: string, wanted?: s
 }
 
 function chooseWeights(files: readonly HubFile[], model: string, wanted: string | undefined): HubFile[] {
-  const root = files.filter(({ name }) => !name.includes('/'));
-  const ending = (suffix: string) => root.filter(({ name }) => name.endsWith(suffix));
+  const names = [...new Set(files.map(({ name }) => wholeName(name)))];
+  // A file that was cut comes with all its pieces.
+  const take = (parts: readonly string[]) => files.filter(({ name }) => parts.includes(wholeName(name)));
   if (wanted !== undefined) {
-    const file = files.find(({ name }) => name === wanted);
-    if (!file) throw new MissingError(`${model} has no file "${wanted}".`);
-    return withParts(file, files);
+    const file = wholeName(wanted);
+    if (!names.includes(file)) throw new MissingError(`${model} has no file "${wanted}".`);
+    return take(formatOf(file)?.files(file, names) ?? [file]);
   }
-  const single = root.find(({ name }) => name === 'model.safetensors');
-  if (single) return [single];
-  const index = root.find(({ name }) => name === 'model.safetensors.index.json');
-  if (index) return [index, ...ending('.safetensors').filter(({ name }) => /-\d{5}-of-\d{5}\.safetensors$/.test(name))];
-  const [safetensors, ...more] = ending('.safetensors');
-  if (safetensors && more.length === 0) return [safetensors];
-  const ggufs = ending('.gguf').filter(
-    ({ name }) => !/-of-\d{5}\.gguf$/.test(name) || /-00001-of-\d{5}\.gguf$/.test(name),
-  );
-  const [gguf, ...others] = ggufs;
-  if (gguf && others.length === 0) return withParts(gguf, files);
-  if (gguf) {
-    const list = ggufs.slice(0, 12).map(({ name, size }) => `${name} (${megabytes(size)})`);
+  for (const format of FORMATS) {
+    // Models in subfolders are of other forms of this one, but for ONNX, whose folder has the formats to choose from.
+    const here = names.filter((name) =>
+      format.name === 'ONNX' ? format.preference?.includes(name) : !name.includes('/'),
+    );
+    const [first, ...others] = modelsIn(here, format);
+    if (first === undefined) continue;
+    const isChosen = others.length === 0 || format.preference?.includes(first);
+    if (isChosen) return take(format.files(first, names));
+    if (format.preference) continue;
+    const sizeOf = (main: string) => take(format.files(main, names)).reduce((sum, { size }) => sum + size, 0);
+    const list = [first, ...others].slice(0, 12).map((main) => `${main} (${megabytes(sizeOf(main))})`);
     throw new UsageError(
-      `${model} has ${ggufs.length} GGUF files: ${list.join(', ')}. Paste the address of the one to take.`,
+      `${model} has ${others.length + 1} ${format.name} files: ${list.join(', ')}. Paste the address of the one to take.`,
     );
   }
-  const onnx = ONNX_FILES.map((name) => files.find((file) => file.name === name)).find((file) => file !== undefined);
-  if (onnx) return withParts(onnx, files);
   throw new MissingError(
     `${model} has no safetensors, GGUF or ONNX weights, so it cannot be opened. Look for a version of it that has.`,
   );
-}
-
-/** A GGUF split by llama.cpp comes with all its parts, an ONNX graph with its external data (`model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`). */
-function withParts(file: HubFile, files: readonly HubFile[]): HubFile[] {
-  if (file.name.endsWith('.onnx'))
-    return files.filter(
-      ({ name }) =>
-        name === file.name || /^[._]data(_\d+)?$/.test(name.startsWith(file.name) ? name.slice(file.name.length) : ''),
-    );
-  const split = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(file.name);
-  if (!split) return [file];
-  return files.filter(({ name }) => name.startsWith(`${split[1]}-`) && name.endsWith(`-of-${split[2]}.gguf`));
 }
 
 /** A size for people. */

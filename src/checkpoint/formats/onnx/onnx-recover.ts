@@ -16,12 +16,53 @@ export function recoverTensors(graph: Graph, config: JsonRecord, file: string): 
   );
   const found = isOurs ? recoverOwn(graph, config) : recoverForeign(graph, config, file);
   if (![...found.keys()].some((name) => /^model\.layers\.\d+\..*proj\.weight$/.test(name))) {
+    const quantised = graph.nodes.find(({ operator }) => QUANTISED.includes(operator));
+    if (quantised)
+      throw new UnsupportedError(
+        `${file} is quantised to 8-bit integers by the operator ${quantised.operator}, which is not read. Take the same model in float32, half precision or 4 bits (MatMulNBits).`,
+      );
     throw new UnsupportedError(
       `${file} does not say which module its weights belong to (neither nodes nor tensors are named after modules). Take the model's safetensors or GGUF.`,
     );
   }
-  return found;
+  return new Map([...found, ...leftOver(graph, found)]);
 }
+
+/** Constants that exporters compute: rotary tables, masks. */
+const COMPUTED = /cos|sin|rotary|inv_freq|mask/i;
+
+/** Numbers of the graph that belong to no weight, under their own names, so that they are named as ones that nobody reads. */
+function leftOver(graph: Graph, found: ReadonlyMap<string, OnnxTensor>): [string, OnnxTensor][] {
+  const used = new Set(
+    [...found.values()].flatMap(({ parts }) =>
+      parts.flatMap(({ storage }) =>
+        storage.kind === 'blocks'
+          ? [storage.name, storage.scales, storage.zeroPoints, storage.remainders]
+          : [storage.name],
+      ),
+    ),
+  );
+  const constants = new Set(graph.nodes.flatMap(({ operator, outputs }) => (operator === 'Constant' ? outputs : [])));
+  return [...graph.initializers].flatMap(([name, { dataType, shape }]) => {
+    const isWeight = dataType.startsWith('float') && shape.reduce((product, size) => product * size, 1) > 1;
+    if (!isWeight || used.has(name) || constants.has(name) || found.has(name) || COMPUTED.test(name)) return [];
+    const rows = shape[0] ?? 1;
+    const part = { storage: { kind: 'plain' as const, name }, firstRow: 0, rows, storedRows: rows };
+    return [[name, { name, shape, parts: [part], offset: 0 }]];
+  });
+}
+
+/** A graph whose weights stand in Constant nodes, as some simplifiers write them, with all of them as initializers. */
+export function withConstants(graph: Graph): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const { operator, attributes, outputs } of graph.nodes)
+    if (operator === 'Constant' && attributes.value?.kind === 'tensor' && outputs[0])
+      initializers.set(outputs[0], attributes.value.value);
+  return { ...graph, initializers };
+}
+
+/** Operators of weights in 8-bit codes that are multiplied as they are, or unpacked before. */
+const QUANTISED = ['MatMulInteger', 'DynamicQuantizeMatMul', 'QLinearMatMul', 'QGemm', 'DequantizeLinear'];
 
 function recoverForeign(graph: Graph, config: JsonRecord, file: string): Map<string, OnnxTensor> {
   if (String(config.model_type).startsWith('gemma')) {

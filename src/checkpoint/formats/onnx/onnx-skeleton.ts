@@ -64,16 +64,19 @@ async function tensorSkeleton(
   self: string,
 ): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
+  let raw: Field | undefined;
+  let location: Uint8Array | undefined;
   for await (const field of reader.fields(tensor.contents, tensor.end)) {
-    if (field.number !== TENSOR_RAW_DATA || field.wireType !== 2) {
-      parts.push(await source.read(field.start, field.end));
-      continue;
-    }
-    const entries = { location: self, offset: String(field.contents), length: String(field.end - field.contents) };
-    for (const [key, value] of Object.entries(entries))
-      parts.push(record(TENSOR_EXTERNAL_DATA, concatenate([record(1, utf8(key)), record(2, utf8(value))])));
-    parts.push(concatenate([varint(TENSOR_DATA_LOCATION << 3), varint(EXTERNAL)]));
+    if (field.number === TENSOR_RAW_DATA && field.wireType === 2) raw = field;
+    else if (field.number === TENSOR_DATA_LOCATION) location = await source.read(field.start, field.end);
+    else parts.push(await source.read(field.start, field.end));
   }
+  if (!raw) return concatenate([...parts, ...(location ? [location] : [])]);
+  // Of a field that is there twice the last counts; writers set the place of the data before or after it, to "inside".
+  const entries = { location: self, offset: String(raw.contents), length: String(raw.end - raw.contents) };
+  for (const [key, value] of Object.entries(entries))
+    parts.push(record(TENSOR_EXTERNAL_DATA, concatenate([record(1, utf8(key)), record(2, utf8(value))])));
+  parts.push(concatenate([varint(TENSOR_DATA_LOCATION << 3), varint(EXTERNAL)]));
   return concatenate(parts);
 }
 

@@ -10,7 +10,7 @@ import type { OpenOptions } from '../../open-options.ts';
 import { elementRange, missingTensor, quote, type RowRange, type Weights } from '../../weights.ts';
 import { describeOrigin, readConfig } from '../safetensors/safetensors-folder.ts';
 import { initializerOf, type OnnxContents, type OnnxTensor, readOnnxTensor, storageName } from './onnx-matrix.ts';
-import { recoverTensors } from './onnx-recover.ts';
+import { recoverTensors, withConstants } from './onnx-recover.ts';
 import { onnxSkeleton } from './onnx-skeleton.ts';
 
 /** Graphs without their weights are small; a larger skeleton is no decoder. */
@@ -32,7 +32,7 @@ export async function openOnnx(files: FileAccess, weights: string, options: Open
     throw new FileFormatError(
       `${weights} has a graph of ${skeleton.length} bytes without its weights, more than a decoder needs.`,
     );
-  const graph = readModel(skeleton);
+  const graph = withConstants(readModel(skeleton));
   const sources = await openData(files, folder, self, source, graph);
   return await assembleCheckpoint({
     weights: onnxWeights(graph, config, weights, sources),
@@ -60,10 +60,7 @@ async function openData(
         `${source.name}: tensor ${quote(name)} has the external data location ${quote(location)}, which is refused because ${problem}.`,
       );
     const data = sources.get(location) ?? (await files.open(folder + location));
-    if (!data)
-      throw new MissingError(
-        `${files.name} has no file ${quote(folder + location)}, which holds weights of ${source.name}. Put it beside the model.`,
-      );
+    if (!data) throw await missingData(files, folder, location, source.name);
     sources.set(location, data);
     if (offset + length > data.byteLength) {
       throw new FileFormatError(
@@ -72,6 +69,21 @@ async function openData(
     }
   }
   return sources;
+}
+
+/** External data that is not there under its name: perhaps it was renamed together with the graph, which goes on naming the old one. */
+async function missingData(files: FileAccess, folder: string, location: string, graph: string): Promise<MissingError> {
+  const inFolder = (await files.list()).filter(
+    (name) => name.startsWith(folder) && !name.slice(folder.length).includes('/'),
+  );
+  const renamed = inFolder.filter((name) => /[._]data(_\d+)?$/.test(name));
+  const remedy =
+    renamed.length > 0
+      ? `Put it beside the model; if it is one of those that are there (${renamed.slice(0, 3).join(', ')}), give that one its name back.`
+      : 'Put it beside the model.';
+  return new MissingError(
+    `${files.name} has no file ${quote(folder + location)}, which holds weights of ${graph}. ${remedy}`,
+  );
 }
 
 function onnxWeights(

@@ -7,7 +7,7 @@ import type { OpenOptions } from '../../open-options.ts';
 import { quote, type Weights } from '../../weights.ts';
 import { safetensorsWeights } from './safetensors.ts';
 
-const SINGLE = 'model.safetensors';
+export const SINGLE = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
 
 /**
