@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { vulkanEnvironment } from './scripts/vulkan.mjs';
+
+// Tests run in processes of their own, which find the Vulkan driver by these.
+Object.assign(process.env, vulkanEnvironment());
 
 export default defineConfig({
   test: {

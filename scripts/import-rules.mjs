@@ -37,6 +37,7 @@ const PACKAGE_RULES = [
   { what: 'React', matches: /^react(-dom)?(\/|$)/, allowed: /^studio\// },
   { what: 'ONNX Runtime', matches: /^onnxruntime-/, allowed: /^runtime\// },
   { what: 'onnxruntime-node', matches: /^onnxruntime-node/, allowed: /^runtime\/node\.ts$/ },
+  { what: 'webgpu (Dawn)', matches: /^webgpu$/, allowed: /^runtime\/node-webgpu\.ts$/ },
   {
     what: 'an entry of onnxruntime-web other than /webgpu',
     matches: /^onnxruntime-web(?!\/webgpu$)/,

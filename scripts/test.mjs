@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ensureBrowser } from './browser.mjs';
+import { ensureVulkan, testAdapter } from './vulkan.mjs';
 
 /** Runs every check of the project one after the other and ends with one line that counts them all. */
 const CACHE = 'node_modules/.cache/test';
@@ -24,6 +25,15 @@ check('Format and lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']
 check('Import rules', ['scripts/import-rules.mjs']);
 check('Unused code', ['node_modules/knip/bin/knip.js']);
 check('Size of the studio', ['scripts/studio-size.mjs']);
+
+const vulkan = ensureVulkan();
+const adapter = vulkan && testAdapter(vulkan);
+if (process.env.REQUIRE_F16 === '1' && !adapter?.halfPrecision) {
+  console.error(
+    `REQUIRE_F16=1, but the adapter of WebGPU in Node (${adapter?.name ?? 'none'}) does not compute in half precision.`,
+  );
+  total.failed++;
+}
 
 suite(
   'Unit tests',
@@ -50,6 +60,11 @@ try {
   total.failed++;
 }
 
+console.log(
+  adapter
+    ? `\nWebGPU in Node was tested on ${adapter.name}, ${adapter.halfPrecision ? 'in half precision too' : 'without half precision'}.`
+    : '\nWebGPU in Node was not tested: there is no adapter.',
+);
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 

@@ -28,7 +28,7 @@ function casesOf(suite: Suite, runtime: Runtime): { readonly name: string; reado
   if (!(runtime instanceof WebGpuRuntime)) throw new Error(`The suite ${suite} is for WebGPU.`);
   return (suite === 'webgpu' ? WEBGPU_CASES : ELEMENT_SCORE_CASES).map(({ name, run }) => ({
     name,
-    run: () => run(runtime),
+    run: () => run(runtime, () => createWebRuntime({ backend: 'webgpu' })),
   }));
 }
 

@@ -140,16 +140,16 @@ const CASES: readonly {
   },
   { wrong: 'nothing to evaluate on', args: 'evaluate @model', code: 2, says: ['--text FILE'] },
   {
-    wrong: 'a backend that needs a browser',
-    args: 'inspect @model --backend webgpu',
+    wrong: 'a graphics adapter for the processor',
+    args: 'inspect @model --adapter card',
     code: 2,
-    says: ['--backend webgpu needs a browser', 'cpu or wasm'],
+    says: ['--adapter is for graphics adapters', '--backend webgpu'],
   },
   {
     wrong: 'an unknown backend',
     args: 'inspect @model --backend abacus',
     code: 2,
-    says: ['"abacus"', 'cpu, wasm or webgpu'],
+    says: ['"abacus"', 'cpu, wasm, webgpu, auto'],
   },
   {
     wrong: 'a ratio of 1',

@@ -15,7 +15,7 @@ import { readCalibration, readCompensationWindows, readMeasureWindows, readText 
 import { type ComparisonSetting, ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
-import { withModel } from './models.ts';
+import { computedOn, withModel } from './models.ts';
 import {
   addCalibrationOptions,
   addCommonOptions,
@@ -114,7 +114,7 @@ export function addCompare(program: Command, signal: AbortSignal): void {
         const markdown = [comparisonMarkdown(rows), tasksMarkdown(rows)].filter((table) => table !== '').join('\n');
         if (options.output) await writeWhole(options.output.replace(/(\.json)?$/, '.md'), markdown);
         const paired = taskFiles.length > 0 ? { paired: pairedMethods(rows) } : {};
-        output.result({ rows, ...paired }, () => [
+        output.result({ rows, ...paired, ...computedOn(open.runtime) }, () => [
           (options.format === 'csv' ? comparisonCsv(rows) : markdown).trimEnd(),
         ]);
       });

@@ -10,8 +10,9 @@ import { type ExportedModel, openExported } from '../library/exported-model.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { evaluateTasks } from '../library/tasks.ts';
 import { VERSION } from '../library/version.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Console } from './console.ts';
-import { exportedFolder, openRuntime, withModel } from './models.ts';
+import { computedOn, exportedFolder, openRuntime, withModel } from './models.ts';
 import { type CommonOptions, wholeNumber } from './options.ts';
 import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
 import { TaskStore } from './task-store.ts';
@@ -56,17 +57,19 @@ export async function evaluateTasksCommand(
     await checkWritable(options.output);
   }
   const folder = await exportedFolder(name);
-  const run = async (model: OpenModel | ExportedModel, sha256: () => Promise<string>) => {
+  const run = async (runtime: Runtime, model: OpenModel | ExportedModel, sha256: () => Promise<string>) => {
     const store =
       options.output === undefined ? undefined : await openStore(options.output, name, await sha256(), files);
     if (store && store.items > 0) output.note(`${store.path} has ${store.items} finished items; going on from there.`);
-    return measure(model, files, store, signal, output);
+    return { tasks: await measure(model, files, store, signal, output), ...computedOn(runtime) };
   };
-  const tasks =
+  const { tasks, ...where } =
     folder === undefined
-      ? await withModel(name, options, signal, (open) => run(open, () => open.model.checkpoint.sha256()))
-      : await withExported(folder, options, output.note, (model) => run(model, () => exportedHash(folder, model.file)));
-  output.result({ model: name, tasks }, () => [`${name}:`, ...taskLines(tasks)]);
+      ? await withModel(name, options, signal, (open) => run(open.runtime, open, () => open.model.checkpoint.sha256()))
+      : await withExported(folder, options, output.note, (runtime, model) =>
+          run(runtime, model, () => exportedHash(folder, model.file)),
+        );
+  output.result({ model: name, tasks, ...where }, () => [`${name}:`, ...taskLines(tasks)]);
 }
 
 async function measure(
@@ -100,7 +103,7 @@ async function withExported<Result>(
   folder: string,
   options: CommonOptions,
   onNote: (sentence: string) => void,
-  use: (model: ExportedModel) => Promise<Result>,
+  use: (runtime: Runtime, model: ExportedModel) => Promise<Result>,
 ): Promise<Result> {
   using runtime = await openRuntime(options);
   using model = await openExported(
@@ -109,7 +112,7 @@ async function withExported<Result>(
     (file) => openOnDisk(join(folder, file), runtime.backend),
     onNote,
   );
-  return await use(model);
+  return await use(runtime, model);
 }
 
 function openStore(path: string, name: string, sha256: string, files: readonly TaskFile[]): Promise<TaskStore> {

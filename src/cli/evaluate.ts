@@ -12,7 +12,7 @@ import { openExported } from '../library/exported-model.ts';
 import { readBytes, readText } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
 import { addTaskOptions, evaluateTasksCommand, type TaskOptions } from './evaluate-tasks.ts';
-import { exportedFolder, openRuntime, withModel } from './models.ts';
+import { type ComputedOn, computedOn, exportedFolder, openRuntime, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 
 interface EvaluateOptions extends CommonOptions, TaskOptions {
@@ -52,6 +52,7 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
               const { windows, source } = await readWindows(open.config.vocabulary, () => open.tokenizer(), options);
               return {
                 source,
+                ...computedOn(open.runtime),
                 ...(await perplexity(open.programs, open.store, windows, { signal, onProgress: output.onProgress })),
               };
             })
@@ -70,7 +71,7 @@ async function evaluateExported(
   options: EvaluateOptions,
   signal: AbortSignal,
   output: Console,
-): Promise<PerplexityResult & { readonly source: string }> {
+): Promise<PerplexityResult & ComputedOn & { readonly source: string }> {
   using runtime = await openRuntime(options);
   using model = await openExported(
     runtime,
@@ -81,6 +82,7 @@ async function evaluateExported(
   const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options);
   return {
     source,
+    ...computedOn(runtime),
     ...(await decoderPerplexity(model.decoder, model.vocabulary, windows, { signal, onProgress: output.onProgress })),
   };
 }

@@ -7,8 +7,9 @@ import type { Decoder } from '../generate/decoder.ts';
 import { generate } from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { openExported } from '../library/exported-model.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { createConsole } from './console.ts';
-import { exportedFolder, openRuntime, withModel } from './models.ts';
+import { computedOn, exportedFolder, openRuntime, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, realNumber, wholeNumber } from './options.ts';
 
 interface GenerateOptions extends CommonOptions {
@@ -45,7 +46,7 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
       if (folder === undefined) {
         await withModel(name, options, signal, async (open) => {
           using decoder = await decoderForModel(open.runtime, open.model, { signal });
-          await run(decoder, await open.tokenizer(), open.config.maximumPositions, options, signal);
+          await run(open.runtime, decoder, await open.tokenizer(), open.config.maximumPositions, options, signal);
         });
       } else {
         using runtime = await openRuntime(options);
@@ -60,12 +61,13 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
           (file) => openOnDisk(join(folder, file), runtime.backend),
           note,
         );
-        await run(model.decoder, model.tokenizer, model.maximumPositions, options, signal, notes);
+        await run(runtime, model.decoder, model.tokenizer, model.maximumPositions, options, signal, notes);
       }
     });
 }
 
 async function run(
+  runtime: Runtime,
   decoder: Decoder,
   tokenizer: Tokenizer,
   maximumPositions: number,
@@ -103,6 +105,7 @@ async function run(
         decodeTokensPerSecond,
         promptTokens: promptIds.length,
         finish,
+        ...computedOn(runtime),
         ...(notes.length > 0 && { notes }),
       },
       () => [],

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Inspection, inspect } from '../library/inspect.ts';
 import { createConsole } from './console.ts';
-import { withModel } from './models.ts';
+import { computedOn, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions } from './options.ts';
 
 export function addInspect(program: Command, signal: AbortSignal): void {
@@ -9,7 +9,10 @@ export function addInspect(program: Command, signal: AbortSignal): void {
     program.command('inspect <model>').description('what the model is and which groups discovery finds'),
   ).action(async (name: string, options: CommonOptions) => {
     const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-    const found = await withModel(name, options, signal, async (open) => inspect(open));
+    const found = await withModel(name, options, signal, async (open) => ({
+      ...inspect(open),
+      ...computedOn(open.runtime),
+    }));
     output.result(found, () => describeModel(found));
   });
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { CancelledError, EspalierError, UsageError } from '../errors.ts';
 import { VERSION } from '../library/version.ts';
+import { asksForAdapters, tellAdapters } from './adapters.ts';
 import { COMMANDS } from './commands.ts';
 
 /** Exit codes of docs/architecture.md section 7.1. */
@@ -26,6 +27,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   for (const command of program.commands)
     command.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) });
   try {
+    if (asksForAdapters(argv)) {
+      await tellAdapters(argv);
+      return EXIT.done;
+    }
     await program.parseAsync(argv, { from: 'user' });
     return EXIT.done;
   } catch (error) {

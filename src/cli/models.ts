@@ -6,10 +6,10 @@ import { embeddedFolder, openNamed } from '../checkpoint/local.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { decodeScores } from '../importance/files/score-file.ts';
 import type { Scores } from '../importance/sums/scores.ts';
+import { type BackendChoice, createRuntime } from '../library/create-runtime.ts';
 import { isExported } from '../library/exported-model.ts';
 import { OpenModel } from '../library/open-model.ts';
-import { createNodeRuntime } from '../runtime/node.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { Backend, Runtime } from '../runtime/runtime.ts';
 import { createConsole } from './console.ts';
 import type { CommonOptions } from './options.ts';
 
@@ -19,25 +19,33 @@ export async function exportedFolder(name: string): Promise<string | undefined> 
   return (await isExported(await diskFolder(name))) ? name : undefined;
 }
 
+const BACKENDS: readonly BackendChoice[] = ['cpu', 'wasm', 'webgpu', 'auto'];
+
 /** The runtime that the common options ask for. */
 export async function openRuntime(options: CommonOptions): Promise<Runtime> {
-  if (options.backend === 'cpu')
-    return createNodeRuntime(options.threads === undefined ? {} : { threads: options.threads });
-  if (options.backend === 'wasm') {
-    createConsole({ json: options.json ?? false, quiet: options.quiet ?? false }).note(
-      'Starting WebAssembly: it is compiled first, which takes some seconds.',
-    );
-    const { createWebRuntime } = await import('../runtime/web.ts');
-    return createWebRuntime({
-      backend: 'wasm',
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-    });
-  }
-  if (options.backend === 'webgpu')
-    throw new UsageError(
-      '--backend webgpu needs a browser: run "espalier studio" and open the page. On the command line choose cpu or wasm.',
-    );
-  throw new UsageError(`--backend is "${options.backend}"; choose cpu, wasm or webgpu.`);
+  const { backend: name, threads, adapter, json = false, quiet = false } = options;
+  const backend = BACKENDS.find((choice) => choice === name);
+  if (!backend) throw new UsageError(`--backend is "${name}"; choose ${BACKENDS.join(', ')}.`);
+  if (adapter !== undefined && backend !== 'webgpu' && backend !== 'auto')
+    throw new UsageError(`--adapter is for graphics adapters; add --backend webgpu.`);
+  if (backend === 'wasm')
+    createConsole({ json, quiet }).note('Starting WebAssembly: it is compiled first, which takes some seconds.');
+  return createRuntime({
+    backend,
+    ...(threads === undefined ? {} : { threads }),
+    ...(adapter === undefined ? {} : { adapter }),
+  });
+}
+
+/** What `--json` says of where a result was computed. */
+export interface ComputedOn {
+  readonly backend: Backend;
+  /** The graphics adapter; null on the host. */
+  readonly adapter: string | null;
+}
+
+export function computedOn({ backend, adapter }: Runtime): ComputedOn {
+  return { backend, adapter: adapter?.name ?? null };
 }
 
 /** Opens runtime and model for one command and frees both after `use`. */

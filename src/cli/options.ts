@@ -4,6 +4,7 @@ import { UsageError } from '../errors.ts';
 /** Options that every command takes (docs/architecture.md section 7.1). */
 export interface CommonOptions {
   readonly backend: string;
+  readonly adapter?: string;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -28,7 +29,12 @@ export interface CalibrationOptions {
 
 export function addCommonOptions(command: Command): Command {
   return command
-    .option('--backend <name>', 'where to compute: cpu, wasm or webgpu', 'cpu')
+    .option(
+      '--backend <name>',
+      'where to compute: cpu, wasm, webgpu, or auto, which takes a graphics card where there is one',
+      'cpu',
+    )
+    .option('--adapter <part of its name>', 'the graphics adapter to use; "--adapter list" tells which there are')
     .option('--threads <n>', 'threads of the CPU backend (default: all cores)', wholeNumber('--threads', 1))
     .option('--json', 'print one JSON document on standard output')
     .option('--quiet', 'no progress and notes on standard error')

@@ -10,7 +10,7 @@ import { checkCompensation } from '../plan/search/plain-shape.ts';
 import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { addChoosePlanOptions, type ChoosePlanOptions, choosePlan } from './choose-plan.ts';
 import { createConsole } from './console.ts';
-import { withModel } from './models.ts';
+import { computedOn, withModel } from './models.ts';
 import {
   addCalibrationOptions,
   addCommonOptions,
@@ -115,7 +115,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const { parametersBefore, parametersAfter, bytes, verification, formats } = result;
           const files = result.files.map((file) => ({ name: file.name, bytes: file.bytes }));
           for (const each of formats) for (const sentence of each.notes) output.note(`${each.file}: ${sentence}`);
-          const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes };
+          const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes, ...computedOn(open.runtime) };
           output.result({ ...size, verification, files, formats, output: options.output }, () => [
             ...describePlan(plan),
             ...formats.map(describeFormat),

@@ -20,7 +20,7 @@ import { checkPlanFits } from '../plan/plan-file.ts';
 import { hasCalibration, readCompensationWindows, readText, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
 import { type Console, createConsole } from './console.ts';
-import { withModel } from './models.ts';
+import { computedOn, withModel } from './models.ts';
 import { describePlan } from './plan.ts';
 import { addRecoverOptions, type RecoverCommandOptions, settingsFrom, trainingDtype } from './recover-options.ts';
 import { checkpointFile } from './recovery-file.ts';
@@ -101,6 +101,7 @@ async function recoverAndExport(
       history,
     },
     ...{ bytes, verification, output: options.output },
+    ...computedOn(open.runtime),
   };
   output.result(document, () => [
     ...(plan ? describePlan(plan) : []),

@@ -7,7 +7,7 @@ import { parseMetrics, score } from '../library/score.ts';
 import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
 import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
-import { withModel } from './models.ts';
+import { computedOn, withModel } from './models.ts';
 import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions } from './options.ts';
 import { stateFile } from './score-state.ts';
 import { SumsFileWriter } from './sums-file-writer.ts';
@@ -61,6 +61,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
           resumedLayers,
           metrics,
           output: options.output,
+          ...computedOn(open.runtime),
         };
         output.result(document, () => [
           `Scored ${name} on ${calibration.windows.length} windows (${tokens} predictions) of ${calibration.calibration.source}: loss ${loss.toFixed(4)} nats.`,
@@ -87,7 +88,10 @@ async function scoreOneShard(
     const { shard, metrics, windows, calibration } = run.info;
     const { loss, tokens, seconds, forwardSeconds, peakBytes } = run;
     output.result(
-      { loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path },
+      {
+        ...{ loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path },
+        ...computedOn(open.runtime),
+      },
       () => [
         `Scored shard ${shard.index} of ${shard.count} of ${name}: ${windows} of ${calibration.windows} windows (${tokens} predictions), loss ${loss.toFixed(4)} nats.`,
         ...costLines(run),

@@ -19,16 +19,14 @@ import type { PlanOptions } from '../plan/plan-options.ts';
 import { checkCompensation } from '../plan/search/plain-shape.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { createRuntime, type RuntimeOptions } from './create-runtime.ts';
 import { exportPruned } from './export.ts';
 import { OpenModel } from './open-model.ts';
 import { applyPlan } from './prune.ts';
 
-export interface OpenModelOptions extends LongRunning {
+export interface OpenModelOptions extends LongRunning, RuntimeOptions {
   /** A runtime that stays the caller's. Default: one of `backend`, which goes with the model. */
   readonly runtime?: Runtime;
-  /** Default 'cpu' in Node, 'webgpu' in a browser. */
-  readonly backend?: 'cpu' | 'wasm' | 'webgpu';
-  readonly threads?: number;
   readonly residentBytes?: number;
   /** Leave out tensors that the architecture does not read, instead of refusing the model. Default false. */
   readonly ignoreTensors?: boolean;
@@ -55,15 +53,6 @@ export async function openModel(source: string | Checkpoint, options: OpenModelO
     if (!options.runtime) runtime.dispose();
     throw error;
   }
-}
-
-async function createRuntime({
-  backend = 'document' in globalThis ? 'webgpu' : 'cpu',
-  threads,
-}: OpenModelOptions): Promise<Runtime> {
-  const options = threads === undefined ? {} : { threads };
-  if (backend === 'cpu') return (await import('../runtime/node.ts')).createNodeRuntime(options);
-  return (await import('../runtime/web.ts')).createWebRuntime({ backend, ...options });
 }
 
 /** Which groups stay, from scores alone: `makePlan`. */

@@ -1,4 +1,5 @@
-import { DeviceError } from '../errors.ts';
+import { DeviceError, UnsupportedError } from '../errors.ts';
+import { type Adapter, adapterLabel, describeAdapter } from './adapter.ts';
 
 /** One check on the way to WebGPU, in the order in which they are made. */
 export interface WebGpuCheck {
@@ -18,18 +19,18 @@ export interface WebGpuSupport {
 
 type Limit = keyof GPUSupportedLimits & string;
 
-/** Limits that are raised from the defaults to what the adapter offers, each with its reason. */
-const LIMITS: readonly { readonly limit: Limit; readonly reason: string }[] = [
-  { limit: 'maxBufferSize', reason: 'an embedding matrix is one buffer' },
-  { limit: 'maxStorageBufferBindingSize', reason: 'a kernel binds whole matrices' },
-  { limit: 'maxStorageBuffersPerShaderStage', reason: 'fused attention binds more than eight tensors' },
-  { limit: 'maxBindGroups', reason: 'ONNX Runtime asks for it' },
-  { limit: 'maxComputeWorkgroupStorageSize', reason: 'matrix tiles are kept in workgroup memory' },
-  { limit: 'maxComputeInvocationsPerWorkgroup', reason: 'larger matrix tiles' },
-  { limit: 'maxComputeWorkgroupSizeX', reason: 'larger matrix tiles' },
-  { limit: 'maxComputeWorkgroupSizeY', reason: 'larger matrix tiles' },
-  { limit: 'maxComputeWorkgroupSizeZ', reason: 'larger matrix tiles' },
-  { limit: 'maxComputeWorkgroupsPerDimension', reason: 'elementwise kernels over long batches' },
+/** Limits that are raised from the defaults to what the adapter offers, each with its reason and with what is needed at least. */
+const LIMITS: readonly { readonly limit: Limit; readonly least: number; readonly reason: string }[] = [
+  { limit: 'maxBufferSize', least: 2 ** 28, reason: 'an embedding matrix is one buffer' },
+  { limit: 'maxStorageBufferBindingSize', least: 2 ** 27, reason: 'a kernel binds whole matrices' },
+  { limit: 'maxStorageBuffersPerShaderStage', least: 8, reason: 'fused attention binds many tensors' },
+  { limit: 'maxBindGroups', least: 4, reason: 'ONNX Runtime asks for it' },
+  { limit: 'maxComputeWorkgroupStorageSize', least: 16384, reason: 'matrix tiles are kept in workgroup memory' },
+  { limit: 'maxComputeInvocationsPerWorkgroup', least: 256, reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupSizeX', least: 256, reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupSizeY', least: 256, reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupSizeZ', least: 64, reason: 'larger matrix tiles' },
+  { limit: 'maxComputeWorkgroupsPerDimension', least: 65535, reason: 'elementwise kernels over long batches' },
 ];
 
 /** Features that are used where the adapter has them, each with its reason. */
@@ -46,28 +47,48 @@ export async function webgpuSupport(): Promise<WebGpuSupport> {
   return {
     available: !failed,
     reason: failed && `${failed.name}: ${failed.detail}`,
-    adapter: adapter && describeAdapter(adapter),
+    adapter: adapter && adapterLabel(adapter.info),
     checks,
   };
 }
 
-/** A device with all that `LIMITS` and `FEATURES` ask for and the adapter has. Throws DeviceError naming the failed check. */
-export async function requestGpuDevice(): Promise<{ readonly device: GPUDevice; readonly description: string }> {
+/** A device of the page's adapter. Throws DeviceError naming the failed check. */
+export async function requestGpuDevice(): Promise<GpuDevice> {
   const { checks, adapter } = await examine();
   const failed = checks.find((check) => !check.passed);
   if (failed || !adapter)
     throw new DeviceError(
       `WebGPU cannot be used. ${failed?.name}: ${failed?.detail} Use the wasm backend, or a browser and machine with WebGPU.`,
     );
+  return openAdapter(adapter);
+}
+
+export interface GpuDevice {
+  readonly device: GPUDevice;
+  readonly adapter: Adapter;
+  /** Vendor and architecture. */
+  readonly description: string;
+}
+
+/**
+ * A device with all that `LIMITS` and `FEATURES` ask for and the adapter has. Throws UnsupportedError where a limit is below what is needed, and DeviceError where the adapter
+ * gives no device.
+ */
+export async function openAdapter(adapter: GPUAdapter): Promise<GpuDevice> {
+  const description = adapterLabel(adapter.info);
   const requiredLimits: Record<string, number> = {};
-  for (const { limit } of LIMITS) {
+  for (const { limit, least, reason } of LIMITS) {
     const offered = adapter.limits[limit];
-    if (typeof offered === 'number') requiredLimits[limit] = offered;
+    if (typeof offered !== 'number') continue;
+    if (offered < least)
+      throw new UnsupportedError(
+        `The adapter ${description} offers a ${limit} of ${offered}, but at least ${least} is needed (${reason}). Update its driver, or use another adapter or backend.`,
+      );
+    requiredLimits[limit] = offered;
   }
   const requiredFeatures = FEATURES.map(({ feature }) => feature).filter(
     (feature) => adapter.features.has(feature) && isUsable(feature, adapter),
   );
-  const description = describeAdapter(adapter);
   const device = await adapter
     .requestDevice({ label: 'espalier', requiredLimits, requiredFeatures })
     .catch((error: unknown) => {
@@ -76,7 +97,7 @@ export async function requestGpuDevice(): Promise<{ readonly device: GPUDevice; 
         { cause: error },
       );
     });
-  return { device, description };
+  return { device, adapter: describeAdapter(adapter), description };
 }
 
 /** ONNX Runtime 1.30's attention over 32 tokens or more is wrong with subgroups of fewer than 8, which software adapters have (SwiftShader: 4). */
@@ -111,12 +132,6 @@ async function examine(): Promise<{
     check('Adapter is offered', false, 'The browser offers no graphics adapter; its driver may be blocked or missing.');
     return { checks, adapter: undefined };
   }
-  check('Adapter is offered', true, describeAdapter(adapter));
+  check('Adapter is offered', true, adapterLabel(adapter.info));
   return { checks, adapter };
-}
-
-function describeAdapter(adapter: GPUAdapter): string {
-  const { vendor, architecture, description } = adapter.info;
-  const words = [vendor, architecture].filter((word) => word !== '').join(' ');
-  return words || description || 'unnamed adapter';
 }

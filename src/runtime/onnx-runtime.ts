@@ -2,6 +2,7 @@ import type { InferenceSession } from 'onnxruntime-web/webgpu';
 import { DeviceError, EspalierError } from '../errors.ts';
 import type { DataType, Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';
+import type { Adapter } from './adapter.ts';
 import { checkHostTensor, describeType } from './data-types.ts';
 import { explainFailure } from './explain.ts';
 import type { HelperThreads } from './kernels/helper-threads.ts';
@@ -28,6 +29,7 @@ export type CreateInnerSession = (model: SerializedModel, options: SessionOption
 /** The parts in which the runtimes differ. */
 export interface RuntimeParts<Owned extends DeviceTensor> {
   readonly backend: Backend;
+  readonly adapter?: Adapter;
   readonly description: string;
   readonly memory: TensorMemory<Owned>;
   readonly ledger: Ledger;
@@ -41,6 +43,7 @@ export interface RuntimeParts<Owned extends DeviceTensor> {
 /** The `Runtime` that all backends share: one queue for session creation, runs and reads; owned sessions; counters. */
 export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   readonly backend: Backend;
+  readonly adapter: Adapter | undefined;
   readonly description: string;
   readonly helpers: HelperThreads | undefined;
   protected readonly queue: SerialQueue;
@@ -54,6 +57,7 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
 
   constructor(parts: RuntimeParts<Owned>) {
     this.backend = parts.backend;
+    this.adapter = parts.adapter;
     this.description = parts.description;
     this.helpers = parts.helpers;
     const { peek } = parts.memory;

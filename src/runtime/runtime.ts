@@ -1,4 +1,5 @@
 import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
+import type { Adapter } from './adapter.ts';
 import type { HelperThreads } from './kernels/helper-threads.ts';
 
 export type Backend = 'cpu' | 'wasm' | 'webgpu';
@@ -81,6 +82,8 @@ export interface RuntimeStatistics {
 
 export interface Runtime extends Disposable {
   readonly backend: Backend;
+  /** The graphics adapter; undefined on the host. */
+  readonly adapter?: Adapter | undefined;
   /** For people: 'Node CPU, 2 threads' or the adapter's vendor and architecture. */
   readonly description: string;
   /** Threads beside the caller's for kernels of our own on the host; absent where the platform has none. */

@@ -1,7 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-web/webgpu';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';
-import { requestGpuDevice } from './gpu-device.ts';
+import { type GpuDevice, requestGpuDevice } from './gpu-device.ts';
 import { hostMemory } from './host-memory.ts';
 import { startWebHelper } from './kernels/web-helper.ts';
 import { Ledger } from './ledger.ts';
@@ -49,7 +49,9 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
   build.env.wasm.numThreads = threads;
   if (folder !== undefined) build.env.wasm.wasmPaths = folder;
   build.env.logLevel = 'fatal';
-  return options.backend === 'wasm' ? createWasmRuntime(build, threads) : createWebGpuRuntime(build);
+  return options.backend === 'wasm'
+    ? createWasmRuntime(build, threads)
+    : webGpuRuntimeOn(await requestGpuDevice(), build);
 }
 
 function createWasmRuntime(build: WebBuild, threads: number): Runtime {
@@ -66,14 +68,17 @@ function createWasmRuntime(build: WebBuild, threads: number): Runtime {
   });
 }
 
-async function createWebGpuRuntime(build: WebBuild): Promise<WebGpuRuntime> {
-  const { device, description } = await requestGpuDevice();
+/** A runtime on a device, which goes with it. */
+export async function webGpuRuntimeOn(
+  { device, adapter, description }: GpuDevice,
+  build: WebBuild,
+): Promise<WebGpuRuntime> {
   // 'wgpuOnly': errors arrive as events of the device, which WebGpuRuntime watches; the stricter modes wait for the GPU process after every run.
   const create = sessionFactory(build, {
     executionProviders: [{ name: 'webgpu', device, validationMode: 'wgpuOnly' }],
     preferredOutputLocation: 'gpu-buffer',
   });
-  const runtime = new WebGpuRuntime({ device, description, queue, create, TensorClass: build.Tensor });
+  const runtime = new WebGpuRuntime({ device, adapter, description, queue, create, TensorClass: build.Tensor });
   await runtime.start();
   return runtime;
 }

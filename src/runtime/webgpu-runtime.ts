@@ -1,6 +1,7 @@
 import type { InferenceSession, TensorConstructor } from 'onnxruntime-web/webgpu';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { writeModel } from '../onnx/write.ts';
+import type { Adapter } from './adapter.ts';
 import { BufferPinner } from './buffer-pinner.ts';
 import { GpuHealth } from './gpu-health.ts';
 import { type GpuTensor, gpuMemory } from './gpu-memory.ts';
@@ -11,11 +12,14 @@ import type { DeviceTensor } from './runtime.ts';
 
 export interface WebGpuParts {
   readonly device: GPUDevice;
+  readonly adapter: Adapter;
   /** Vendor and architecture of the adapter. */
   readonly description: string;
   readonly queue: SerialQueue;
   readonly create: CreateInnerSession;
   readonly TensorClass: TensorConstructor;
+  /** Called once the device is given back. */
+  readonly onDispose?: () => void;
 }
 
 /** The runtime on WebGPU. Hand-written kernels use its device, and its tensors' buffers, inside `exclusive`. */
@@ -24,15 +28,17 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
   readonly #health: GpuHealth;
   readonly #create: CreateInnerSession;
   readonly #pinner: BufferPinner;
+  readonly #onDispose: () => void;
   #anchor: InferenceSession | undefined;
 
-  constructor({ device, description, queue, create, TensorClass }: WebGpuParts) {
+  constructor({ device, adapter, description, queue, create, TensorClass, onDispose }: WebGpuParts) {
     const ledger = new Ledger();
     const health = new GpuHealth(device);
     const defer = (release: () => void) => void queue.run(release);
     const pinner = new BufferPinner(create, TensorClass, defer);
     super({
       backend: 'webgpu',
+      adapter,
       description: `WebGPU on ${description}`,
       memory: gpuMemory(device, ledger, TensorClass, defer, (tensor) => pinner.pin(tensor)),
       ledger,
@@ -44,6 +50,7 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
     this.#health = health;
     this.#create = create;
     this.#pinner = pinner;
+    this.#onDispose = onDispose ?? (() => {});
   }
 
   /**
@@ -84,6 +91,7 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
       await this.#anchor?.release().catch(() => undefined);
       this.#anchor = undefined;
       this.device.destroy();
+      this.#onDispose();
     });
   }
 }

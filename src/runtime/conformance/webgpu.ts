@@ -1,5 +1,4 @@
 import { GraphBuilder } from '../../onnx/builder.ts';
-import { createWebRuntime } from '../web.ts';
 import type { WebGpuRuntime } from '../webgpu-runtime.ts';
 import {
   assert,
@@ -16,7 +15,8 @@ import {
 /** A behaviour of the WebGPU runtime that the others have not. */
 export interface WebGpuCase {
   readonly name: string;
-  run(runtime: WebGpuRuntime): Promise<void>;
+  /** `create` makes another runtime of the same kind. */
+  run(runtime: WebGpuRuntime, create: () => Promise<WebGpuRuntime>): Promise<void>;
 }
 
 function scaleAndAdd() {
@@ -129,8 +129,8 @@ export const WEBGPU_CASES: readonly WebGpuCase[] = [
   },
   {
     name: 'A lost device is named, and a new runtime works',
-    async run() {
-      const lost = await createWebRuntime({ backend: 'webgpu' });
+    async run(_, create) {
+      const lost = await create();
       using session = await lost.createSession(scaleAndAdd());
       const [x, bias] = [lost.upload(randomTensor([2, 4], 64)), lost.upload(randomTensor([4], 65))];
       lost.device.destroy();
@@ -138,7 +138,7 @@ export const WEBGPU_CASES: readonly WebGpuCase[] = [
       await assertRejects(() => session.run({ x, bias }), 'device-lost', 'A run on a lost device');
       await assertRejects(() => lost.read(x), 'device-lost', 'Reading from a lost device');
       for (const disposable of [x, bias, lost]) disposable.dispose();
-      using fresh = await createWebRuntime({ backend: 'webgpu' });
+      using fresh = await create();
       using tensor = fresh.upload(floats([2], [1, 2]));
       assertClose(await fresh.read(tensor), [2], [1, 2], 'the tensor');
       assert(fresh.description.startsWith('WebGPU on '), `The description is ${fresh.description}.`);

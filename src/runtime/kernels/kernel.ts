@@ -1,4 +1,4 @@
-import { MissingError } from '../../errors.ts';
+import { DeviceError, MissingError, OutOfMemoryError } from '../../errors.ts';
 
 /** One compute kernel: its WGSL, what it binds, and how many workgroups it runs. Plain data; kernels of equal code share a pipeline. */
 export interface Kernel {
@@ -22,20 +22,21 @@ export class KernelRunner {
 
   /**
    * Runs `kernels` one after the other in one submission; each sees what the earlier ones wrote. Call it inside `WebGpuRuntime.exclusive`.
-   * Throws MissingError for a buffer that is not given.
+   * Throws MissingError for a buffer that is not given, OutOfMemoryError for one that is larger than what a kernel binds, and DeviceError with line and column for code that
+   * does not compile; a later call compiles it anew.
    */
   async submit(
     kernels: readonly { readonly kernel: Kernel; readonly buffers: Readonly<Record<string, GPUBuffer>> }[],
   ): Promise<void> {
-    const pipelines = await Promise.all(kernels.map(({ kernel }) => this.#pipeline(kernel)));
+    const compiled = await Promise.all(
+      kernels.map(async ({ kernel, buffers }) => ({ kernel, buffers, pipeline: await this.#pipeline(kernel) })),
+    );
     const encoder = this.#device.createCommandEncoder({ label: kernels.map(({ kernel }) => kernel.label).join(', ') });
     const uniforms: GPUBuffer[] = [];
-    for (const [index, { kernel, buffers }] of kernels.entries()) {
-      const pipeline = pipelines[index];
-      if (!pipeline) continue;
+    for (const { kernel, buffers, pipeline } of compiled) {
       const uniform = this.#uniform(kernel);
       uniforms.push(uniform);
-      const entries = [uniform, ...kernel.buffers.map((name) => given(kernel, buffers, name))].map(
+      const entries = [uniform, ...kernel.buffers.map((name) => this.#bindable(kernel, buffers, name))].map(
         (buffer, binding) => ({ binding, resource: { buffer } }),
       );
       const pass = encoder.beginComputePass({ label: kernel.label });
@@ -52,13 +53,48 @@ export class KernelRunner {
     for (const uniform of uniforms) uniform.destroy();
   }
 
-  #pipeline({ label, code }: Kernel): Promise<GPUComputePipeline> {
+  #pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
+    const { code } = kernel;
     const known = this.#pipelines.get(code);
     if (known) return known;
-    const module = this.#device.createShaderModule({ label, code });
-    const pipeline = this.#device.createComputePipelineAsync({ label, layout: 'auto', compute: { module } });
+    const pipeline = this.#compile(kernel).catch((error: unknown) => {
+      this.#pipelines.delete(code);
+      throw error;
+    });
     this.#pipelines.set(code, pipeline);
     return pipeline;
+  }
+
+  async #compile({ label, code }: Kernel): Promise<GPUComputePipeline> {
+    // In a scope of its own: what is thrown here need not be told by an event, too.
+    this.#device.pushErrorScope('validation');
+    const module = this.#device.createShaderModule({ label, code });
+    const refused = this.#device.popErrorScope();
+    const { messages } = await module.getCompilationInfo();
+    await refused;
+    const errors = messages.filter(({ type }) => type === 'error');
+    if (errors.length > 0)
+      throw new DeviceError(
+        `The kernel ${label} does not compile: ${errors.map(({ lineNum, linePos, message }) => `line ${lineNum}, column ${linePos}: ${message}`).join('; ')}.`,
+      );
+    return this.#device
+      .createComputePipelineAsync({ label, layout: 'auto', compute: { module } })
+      .catch((cause: unknown) => {
+        throw new DeviceError(
+          `The kernel ${label} was refused by the device: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        );
+      });
+  }
+
+  #bindable(kernel: Kernel, buffers: Readonly<Record<string, GPUBuffer>>, name: string): GPUBuffer {
+    const buffer = given(kernel, buffers, name);
+    const most = this.#device.limits.maxStorageBufferBindingSize;
+    if (buffer.size > most)
+      throw new OutOfMemoryError(
+        `The kernel ${kernel.label} needs ${name} of ${buffer.size} bytes at once, but a kernel of this device binds at most ${most}. Use the cpu or wasm backend, or a smaller model.`,
+      );
+    return buffer;
   }
 
   #uniform({ label, uniforms }: Kernel): GPUBuffer {

@@ -1,4 +1,5 @@
 import { EspalierError } from '../../errors.ts';
+import { isSoftware } from '../../runtime/adapter.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { WebGpuSupport } from '../../runtime/web.ts';
 
@@ -28,9 +29,6 @@ export interface BackendPlatform {
   support(): Promise<WebGpuSupport>;
   createRuntime(backend: 'webgpu' | 'wasm'): Promise<Runtime>;
 }
-
-/** Adapters that compute on the processor: WASM does so faster. */
-const SOFTWARE_ADAPTER = /swiftshader|llvmpipe|softpipe|lavapipe|basic render|software/i;
 
 /**
  * Starts the backend that was asked for. `auto` takes WebGPU where a real adapter is there and starts, otherwise WASM with the reason.
@@ -71,7 +69,7 @@ async function wasm(platform: BackendPlatform, checks: BackendInfo['checks'], re
 /** Why WebGPU is not taken by itself; undefined when it is. */
 function refusalOf({ available, reason, adapter }: WebGpuSupport): string | undefined {
   if (!available) return `WebGPU cannot be used here. ${reason}`;
-  if (adapter && SOFTWARE_ADAPTER.test(adapter))
+  if (adapter && isSoftware(adapter))
     return `The only WebGPU adapter (${adapter}) computes on the processor; WASM does that faster.`;
   return undefined;
 }
