@@ -11,11 +11,13 @@ import { ISOLATION_HEADERS, STUDIO_HEADERS } from './src/cli/security-headers.ts
  * The command line and the library are built by scripts/build-library.mjs.
  */
 export default defineConfig(({ mode }) => ({
+  // Relative, so that the built studio runs under any path of any host.
+  base: './',
   plugins: [
     react(),
     onnxRuntimeFiles(),
     policyInPage(STUDIO_HEADERS['Content-Security-Policy'] ?? ''),
-    offline('src/studio/service-worker.js'),
+    offline('src/studio/service-worker.js', ISOLATION_HEADERS),
   ],
   // The entry of onnxruntime-web without WebAssembly glue inside; the glue is loaded from ort/ with the rest.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },

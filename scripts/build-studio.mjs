@@ -7,8 +7,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUT = join(ROOT, 'dist/studio');
 const MARK = join(OUTPUT, '.built-from');
 
-/** Files and folders that the studio is made of. */
-const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package-lock.json', 'scripts/vite-onnxruntime.ts'];
+/** Files and folders that the studio is made of, beside Vite's plugins in scripts. */
+const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package-lock.json'];
 
 /** The folder of the studio built from the current sources. `beforeBuild` is called first when it has to be built. */
 export async function builtStudio(beforeBuild = () => {}) {
@@ -24,11 +24,17 @@ export async function builtStudio(beforeBuild = () => {}) {
 
 function fingerprint() {
   const hash = createHash('sha256');
-  for (const file of SOURCES.map((name) => join(ROOT, name)).flatMap(filesIn)) {
+  for (const file of studioSources()) {
     const { mtimeMs, size } = statSync(file);
     hash.update(`${relative(ROOT, file)} ${mtimeMs} ${size}\n`);
   }
   return hash.digest('hex');
+}
+
+/** Paths of all files that go into the studio. */
+export function studioSources() {
+  const plugins = readdirSync(join(ROOT, 'scripts')).filter((name) => name.startsWith('vite-'));
+  return [...SOURCES, ...plugins.map((name) => `scripts/${name}`)].map((name) => join(ROOT, name)).flatMap(filesIn);
 }
 
 /**

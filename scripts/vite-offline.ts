@@ -14,9 +14,9 @@ function filesUnder(folder: string): string[] {
 
 /**
  * Builds the service worker: the source with the list of files and a version that changes with any of them. After the first visit the studio opens and
- * works offline; a new version is fetched in the background and takes over at the next opening.
+ * works offline; a new version is fetched in the background and takes over at the next opening. `headers` are put on every answer whose server did not send them.
  */
-export function offline(source: string): Plugin {
+export function offline(source: string, headers: Readonly<Record<string, string>>): Plugin {
   let publicDir = 'public';
   return {
     name: 'espalier:offline',
@@ -37,6 +37,7 @@ export function offline(source: string): Plugin {
         const files = ['./', ...new Set([...built, ...served])].filter((name) => name !== 'index.html');
         const text = readFileSync(source, 'utf8')
           .replace('/* FILES */ []', JSON.stringify(files))
+          .replace('/* HEADERS */ {}', JSON.stringify(headers))
           .replace("'VERSION'", JSON.stringify(hash.digest('hex').slice(0, 16)));
         this.emitFile({ type: 'asset', fileName: 'service-worker.js', source: text });
       },

@@ -8,6 +8,7 @@ import { Ledger } from './ledger.ts';
 import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
 import { SerialQueue } from './queue.ts';
 import type { Runtime } from './runtime.ts';
+import { siteFolder } from './site.ts';
 import { loadWebBuild, type WebBuild } from './web-build.ts';
 import { WebGpuRuntime } from './webgpu-runtime.ts';
 
@@ -40,7 +41,8 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
   const threads = options.threads ?? defaultThreads();
   if (!Number.isInteger(threads) || threads < 1)
     throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
-  const folder = options.wasmPaths ?? siteFolder();
+  const site = siteFolder();
+  const folder = options.wasmPaths ?? (site && new URL('ort/', site).href);
   if (folder === undefined && threads > 1)
     throw new UsageError(
       `threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`,
@@ -102,12 +104,6 @@ function sessionFactory(
       logSeverityLevel: 4,
     });
   };
-}
-
-/** Where the site serves ONNX Runtime's files; undefined outside a page or worker. */
-function siteFolder(): string | undefined {
-  const location: { readonly href: string } | undefined = globalThis.location;
-  return location && new URL(`${import.meta.env?.BASE_URL ?? '/'}ort/`, location.href).href;
 }
 
 function defaultThreads(): number {

@@ -5,6 +5,7 @@ import { App } from './app.tsx';
 import { queryClient } from './data/query-client.ts';
 import { keepMeasured, keepRuns, restoreSession } from './data/session.ts';
 import { recipeFromFragment } from './features/share/share.ts';
+import { startServiceWorker } from './isolation.ts';
 import { useStudio } from './store.ts';
 import './styles/tokens.css';
 import './styles/base.css';
@@ -17,6 +18,8 @@ import './features/calibration/calibration.css';
 import './features/history/history.css';
 import './features/tasks/tasks.css';
 
+if (import.meta.env.PROD) await startServiceWorker(`${import.meta.env.BASE_URL}service-worker.js`);
+
 const shared = recipeFromFragment(globalThis.location.hash);
 if (shared) useStudio.getState().changeRecipe(shared);
 
@@ -24,9 +27,6 @@ void restoreSession(queryClient).then(() => {
   keepMeasured(queryClient);
   keepRuns();
 });
-
-if (import.meta.env.PROD && 'serviceWorker' in navigator)
-  void navigator.serviceWorker.register(`${import.meta.env.BASE_URL}service-worker.js`);
 
 const root = document.getElementById('root');
 if (root) {

@@ -1,3 +1,4 @@
+import { siteFolder } from '../runtime/site.ts';
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
 import { forgetModel, offerFromHub, openInBrowser, storedModels } from './browser-models.ts';
 import { originFile } from './engine/kept-file.ts';
@@ -5,7 +6,7 @@ import { createEngine } from './engine.ts';
 import { probed } from './probe.ts';
 import { serve } from './rpc.ts';
 
-const base = new URL(import.meta.env.BASE_URL, globalThis.location.origin);
+const base = siteFolder() ?? new URL(globalThis.location.origin);
 
 serve(
   createEngine({

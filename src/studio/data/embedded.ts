@@ -1,10 +1,11 @@
 import { MissingError } from '../../errors.ts';
 import { decodeScores } from '../../importance/files/score-file.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
+import { siteFolder } from '../../runtime/site.ts';
 
 /** Where the site serves a file of an embedded model. */
 function embeddedUrl(model: string, file: string): string {
-  return new URL(`${import.meta.env.BASE_URL}models/${model}/${file}`, globalThis.location.href).href;
+  return new URL(`models/${model}/${file}`, siteFolder()).href;
 }
 
 /** Fetches a file of an embedded model. Throws MissingError when the server does not have it. */

@@ -45,17 +45,17 @@ export function forgetScores(): Promise<void> {
   return keep(SCORES, undefined);
 }
 
-/** Keeps measured values as they come. Returns the function that ends it. */
+/** Keeps measured values as they come: at most one write a second, and never later than that, however fast they follow each other. Returns the function that ends it. */
 export function keepMeasured(client: QueryClient): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {
+    timer = undefined;
     const entries: Entry[] = client.getQueriesData({ queryKey: [MEASURED] }).filter(([, value]) => value !== undefined);
     void keep(MEASURED, entries.slice(-LARGEST));
   };
   const unsubscribe = client.getQueryCache().subscribe(({ type, query }) => {
     if (type !== 'updated' || query.queryKey[0] !== MEASURED) return;
-    clearTimeout(timer);
-    timer = setTimeout(write, PAUSE_MILLISECONDS);
+    timer ??= setTimeout(write, PAUSE_MILLISECONDS);
   });
   return () => {
     clearTimeout(timer);

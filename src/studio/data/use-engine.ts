@@ -6,6 +6,7 @@ import { type ChosenModel, EMBEDDED_MODEL, modelKey } from '../features/model/sl
 import { useStudio } from '../store.ts';
 import { fetchEmbedded, fetchPrecomputedScores } from './embedded.ts';
 import { backendChoice, studioEngine } from './engine.ts';
+import { askToPersist } from './persist-storage.ts';
 import type { ChosenText } from './text.ts';
 
 /** The backend that the engine computes on; starts the engine. */
@@ -32,6 +33,8 @@ async function openModel(chosen: ChosenModel, signal: AbortSignal): Promise<Mode
   beginTask('model');
   try {
     const source = chosen.kind === 'files' ? { kind: 'files' as const, files: rememberedFiles(chosen.key) } : chosen;
+    // Not waited for: a browser may ask the reader first.
+    if (chosen.kind === 'hub') void askToPersist();
     const engine = await studioEngine();
     return await engine.openModel(source, { signal, onProgress: (progress) => reportTask('model', progress) });
   } finally {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DeviceError } from '../../errors.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type BackendPlatform, startBackend } from './backend.ts';
@@ -35,6 +35,14 @@ describe('startBackend', () => {
     expect(info.backend).toBe('wasm');
     expect(info.reason).toMatch(reason);
     expect(info.checks).toHaveLength(1);
+  });
+
+  it('says why WebAssembly has one thread where the page is not isolated', async () => {
+    vi.stubGlobal('crossOriginIsolated', false);
+    expect((await startBackend('auto', platform(undefined))).info.reason).toMatch(/one thread.*not isolated/);
+    vi.stubGlobal('crossOriginIsolated', true);
+    expect((await startBackend('auto', platform(undefined))).info.reason).not.toMatch(/one thread/);
+    vi.unstubAllGlobals();
   });
 
   it('does what it was told by name, or says why not', async () => {

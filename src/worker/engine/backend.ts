@@ -30,6 +30,9 @@ export interface BackendPlatform {
   createRuntime(backend: 'webgpu' | 'wasm'): Promise<Runtime>;
 }
 
+const ONE_THREAD =
+  'It has one thread, since this page is not isolated: the server does not send the headers for that (COOP and COEP), and no service worker could add them here, as in private windows and inside other pages.';
+
 /**
  * Starts the backend that was asked for. `auto` takes WebGPU where a real adapter is there and starts, otherwise WASM with the reason.
  * Throws what the runtime throws when the backend that was asked for by name cannot start.
@@ -63,7 +66,12 @@ export async function startBackend(
 
 async function wasm(platform: BackendPlatform, checks: BackendInfo['checks'], reason: string) {
   const runtime = await platform.createRuntime('wasm');
-  return { runtime, info: { backend: 'wasm', description: runtime.description, reason, checks } as const };
+  const { crossOriginIsolated }: { crossOriginIsolated?: boolean } = globalThis;
+  const threads = crossOriginIsolated === false ? ` ${ONE_THREAD}` : '';
+  return {
+    runtime,
+    info: { backend: 'wasm', description: runtime.description, reason: `${reason}${threads}`, checks } as const,
+  };
 }
 
 /** Why WebGPU is not taken by itself; undefined when it is. */

@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from '@playwright/test';
+import { type Browser, launch, type Page } from 'puppeteer-core';
+import { readKept } from './kept-measurement.ts';
+import { plainHost } from './plain-host.ts';
+import { SMALL } from './studio-page.ts';
+
+/** Where distributions put Firefox; FIREFOX_PATH names another one. Playwright's own build of it is not the browser that people have. */
+const FIREFOX = [process.env.FIREFOX_PATH, '/usr/bin/firefox-esr', '/usr/bin/firefox'].find(
+  (path) => path && existsSync(path),
+);
+
+test.describe('in Firefox', () => {
+  test.skip(FIREFOX === undefined, 'Firefox is not installed (on Debian: apt-get install firefox-esr).');
+  let browser: Browser;
+
+  test.beforeAll(async () => {
+    browser = await launch({ browser: 'firefox', ...(FIREFOX && { executablePath: FIREFOX }), headless: true });
+  });
+  test.afterAll(() => browser?.close());
+
+  test('the studio computes on WebAssembly, isolated by its service worker, and says why not on WebGPU', async () => {
+    const host = await plainHost('node_modules/.cache/e2e', '/espalier/');
+    const page = await browser.newPage();
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(String(error)));
+    try {
+      await page.evaluateOnNewDocument((state) => {
+        localStorage.setItem('espalier-studio', JSON.stringify({ state, version: 1 }));
+      }, SMALL);
+      await page.goto(host.url);
+      const { perplexity } = (await measured(page)) as { readonly perplexity: number };
+      expect(perplexity).toBeGreaterThan(1);
+      expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+      expect(await page.evaluate(() => document.body.textContent)).toMatch(/WebGPU/);
+      expect(problems).toEqual([]);
+    } finally {
+      await page.close();
+      await host.close();
+    }
+  });
+});
+
+async function measured(page: Page): Promise<object> {
+  for (let waited = 0; waited < 240_000; waited += 1000) {
+    // The page loads a second time to be isolated, and a context that goes cannot answer.
+    const kept = await page.evaluate(readKept, 'perplexity').catch(() => undefined);
+    if (kept) return kept;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  throw new Error(`Nothing was measured. The page shows: ${await page.evaluate(() => document.body.textContent)}`);
+}
