@@ -4,9 +4,11 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { queryClient } from './data/query-client.ts';
 import { keepMeasured, keepRuns, restoreSession } from './data/session.ts';
-import { recipeFromFragment } from './features/share/share.ts';
+import { startAnew } from './data/start-anew.ts';
+import { LinkBanner } from './features/share/link-banner.tsx';
+import { openSharedLink } from './features/share/open-link.ts';
 import { startServiceWorker } from './isolation.ts';
-import { useStudio } from './store.ts';
+import { ErrorBoundary } from './parts/error-boundary.tsx';
 import './styles/tokens.css';
 import './styles/base.css';
 import './styles/layout.css';
@@ -17,11 +19,12 @@ import './features/plan/plan.css';
 import './features/calibration/calibration.css';
 import './features/history/history.css';
 import './features/tasks/tasks.css';
+import './features/share/share.css';
 
 if (import.meta.env.PROD) await startServiceWorker(`${import.meta.env.BASE_URL}service-worker.js`);
 
-const shared = recipeFromFragment(globalThis.location.hash);
-if (shared) useStudio.getState().changeRecipe(shared);
+openSharedLink();
+globalThis.addEventListener('hashchange', openSharedLink);
 
 void restoreSession(queryClient).then(() => {
   keepMeasured(queryClient);
@@ -33,7 +36,10 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queryClient}>
-        <App />
+        <ErrorBoundary name="The page" label="Start with the default recipe and settings" way={startAnew}>
+          <App />
+          <LinkBanner />
+        </ErrorBoundary>
       </QueryClientProvider>
     </StrictMode>,
   );

@@ -1,6 +1,7 @@
 import { create } from 'zustand';
 import { persist } from 'zustand/middleware';
 import { useShallow } from 'zustand/react/shallow';
+import { checkedState } from './data/kept-state.ts';
 import { restedStorage } from './data/rested-storage.ts';
 import { type CalibrationSlice, createCalibrationSlice } from './features/calibration/slice.ts';
 import { createMeasureSlice, type MeasureSlice } from './features/compare/slice.ts';
@@ -11,6 +12,7 @@ import { type ChosenModel, createModelSlice, type ModelSlice } from './features/
 import { createRecipeSlice, type RecipeSlice } from './features/plan/slice.ts';
 import { createGenerateSlice, type GenerateSlice } from './features/read/slice.ts';
 import { createRecoverySlice, type RecoverySlice } from './features/recovery/slice.ts';
+import { createShareSlice, type ShareSlice } from './features/share/slice.ts';
 import { createZeroShotSlice, type ZeroShotSlice } from './features/tasks/slice.ts';
 
 export type StudioState = ModelSlice &
@@ -22,7 +24,8 @@ export type StudioState = ModelSlice &
   TasksSlice &
   ZeroShotSlice &
   RecoverySlice &
-  RunsSlice;
+  RunsSlice &
+  ShareSlice;
 
 /** Steps of undo that outlive a reload. */
 const KEPT_STEPS = 30;
@@ -77,8 +80,12 @@ export const useStudio = create<StudioState>()(
       ...createZeroShotSlice(...use),
       ...createRecoverySlice(...use),
       ...createRunsSlice(...use),
+      ...createShareSlice(...use),
     }),
-    { name: 'espalier-studio', version: 1, storage: restedStorage(() => localStorage), partialize: persisted },
+    {
+      ...{ name: 'espalier-studio', version: 1, storage: restedStorage(() => localStorage), partialize: persisted },
+      merge: (kept, initial) => ({ ...initial, ...checkedState(kept, initial) }),
+    },
   ),
 );
 

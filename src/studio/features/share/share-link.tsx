@@ -5,9 +5,10 @@ import { shareLink } from './share.ts';
 /** Copies a link that holds the recipe. Where there is no clipboard, the link is put into the address bar. */
 export function ShareLink() {
   const recipe = useStudio((state) => state.recipe);
+  const model = useStudio((state) => state.chosenModel);
   const [done, setDone] = useState<'copied' | 'shown'>();
   const copy = async () => {
-    const link = shareLink(globalThis.location.href, recipe);
+    const link = shareLink(globalThis.location.href, recipe, model);
     try {
       await navigator.clipboard.writeText(link);
       setDone('copied');
