@@ -188,7 +188,7 @@ export async function hostileFormats(fixtures: string, configs: string): Promise
       attempt(random) {
         let source = TEMPLATE;
         for (let left = 1 + random(4); left > 0; left -= 1) source = damageTemplate(source, random);
-        chatTemplate(source, { bos: '<s>', eos: '</s>' })(MESSAGES, random(2) === 0);
+        chatTemplate(source, { bos: '<s>', eos: '</s>' })(MESSAGES, { addGenerationPrompt: random(2) === 0 });
       },
     },
   ];

@@ -14,7 +14,8 @@ const thrown = (work: () => unknown): unknown => {
     return error;
   }
 };
-const render = (source: string) => chatTemplate(source, { bos: '<s>', eos: '</s>' })(MESSAGES, true);
+const render = (source: string) =>
+  chatTemplate(source, { bos: '<s>', eos: '</s>' })(MESSAGES, { addGenerationPrompt: true });
 
 /** Everything that the globals of a template are made of, as the library renders it by itself. */
 const ORDINARY = `{%- set ns = namespace(count=0, seen=[]) -%}
@@ -109,7 +110,7 @@ describe('a hostile template is refused', () => {
       role: i % 2 === 0 ? ('user' as const) : ('assistant' as const),
       content: 'word '.repeat(1000),
     }));
-    const text = chatTemplate(ORDINARY, { bos: '<s>', eos: '</s>' })(long, true);
+    const text = chatTemplate(ORDINARY, { bos: '<s>', eos: '</s>' })(long, { addGenerationPrompt: true });
     expect(text.length).toBeGreaterThan(200 * 4999);
   });
 });

@@ -1,6 +1,7 @@
-import type { Template } from '@huggingface/jinja';
-import { FileFormatError, UsageError } from '../../errors.ts';
-import { parseTemplate, renderBounded, TemplateLimitError } from './bounded-jinja.ts';
+import { FileFormatError, UnsupportedError, UsageError } from '../../errors.ts';
+import { parseTemplate, RaisedException, renderBounded } from './bounded-jinja.ts';
+import type { Node } from './jinja/nodes.ts';
+import { TemplateLackError, TemplateLimitError } from './jinja/values.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -12,40 +13,64 @@ export interface ChatTokens {
   readonly eos: string | undefined;
 }
 
+/** What a template gets besides the conversation. */
+export interface ChatOptions {
+  readonly addGenerationPrompt: boolean;
+  /** Functions that the model may call, as JSON schemas in the form that its template expects. */
+  readonly tools?: readonly unknown[] | undefined;
+}
+
 /**
  * Compiles a model's Jinja chat template on first use. The function throws FileFormatError when the template is broken or asks for more than any
- * conversation needs, UsageError when it refuses the messages.
+ * conversation needs, UnsupportedError when it uses what this engine lacks, UsageError when it refuses the messages or fails on them.
+ * @param now the time that `strftime_now` tells
  */
 export function chatTemplate(
   source: string,
   tokens: ChatTokens,
-): (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string {
-  let compiled: Template | undefined;
-  return (messages, addGenerationPrompt) => {
+  now: () => Date = () => new Date(),
+): (messages: readonly ChatMessage[], options: ChatOptions) => string {
+  let compiled: Node | undefined;
+  return (messages, { addGenerationPrompt, tools }) => {
     try {
       compiled ??= parseTemplate(source);
     } catch (cause) {
+      if (cause instanceof TemplateLackError) throw explained(cause);
       throw new FileFormatError(
         `The model's chat template cannot be read: ${reason(cause)}. Generate from a plain prompt instead.`,
         { cause },
       );
     }
+    const variables = {
+      messages,
+      tools: tools ?? null,
+      documents: null,
+      add_generation_prompt: addGenerationPrompt,
+      ...(tokens.bos !== undefined && { bos_token: tokens.bos }),
+      ...(tokens.eos !== undefined && { eos_token: tokens.eos }),
+    };
     try {
-      return renderBounded(compiled, {
-        messages: messages.map(({ role, content }) => ({ role, content })),
-        add_generation_prompt: addGenerationPrompt,
-        bos_token: tokens.bos ?? '',
-        eos_token: tokens.eos ?? '',
-      });
+      return renderBounded(compiled, variables, now());
     } catch (cause) {
-      if (cause instanceof TemplateLimitError)
-        throw new FileFormatError(
-          `The model's chat template is refused because ${cause.message}. Generate from a plain prompt instead.`,
-          { cause },
-        );
-      throw new UsageError(`The model's chat template refuses these messages: ${reason(cause)}.`, { cause });
+      throw explained(cause);
     }
   };
+}
+
+function explained(cause: unknown): Error {
+  if (cause instanceof TemplateLimitError)
+    return new FileFormatError(
+      `The model's chat template is refused because ${reason(cause)}. Generate from a plain prompt instead.`,
+      { cause },
+    );
+  if (cause instanceof TemplateLackError)
+    return new UnsupportedError(
+      `The model's chat template uses ${reason(cause)}, which is not supported here. Generate from a plain prompt instead.`,
+      { cause },
+    );
+  if (cause instanceof RaisedException)
+    return new UsageError(`The model's chat template refuses these messages: ${reason(cause)}.`, { cause });
+  return new UsageError(`The model's chat template fails on these messages: ${reason(cause)}.`, { cause });
 }
 
 function reason(cause: unknown): string {

@@ -114,7 +114,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
         throw new MissingError(
           `${name} has no chat template: it was not trained for conversations. Generate from a plain prompt.`,
         );
-      return render(messages, addGenerationPrompt);
+      return render(messages, { addGenerationPrompt });
     },
   };
 }
