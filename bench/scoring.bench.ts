@@ -7,6 +7,7 @@ import { readText } from '../src/cli/calibration.ts';
 import { perplexity } from '../src/evaluate/perplexity.ts';
 import { tokenWindows } from '../src/evaluate/token-windows.ts';
 import { type ImportanceOptions, type ImportanceResult, importance } from '../src/importance/importance.ts';
+import { FAST_METRICS } from '../src/importance/sums/metrics.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
 import { interleave, ratio, spread } from './measure.ts';
@@ -56,6 +57,7 @@ export async function run([
         kept: scoring('kept', { activationBytes: 2 ** 30 }),
         recomputed: scoring('recomputed', { activationBytes: 0 }),
         'without elements': scoring('without elements', { metrics: ['vector', 'fisher'], activationBytes: 0 }),
+        fast: scoring('fast', { metrics: FAST_METRICS, activationBytes: 2 ** 30 }),
         ...(pyTorch && { [PYTORCH]: async () => void python.push(await pyTorch()) }),
       },
       Number(rounds),
@@ -64,7 +66,7 @@ export async function run([
     const forward = times.forward ?? [];
     for (const [label, values] of Object.entries(times)) {
       if (label === PYTORCH) continue;
-      const target = { kept: ' (target at most 3.2)', recomputed: ' (target at most 4.2)' }[label] ?? '';
+      const target = { kept: ' (target at most 3.2)', recomputed: ' (target at most 4.2)', fast: ' (target at most 2.6)' }[label] ?? '';
       const against =
         label === 'forward'
           ? ''

@@ -81,9 +81,9 @@ async function scoreWindow(
   { layer, layout, metrics, state, gradient }: CheckedLayer,
 ): Promise<WindowScores> {
   const { runtime } = programs;
-  const elements = needsOf(metrics).has('elements');
-  const score = new ScorePrograms(programs, layout.structures, elements);
-  using stages = elements ? new ElementStages(programs) : undefined;
+  const needs = needsOf(metrics);
+  const score = new ScorePrograms(programs, layout.structures, needs);
+  using stages = needs.has('elements') ? new ElementStages(programs) : undefined;
   using buffers = new RunBuffers(runtime);
   using hidden = runtime.upload(state);
   const gradients: DeviceTensor[] = [runtime.upload(gradient)];

@@ -98,9 +98,9 @@ export async function importance(
   const layerCount = resume?.layer ?? config.layers;
   const structures =
     config.layerWidths.map((_, layer) => options.structuresOf(layer)).find(({ length }) => length > 0) ?? [];
-  const score = new ScorePrograms(programs, structures, needs.has('elements'));
+  const score = new ScorePrograms(programs, structures, needs);
   const budget = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
-  using stages = score.elements ? new ElementStages(programs, options.elementEngine) : undefined;
+  using stages = needs.has('elements') ? new ElementStages(programs, options.elementEngine) : undefined;
   using buffers = new RunBuffers(programs.runtime);
   using owned = new OwnedTensors();
   const watch = new Stopwatch();

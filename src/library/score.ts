@@ -4,6 +4,7 @@ import type { BackendNote, CrossCheck } from '../importance/cross-check.ts';
 import type { SumsInfo } from '../importance/files/sums-file.ts';
 import { type ImportanceOptions, importance } from '../importance/importance.ts';
 import { layerLayout } from '../importance/program/layer-layout.ts';
+import { FAST_METRICS } from '../importance/sums/metrics.ts';
 import { METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
@@ -133,11 +134,12 @@ export async function sumsInfo(
   };
 }
 
-/** Parses a comma-separated list of metrics. Throws UsageError naming the unknown one and the legal ones. */
+/** Parses a comma-separated list of metrics; `fast` stands for those without weight gradients. Throws UsageError naming the unknown one and the legal ones. */
 export function parseMetrics(list: string): Metric[] {
-  return list.split(',').map((name) => {
+  return list.split(',').flatMap((name) => {
+    if (name.trim() === 'fast') return FAST_METRICS;
     const metric = METRICS.find((known) => known === name.trim());
-    if (!metric) throw new UsageError(`"${name.trim()}" is not a metric; choose from ${METRICS.join(', ')}.`);
+    if (!metric) throw new UsageError(`"${name.trim()}" is not a metric; choose from fast, ${METRICS.join(', ')}.`);
     return metric;
   });
 }

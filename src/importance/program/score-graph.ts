@@ -3,26 +3,30 @@ import type { Graph, ValueInfo } from '../../onnx/graph.ts';
 import { cut } from '../../passes/cut.ts';
 import { differentiate, gradientOf } from '../../passes/differentiate.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
+import type { Need } from '../sums/sum-table.ts';
 
 /**
  * The program that scores one layer: recomputes the block, differentiates it and reduces at once (docs/method.md section 2).
  * Inputs beside the block's: `outputGradient`. Outputs: `gradient/hidden`; per member `signed/<weight>` [batch, channels] and `signed/<bias>` of a
  * grouped bias (the v_jm per channel, from activations and their gradients only); for column members `sum/<weight>` and `squares/<weight>`
- * [channels] of their input; with `elements`, what element metrics are made from, under its own names: the input X [rows, in] of every member and the gradient dY [rows, out] of its output.
+ * [channels] of their input; `energy/<value>`, the sums over rows of the squares of every member's input X [rows, in] and of the gradient dY [rows, out] of its output; and with 'elements' these
+ * themselves, under their own names. Which of them there are `needs` says.
  */
 export function scoreGraph(
   block: Graph,
   members: readonly LinearMember[],
   bindings: Readonly<Record<string, number>>,
-  elements: boolean,
+  needs: ReadonlySet<Need>,
 ): Graph {
   const wrt = new Set<string>(['hidden']);
   const taps = new Set<string>();
   for (const member of members) {
-    if (member.axis === 0 || elements) wrt.add(member.output);
-    if (member.axis === 0) taps.add(member.output);
-    else wrt.add(member.input);
-    if (member.axis === 1 || elements) taps.add(member.input);
+    const both = needs.has('elements') || needs.has('energies');
+    const signed = needs.has('gradients');
+    if (both || (signed && member.axis === 0)) wrt.add(member.output);
+    if (signed && member.axis === 0) taps.add(member.output);
+    if (signed && member.axis === 1) wrt.add(member.input);
+    if (both || member.axis === 1) taps.add(member.input);
   }
   const backward = differentiate(block, {
     seeds: { output: 'outputGradient' },
@@ -34,10 +38,19 @@ export function scoreGraph(
   const hidden = block.inputs.find(({ name }) => name === 'hidden');
   builder.output('gradient/hidden', 'float32', hidden?.shape ?? []);
   const leading = builder.add('Shape', ['hidden'], { start: 0, end: 2 });
-  for (const member of members) emitMember(builder, member, leading);
-  if (elements) {
-    for (const value of new Set(members.flatMap(({ input, output }) => [input, gradientOf(output)])))
-      builder.output(value, 'float32', ['rows', `width of ${value}`]);
+  for (const member of members) {
+    if (needs.has('gradients')) emitSigned(builder, member, leading);
+    if (needs.has('moments') && member.axis === 1) emitMoments(builder, member);
+  }
+  for (const value of new Set(members.flatMap(({ input, output }) => [input, gradientOf(output)]))) {
+    if (needs.has('energies'))
+      builder.output(
+        sumOfSquares(builder, value, builder.integers([0])),
+        'float32',
+        [`width of ${value}`],
+        `energy/${value}`,
+      );
+    if (needs.has('elements')) builder.output(value, 'float32', ['rows', `width of ${value}`]);
   }
   return builder.build();
 }
@@ -69,7 +82,7 @@ export function keptGraphs(
   };
 }
 
-function emitMember(builder: GraphBuilder, member: LinearMember, leading: string): void {
+function emitSigned(builder: GraphBuilder, member: LinearMember, leading: string): void {
   const { weight, axis } = member;
   const activation = axis === 0 ? member.output : member.input;
   const channels = axis === 0 ? member.shape[0] : member.shape[1];
@@ -94,20 +107,13 @@ function emitMember(builder: GraphBuilder, member: LinearMember, leading: string
     builder.output(ofBias, 'float32', batchChannels, `signed/${member.bias}`);
     builder.output(builder.add('Sub', [total, ofBias]), 'float32', batchChannels, `signed/${weight}`);
   }
-  if (axis === 1) {
-    builder.output(
-      builder.add('ReduceSum', [activation, builder.integers([0])], { keepdims: 0 }),
-      'float32',
-      [channels ?? 'channels'],
-      `sum/${weight}`,
-    );
-    builder.output(
-      sumOfSquares(builder, activation, builder.integers([0])),
-      'float32',
-      [channels ?? 'channels'],
-      `squares/${weight}`,
-    );
-  }
+}
+
+function emitMoments(builder: GraphBuilder, { weight, input, shape }: LinearMember): void {
+  const channels = [shape[1] ?? 'channels'];
+  const rows = builder.integers([0]);
+  builder.output(builder.add('ReduceSum', [input, rows], { keepdims: 0 }), 'float32', channels, `sum/${weight}`);
+  builder.output(sumOfSquares(builder, input, rows), 'float32', channels, `squares/${weight}`);
 }
 
 /** ONNX Runtime's ReduceSum has fast paths on the CPU that its ReduceSumSquare lacks. */

@@ -85,7 +85,7 @@ export async function scoreLayer(
         windows,
         tokens,
         members,
-        await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares)\//)),
+        await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares|energy)\//)),
       );
       await watch.time('elements', async () => stage?.add({ windows, tokens, value: (name) => only(outputs, name) }));
       if (stage) sums.addMagnitudes(stage.magnitudes());
@@ -99,7 +99,8 @@ export async function scoreLayer(
     const totals = await watch.time('elements', async () => stage?.finish());
     if (stage) sums.addMagnitudes(stage.magnitudes());
     return await watch.time('metrics', async () => {
-      sums.addWeights((weight) => host[weight]);
+      if (score.needs.has('weights')) sums.addWeights((weight) => host[weight]);
+      sums.closeEnergies(members, (weight) => host[weight]);
       sums.close(totals);
       for (const { weight } of stage ? members : [])
         for (const sum of WEIGHT_SUMS)

@@ -46,3 +46,21 @@ function computeNorms(tensor: HostTensor, axis: MemberSlice['axis']): ChannelNor
   }
   return { absolute, squares };
 }
+
+/** Sums of w^2 times a factor of the other axis, per index of `axis` of a matrix [outputs, inputs]. */
+export function weightedSquares(tensor: HostTensor, axis: 0 | 1, factors: ArrayLike<number>): Float64Array {
+  const data = tensor.data as Float32Array;
+  const [rows = 0, columns = 0] = tensor.shape;
+  const sums = new Float64Array(axis === 0 ? rows : columns);
+  for (let row = 0, index = 0; row < rows; row++) {
+    const factor = factors[row] as number;
+    let sum = 0;
+    for (let column = 0; column < columns; column++, index++) {
+      const value = data[index] as number;
+      if (axis === 0) sum += value * value * (factors[column] as number);
+      else sums[column] = (sums[column] as number) + value * value * factor;
+    }
+    if (axis === 0) sums[row] = sum;
+  }
+  return sums;
+}

@@ -1,9 +1,10 @@
 import { MismatchError } from '../../errors.ts';
+import { gradientOf } from '../../passes/differentiate.ts';
 import type { HostTensor } from '../../runtime/runtime.ts';
 import type { ElementTotals } from '../elements/stage.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
-import { channelNorms } from './channel-norms.ts';
+import { channelNorms, weightedSquares } from './channel-norms.ts';
 import { foldChannels, perChannel } from './fold-channels.ts';
 import { METRICS, type Metric, scoreOf, sumsOf } from './metrics.ts';
 import type { ModuleScores } from './scores.ts';
@@ -86,12 +87,14 @@ export class LayerSums implements Seen {
       for (const structure of this.#layout.structures) this.#addSigned(structure, (weight) => signedOf(weight, window));
       this.#addBiases(members, (weight) => signedOf(weight, window));
     }
-    for (const { weight } of members) {
-      for (const [name, output] of [
-        ['input-sum', 'sum'],
-        ['input-squares', 'squares'],
+    for (const { weight, input, output } of members) {
+      for (const [name, found] of [
+        ['input-sum', `sum/${weight}`],
+        ['input-squares', `squares/${weight}`],
+        ['input-energy', `energy/${input}`],
+        ['gradient-energy', `energy/${gradientOf(output)}`],
       ] as const) {
-        const values = outputs.get(`${output}/${weight}`);
+        const values = outputs.get(found);
         if (values) accumulate(this.#grown(name, weight, values.length), values, 1);
       }
     }
@@ -117,7 +120,26 @@ export class LayerSums implements Seen {
     }
   }
 
-  /** After the last window: what follows from the weights. */
+  /** After the last window: the energies of channels, from those of inputs and outputs. The energy of a bias' only input, 1, is the number of token positions. */
+  closeEnergies(members: readonly LinearMember[], weightOf: (weight: string) => HostTensor | undefined): void {
+    for (const { weight, axis, bias } of members) {
+      const [inputs, outputs] = [this.get('input-energy', weight), this.get('gradient-energy', weight)];
+      const [matrix, added] = [weightOf(weight), bias === undefined ? undefined : weightOf(bias)];
+      if (!inputs || !outputs || !matrix) continue;
+      this.set('own-energy', weight, Float64Array.from(axis === 0 ? outputs : inputs));
+      this.set('other-energy', weight, weightedSquares(matrix, axis, axis === 0 ? inputs : outputs));
+      if (bias === undefined || !added) continue;
+      this.set('own-energy', bias, Float64Array.from(outputs));
+      const rows = this.rows;
+      this.set(
+        'other-energy',
+        bias,
+        Float64Array.from(added.data as Float32Array, (value) => rows * value * value),
+      );
+    }
+  }
+
+  /** After the last window: what follows from the weights alone. */
   addWeights(weightOf: (weight: string) => HostTensor | undefined): void {
     for (const structure of this.#layout.structures) {
       const [first, second] = [new Float64Array(structure.groups), new Float64Array(structure.groups)];

@@ -37,6 +37,8 @@ const RULES = {
     sums: ['joint-squares'],
     score: ({ sum, windows }) => Float64Array.from(sum('joint-squares'), (value) => value / windows / 2),
   },
+  /** K-FAC's diagonal: the mean over windows of the squared gradient of w_oi taken as (sum_t dy_to^2) (sum_t x_ti^2) / (windows^2 * tokens), as if positions were independent of each other. */
+  kronecker: { sums: ['own-energy', 'other-energy'], score: kronecker },
   stability: { sums: ['absolute', 'absolute-squares'], score: stability },
   'magnitude-l1': { sums: ['magnitude-l1'], score: ({ sum }) => sum('magnitude-l1') },
   'magnitude-l2': { sums: ['magnitude-l2'], score: ({ sum }) => sum('magnitude-l2') },
@@ -72,6 +74,9 @@ const RULES = {
 
 export type Metric = keyof typeof RULES;
 export const METRICS = Object.keys(RULES) as readonly Metric[];
+
+/** What `fast` stands for: metrics that need no gradient of a weight, and whose sums are a few numbers for each channel. */
+export const FAST_METRICS: readonly Metric[] = ['kronecker', 'fisher'];
 
 const rule = (metric: Metric): MetricRule => RULES[metric];
 
@@ -125,6 +130,19 @@ function folded({ structure, sum }: SumsView, name: SumName, value: (sum: number
   const scores = new Float64Array(structure.groups);
   for (const { weight, groupOfChannel } of structure.members)
     foldChannels(Float64Array.from(sum(name, weight), value), groupOfChannel, scores);
+  return scores;
+}
+
+function kronecker({ structure, windows, rows, sum }: SumsView): Float64Array {
+  const scores = new Float64Array(structure.groups);
+  for (const { weight, groupOfChannel } of structure.members) {
+    const other = sum('other-energy', weight);
+    const products = Float64Array.from(
+      sum('own-energy', weight),
+      (own, channel) => (own * (other[channel] ?? 0)) / (windows * rows),
+    );
+    foldChannels(products, groupOfChannel, scores);
+  }
   return scores;
 }
 

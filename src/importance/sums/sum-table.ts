@@ -3,14 +3,14 @@ import type { CoupledStructure, MemberSlice } from '../structures/structures.ts'
 
 export type Numbers = Float32Array | Float64Array;
 
-/** What a run must compute: gradients of activations, gradients of weights, moments of inputs, the weights themselves, the states around a block. */
-export type Need = 'gradients' | 'elements' | 'moments' | 'weights' | 'states';
+/** What a run must compute: gradients of activations, gradients of weights, moments of inputs, energies of inputs and of gradients of outputs, the weights themselves, the states around a block. */
+export type Need = 'gradients' | 'elements' | 'moments' | 'energies' | 'weights' | 'states';
 
 export interface SumKind {
   /** Each array belongs to a structure, to one of its members (a matrix, a bias, or a matrix whose columns are grouped), or to the layer. */
   readonly of: 'structure' | 'member' | 'matrix' | 'column' | 'bias' | 'layer';
-  /** It has a number for each group, channel (index along the grouped axis) or weight, or one. */
-  readonly per: 'group' | 'channel' | 'weight' | 'one';
+  /** It has a number for each group, channel (index along the grouped axis), weight, input or output of a matrix, or one. */
+  readonly per: 'group' | 'channel' | 'weight' | 'input' | 'output' | 'one';
   readonly type: 'F32' | 'F64';
   readonly needs: Need;
   /** Arrays over two sets of windows add up, are the same, or cannot be joined: then what they are closed from is kept until all windows have been seen. */
@@ -20,6 +20,7 @@ export interface SumKind {
 }
 
 const perWindow = { joins: 'add', type: 'F64' } as const;
+const ENERGIES = ['input-energy', 'gradient-energy'] as const;
 const constant = { joins: 'same', type: 'F64', needs: 'weights', closedFrom: [] } as const;
 
 /**
@@ -62,6 +63,12 @@ export const SUMS = {
   /** Of a projection's inputs, over all token positions. */
   'input-sum': { of: 'column', per: 'channel', needs: 'moments', ...perWindow },
   'input-squares': { of: 'column', per: 'channel', needs: 'moments', ...perWindow },
+  /** Over all token positions t: sum_t x_ti^2 of a linear layer's inputs, sum_t dy_to^2 of the gradients of its outputs. */
+  'input-energy': { of: 'matrix', per: 'input', needs: 'energies', ...perWindow },
+  'gradient-energy': { of: 'matrix', per: 'output', needs: 'energies', ...perWindow },
+  /** Of each channel: the energy on the grouped side, and on the other side the sum over the channel's weights of w^2 times the energy. */
+  'own-energy': { of: 'member', per: 'channel', needs: 'energies', ...perWindow, closedFrom: ENERGIES },
+  'other-energy': { of: 'member', per: 'channel', needs: 'energies', ...perWindow, closedFrom: ENERGIES },
   /** Sums of |w| and w^2 over the rows of each column, and the number of rows; the same over all weights of a group. */
   'column-absolute': { of: 'column', per: 'channel', ...constant },
   'column-squares': { of: 'column', per: 'channel', ...constant },
@@ -135,5 +142,6 @@ function lengthOf(per: SumKind['per'], structure: CoupledStructure, owner: strin
   if (per === 'group') return structure.groups;
   if (per === 'one') return 1;
   if (per === 'weight') return elementCount(shapeOf(owner));
+  if (per === 'input' || per === 'output') return shapeOf(owner)[per === 'output' ? 0 : 1] ?? 0;
   return structure.members.find(({ weight }) => weight === owner)?.groupOfChannel.length ?? 0;
 }
