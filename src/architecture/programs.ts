@@ -1,4 +1,5 @@
 import { MissingError, UsageError } from '../errors.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { differentiate } from '../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runtime.ts';
@@ -93,15 +94,69 @@ export class Programs implements Disposable {
 
   /** Logits [rows, vocabulary] of hidden rows. */
   async logits(weights: DeviceWeights, hidden: HostTensor): Promise<Float32Array> {
+    using logits = await this.deviceLogits(weights, hidden);
+    return (await this.runtime.read(logits)).data as Float32Array;
+  }
+
+  /** The same on the device; the caller's to dispose. */
+  async deviceLogits(weights: DeviceWeights, hidden: HostTensor): Promise<DeviceTensor> {
     const session = await this.session('head', () => this.architecture.head());
     const rows = hidden.shape[0] ?? 0;
     using input = this.runtime.upload(hidden);
     using targets = this.runtime.upload({ dataType: 'int64', shape: [rows], data: new BigInt64Array(rows) });
-    using logits = only(
-      await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }),
-      'logits',
+    return only(await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }), 'logits');
+  }
+
+  /** Losses [rows] against targets, and the probability of every token [rows, vocabulary]. */
+  async probabilities(
+    weights: DeviceWeights,
+    hidden: HostTensor,
+    targets: BigInt64Array,
+  ): Promise<{ losses: Float32Array; probabilities: Float32Array }> {
+    const { vocabulary } = this.architecture.config;
+    const session = await this.session('head probabilities', () => {
+      const head = this.architecture.head();
+      const builder = new GraphBuilder('head probabilities', head);
+      builder.output('losses', 'float32', ['rows']);
+      builder.output(builder.add('Softmax', ['logits']), 'float32', ['rows', vocabulary], 'probabilities');
+      return builder.build();
+    });
+    using rows = this.runtime.upload(hidden);
+    using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
+    const outputs = await session.run({ ...weights.tensors, hidden: rows, targets: ids });
+    using losses = only(outputs, 'losses');
+    using probabilities = only(outputs, 'probabilities');
+    return {
+      losses: (await this.runtime.read(losses)).data as Float32Array,
+      probabilities: (await this.runtime.read(probabilities)).data as Float32Array,
+    };
+  }
+
+  /** The gradient with respect to the hidden rows of what has the gradient `logitsGradient` [rows, vocabulary] with respect to their logits. */
+  async logitsBackward(
+    weights: DeviceWeights,
+    hidden: HostTensor,
+    logitsGradient: Float32Array,
+  ): Promise<Float32Array> {
+    const session = await this.session('head gradient from logits', () =>
+      differentiate(this.architecture.head(), {
+        seeds: { logits: 'logitsGradient' },
+        wrt: ['hidden'],
+        bindings: exampleBindings(this.architecture),
+      }),
     );
-    return (await this.runtime.read(logits)).data as Float32Array;
+    const rows = hidden.shape[0] ?? 0;
+    using input = this.runtime.upload(hidden);
+    using targets = this.runtime.upload({ dataType: 'int64', shape: [rows], data: new BigInt64Array(rows) });
+    using seed = this.runtime.upload({
+      dataType: 'float32',
+      shape: [rows, this.architecture.config.vocabulary],
+      data: logitsGradient,
+    });
+    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden: input, targets, logitsGradient: seed };
+    const named = Object.fromEntries(session.inputNames.map((name) => [name, only(feeds, name)]));
+    using gradient = only(await session.run(named), 'gradient/hidden');
+    return (await this.runtime.read(gradient)).data as Float32Array;
   }
 
   /** Losses [rows], and the gradient of sum(losses * seeds) with respect to the hidden rows. */

@@ -24,7 +24,10 @@ export function addScore(program: Command, signal: AbortSignal): void {
     .command('score <model>')
     .description('importance of every group, from gradients on calibration text');
   addCommonOptions(addCalibrationOptions(command))
-    .option('--metrics <list>', `comma-separated metrics, or fast, those without weight gradients (default: all): ${METRICS.join(', ')}`)
+    .option(
+      '--metrics <list>',
+      `comma-separated metrics, or fast, those without weight gradients (default: all): ${METRICS.join(', ')}`,
+    )
     .option(
       '--shard <i/n>',
       'score part i of n of the windows, i from 0; "merge-scores" adds the files of all parts',

@@ -1,17 +1,18 @@
 import { DeviceError, throwIfCancelled } from '../errors.ts';
 import type { Decoder } from '../generate/decoder.ts';
-import type { LongRunning } from '../progress.ts';
-import { checkWindows, type PerplexityResult, summarise } from './perplexity.ts';
+import { type PerplexityOptions, type PerplexityResult, summarise } from './perplexity.ts';
+import { checkWindows } from './token-windows.ts';
 
 /** Perplexity of a decoder (an exported model) over windows of token ids, defined as for block programs: `perplexity`. */
 export async function decoderPerplexity(
   decoder: Decoder,
   vocabulary: number,
   windows: readonly ArrayLike<number>[],
-  options: LongRunning = {},
+  options: PerplexityOptions = {},
 ): Promise<PerplexityResult> {
   const tokens = checkWindows(windows, vocabulary);
   const losses: number[] = [];
+  const tally = options.against?.tally();
   for (const window of windows) {
     throwIfCancelled(options.signal);
     const ids = Array.from(window);
@@ -21,10 +22,11 @@ export async function decoderPerplexity(
     let sum = 0;
     for (let position = 0; position + 1 < tokens; position++)
       sum += crossEntropy(logits.subarray(position * width, (position + 1) * width), ids[position + 1] ?? 0);
+    await tally?.add(losses.length, 0, logits);
     losses.push(sum / (tokens - 1));
     options.onProgress?.({ stage: 'perplexity', completed: losses.length, total: windows.length, unit: 'windows' });
   }
-  return summarise(losses, tokens);
+  return { ...summarise(losses, tokens), ...tally?.result() };
 }
 
 /** -log softmax(logits)[target] in nats, in float64. Throws DeviceError for logits that are no finite numbers. */

@@ -1,11 +1,14 @@
-import { forwardBlocks, headRows, nextTokenTargets, rowChunks } from '../architecture/forward.ts';
+import { headRows, nextTokenTargets, rowChunks } from '../architecture/forward.ts';
 import { checkComputed } from '../architecture/not-finite.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
-import { MismatchError, throwIfCancelled, UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
+import type { DenseReference, Divergence } from './divergence/dense-reference.ts';
+import { visitFinalStates } from './final-states.ts';
+import { checkWindows } from './token-windows.ts';
 
-export interface PerplexityResult {
+/** The figures of `Divergence` are there where another model was given to compare with. */
+export interface PerplexityResult extends Partial<Divergence> {
   readonly perplexity: number;
   /** Of the perplexity, over windows, by the delta method: perplexity * standard deviation of window losses / sqrt(windows). */
   readonly standardError: number;
@@ -19,9 +22,10 @@ export interface PerplexityResult {
   readonly windowLosses: readonly number[];
 }
 
-/** Tokens per run of a program and per pass over the layers. */
-const BATCH_TOKENS = 1024;
-const PASS_TOKENS = 16_384;
+export interface PerplexityOptions extends LongRunning {
+  /** The dense model on the same windows: how far this one is from it is measured too. */
+  readonly against?: DenseReference | undefined;
+}
 
 /**
  * Perplexity over equally long windows of token ids (docs/method.md section 8): exp of the mean cross-entropy over window - 1 predictions each.
@@ -31,56 +35,31 @@ export async function perplexity(
   programs: Programs,
   store: WeightStore,
   windows: readonly ArrayLike<number>[],
-  options: LongRunning = {},
+  options: PerplexityOptions = {},
 ): Promise<PerplexityResult> {
-  const tokens = checkWindows(windows, store.model.architecture.config.vocabulary);
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / tokens));
-  const perPass = Math.max(perBatch, Math.floor(PASS_TOKENS / tokens / perBatch) * perBatch);
+  const { vocabulary } = store.model.architecture.config;
+  const tokens = checkWindows(windows, vocabulary);
+  const tally = options.against?.tally();
   const windowLosses: number[] = [];
-  for (let start = 0; start < windows.length; start += perPass) {
-    const pass = windows.slice(start, start + perPass);
-    const batches = Array.from({ length: Math.ceil(pass.length / perBatch) }, (_, index) =>
-      pass.slice(index * perBatch, (index + 1) * perBatch),
-    );
-    // The head counts as a layer.
-    const units = (store.model.architecture.config.layers + 1) * batches.length;
-    const report = (done: number) =>
-      options.onProgress?.({
-        stage: 'perplexity',
-        completed: start + Math.floor((pass.length * done) / units),
-        total: windows.length,
-        unit: 'windows',
+  await visitFinalStates(programs, store, windows, { ...options, stage: 'perplexity' }, async (states) => {
+    using weights = await store.lease('head');
+    const { targets, weights: rowWeights } = nextTokenTargets(states.windows);
+    const sums = new Float64Array(states.windows.length);
+    for (const { start: first, chunk } of rowChunks(states.hidden, headRows(vocabulary))) {
+      const count = chunk.shape[0] ?? 0;
+      const losses = await programs.losses(weights, chunk, targets.subarray(first, first + count));
+      losses.forEach((loss, row) => {
+        if (rowWeights[first + row] !== 0)
+          sums[Math.floor((first + row) / tokens)] = (sums[Math.floor((first + row) / tokens)] ?? 0) + loss;
       });
-    const states = await forwardBlocks(programs, store, batches, {
-      signal: options.signal,
-      onProgress: options.onProgress && (({ completed }) => report(completed)),
-    });
-    try {
-      using weights = await store.lease('head');
-      for (const [index, batch] of batches.entries()) {
-        throwIfCancelled(options.signal);
-        const state = states[index];
-        if (!state) throw new MismatchError(`The forward pass returned ${states.length} batches of ${batches.length}.`);
-        const hidden = await programs.runtime.read(state);
-        const { targets, weights: rowWeights } = nextTokenTargets(batch);
-        const sums = new Float64Array(batch.length);
-        for (const { start: first, chunk } of rowChunks(hidden, headRows(store.model.architecture.config.vocabulary))) {
-          const count = chunk.shape[0] ?? 0;
-          const losses = await programs.losses(weights, chunk, targets.subarray(first, first + count));
-          losses.forEach((loss, row) => {
-            if (rowWeights[first + row] !== 0)
-              sums[Math.floor((first + row) / tokens)] = (sums[Math.floor((first + row) / tokens)] ?? 0) + loss;
-          });
-        }
-        await checkComputed(programs, store, batch, sums, hidden.data as Float32Array);
-        for (const sum of sums) windowLosses.push(sum / (tokens - 1));
-        report(units - batches.length + index + 1);
-      }
-    } finally {
-      for (const state of states) state.dispose();
+      if (!tally) continue;
+      using logits = await programs.deviceLogits(weights, chunk);
+      await tally.add(states.first + Math.floor(first / tokens), first % tokens, logits);
     }
-  }
-  return summarise(windowLosses, tokens);
+    await checkComputed(programs, store, states.windows, sums, states.hidden.data as Float32Array);
+    for (const sum of sums) windowLosses.push(sum / (tokens - 1));
+  });
+  return { ...summarise(windowLosses, tokens), ...tally?.result() };
 }
 
 /** Mean, perplexity and standard error of window losses in nats. */
@@ -98,24 +77,4 @@ export function summarise(windowLosses: readonly number[], window: number): Perp
     windows: count,
     windowLosses,
   };
-}
-
-/** Checks windows of token ids and returns their common length. */
-export function checkWindows(windows: readonly ArrayLike<number>[], vocabulary: number): number {
-  const tokens = windows[0]?.length ?? 0;
-  if (tokens < 2) throw new UsageError(`A window has ${tokens} tokens; at least 2 are needed for one prediction.`);
-  windows.forEach((window, index) => {
-    if (window.length !== tokens)
-      throw new MismatchError(
-        `Window ${index} has ${window.length} tokens and window 0 has ${tokens}; all must be equally long.`,
-      );
-    for (let token = 0; token < tokens; token++) {
-      const id = window[token] ?? -1;
-      if (!Number.isInteger(id) || id < 0 || id >= vocabulary)
-        throw new MismatchError(
-          `Window ${index} has token id ${id}; this model's ids run from 0 to ${vocabulary - 1}.`,
-        );
-    }
-  });
-  return tokens;
 }

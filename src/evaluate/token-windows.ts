@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { MismatchError, UsageError } from '../errors.ts';
 import { sampleWithoutReplacement, seededRandom } from '../random.ts';
 
 export interface WindowOptions {
@@ -35,4 +35,24 @@ export function tokenWindows(ids: ArrayLike<number>, { length, count, seed = 0 }
   }
   const chosen = sampleWithoutReplacement(available, count, seededRandom(seed)).sort((a, b) => a - b);
   return chosen.map(window);
+}
+
+/** Checks windows of token ids and returns their common length. */
+export function checkWindows(windows: readonly ArrayLike<number>[], vocabulary: number): number {
+  const tokens = windows[0]?.length ?? 0;
+  if (tokens < 2) throw new UsageError(`A window has ${tokens} tokens; at least 2 are needed for one prediction.`);
+  windows.forEach((window, index) => {
+    if (window.length !== tokens)
+      throw new MismatchError(
+        `Window ${index} has ${window.length} tokens and window 0 has ${tokens}; all must be equally long.`,
+      );
+    for (let token = 0; token < tokens; token++) {
+      const id = window[token] ?? -1;
+      if (!Number.isInteger(id) || id < 0 || id >= vocabulary)
+        throw new MismatchError(
+          `Window ${index} has token id ${id}; this model's ids run from 0 to ${vocabulary - 1}.`,
+        );
+    }
+  });
+  return tokens;
 }

@@ -3,7 +3,7 @@ import { only, type Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { findNotFinite } from '../checkpoint/finite.ts';
 import { DeviceError, throwIfCancelled } from '../errors.ts';
-import { checkWindows } from '../evaluate/perplexity.ts';
+import { checkWindows } from '../evaluate/token-windows.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Backend, DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import { type BackendNote, type CrossCheck, crossCheck } from './cross-check.ts';
@@ -11,6 +11,7 @@ import { type ElementEngine, ElementStages } from './elements/element-stages.ts'
 import { RunBuffers } from './elements/run-buffers.ts';
 import { keepFrom } from './program/activation-budget.ts';
 import { layerLayout } from './program/layer-layout.ts';
+import { drawsOf, type Objective } from './program/objective.ts';
 import { OwnedTensors } from './program/owned-tensors.ts';
 import { scoreForward } from './program/score-forward.ts';
 import { cosineGraph } from './program/score-graph.ts';
@@ -29,6 +30,8 @@ export interface ImportanceOptions extends LongRunning {
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
   /** Default all. Without element metrics and stability no weight gradient is computed at all. */
   readonly metrics?: readonly Metric[];
+  /** What importance is the gradient of. Default: cross-entropy with the text. */
+  readonly objective?: Objective;
   /** Default: the hand-written kernels. */
   readonly elementEngine?: ElementEngine;
   /**
@@ -53,7 +56,7 @@ export interface ImportanceOptions extends LongRunning {
 export interface ImportanceResult {
   /** The metrics that are asked for. */
   readonly layers: readonly LayerScores[];
-  /** Mean cross-entropy of each window, and over all predictions, in nats. */
+  /** Mean cross-entropy of each window, and over all predictions, in nats; for a teacher KL from it. */
   readonly losses: readonly number[];
   readonly loss: number;
   /** Predictions. */
@@ -85,7 +88,8 @@ export async function importance(
   options: ImportanceOptions,
 ): Promise<ImportanceResult> {
   const { config } = store.model.architecture;
-  const { signal, resume, metrics = METRICS } = options;
+  const { signal, resume, metrics = METRICS, objective = { kind: 'text' } } = options;
+  const draws = drawsOf(objective);
   const needs = needsOf(metrics);
   const keep = keptSums(metrics, options.windowsAre ?? 'all');
   const layoutOf = (layer: number) => layerLayout(store.model.architecture, layer, options.structuresOf(layer));
@@ -105,14 +109,16 @@ export async function importance(
   using owned = new OwnedTensors();
   const watch = new Stopwatch();
   let gradients: DeviceTensor[] = [];
-  const unit = { forward: 1, backward: 2 };
+  const unit = { forward: 1, backward: 2 * draws };
   let units = (config.layers - layerCount) * (unit.forward + unit.backward) * windows.length;
+  /** What the backward pass takes batch after batch: the same states for the gradients of each draw. */
+  const repeated = <Value>(values: readonly Value[]) => Array.from({ length: draws }, () => values).flat();
   const report = (count: number) => {
     units += count;
     options.onProgress?.({
       stage: 'scoring',
       completed: units,
-      total: 3 * config.layers * windows.length,
+      total: (unit.forward + unit.backward) * config.layers * windows.length,
       unit: 'windows',
     });
   };
@@ -128,8 +134,11 @@ export async function importance(
     );
     const head =
       resume ??
-      (await watch.time('head gradient', () => headGradients(programs, store, batches, forward.last, options)));
-    gradients = 'batches' in head ? head.batches : gradientsFrom(programs.runtime, head, batches, config.hiddenSize);
+      (await watch.time('head gradient', () =>
+        headGradients(programs, store, batches, forward.last, { ...options, objective }),
+      ));
+    gradients =
+      'batches' in head ? head.batches : gradientsFrom(programs.runtime, head, repeated(batches), config.hiddenSize);
     const { losses } = head;
     const forwardSeconds = (performance.now() - started) / 1000;
 
@@ -151,7 +160,7 @@ export async function importance(
       throwIfCancelled(signal);
       const before = forward.layers[layer];
       if (!before || isRemoved(store, layer)) {
-        const seen = { windows: windows.length, rows: windows.length * tokens };
+        const seen = { windows: draws * windows.length, rows: draws * windows.length * tokens };
         await finish(layer, LayerSums.from(layoutOf(layer), seen, []));
         report(unit.backward * windows.length);
         continue;
@@ -170,7 +179,8 @@ export async function importance(
         if (note) notes.push(note);
         checks = undefined;
       }
-      const sums = await scoreLayer(programs, store, layer, before, gradients, {
+      const states = { hidden: repeated(before.hidden), kept: before.kept && repeated(before.kept) };
+      const sums = await scoreLayer(programs, store, layer, states, gradients, {
         signal,
         watch,
         score,
@@ -184,9 +194,9 @@ export async function importance(
           ((begun) =>
             options.onBatch?.(async () => ({ ...(await stateAt(layer + 1)), begun: await begun() })) ??
             Promise.resolve()),
-        onWindows: (count) => report(count * unit.backward),
+        onWindows: (count) => report((count * unit.backward) / draws),
       });
-      if (keep.has('cosine')) sums.set('cosine', '', Float64Array.of(cosine));
+      if (keep.has('cosine')) sums.set('cosine', '', Float64Array.of(draws * cosine));
       checkScores(sums.scores(metrics), layer);
       await finish(layer, sums);
       owned.free(after);

@@ -73,6 +73,7 @@ function checkSameRun(first: SumsFile, other: SumsFile): void {
   same('the number of windows', ({ info }) => info.calibration.windows);
   same('the length of windows', ({ info }) => info.calibration.length);
   same('the seed', ({ info }) => info.calibration.seed);
+  same('what importance is the gradient of', ({ info }) => [info.calibration.objective, info.draws]);
   same('the metrics', ({ info }) => info.metrics);
   same('the version', ({ info }) => info.engine.version);
   same('the groups', ({ info }) => info.groups);

@@ -49,6 +49,7 @@ export async function resumable(
       widths: open.config.layerWidths,
       windows: [windows.length, length, await sha256OfBytes(new Uint8Array(ids.buffer))],
       metrics: info.metrics,
+      objective: [info.calibration.objective, info.calibration.seed, info.draws],
       version: VERSION,
       engine: open.runtime.description,
     }),

@@ -46,7 +46,7 @@ export async function scoreShard(open: OpenModel, options: ScoreShardOptions, si
     open.store,
     own,
     {
-      ...importanceOptions(open, options),
+      ...importanceOptions(open, options, start),
       windowsAre: shard.count === 1 ? 'all' : 'part',
       onSums: (layer, sums) => sink.layer(layer, sums),
     },

@@ -1,15 +1,23 @@
 import { countParameters } from '../architecture/model.ts';
 import { UsageError } from '../errors.ts';
+import type { Teacher } from '../evaluate/divergence/teacher.ts';
 import type { BackendNote, CrossCheck } from '../importance/cross-check.ts';
 import type { SumsInfo } from '../importance/files/sums-file.ts';
 import { type ImportanceOptions, importance } from '../importance/importance.ts';
 import { layerLayout } from '../importance/program/layer-layout.ts';
+import { drawsOf, type Objective } from '../importance/program/objective.ts';
 import { FAST_METRICS } from '../importance/sums/metrics.ts';
 import { METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
 import { resumable, type ScoreStateStore } from './score-resume.ts';
 import { VERSION } from './version.ts';
+
+/** What importance is the gradient of (`Objective`). */
+export type ScoreObjective =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'model'; readonly draws?: number }
+  | { readonly kind: 'teacher'; readonly teacher: Teacher };
 
 export interface ScoreOptions extends LongRunning {
   /** Equally long windows of token ids. */
@@ -18,6 +26,8 @@ export interface ScoreOptions extends LongRunning {
   readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
   /** Default: all. */
   readonly metrics?: readonly Metric[];
+  /** Default: cross-entropy with the text. Labels of `model` are drawn with the calibration's seed. */
+  readonly objective?: ScoreObjective;
   /** Scores a few groups on another backend too, and notes where the two differ: for WebGPU, whose drivers can be wrong without an error. */
   readonly crossCheck?: CrossCheck | undefined;
   /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses its forward pass and one layer at most, or of a layer that takes long the batches of some seconds. Clear it when the scores are safe. */
@@ -71,23 +81,39 @@ function wantedMetrics({ metrics = METRICS }: Pick<ScoreOptions, 'metrics'>): re
 }
 
 /** What a run computes and whom it tells. */
-export function importanceOptions(open: OpenModel, options: ScoreOptions): ImportanceOptions {
+export function importanceOptions(open: OpenModel, options: ScoreOptions, firstWindow = 0): ImportanceOptions {
+  const objective = objectiveOf(options);
   return {
     signal: options.signal,
     onProgress: options.onProgress,
     structuresOf: open.structuresOf,
     crossCheck: options.crossCheck,
     metrics: wantedMetrics(options),
+    objective: objective.kind === 'model' ? { ...objective, firstWindow } : objective,
   };
+}
+
+/** Throws UsageError for a number of draws that is none, or a teacher of other windows. */
+function objectiveOf({ objective = { kind: 'text' }, calibration, windows }: ScoreOptions): Objective {
+  if (objective.kind === 'text') return objective;
+  if (objective.kind === 'teacher') {
+    if (objective.teacher.windows !== windows)
+      throw new UsageError('The teacher was run on other windows than are scored; run it on these.');
+    return objective;
+  }
+  const { draws = 1 } = objective;
+  if (!Number.isSafeInteger(draws) || draws < 1)
+    throw new UsageError(`draws is ${draws}; it must be a whole number, 1 or more.`);
+  return { kind: 'model', draws, seed: calibration.seed };
 }
 
 /** What score files record about a run. */
 async function describeRun(
   open: OpenModel,
-  { windows, calibration }: ScoreOptions,
+  options: ScoreOptions,
   { loss, tokens }: { readonly loss: number; readonly tokens: number },
 ): Promise<Pick<Scores, 'model' | 'calibration' | 'engine' | 'groups'>> {
-  return { ...(await describeModel(open)), calibration: { ...textOf(windows, calibration), loss, tokens } };
+  return { ...(await describeModel(open)), calibration: { ...textOf(options), loss, tokens } };
 }
 
 async function describeModel(open: OpenModel): Promise<Pick<Scores, 'model' | 'engine' | 'groups'>> {
@@ -106,11 +132,16 @@ async function describeModel(open: OpenModel): Promise<Pick<Scores, 'model' | 'e
   };
 }
 
-function textOf(
-  windows: ScoreOptions['windows'],
-  calibration: ScoreOptions['calibration'],
-): Omit<Scores['calibration'], 'loss' | 'tokens'> {
-  return { ...calibration, windows: windows.length, length: windows[0]?.length ?? 0 };
+function textOf(options: ScoreOptions): Omit<Scores['calibration'], 'loss' | 'tokens'> {
+  const { windows, calibration } = options;
+  const objective = objectiveOf(options);
+  return {
+    ...calibration,
+    ...(objective.kind !== 'text' && { objective: objective.kind }),
+    ...(objective.kind === 'model' && { draws: objective.draws }),
+    windows: windows.length,
+    length: windows[0]?.length ?? 0,
+  };
 }
 
 /** What a file of sums says of a run, or of one shard of it. */
@@ -125,7 +156,8 @@ export async function sumsInfo(
   const { architecture } = open.model;
   return {
     ...(await describeModel(open)),
-    calibration: textOf(options.windows, options.calibration),
+    calibration: textOf(options),
+    draws: drawsOf(objectiveOf(options)),
     shard: part.shard,
     metrics: wantedMetrics(options),
     windows: part.own.length,

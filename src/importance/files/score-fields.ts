@@ -38,8 +38,15 @@ export function parseCalibration(value: unknown, file: string): Scores['calibrat
 
 /** Which windows of which text a run is of. */
 export function parseText(value: unknown, file: string): Omit<Scores['calibration'], 'loss' | 'tokens'> {
-  const { text, count } = fields(value, 'calibration', file);
+  const { text, count, record } = fields(value, 'calibration', file);
+  const { objective } = record;
+  if (objective !== undefined && objective !== 'model' && objective !== 'teacher')
+    throw new FileFormatError(
+      `${file}: calibration.objective is ${JSON.stringify(objective)}; it must be model or teacher, or be left out. ${REMEDY}`,
+    );
   return {
+    ...(objective && { objective }),
+    ...(record.draws !== undefined && { draws: count('draws') }),
     source: text('source'),
     sha256: text('sha256'),
     windows: count('windows'),

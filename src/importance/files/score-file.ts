@@ -35,11 +35,11 @@ export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {
     }
   }
   const { name, revision, sha256, config, parameters } = scores.model;
-  const { source, sha256: textHash, windows, length, seed, loss, tokens } = scores.calibration;
+  const { source, sha256: textHash, windows, length, seed, objective, draws, loss, tokens } = scores.calibration;
   return writeSafetensors(tensors, {
     format: FORMAT,
     model: JSON.stringify({ name, revision, sha256, config, parameters }),
-    calibration: JSON.stringify({ source, sha256: textHash, windows, length, seed, loss, tokens }),
+    calibration: JSON.stringify({ source, sha256: textHash, windows, length, seed, objective, draws, loss, tokens }),
     groups: JSON.stringify(scores.groups),
     engine: JSON.stringify({
       version: scores.engine.version,

@@ -32,6 +32,8 @@ export interface SumsInfo extends Pick<Scores, 'model' | 'engine' | 'groups'> {
   /** Windows and token positions of the shard. */
   readonly windows: number;
   readonly rows: number;
+  /** Gradients of each window: its sums count it so many times. */
+  readonly draws: number;
   /** What the sums of each layer are about. */
   readonly layouts: readonly LayerLayout[];
 }
@@ -42,7 +44,7 @@ export interface Unfinished {
   readonly run: string;
   readonly layer: number;
   readonly batches: number;
-  /** Windows of those batches. */
+  /** Windows of those batches, each as often as it was drawn. */
   readonly windows: number;
   /** Numbers of `gradients`. */
   readonly gradients: number;
@@ -61,7 +63,7 @@ export interface SumsFile {
 /** A file of sums, laid out before anything is summed: `layers.{i}.{sum}`, the structures that they are about, and `losses` [windows]. */
 export function layOutSums(info: SumsInfo, unfinished?: Unfinished): SafetensorsLayout {
   const { metadata, tensors } = describeLayouts(info.layouts);
-  const { model, calibration, engine, groups, shard, metrics, windows, rows } = info;
+  const { model, calibration, engine, groups, shard, metrics, windows, rows, draws } = info;
   return safetensorsLayout(
     [
       ...declared(info, unfinished),
@@ -73,7 +75,7 @@ export function layOutSums(info: SumsInfo, unfinished?: Unfinished): Safetensors
       calibration: JSON.stringify(calibration),
       engine: JSON.stringify(engine),
       groups: JSON.stringify(groups),
-      shard: JSON.stringify({ ...shard, windows, rows, metrics }),
+      shard: JSON.stringify({ ...shard, windows, rows, draws, metrics }),
       structures: metadata,
       ...(unfinished && { unfinished: JSON.stringify(unfinished) }),
     },
@@ -136,6 +138,7 @@ export async function openSumsFile(source: ByteSource): Promise<SumsFile> {
     metrics: parseMetricNames(shard.record.metrics, file),
     windows: shard.count('windows'),
     rows: shard.count('rows'),
+    draws: shard.count('draws'),
     layouts: await parseLayouts(part('structures'), groups.length, source, entries),
   };
   const unfinished =
@@ -163,7 +166,7 @@ export async function openSumsFile(source: ByteSource): Promise<SumsFile> {
       const tensors: [string, Numbers][] = [];
       for (const { key } of declaredOf(info, index, unfinished))
         tensors.push([key, await numbers(`layers.${index}.${key}`)]);
-      const windows = unfinished && index < unfinished.layer ? unfinished.windows : info.windows;
+      const windows = unfinished && index < unfinished.layer ? unfinished.windows : info.draws * info.windows;
       return LayerSums.from(layout, { windows, rows: (info.rows / info.windows) * windows }, tensors);
     },
   };
@@ -209,9 +212,9 @@ function parseUnfinished(value: unknown, info: SumsInfo, file: string): Unfinish
     throw new FileFormatError(
       `${file}: unfinished.layer is ${layer}; a whole number from 1 to ${last} is expected. ${REMEDY}`,
     );
-  if (batches > windows || windows >= info.windows)
+  if (batches > windows || windows >= info.draws * info.windows)
     throw new FileFormatError(
-      `${file}: ${batches} batches of ${windows} windows are done; fewer windows than ${info.windows} are expected. ${REMEDY}`,
+      `${file}: ${batches} batches of ${windows} windows are done; fewer windows than ${info.draws * info.windows} are expected. ${REMEDY}`,
     );
   return { run: text('run'), layer, batches, windows, gradients: count('gradients') };
 }

@@ -19,7 +19,7 @@ export interface ScoreState {
   readonly layers: readonly LayerSums[];
   /** Mean cross-entropy of each window, in nats. */
   readonly losses: readonly number[];
-  /** Of the loss, with respect to the states that enter `layer`, or for the batches that have passed the layer below those that enter that one: [windows, tokens, hiddenSize]. */
+  /** Of the loss, with respect to the states that enter `layer`, or for the batches that have passed the layer below those that enter that one: [draws, windows, tokens, hiddenSize]. */
   readonly gradients: Float32Array;
 }
 

@@ -22,6 +22,10 @@ export interface Scores {
     readonly windows: number;
     readonly length: number;
     readonly seed: number;
+    /** What importance is the gradient of; absent: cross-entropy with the text. */
+    readonly objective?: 'model' | 'teacher';
+    /** Gradients of each window, where labels were drawn. */
+    readonly draws?: number;
     readonly loss: number;
     readonly tokens: number;
   };

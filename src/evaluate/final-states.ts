@@ -1,0 +1,66 @@
+import { forwardBlocks } from '../architecture/forward.ts';
+import type { Programs } from '../architecture/programs.ts';
+import type { WeightStore } from '../architecture/weight-store.ts';
+import { MismatchError, throwIfCancelled } from '../errors.ts';
+import type { LongRunning } from '../progress.ts';
+import type { HostTensor } from '../runtime/runtime.ts';
+
+/** Tokens per run of a program and per pass over the layers. */
+const BATCH_TOKENS = 1024;
+const PASS_TOKENS = 16_384;
+
+/** States after the last block of a batch of windows. */
+export interface FinalStates {
+  readonly windows: readonly ArrayLike<number>[];
+  /** Of the first of them among all windows. */
+  readonly first: number;
+  /** [windows, tokens, hiddenSize], on the host. */
+  readonly hidden: HostTensor;
+}
+
+/** Runs equally long windows through the blocks, layer by layer in passes over many windows, and shows `visit` the states after the last block batch by batch. */
+export async function visitFinalStates(
+  programs: Programs,
+  store: WeightStore,
+  windows: readonly ArrayLike<number>[],
+  options: LongRunning & { readonly stage: string },
+  visit: (states: FinalStates) => Promise<void>,
+): Promise<void> {
+  const tokens = windows[0]?.length ?? 1;
+  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / tokens));
+  const perPass = Math.max(perBatch, Math.floor(PASS_TOKENS / tokens / perBatch) * perBatch);
+  for (let start = 0; start < windows.length; start += perPass) {
+    const pass = windows.slice(start, start + perPass);
+    const batches = Array.from({ length: Math.ceil(pass.length / perBatch) }, (_, index) =>
+      pass.slice(index * perBatch, (index + 1) * perBatch),
+    );
+    // The head counts as a layer.
+    const units = (store.model.architecture.config.layers + 1) * batches.length;
+    const report = (done: number) =>
+      options.onProgress?.({
+        stage: options.stage,
+        completed: start + Math.floor((pass.length * done) / units),
+        total: windows.length,
+        unit: 'windows',
+      });
+    const states = await forwardBlocks(programs, store, batches, {
+      signal: options.signal,
+      onProgress: options.onProgress && (({ completed }) => report(completed)),
+    });
+    try {
+      for (const [index, batch] of batches.entries()) {
+        throwIfCancelled(options.signal);
+        const state = states[index];
+        if (!state) throw new MismatchError(`The forward pass returned ${states.length} batches of ${batches.length}.`);
+        await visit({
+          windows: batch,
+          first: start + index * perBatch,
+          hidden: await programs.runtime.read(state),
+        });
+        report(units - batches.length + index + 1);
+      }
+    } finally {
+      for (const state of states) state.dispose();
+    }
+  }
+}
