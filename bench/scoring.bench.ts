@@ -66,7 +66,9 @@ export async function run([
     const forward = times.forward ?? [];
     for (const [label, values] of Object.entries(times)) {
       if (label === PYTORCH) continue;
-      const target = { kept: ' (target at most 3.2)', recomputed: ' (target at most 4.2)', fast: ' (target at most 2.6)' }[label] ?? '';
+      const target =
+        { kept: ' (target at most 3.2)', recomputed: ' (target at most 4.2)', fast: ' (target at most 2.6)' }[label] ??
+        '';
       const against =
         label === 'forward'
           ? ''
