@@ -7,7 +7,7 @@ import { checkWindows } from '../token-windows.ts';
 import { chosenGraph } from './divergence-graph.ts';
 
 /** Tokens whose probabilities are kept at each position, unless another number is asked for. */
-export const TOP_TOKENS = 64;
+const TOP_TOKENS = 64;
 
 /** Probabilities below are not told from none: the rest of a distribution is what is missing to 1, in float32. */
 const SMALLEST_REST = 1e-7;
