@@ -30,7 +30,7 @@ function faulty(runtime: Runtime): Runtime {
   const createSession = runtime.createSession.bind(runtime);
   runtime.createSession = async (model, options) => {
     const session = await createSession(model, options);
-    if (options?.label !== 'score') return session;
+    if (!options?.label?.startsWith('score for ')) return session;
     const run = session.run.bind(session);
     session.run = async (feeds, runOptions) => {
       const outputs = await run(feeds, runOptions);

@@ -41,7 +41,7 @@ async function faulty(label: string, error: number, chosen = (_name: string) => 
   const createSession = other.createSession.bind(other);
   other.createSession = async (model, options) => {
     const session = await createSession(model, options);
-    if (options?.label !== label) return session;
+    if (options?.label?.split(' for ')[0] !== label) return session;
     const run = session.run.bind(session);
     session.run = async (feeds, runOptions) => {
       const outputs = await run(feeds, runOptions);
