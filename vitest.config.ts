@@ -7,6 +7,7 @@ Object.assign(process.env, vulkanEnvironment());
 export default defineConfig({
   test: {
     include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.mjs'],
+    setupFiles: ['scripts/unexpected-console.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
