@@ -86,7 +86,9 @@ describe('exportModel', () => {
         'README.md',
         'config.json',
         'espalier.json',
+        'genai_config.json',
         'generation_config.json',
+        'onnx/genai.onnx',
         'onnx/model.onnx',
         'onnx/model.onnx_data',
       ].sort(),
@@ -185,6 +187,7 @@ describe('diskOutput', () => {
       'README.md',
       'config.json',
       'espalier.json',
+      'genai_config.json',
       'generation_config.json',
       'onnx',
     ]);

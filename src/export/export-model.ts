@@ -15,6 +15,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { compactedCheckpoint } from '../surgery/compact.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
+import { GENAI_FILE, genaiConfig, genaiGraph } from './genai.ts';
 import type { GgufType } from './gguf/blocks.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
@@ -194,11 +195,18 @@ async function takeAwayOnnx(
   const graphFile = await writeMeasured(output, file, [writeModel(graph)], { signal });
   onFile(data);
   onFile(graphFile);
+  onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
+  const { config } = model.architecture;
+  onFile(
+    await writeMeasured(output, 'genai_config.json', textChunks(genaiConfig(config, decoderPositions(config))), {
+      signal,
+    }),
+  );
   const opened = await output.openModel(file, dataName, runtime.backend);
   using decoder = await openDecoder(runtime, opened.model, {
     externalData: opened.externalData,
     label: file,
-    fixedCache: allowsFixedCache(model.architecture.config.headDimension),
+    fixedCache: allowsFixedCache(config.headDimension),
   });
   using own = programs ? undefined : new Programs(runtime, model.architecture);
   const roundedPrograms = programs ?? own;

@@ -123,6 +123,21 @@ describe('the model card', () => {
       print(session.run(["logits"], feeds)[0].argmax(-1))
       \`\`\`
 
+      With ONNX Runtime GenAI:
+
+      \`\`\`python
+      import onnxruntime_genai as og
+      model = og.Model("FOLDER")
+      tokenizer = og.Tokenizer(model)
+      parameters = og.GeneratorParams(model)
+      parameters.set_search_options(max_length=64)
+      generator = og.Generator(model, parameters)
+      generator.append_tokens(tokenizer.encode("Once upon a time"))
+      while not generator.is_done():
+          generator.generate_next_token()
+      print(tokenizer.decode(generator.get_sequence(0)))
+      \`\`\`
+
       Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is 512 tokens.
 
       ## Kept widths

@@ -47,6 +47,20 @@ for value in session.get_inputs():
         feeds[value.name] = numpy.array(1)
 print(session.run(["logits"], feeds)[0].argmax(-1))`,
       },
+      {
+        title: 'ONNX Runtime GenAI',
+        language: 'python',
+        code: `import onnxruntime_genai as og
+model = og.Model("FOLDER")
+tokenizer = og.Tokenizer(model)
+parameters = og.GeneratorParams(model)
+parameters.set_search_options(max_length=64)
+generator = og.Generator(model, parameters)
+generator.append_tokens(tokenizer.encode("Once upon a time"))
+while not generator.is_done():
+    generator.generate_next_token()
+print(tokenizer.decode(generator.get_sequence(0)))`,
+      },
     ];
   });
 }

@@ -12,8 +12,8 @@ import { memoryFolder } from './memory-folder.ts';
 import { FAMILIES, SHAPES, takeAwayCase } from './testing/take-away-cases.ts';
 
 /**
- * What transformers and llama.cpp made of the very files that are written here (scripts/fixtures/take_away.sh, which sets TAKE_AWAY_FOLDER to have them on disk).
- * A file whose bytes changed has to be run there again.
+ * What transformers, llama.cpp and ONNX Runtime GenAI made of the very files that are written here (scripts/fixtures/take_away.sh, which sets TAKE_AWAY_FOLDER to have them on disk).
+ * A safetensors or GGUF file whose bytes changed has to be run there again; of ONNX the tokens alone are kept.
  */
 interface Elsewhere {
   readonly [name: string]: {
@@ -22,6 +22,8 @@ interface Elsewhere {
     readonly transformersLoss: number;
     /** Greedy tokens after `PROMPT` by llama.cpp, of F32; null where it has no home. */
     readonly llamaTokens: readonly number[] | null;
+    /** The same by ONNX Runtime GenAI, which stops at the end of a text. */
+    readonly genaiTokens: readonly number[];
   };
 }
 
@@ -33,6 +35,8 @@ const WINDOWS = [
 ];
 const PROMPT = [7, 22, 40, 13];
 const GREEDY = 16;
+/** `eos_token_id` of the fixtures. */
+const END = 2;
 const HOMELESS = ['gemma3-free', 'phi3-free'];
 
 let runtime: Runtime;
@@ -48,12 +52,12 @@ const cases = FAMILIES.flatMap((family) => SHAPES.map((shape) => ({ family, shap
 describe.each(cases)('$name', ({ family, shape, name }) => {
   const isHomeless = HOMELESS.includes(name);
 
-  test('is the same model in safetensors and GGUF, as transformers and llama.cpp computed it', async () => {
+  test('is the same model in ONNX, safetensors and GGUF, as GenAI, transformers and llama.cpp computed it', async () => {
     using model = await takeAwayCase(runtime, family, shape);
     const output = memoryFolder();
     const { files, formats } = await exportPruned(model, {
       output,
-      formats: isHomeless ? ['safetensors'] : ['safetensors', 'gguf'],
+      formats: isHomeless ? ['onnx', 'safetensors'] : ['onnx', 'safetensors', 'gguf'],
       ggufType: 'F32',
     });
     for (const { verification } of formats) expect(verification.maxAbsoluteDifference).toBeLessThan(1e-5);
@@ -68,6 +72,8 @@ describe.each(cases)('$name', ({ family, shape, name }) => {
     expect(known?.files).toEqual(digests);
     expect(Math.abs((known?.transformersLoss ?? 0) - found.loss)).toBeLessThan(1e-5);
     expect(known?.llamaTokens).toEqual(isHomeless ? null : found.tokens);
+    const end = found.tokens.indexOf(END);
+    expect(known?.genaiTokens).toEqual(end < 0 ? found.tokens : found.tokens.slice(0, end));
   });
 
   if (isHomeless)
