@@ -86,6 +86,7 @@ async function measure(
       {
         signal,
         onProgress: output.onProgress,
+        onUnscored: (_, __, reason) => output.note(`${reason} It counts as wrong.`),
         ...(store ? { finished: store.finished, onItems: (task, items) => store.add(task, items) } : {}),
       },
     );
@@ -136,7 +137,7 @@ function taskLines(tasks: Readonly<Record<string, TaskResult>>): string[] {
   const share = (value: number, error: number) => `${(100 * value).toFixed(1)} ± ${(100 * error).toFixed(1)}%`;
   const width = Math.max(...Object.keys(tasks).map(({ length }) => length));
   return Object.entries(tasks).map(
-    ([name, { accuracy, standardError, accuracyNormalized, standardErrorNormalized, items, chance }]) =>
-      `  ${name.padEnd(width)}  accuracy ${share(accuracy, standardError)}, by bytes ${share(accuracyNormalized, standardErrorNormalized)} (${items} items, chance ${(100 * chance).toFixed(0)}%)`,
+    ([name, { accuracy, standardError, accuracyNormalized, standardErrorNormalized, items, unscored, chance }]) =>
+      `  ${name.padEnd(width)}  accuracy ${share(accuracy, standardError)}, by bytes ${share(accuracyNormalized, standardErrorNormalized)} (${items} items${unscored > 0 ? `, ${unscored} of them not scored and wrong` : ''}, chance ${(100 * chance).toFixed(0)}%)`,
   );
 }

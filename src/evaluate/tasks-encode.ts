@@ -1,3 +1,4 @@
+import { strip } from '../checkpoint/tokenizer/jinja/string-methods.ts';
 import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { MismatchError } from '../errors.ts';
 import type { Prompt } from './tasks-prompts.ts';
@@ -18,7 +19,8 @@ export interface EncodedItem {
 /**
  * Encodes prompts as lm-evaluation-harness does for causal models: white space at the end of the context belongs to the continuation; context
  * and continuation are encoded together and the continuation is what follows as many tokens as the context alone has; special tokens as the
- * tokenizer adds them in front (a BOS), once; an empty context is the BOS, or else the EOS; what is too long loses its beginning.
+ * tokenizer adds them in front (a BOS), once; an empty context is the BOS, or else the EOS; a continuation that disappears in the tokens of the context is
+ * encoded alone; what is too long loses its beginning, so that of a continuation longer than the model's context only the end is scored.
  * `maximumPositions` is the longest sequence that the model can be fed; a continuation's last token is not fed.
  */
 export class TaskEncoder {
@@ -31,28 +33,24 @@ export class TaskEncoder {
     this.#maximumPositions = maximumPositions;
   }
 
-  /** Throws MismatchError, naming `what`, for a choice that has no token of its own or does not fit the model. */
+  /** Throws MismatchError, naming `what`, for a choice without any token, and for an empty query where no token stands for it. */
   encode({ context, continuations }: Prompt, what: string): EncodedItem {
-    const trimmed = context.trimEnd();
+    const trimmed = strip(context, undefined, false, true);
     const space = context.slice(trimmed.length);
     const contextIds = trimmed === '' ? this.#emptyContext(what) : this.#ids(trimmed);
     const groups: { context: readonly number[]; continuations: (readonly number[])[] }[] = [];
     const places = continuations.map((continuation, choice) => {
-      const ids =
-        trimmed === ''
-          ? this.#unprefixed(space + continuation)
-          : this.#ids(trimmed + space + continuation).slice(contextIds.length);
-      if (ids.length === 0)
-        throw new MismatchError(`${what}: the tokenizer has no token for choice ${choice} beyond those of the query.`);
-      if (ids.length > this.#maximumPositions)
-        throw new MismatchError(
-          `${what}: choice ${choice} has ${ids.length} tokens; the model holds ${this.#maximumPositions}.`,
-        );
-      const kept = contextIds.slice(Math.max(0, contextIds.length + ids.length - (this.#maximumPositions + 1)));
-      const known = groups.findIndex((group) => group.context.length === kept.length);
+      const own = space + continuation;
+      const joined = trimmed === '' ? [] : this.#ids(trimmed + own).slice(contextIds.length);
+      const ids = joined.length > 0 ? joined : this.#unprefixed(own);
+      if (ids.length === 0) throw new MismatchError(`${what}: the tokenizer has no token for choice ${choice}.`);
+      const all = [...contextIds, ...ids].slice(-(this.#maximumPositions + 1));
+      const scored = Math.min(ids.length, all.length - 1);
+      const kept = all.slice(0, -scored);
+      const known = groups.findIndex(({ context: other }) => sameIds(other, kept));
       if (known < 0) groups.push({ context: kept, continuations: [] });
       const group = known < 0 ? groups.length - 1 : known;
-      return { group, index: (groups[group]?.continuations.push(ids) ?? 1) - 1 };
+      return { group, index: (groups[group]?.continuations.push(all.slice(-scored)) ?? 1) - 1 };
     });
     return { places, groups };
   }
@@ -75,6 +73,10 @@ export class TaskEncoder {
       );
     return [id];
   }
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((id, index) => id === b[index]);
 }
 
 /** Special tokens that the tokenizer puts before a text; those after it would separate context and continuation. */

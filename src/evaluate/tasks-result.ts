@@ -11,6 +11,8 @@ export interface TaskResult {
   readonly standardError: number;
   readonly standardErrorNormalized: number;
   readonly items: number;
+  /** Of the items, those that could not be scored; each counts as wrong. */
+  readonly unscored: number;
   /** Accuracy of guessing: mean of 1 / choices. */
   readonly chance: number;
   /** [items]; the choice taken, by log-likelihood and by log-likelihood per byte. The first of equal ones; -1 where the model gives no numbers. */
@@ -18,7 +20,7 @@ export interface TaskResult {
   readonly predictionsNormalized: readonly number[];
 }
 
-/** Judges the log-likelihoods [items][choices] of a task (docs/method.md section 8). */
+/** Judges the log-likelihoods [items][choices] of a task (docs/method.md section 8); an item without any could not be scored. */
 export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[])[]): TaskResult {
   const format = promptFormat(task.name);
   const encoder = new TextEncoder();
@@ -37,6 +39,7 @@ export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[
     standardError: plain.standardError,
     standardErrorNormalized: normalized.standardError,
     items: task.items.length,
+    unscored: task.items.filter((_, item) => (logLikelihoods[item] ?? []).length === 0).length,
     chance: task.items.reduce((sum, { choices }) => sum + 1 / choices.length, 0) / task.items.length,
     predictions,
     predictionsNormalized,

@@ -21,7 +21,7 @@ describe('readTask', () => {
     ['not JSON', '{"query"', /quiz\.jsonl, line 1, is not valid JSON/],
     ['no query', line({ choices: ['a', 'b'], gold: 0 }), /line 1, has no "query"/],
     ['one choice', line({ ...item, choices: ['a'] }), /"choices" must be an array of at least 2/],
-    ['an empty choice', line({ ...item, choices: ['a', ' '] }), /"choices"/],
+    ['a choice that is no text', line({ ...item, choices: ['a', 1] }), /"choices"/],
     ['gold beyond the choices', line({ ...item, gold: 2 }), /"gold" is 2; .* 0 to 1/],
     ['gold that is no number', line({ ...item, gold: '1' }), /"gold" is "1"/],
   ])('refuses %s, naming the line', (_, text, message) => {
@@ -113,7 +113,9 @@ describe('TaskEncoder', () => {
   test('a choice is what follows as many tokens as the context alone has, even when a token spans the boundary', () => {
     // 'ca' + 'bc' is [c, ab, c]; the context alone is [c, a].
     expect(encode('ca', ['bc']).groups[0]).toEqual({ context: [4, 2], continuations: [[4]] });
-    expect(() => encode('ca', ['b'])).toThrow(/item 3: .*no token for choice 0/);
+    // 'cab' is [c, ab]: the choice has disappeared, and is taken alone.
+    expect(encode('ca', ['b']).groups[0]).toEqual({ context: [4, 2], continuations: [[3]] });
+    expect(() => encode('ca', [''])).toThrow(/item 3: the tokenizer has no token for choice 0/);
   });
   test('special tokens stand in front once and never between context and choice', () => {
     expect(encode('cc', [' a'], { addsBos: true }).groups).toEqual([{ context: [0, 4, 4], continuations: [[7]] }]);
@@ -140,7 +142,8 @@ describe('TaskEncoder', () => {
       { group: 1, index: 0 },
       { group: 0, index: 1 },
     ]);
-    expect(() => encode('c', [' bcc'], { maximum: 2 })).toThrow(MismatchError);
+    // Of a choice longer than the model only the end is scored.
+    expect(encode('c', [' bcc'], { maximum: 2 }).groups).toEqual([{ context: [8], continuations: [[4, 4]] }]);
   });
 });
 
@@ -201,13 +204,16 @@ test('a task is judged by log-likelihood, and by log-likelihood per byte', () =>
     [-3, -2],
     [-1, -1, -2, -3],
   ]);
-  expect(result).toMatchObject({ predictions: [1, 1, 0], predictionsNormalized: [1, 0, 0], items: 3 });
+  expect(result).toMatchObject({ predictions: [1, 1, 0], predictionsNormalized: [1, 0, 0], items: 3, unscored: 0 });
   expect(result.accuracy).toBeCloseTo(1 / 3);
   expect(result.accuracyNormalized).toBeCloseTo(2 / 3);
   // sqrt(p (1 - p) / (n - 1))
   expect(result.standardError).toBeCloseTo(Math.sqrt(1 / 3 / 3));
   expect(result.chance).toBeCloseTo((0.5 + 0.5 + 0.25) / 3);
-  expect(judgeTask({ name: 'quiz', items }, [[Number.NaN, Number.NaN], [], []]).predictions).toEqual([-1, -1, -1]);
+  expect(judgeTask({ name: 'quiz', items }, [[Number.NaN, Number.NaN], [], []])).toMatchObject({
+    predictions: [-1, -1, -1],
+    unscored: 2,
+  });
 });
 
 test('two results on the same items are compared in pairs', () => {

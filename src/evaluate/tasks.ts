@@ -47,9 +47,9 @@ function parseItem(line: string, where: string): TaskItem {
   if (
     !Array.isArray(choices) ||
     choices.length < 2 ||
-    !choices.every((choice): choice is string => typeof choice === 'string' && choice.trim() !== '')
+    !choices.every((choice): choice is string => typeof choice === 'string')
   )
-    throw new FileFormatError(`${where}: "choices" must be an array of at least 2 texts that are not empty.`);
+    throw new FileFormatError(`${where}: "choices" must be an array of at least 2 texts.`);
   if (typeof gold !== 'number' || !Number.isInteger(gold) || gold < 0 || gold >= choices.length)
     throw new FileFormatError(
       `${where}: "gold" is ${JSON.stringify(gold)}; it must be the index of the right choice, 0 to ${choices.length - 1}.`,

@@ -1,11 +1,11 @@
-import { throwIfCancelled } from '../errors.ts';
+import { MismatchError, throwIfCancelled } from '../errors.ts';
 import type { Task } from '../evaluate/tasks.ts';
 import { blockLikelihoods } from '../evaluate/tasks-blocks.ts';
 import { decoderLikelihoods } from '../evaluate/tasks-decoder.ts';
 import { type ContextGroup, type EncodedItem, TaskEncoder } from '../evaluate/tasks-encode.ts';
 import type { LikelihoodModel } from '../evaluate/tasks-likelihood.ts';
 import { packedTokens } from '../evaluate/tasks-packing.ts';
-import { promptFormat } from '../evaluate/tasks-prompts.ts';
+import { type Prompt, promptFormat } from '../evaluate/tasks-prompts.ts';
 import { judgeTask, type TaskResult } from '../evaluate/tasks-result.ts';
 import type { LongRunning, Progress } from '../progress.ts';
 import type { ExportedModel } from './exported-model.ts';
@@ -14,7 +14,7 @@ import { OpenModel } from './open-model.ts';
 /** What tasks are measured on: block programs, or a decoder with its tokenizer. */
 export type TaskModel = OpenModel | Pick<ExportedModel, 'decoder' | 'tokenizer' | 'maximumPositions'>;
 
-/** Log-likelihoods [choices] of one finished item. */
+/** Log-likelihoods [choices] of one finished item; none where it cannot be scored. */
 export interface TaskItemResult {
   readonly item: number;
   readonly logLikelihoods: readonly number[];
@@ -27,12 +27,14 @@ export interface EvaluateTasksOptions extends LongRunning {
   readonly passTokens?: number | undefined;
   /** Called with each batch of new items, so that they can be kept. */
   readonly onItems?: (task: string, items: readonly TaskItemResult[]) => void | Promise<void>;
+  /** Called for each item that cannot be scored, with a sentence that says why; it counts as wrong. */
+  readonly onUnscored?: (task: string, item: number, reason: string) => void;
 }
 
 /**
  * Zero-shot accuracy by the log-likelihood of each choice (docs/method.md section 8), prompts as `promptFormat` says, on block programs or on
  * an exported model. Items go longest first; results do not depend on the order. Progress counts the items of all tasks.
- * Throws CancelledError between batches when the signal fires, and what `TaskEncoder` throws for an item that cannot be encoded.
+ * An item that cannot be scored is told by `onUnscored` and counts as wrong. Throws CancelledError between batches when the signal fires.
  */
 export async function evaluateTasks(
   model: TaskModel,
@@ -52,7 +54,7 @@ export async function evaluateTasks(
   return results;
 }
 
-/** Log-likelihoods [items][choices] of one task: what `evaluateTasks` judges. Progress counts its items; throws the same. */
+/** Log-likelihoods [items][choices] of one task: what `evaluateTasks` judges; none for an item that cannot be scored. Progress counts its items; throws the same. */
 export async function taskLogLikelihoods(
   model: TaskModel,
   task: Task,
@@ -63,7 +65,14 @@ export async function taskLogLikelihoods(
     const known = finished?.get(task.name)?.get(item);
     return known?.length === choices.length ? known : undefined;
   });
-  const open = await encodeOpen(model, task, results);
+  const open = await encodeOpen(model, task, results, options.onUnscored);
+  const isOpen = new Set(open.map(({ item }) => item));
+  const unscored = task.items.flatMap((_, item) => (results[item] || isOpen.has(item) ? [] : [item]));
+  if (unscored.length > 0)
+    await onItems?.(
+      task.name,
+      unscored.map((item) => ({ item, logLikelihoods: [] })),
+    );
   const likelihoods = likelihoodsOf(model);
   let done = task.items.length - open.length;
   const report = (completed: number) =>
@@ -100,8 +109,13 @@ interface OpenItem {
   readonly tokens: number;
 }
 
-/** Token ids of the items without a result, longest first. */
-async function encodeOpen(model: TaskModel, task: Task, results: readonly unknown[]): Promise<OpenItem[]> {
+/** Token ids of the items without a result that can be scored, longest first. */
+async function encodeOpen(
+  model: TaskModel,
+  task: Task,
+  results: readonly unknown[],
+  onUnscored: EvaluateTasksOptions['onUnscored'],
+): Promise<OpenItem[]> {
   const encoder =
     model instanceof OpenModel
       ? new TaskEncoder(await model.tokenizer(), model.config.maximumPositions)
@@ -109,10 +123,29 @@ async function encodeOpen(model: TaskModel, task: Task, results: readonly unknow
   const format = promptFormat(task.name);
   const open = task.items.flatMap((question, item) => {
     if (results[item]) return [];
-    const encoded = encoder.encode(format(question), `Task ${task.name}, item ${item}`);
+    const encoded = encodeOrTell(encoder, format(question), `Task ${task.name}, item ${item}`, (reason) =>
+      onUnscored?.(task.name, item, reason),
+    );
+    if (!encoded) return [];
     return [{ item, encoded, tokens: encoded.groups.reduce((sum, group) => sum + packedTokens(group), 0) }];
   });
   return open.sort((a, b) => b.tokens - a.tokens || a.item - b.item);
+}
+
+/** The token ids of an item; undefined, and told, where it cannot be scored. */
+function encodeOrTell(
+  encoder: TaskEncoder,
+  prompt: Prompt,
+  what: string,
+  tell: (reason: string) => void,
+): EncodedItem | undefined {
+  try {
+    return encoder.encode(prompt, what);
+  } catch (error) {
+    if (!(error instanceof MismatchError)) throw error;
+    tell(error.message);
+    return undefined;
+  }
 }
 
 /** Consecutive items of at most so many tokens together, at least one. */

@@ -33,6 +33,7 @@ export function TaskTable({
             <th scope="row">
               {name}
               {result && result.items < items && <span className="soft"> · {result.items} items</span>}
+              {result && result.unscored > 0 && <span className="soft"> · {result.unscored} not scored, wrong</span>}
             </th>
             {result ? (
               <>
