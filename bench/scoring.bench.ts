@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openNamed } from '../src/checkpoint/local.ts';
-import { readText } from '../src/cli/calibration.ts';
+import { readTextIds } from '../src/cli/text-files.ts';
 import { perplexity } from '../src/evaluate/perplexity.ts';
 import { tokenWindows } from '../src/evaluate/token-windows.ts';
 import { type ImportanceOptions, type ImportanceResult, importance } from '../src/importance/importance.ts';
@@ -31,7 +31,7 @@ export async function run([
   const threads = availableParallelism();
   using runtime = await createNodeRuntime({ threads });
   using open = new OpenModel(runtime, await openNamed(name), { residentBytes: 2 ** 30 });
-  const ids = (await open.tokenizer()).encode((await readText([text])).text, { addSpecialTokens: false });
+  const { ids } = await readTextIds([text], await open.tokenizer());
   const windows = tokenWindows(ids, { length: 128, count: Number(count), seed: 0 });
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
   const results: Record<string, ImportanceResult[]> = {};

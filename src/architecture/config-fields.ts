@@ -143,6 +143,6 @@ function isPositive(value: unknown): value is number {
 
 /** A value as JSON, short enough for a sentence. */
 function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'absent';
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'absent');
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -1,19 +1,21 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
+import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
 import { embeddedFolder } from '../checkpoint/local.ts';
 import { MissingError, UsageError } from '../errors.ts';
-import { joinTexts, readTokenIds } from '../evaluate/text.ts';
+import { readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
 import { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 import type { OpenModel } from '../library/open-model.ts';
+import type { LongRunning } from '../progress.ts';
 import {
   type CalibrationOptions,
   DEFAULT_COMPENSATION_WINDOWS,
   DEFAULT_MEASURE_WINDOWS,
   DEFAULT_WINDOWS,
 } from './options.ts';
+import { readTextIds, type TextIds } from './text-files.ts';
 
 /** Windows of token ids with what a score file records about them. */
 export interface Calibration {
@@ -29,6 +31,7 @@ export async function readCalibration(
   name: string,
   open: OpenModel,
   options: CalibrationOptions,
+  running: LongRunning = {},
   usual: number = DEFAULT_WINDOWS,
 ): Promise<Calibration> {
   const { seed } = options;
@@ -37,11 +40,23 @@ export async function readCalibration(
     const windows = readTokenIds({ name: basename(options.tokenIds), bytes }, open.config.vocabulary);
     return { windows, calibration: { source: basename(options.tokenIds), sha256: await sha256OfBytes(bytes), seed } };
   }
-  const text = await readText(calibrationFiles(name, options.calibration));
-  const ids = (await open.tokenizer()).encode(text.text, { addSpecialTokens: false });
+  const { ids, source, sha256 } = await idsOf(open, calibrationFiles(name, options.calibration), running);
   const count = options.windows ?? Math.max(1, Math.min(usual, Math.floor(ids.length / options.length)));
   const windows = tokenWindows(ids, { length: options.length, count, seed });
-  return { windows, calibration: { source: text.source, sha256: await sha256OfText(text.text), seed } };
+  return { windows, calibration: { source, sha256, seed } };
+}
+
+const known = new WeakMap<OpenModel, Map<string, Promise<TextIds>>>();
+
+/** Token ids of files, which one command may ask for several times: of a large text they are made once. */
+function idsOf(open: OpenModel, paths: readonly string[], running: LongRunning): Promise<TextIds> {
+  const ofModel = known.get(open) ?? new Map<string, Promise<TextIds>>();
+  known.set(open, ofModel);
+  const key = JSON.stringify(paths);
+  const ids = ofModel.get(key) ?? open.tokenizer().then((tokenizer) => readTextIds(paths, tokenizer, running));
+  ofModel.set(key, ids);
+  ids.catch(() => ofModel.delete(key));
+  return ids;
 }
 
 /** Windows that compensation learns from: more than scoring needs are good. */
@@ -49,8 +64,9 @@ export async function readCompensationWindows(
   name: string,
   open: OpenModel,
   options: CalibrationOptions & { readonly compensationWindows?: number },
+  running: LongRunning = {},
 ): Promise<readonly ArrayLike<number>[]> {
-  return readOtherWindows(name, open, options, options.compensationWindows, DEFAULT_COMPENSATION_WINDOWS);
+  return readOtherWindows(name, open, options, options.compensationWindows, DEFAULT_COMPENSATION_WINDOWS, running);
 }
 
 /** Windows that the search "measured" compares plans on: drawn by another seed than those that were scored. */
@@ -58,6 +74,7 @@ export async function readMeasureWindows(
   name: string,
   open: OpenModel,
   options: CalibrationOptions & { readonly measureWindows?: number },
+  running: LongRunning = {},
 ): Promise<readonly ArrayLike<number>[]> {
   return readOtherWindows(
     name,
@@ -65,6 +82,7 @@ export async function readMeasureWindows(
     { ...options, seed: options.seed + 1 },
     options.measureWindows,
     DEFAULT_MEASURE_WINDOWS,
+    running,
   );
 }
 
@@ -73,8 +91,9 @@ export async function readVerificationWindows(
   name: string,
   open: OpenModel,
   options: CalibrationOptions,
+  running: LongRunning = {},
 ): Promise<readonly ArrayLike<number>[]> {
-  return readOtherWindows(name, open, options, undefined, Math.ceil(VERIFIED_POSITIONS / options.length));
+  return readOtherWindows(name, open, options, undefined, Math.ceil(VERIFIED_POSITIONS / options.length), running);
 }
 
 async function readOtherWindows(
@@ -83,9 +102,11 @@ async function readOtherWindows(
   options: CalibrationOptions,
   windows: number | undefined,
   usual: number,
+  running: LongRunning,
 ) {
   const { windows: _, ...rest } = options;
-  return (await readCalibration(name, open, { ...rest, ...(windows === undefined ? {} : { windows }) }, usual)).windows;
+  const chosen = { ...rest, ...(windows === undefined ? {} : { windows }) };
+  return (await readCalibration(name, open, chosen, running, usual)).windows;
 }
 
 /** Whether there is calibration text for a model: given, or shipped with it. */
@@ -108,12 +129,6 @@ function calibrationFiles(name: string, files: readonly string[] | undefined): r
   );
 }
 
-/** One text from several files, joined by blank lines, and its source for records. */
-export async function readText(paths: readonly string[]): Promise<{ readonly text: string; readonly source: string }> {
-  const files = await Promise.all(paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })));
-  return { text: joinTexts(files), source: paths.map((path) => basename(path)).join(' + ') };
-}
-
 /** A file's bytes; MissingError when it is not there. */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
@@ -121,6 +136,10 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new MissingError(`There is no file ${path}.`, { cause: error });
+    if (code === 'ERR_FS_FILE_TOO_LARGE')
+      throw new UsageError(`${path} has more than 2 GB, which is more than is read at once. Split it.`, {
+        cause: error,
+      });
     if (code === 'EISDIR') throw new MissingError(`${path} is a folder; a file is needed.`, { cause: error });
     throw error;
   }

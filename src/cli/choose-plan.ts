@@ -72,7 +72,7 @@ export async function choosePlan(
   });
   if (measures) return measure(name, open, scores, exact(planning), options, output, signal);
   if (options.passes === 1) return makePlan(scores, exact(planning));
-  const calibration = await readCalibration(name, open, options);
+  const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
   return planInPasses(open, {
     ...calibration,
     passes: options.passes,
@@ -92,7 +92,7 @@ async function measure(
   output: Console,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const windows = await readMeasureWindows(name, open, options);
+  const windows = await readMeasureWindows(name, open, options, { signal });
   const { plan, loss, measurements, candidates } = await refine(open, scores, {
     plan: planning,
     windows,
@@ -130,6 +130,6 @@ async function chooseScores(
   const shipped =
     options.calibration === undefined && options.tokenIds === undefined ? embeddedScores(name) : undefined;
   if (shipped !== undefined) return readScores(shipped);
-  const calibration = await readCalibration(name, open, options);
+  const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
   return (await score(open, { ...calibration, signal, onProgress: output.onProgress })).scores;
 }

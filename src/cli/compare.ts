@@ -11,7 +11,8 @@ import type { OpenModel } from '../library/open-model.ts';
 import { score } from '../library/score.ts';
 import { VERSION } from '../library/version.ts';
 import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../plan/methods/methods.ts';
-import { readCalibration, readCompensationWindows, readMeasureWindows, readText } from './calibration.ts';
+import type { LongRunning } from '../progress.ts';
+import { readCalibration, readCompensationWindows, readMeasureWindows } from './calibration.ts';
 import { type ComparisonSetting, ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
@@ -29,6 +30,7 @@ import {
 } from './options.ts';
 import { addTrainingOptions, TRAINING_FILES, type TrainingOptions, trainingFrom } from './recover-options.ts';
 import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
+import { readTextIds } from './text-files.ts';
 import { readTrainingFiles } from './training-files.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
@@ -91,8 +93,8 @@ export function addCompare(program: Command, signal: AbortSignal): void {
           ? []
           : await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
       await withModel(name, options, signal, async (open) => {
-        const texts = await readEvaluationTexts(open, options);
-        const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 });
+        const texts = await readEvaluationTexts(open, options, { signal, onProgress: output.onProgress });
+        const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 }, { signal });
         const recovery = trained && (await readTraining(open, options));
         const store = await openStore(open, options, first.calibration, texts, taskFiles, recovery?.setting);
         const rows = await compare(open, {
@@ -135,18 +137,17 @@ interface EvaluationText {
   readonly windows: readonly Int32Array[];
 }
 
-async function readEvaluationTexts(open: OpenModel, options: CompareOptions): Promise<EvaluationText[]> {
+async function readEvaluationTexts(
+  open: OpenModel,
+  options: CompareOptions,
+  running: LongRunning,
+): Promise<EvaluationText[]> {
   const tokenizer = await open.tokenizer();
   const texts: EvaluationText[] = [];
   for (const path of options.text ?? []) {
-    const { text, source } = await readText([path]);
-    const ids = tokenizer.encode(text, { addSpecialTokens: false });
-    const used = options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens);
-    texts.push({
-      name: source,
-      sha256: await sha256OfText(text),
-      windows: tokenWindows(used, { length: options.window }),
-    });
+    const { maxTokens } = options;
+    const { ids, source, sha256 } = await readTextIds([path], tokenizer, { ...running, maxTokens });
+    texts.push({ name: source, sha256, windows: tokenWindows(ids, { length: options.window }) });
   }
   return texts;
 }
@@ -158,18 +159,18 @@ async function calibrate(
   signal: AbortSignal,
   onProgress: ReturnType<typeof createConsole>['onProgress'],
 ): Promise<ComparisonCalibration> {
-  const { windows, calibration } = await readCalibration(name, open, options);
+  const { windows, calibration } = await readCalibration(name, open, options, { signal, onProgress });
   const methods = options.methods.split(',').map(parseMethod);
   const compensates = methods.some((method) => method.recipe.compensate !== 'none');
   const measures = methods.some((method) => method.planning === 'measured');
-  const compensationWindows = compensates ? await readCompensationWindows(name, open, options) : [];
+  const compensationWindows = compensates ? await readCompensationWindows(name, open, options, { signal }) : [];
   const { scores } = await score(open, { windows, calibration, signal, onProgress });
   return {
     seed: options.seed,
     scores,
     compensationWindows,
     windows,
-    ...(measures && { measureWindows: await readMeasureWindows(name, open, options) }),
+    ...(measures && { measureWindows: await readMeasureWindows(name, open, options, { signal }) }),
   };
 }
 

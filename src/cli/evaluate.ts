@@ -9,11 +9,13 @@ import { readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
 import { openOnDisk } from '../export/disk.ts';
 import { openExported } from '../library/exported-model.ts';
-import { readBytes, readText } from './calibration.ts';
+import type { LongRunning } from '../progress.ts';
+import { readBytes } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
 import { addTaskOptions, evaluateTasksCommand, type TaskOptions } from './evaluate-tasks.ts';
 import { type ComputedOn, computedOn, exportedFolder, openRuntime, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
+import { readTextIds } from './text-files.ts';
 
 interface EvaluateOptions extends CommonOptions, TaskOptions {
   readonly text?: readonly string[];
@@ -49,7 +51,10 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
       const evaluated =
         folder === undefined
           ? await withModel(name, options, signal, async (open) => {
-              const { windows, source } = await readWindows(open.config.vocabulary, () => open.tokenizer(), options);
+              const { windows, source } = await readWindows(open.config.vocabulary, () => open.tokenizer(), options, {
+                signal,
+                onProgress: output.onProgress,
+              });
               return {
                 source,
                 ...computedOn(open.runtime),
@@ -79,7 +84,10 @@ async function evaluateExported(
     (file) => openOnDisk(join(folder, file), runtime.backend),
     output.note,
   );
-  const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options);
+  const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options, {
+    signal,
+    onProgress: output.onProgress,
+  });
   return {
     source,
     ...computedOn(runtime),
@@ -91,6 +99,7 @@ async function readWindows(
   vocabulary: number,
   tokenizer: () => Promise<Tokenizer>,
   options: EvaluateOptions,
+  running: LongRunning,
 ): Promise<{ readonly windows: readonly Int32Array[]; readonly source: string }> {
   if (options.tokenIds !== undefined) {
     const name = basename(options.tokenIds);
@@ -98,12 +107,11 @@ async function readWindows(
   }
   if (!options.text)
     throw new UsageError('Nothing to evaluate on: give --text FILE, --token-ids FILE or --tasks NAMES.');
-  const { text, source } = await readText(options.text);
-  const ids = (await tokenizer()).encode(text, { addSpecialTokens: false });
-  return {
-    windows: tokenWindows(options.maxTokens === undefined ? ids : ids.slice(0, options.maxTokens), {
-      length: options.window,
-    }),
-    source,
-  };
+  const { maxTokens } = options;
+  const { ids, source } = await readTextIds(options.text, await tokenizer(), {
+    ...running,
+    maxTokens,
+    wantsDigest: false,
+  });
+  return { windows: tokenWindows(ids, { length: options.window }), source };
 }

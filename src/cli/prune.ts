@@ -89,7 +89,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const { note } = EXPORT_FORMATS[dtype];
           if (note) output.note(`${dtype}: ${note}`);
           const windows =
-            options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
+            options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options, { signal });
           using pruned = await applyPlan(open, plan.layers, {
             compensate: options.compensate,
             signal,
@@ -99,7 +99,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           });
           const recipe = { ...plan.recipe, compensate: options.compensate, dtype };
           const verificationWindows = hasCalibration(name, options)
-            ? await readVerificationWindows(name, open, options)
+            ? await readVerificationWindows(name, open, options, { signal })
             : undefined;
           const result = await exportPruned(pruned, {
             output: folder,

@@ -17,13 +17,15 @@ import {
 import type { TrainingData } from '../library/training-data.ts';
 import type { Plan } from '../plan/plan.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
-import { hasCalibration, readCompensationWindows, readText, readVerificationWindows } from './calibration.ts';
+import type { LongRunning } from '../progress.ts';
+import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
 import { type Console, createConsole } from './console.ts';
 import { computedOn, withModel } from './models.ts';
 import { describePlan } from './plan.ts';
 import { addRecoverOptions, type RecoverCommandOptions, settingsFrom, trainingDtype } from './recover-options.ts';
 import { checkpointFile } from './recovery-file.ts';
+import { readTextIds } from './text-files.ts';
 import { readTrainingFiles } from './training-files.ts';
 import { checkWritable } from './write-file.ts';
 
@@ -57,7 +59,8 @@ async function recoverAndExport(
   signal: AbortSignal,
 ): Promise<void> {
   const { data, heldOut } = await readTrainingFiles(open, options);
-  const text = options.text && (await textWindows(open, options.text, options));
+  const text =
+    options.text && (await textWindows(open, options.text, options, { signal, onProgress: output.onProgress }));
   for (const line of describeData(data)) output.note(line);
   const plan = wantsPlan(options) ? await choosePlan(name, open, options, output, signal) : undefined;
   using pruned = await prunedModel(name, open, plan, options, output, signal);
@@ -75,7 +78,7 @@ async function recoverAndExport(
   const result = await exportPruned(model, {
     output: folder,
     dtype,
-    windows: hasCalibration(name, options) ? await readVerificationWindows(name, open, options) : undefined,
+    windows: hasCalibration(name, options) ? await readVerificationWindows(name, open, options, { signal }) : undefined,
     figures: figuresOf(recovered, options, data),
     signal,
     onProgress: output.onProgress,
@@ -165,7 +168,8 @@ async function prunedModel(
     return open.withCheckpoint(open.model.checkpoint);
   }
   checkPlanFits(plan, open.layerGroups());
-  const windows = options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options);
+  const windows =
+    options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options, { signal });
   const { compensate } = options;
   return applyPlan(open, plan.layers, {
     compensate,
@@ -189,9 +193,10 @@ async function textWindows(
   open: OpenModel,
   paths: readonly string[],
   { window, maxTokens }: RecoverCommandOptions,
+  running: LongRunning,
 ): Promise<Int32Array[]> {
-  const ids = (await open.tokenizer()).encode((await readText(paths)).text, { addSpecialTokens: false });
-  return tokenWindows(ids.slice(0, maxTokens ?? ids.length), { length: window });
+  const { ids } = await readTextIds(paths, await open.tokenizer(), { ...running, maxTokens, wantsDigest: false });
+  return tokenWindows(ids, { length: window });
 }
 
 function measure(

@@ -39,7 +39,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
       const metrics = options.metrics === undefined ? METRICS : parseMetrics(options.metrics);
       await checkWritable(options.output);
       await withModel(name, options, signal, async (open) => {
-        const calibration = await readCalibration(name, open, options);
+        const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
         const scoring = { ...calibration, metrics, signal, onProgress: output.onProgress };
         if (options.shard)
           return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);

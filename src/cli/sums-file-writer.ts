@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder } from '../export/disk.ts';
+import { throughLinks, written } from '../export/writing.ts';
 import type { SumsInfo } from '../importance/files/sums-file.ts';
 import { type RandomAccessSink, SumsWriter } from '../importance/files/sums-writer.ts';
 import type { LayerSums } from '../importance/sums/layer-sums.ts';
@@ -12,19 +13,22 @@ export class SumsFileWriter implements SumsSink {
   /** Size of the finished file. */
   bytes = 0;
   readonly #path: string;
-  readonly #temporary: string;
+  /** What a link at `#path` points to. */
+  #target = '';
+  #temporary = '';
   #opened: { readonly file: FileHandle; readonly writer: SumsWriter } | undefined;
   #removeParents = async () => {};
 
   constructor(path: string) {
     this.#path = path;
-    this.#temporary = `${path}.${randomBytes(4).toString('hex')}.partial`;
   }
 
   async start(info: SumsInfo): Promise<void> {
-    this.#removeParents = await makeFolder(dirname(this.#path));
-    const file = await open(this.#temporary, 'wx');
-    this.#opened = { file, writer: new SumsWriter(info, sinkOf(file)) };
+    this.#target = await throughLinks(this.#path);
+    this.#temporary = `${this.#target}.${randomBytes(4).toString('hex')}.partial`;
+    this.#removeParents = await makeFolder(dirname(this.#target));
+    const file = await written(this.#path, open(this.#temporary, 'wx'));
+    this.#opened = { file, writer: new SumsWriter(info, sinkOf(file, this.#path)) };
   }
 
   layer(index: number, sums: LayerSums): Promise<void> {
@@ -38,10 +42,10 @@ export class SumsFileWriter implements SumsSink {
   /** Gives the finished file its name. */
   async publish(): Promise<void> {
     const { file } = this.#running();
-    await file.sync();
+    await written(this.#path, file.sync());
     this.#opened = undefined;
     await file.close();
-    await rename(this.#temporary, this.#path);
+    await written(this.#path, rename(this.#temporary, this.#target));
   }
 
   /** Removes what was written; does nothing after `publish`. */
@@ -60,11 +64,11 @@ export class SumsFileWriter implements SumsSink {
   }
 }
 
-function sinkOf(file: FileHandle): RandomAccessSink {
+function sinkOf(file: FileHandle, path: string): RandomAccessSink {
   return {
     async write(bytes, position) {
       for (let done = 0; done < bytes.length; )
-        done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+        done += (await written(path, file.write(bytes, done, bytes.length - done, position + done))).bytesWritten;
     },
   };
 }

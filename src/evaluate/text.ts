@@ -10,16 +10,21 @@ export interface TextFile {
 const PLAIN = /\.(txt|raw|md|text)$/i;
 const JSON_LINES = /\.(jsonl|ndjson)$/i;
 
+/** Whether a file is plain text or JSON lines, by its name. Throws UsageError for another kind of file. */
+export function kindOfText(name: string): 'plain' | 'json-lines' {
+  if (PLAIN.test(name)) return 'plain';
+  if (JSON_LINES.test(name)) return 'json-lines';
+  throw new UsageError(
+    `${name} is not a kind of text file that is read: plain text (.txt, .raw, .md) or JSON lines with a "text" field (.jsonl).`,
+  );
+}
+
 /**
  * The texts of a file, by its name: a plain one (.txt, .raw, .md) is one text, taken as it is; JSON lines (.jsonl) have one in the field `text` of each
  * line. Throws UsageError for another kind of file, FileFormatError naming the line that is wrong.
  */
 export function readTexts(file: TextFile): string[] {
-  if (PLAIN.test(file.name)) return [decode(file)];
-  if (JSON_LINES.test(file.name)) return readJsonLines(file);
-  throw new UsageError(
-    `${file.name} is not a kind of text file that is read: plain text (.txt, .raw, .md) or JSON lines with a "text" field (.jsonl).`,
-  );
+  return kindOfText(file.name) === 'plain' ? [decode(file)] : readJsonLines(file);
 }
 
 /** All texts of all files, joined by blank lines: what is tokenised once and cut into windows. Throws as `readTexts`, and UsageError when there is no text. */
@@ -32,33 +37,42 @@ export function joinTexts(files: readonly TextFile[]): string {
   return text;
 }
 
-/** UTF-8 text of a file. Throws FileFormatError. */
+/** Longer texts are no string: a runtime has none of more than half a gigabyte. */
+const LONGEST_STRING = 500 << 20;
+
+/** UTF-8 text of a file. Throws FileFormatError, and UsageError for one that is too large to be one string. */
 export function decode({ name, bytes }: TextFile): string {
+  if (bytes.length > LONGEST_STRING)
+    throw new UsageError(
+      `${name} has ${(bytes.length / 1e6).toFixed(0)} MB, more than one text can have here (${LONGEST_STRING >> 20} MB). Take a part of it.`,
+    );
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new FileFormatError(`${name} is not UTF-8 text. Convert it first.`, { cause });
+    throw new FileFormatError(`${name} is not UTF-8 text. Convert it first, e.g. with iconv -t UTF-8.`, { cause });
   }
 }
 
 function readJsonLines({ name, bytes }: TextFile): string[] {
-  const texts: string[] = [];
-  for (const [i, line] of decode({ name, bytes }).split('\n').entries()) {
-    if (line.trim() === '') continue;
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (cause) {
-      throw new FileFormatError(
-        `${name}, line ${i + 1}, is not valid JSON. Each line is an object with a "text" field.`,
-        { cause },
-      );
-    }
-    if (!isRecord(value) || typeof value.text !== 'string')
-      throw new FileFormatError(`${name}, line ${i + 1}, has no "text" field that is a string.`);
-    texts.push(value.text);
+  return decode({ name, bytes })
+    .split('\n')
+    .flatMap((line, i) => (line.trim() === '' ? [] : [textOfLine(name, i + 1, line)]));
+}
+
+/** The text of one line of JSON; `number` counts from 1. Throws FileFormatError. */
+export function textOfLine(name: string, number: number, line: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new FileFormatError(
+      `${name}, line ${number}, is not valid JSON. Each line is an object with a "text" field.`,
+      { cause },
+    );
   }
-  return texts;
+  if (!isRecord(value) || typeof value.text !== 'string')
+    throw new FileFormatError(`${name}, line ${number}, has no "text" field that is a string.`);
+  return value.text;
 }
 
 /**

@@ -6,6 +6,7 @@ import { diskFolder } from '../checkpoint/files/disk.ts';
 import { UsageError } from '../errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { OpenedModel, OutputFolder } from './output-folder.ts';
+import { explainWriting, throughLinks, written } from './writing.ts';
 
 /** What tells a folder that an export wrote, and that another may replace. */
 const MARK = 'espalier.json';
@@ -15,11 +16,11 @@ const MARK = 'espalier.json';
  * A folder that is there already is replaced only when it is empty or an earlier export; otherwise UsageError, before anything is written.
  */
 export async function diskOutput(path: string): Promise<OutputFolder> {
-  const target = resolve(path);
+  const target = await throughLinks(path);
   await checkReplaceable(target, path);
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.partial`);
   const removeParents = await makeFolder(dirname(target));
-  await mkdir(temporary);
+  await written(path, mkdir(temporary));
   let published = false;
   const remove = async () => {
     await rm(temporary, { recursive: true, force: true });
@@ -28,11 +29,11 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
   return {
     async write(name, chunks) {
       const file = join(temporary, name);
-      await mkdir(dirname(file), { recursive: true });
-      const handle = await open(file, 'wx');
+      await written(path, mkdir(dirname(file), { recursive: true }));
+      const handle = await written(path, open(file, 'wx'));
       try {
-        for await (const chunk of chunks) await handle.writeFile(chunk);
-        await handle.sync();
+        for await (const chunk of chunks) await written(path, handle.writeFile(chunk));
+        await written(path, handle.sync());
       } finally {
         await handle.close();
       }
@@ -50,7 +51,7 @@ export async function diskOutput(path: string): Promise<OutputFolder> {
         await rename(temporary, target);
       } catch (error) {
         if (replaced) await rename(old, target);
-        throw error;
+        throw explainWriting(error, path);
       }
       published = true;
       if (replaced) await rm(old, { recursive: true, force: true });
@@ -69,7 +70,8 @@ export async function openOnDisk(
 ): Promise<OpenedModel> {
   if (backend === 'cpu') return { model: { path } };
   const folder = dirname(path);
-  const names = dataNames ?? (await readdir(folder)).filter((name) => name.startsWith(`${basename(path)}_data`));
+  // Of graphs that other tools wrote, weights lie in files of any name.
+  const names = dataNames ?? (await readdir(folder)).filter((name) => !/\.(onnx|json|md|txt)$/.test(name));
   const externalData = Object.fromEntries(
     await Promise.all(names.map(async (name) => [name, await openAsBlob(join(folder, name))] as const)),
   );
@@ -78,7 +80,7 @@ export async function openOnDisk(
 
 /** Makes a folder and those above it. Returns what takes them away again: those that were not there before, as far as they are empty. */
 export async function makeFolder(path: string): Promise<() => Promise<void>> {
-  const made = await mkdir(path, { recursive: true });
+  const made = await written(path, mkdir(path, { recursive: true }));
   return async () => {
     if (made === undefined) return;
     const topmost = resolve(made);

@@ -3,6 +3,7 @@ import type { Provenance } from '../checkpoint/checkpoint.ts';
 import type { ExportFormat } from '../decoder/dtypes.ts';
 import type { Recipe } from '../plan/recipe.ts';
 import { recipeSettings } from '../plan/recipe-words.ts';
+import { codeSpan, frontMatter, plainMarkdown } from './markdown.ts';
 import { type SampleOfUse, samplesOfUse } from './samples-of-use.ts';
 import type { TakenAway } from './take-away.ts';
 
@@ -28,24 +29,22 @@ export function modelCard(card: ModelCard): string {
   const onnx = formats.find((each) => each.format === 'onnx');
   const share = (1 - card.parametersAfter / card.parametersBefore) * 100;
   const isHubId = /^[\w.-]+\/[\w.-]+$/.test(provenance.name);
-  const frontMatter = [
-    ...(provenance.licence ? [`license: ${provenance.licence}`] : []),
-    ...(isHubId ? [`base_model: ${provenance.name}`] : []),
-    `library_name: ${onnx ? 'transformers.js' : formats.some((each) => each.format === 'gguf') ? 'llama.cpp' : 'transformers'}`,
-    'pipeline_tag: text-generation',
-    `tags: [${[...formats.map((each) => each.format), 'pruned', 'espalier'].join(', ')}]`,
-  ];
-  return `---
-${frontMatter.join('\n')}
----
-
-# ${provenance.name}, pruned
+  const library = formats.some((each) => each.format === 'gguf') ? 'llama.cpp' : 'transformers';
+  const fields = {
+    ...(provenance.licence ? { license: provenance.licence } : {}),
+    ...(isHubId ? { base_model: provenance.name } : {}),
+    library_name: onnx ? 'transformers.js' : library,
+    pipeline_tag: 'text-generation',
+    tags: [...formats.map((each) => each.format), 'pruned', 'espalier'],
+  };
+  return `${frontMatter(fields)}
+# ${plainMarkdown(provenance.name)}, pruned
 
 ${title(provenance)} with ${count(card.parametersBefore)} parameters, pruned to ${count(card.parametersAfter)} (${share.toFixed(1)}% fewer) by
 Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. ${workLine(card.multiplyAccumulates)} The weights are in
 ${formats.map(weightsLine).join(';\n')}.
 
-${provenance.licence ? `The licence of the base model, ${provenance.licence}, applies.` : 'The licence of the base model applies; its files did not state one.'}
+${provenance.licence ? `The licence of the base model, ${plainMarkdown(provenance.licence)}, applies.` : 'The licence of the base model applies; its files did not state one.'}
 
 ## How it was made
 
@@ -99,7 +98,8 @@ function workLine({ context, before, after }: ModelCard['multiplyAccumulates']):
   return `A token with a context of ${count(context)} takes ${count(after)}\nmultiply-accumulates instead of ${count(before)} (${fewer}).`;
 }
 
-const title = ({ name, revision }: Provenance) => `\`${name}\`${revision ? ` at revision \`${revision}\`` : ''}`;
+const title = ({ name, revision }: Provenance) =>
+  `${codeSpan(name)}${revision ? ` at revision ${codeSpan(revision)}` : ''}`;
 
 const widthRow = ({ keyValueHeads, neurons }: LayerWidths, layer: number) =>
   keyValueHeads === 0 && neurons === 0
@@ -109,12 +109,12 @@ const widthRow = ({ keyValueHeads, neurons }: LayerWidths, layer: number) =>
 function recipeLines(recipe: Recipe | undefined): string {
   if (!recipe) return 'No recipe was recorded.';
   return recipeSettings(recipe)
-    .map(({ name, value }) => `- ${name}: ${value}`)
+    .map(({ name, value }) => `- ${name}: ${plainMarkdown(value)}`)
     .join('\n');
 }
 
 function figureLines(figures: Readonly<Record<string, string>>): string {
   const entries = Object.entries(figures);
   if (entries.length === 0) return '';
-  return `\n| measured | value |\n| --- | --- |\n${entries.map(([what, value]) => `| ${what} | ${value} |`).join('\n')}\n`;
+  return `\n| measured | value |\n| --- | --- |\n${entries.map(([what, value]) => `| ${plainMarkdown(what)} | ${plainMarkdown(value)} |`).join('\n')}\n`;
 }

@@ -11,19 +11,41 @@ export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Parses UTF-8 JSON. Throws FileFormatError that names `file` and says what is wrong with it. */
+/** Parses UTF-8 JSON, also as Python writes it, with NaN and Infinity. Throws FileFormatError that names `file` and says what is wrong with it. */
 export function parseJson(bytes: Uint8Array, file: string): unknown {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new FileFormatError(`${file} is not UTF-8 text. Fetch the file again.`, { cause });
+    throw new FileFormatError(`${file} is not UTF-8 text. Take the file from where it was made.`, { cause });
   }
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
+    const value = parsePython(text);
+    if (value !== undefined) return value;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FileFormatError(`${file} is not valid JSON: ${reason}. Fetch the file again.`, { cause });
+    throw new FileFormatError(
+      `${file} is not valid JSON: ${reason}. Correct it there, or take the file from where it was made.`,
+      { cause },
+    );
+  }
+}
+
+/** What stands for NaN while a text is parsed: no JSON of a model has it. */
+const NOT_A_NUMBER = '\u0000NaN';
+
+/** JSON as Python writes it, with NaN, Infinity and -Infinity as numbers; undefined for what is none either. */
+function parsePython(text: string): unknown {
+  if (!/\b(NaN|Infinity)\b/.test(text)) return undefined;
+  const plain = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, (found) => {
+    if (found.endsWith('NaN')) return JSON.stringify(NOT_A_NUMBER);
+    return found.endsWith('Infinity') ? found.replace('Infinity', '1e999') : found;
+  });
+  try {
+    return JSON.parse(plain, (_, value: unknown) => (value === NOT_A_NUMBER ? Number.NaN : value)) as unknown;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import { load } from 'js-yaml';
 import { FileFormatError, MissingError } from '../../../errors.ts';
 import { assembleCheckpoint } from '../../assemble.ts';
 import type { ByteSource, Checkpoint } from '../../checkpoint.ts';
@@ -50,7 +51,18 @@ async function readLicence(files: FileAccess): Promise<string | undefined> {
   if (!card) return undefined;
   const text = new TextDecoder().decode(await card.read(0, Math.min(card.byteLength, 64 << 10)));
   const frontMatter = /^---\r?\n([\s\S]*?)\r?\n---/.exec(text)?.[1];
-  return frontMatter && /^license:[ \t]*["']?([\w.+-]{1,60})/m.exec(frontMatter)?.[1];
+  if (frontMatter === undefined) return undefined;
+  try {
+    const fields = load(frontMatter);
+    const licence = isRecord(fields) ? fields.license : undefined;
+    // Several, or "other" with a name of its own, as hubs have them.
+    const name = licence === 'other' && isRecord(fields) ? (fields.license_name ?? licence) : licence;
+    const told = Array.isArray(name) ? name.join(', ') : name;
+    return typeof told === 'string' && told !== '' ? told.slice(0, 200) : undefined;
+  } catch {
+    // No YAML: the card says nothing that could be told.
+    return undefined;
+  }
 }
 
 async function openSafetensors(files: FileAccess, chosen: string | undefined): Promise<Weights> {
