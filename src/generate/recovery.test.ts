@@ -120,8 +120,13 @@ describe('a device that fails while it decodes', () => {
 
   test('ends the text with its own sentence where nothing can be opened, or it fails again and again', async () => {
     await expect(tokens(await faulty({ run: lose(2) }), {})).rejects.toThrow('The graphics device was lost.');
-    const failing = reopenElsewhere(model, () => faulty({ run: lose(0) }));
+    let opened = 0;
+    const failing = reopenElsewhere(model, () => {
+      opened += 1;
+      return faulty({ run: lose(0) });
+    });
     await expect(tokens(await faulty({ run: lose(2) }), {}, failing)).rejects.toBeInstanceOf(DeviceLostError);
+    expect(opened).toBe(2);
     const none = reopenElsewhere(model, async () => {
       throw new OutOfMemoryError('Nothing is left.');
     });

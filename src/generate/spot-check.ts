@@ -29,8 +29,8 @@ export async function spotCheck(
     const difference = Math.abs(value - (expected[index] as number));
     scale = Math.max(scale, Math.abs(expected[index] as number));
     squares += difference * difference;
-    // A comparison with NaN is false, so that it is not taken for small.
-    if (!(difference <= largest)) largest = difference;
+    // The greatest of NaN and anything is NaN, so that it is not taken for small.
+    largest = Math.max(largest, difference);
   }
   const { f16 } = VERIFICATION_BOUNDS;
   const rootMeanSquare = Math.sqrt(squares / found.length);

@@ -89,6 +89,12 @@ describe('a second backend', () => {
     expect(notes.map(({ what }) => what)).toEqual([expect.stringContaining(` of ${module}, number `)]);
   });
 
+  it('whose results are no numbers leaves a note, whatever else agrees', async () => {
+    const other = () => faulty('score', Number.NaN, (name) => name.includes('mlp.down'));
+    const { notes } = await score(open, { windows, calibration, crossCheck: { start: other } });
+    expect(notes).toMatchObject([{ code: 'backends-differ', difference: Number.NaN }]);
+  });
+
   it('may differ by rounding', async () => {
     expect(
       (await score(open, { windows, calibration, crossCheck: { start: () => faulty('score', 1e-4) } })).notes,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -78,6 +78,11 @@ describe('what is downloaded', () => {
     chooseFiles(files, 'org/m', wanted)
       .map(({ name }) => name)
       .sort();
+  test('a README of megabytes is left where it is, a tokenizer of any size comes along', () => {
+    const large = [file('README.md', 2 ** 21), file('tokenizer.json', 2 ** 24), file('model.safetensors', 2 ** 30)];
+    expect(names(large)).toEqual(['model.safetensors', 'tokenizer.json']);
+    expect(names([file('README.md', 2 ** 20), file('model.safetensors')])).toEqual(['README.md', 'model.safetensors']);
+  });
   test('companions and one form of the weights', () => {
     const safetensors = [
       file('config.json'),
@@ -239,6 +244,19 @@ describe('two at once', () => {
     const past = new Date(Date.now() - 120_000);
     await utimes(elsewhere, past, past);
     expect(await tryDiskLock(elsewhere)).toBeDefined();
+  });
+
+  test('one that is just clearing a dead process away is waited for, and one that died at that is not', async () => {
+    const path = join(root, 'cleared.lock');
+    const turn = `${path}.clearing`;
+    await writeFile(path, JSON.stringify({ host: hostname(), process: 2 ** 30 }));
+    await mkdir(turn);
+    expect(await tryDiskLock(path)).toBeUndefined();
+    expect(await tryDiskLock(path)).toBeUndefined();
+    const past = new Date(Date.now() - 120_000);
+    await utimes(turn, past, past);
+    expect(await tryDiskLock(path)).toBeUndefined();
+    expect(await tryDiskLock(path)).toBeDefined();
   });
 
   test('of many who try at once one gets the lock', async () => {

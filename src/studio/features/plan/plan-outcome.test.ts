@@ -54,6 +54,16 @@ describe('the summary of a plan', () => {
     expect(summary.layers[1]).toEqual({ parameters: 0, attention: 0, mlp: 0 });
   });
 
+  it('counts the bytes of all weights, those that no plan touches too', () => {
+    const all = keeping({ attention: [0, 1], mlp: range(10) }, { attention: [0, 1], mlp: range(10) });
+    const dense = planSummary(scores, { ...all, parametersAfter: all.parametersBefore });
+    // 10,000 parameters are outside the blocks.
+    expect(all.parametersBefore).toBe(2 * 1600 + 10_000);
+    expect(dense.bytesBefore).toBe(dense.bytesAfter);
+    expect(dense.bytesBefore).toBeGreaterThan(4 * all.parametersBefore);
+    expect(dense.bytesBefore).toBeLessThan(4 * all.parametersBefore + 100_000);
+  });
+
   it('counts the multiply-accumulates of a token before and after', () => {
     const { multiplyAccumulates } = planSummary(
       scores,

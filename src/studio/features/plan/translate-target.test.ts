@@ -47,6 +47,10 @@ describe('a target in another unit', () => {
     expect(makePlan(scores, { target: shorter }).ratio).toBeCloseTo(0.3, 1);
   });
 
+  it('never asks for less than nothing', () => {
+    expect(withContext({ kind: 'memory', value: 10, context: 256 }, 1, summary).value).toBe(0);
+  });
+
   it('leaves a missing head size to the planner', () => {
     const headless = { ...plain, model: { ...plain.model, config: {} } };
     const target = translateTarget('memory', plan, planSummary(headless, plan), 0.3);
