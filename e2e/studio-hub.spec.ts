@@ -67,7 +67,9 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   // The small files come first; once the weights are asked for, these are here.
   await expect.poll(() => weightsAsked, { timeout: PATIENT }).toBeGreaterThan(0);
   await model.getByRole('button', { name: 'Cancel' }).click();
-  await expect(model).toContainText('Opening was stopped.', { timeout: PATIENT });
+  // The model before is still there.
+  await expect(model.getByRole('progressbar', { name: 'Opening the model' })).toBeHidden({ timeout: PATIENT });
+  await expect(model.getByRole('definition').filter({ hasText: /^stories$/ })).toBeVisible();
   await lookUp('org/stories');
   await expect(model.getByRole('status')).toContainText('are here already', { timeout: PATIENT });
   open();

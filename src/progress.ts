@@ -4,7 +4,14 @@ export interface Progress {
   readonly stage: string;
   readonly completed: number;
   readonly total: number;
-  readonly unit: 'bytes' | 'windows' | 'tokens' | 'layers' | 'items' | 'steps';
+  readonly unit:
+    | 'bytes'
+    | 'windows'
+    | 'tokens'
+    | 'layers'
+    | 'items'
+    | 'steps' /** Of a window through a layer, forward or back. */
+    | 'passes';
 }
 
 export type OnProgress = (progress: Progress) => void;

@@ -38,7 +38,7 @@ export async function forwardBlocks(
   const finished = finishedWork(programs.runtime);
   const report = async (completed: number) => {
     if (options.onProgress && (await finished(completed === total)))
-      options.onProgress({ stage: options.stage ?? 'forward', completed, total, unit: 'windows' });
+      options.onProgress({ stage: options.stage ?? 'forward', completed, total, unit: 'passes' });
   };
   let states: DeviceTensor[] = [];
   try {

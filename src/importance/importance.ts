@@ -119,7 +119,7 @@ export async function importance(
       stage: 'scoring',
       completed: units,
       total: (unit.forward + unit.backward) * config.layers * windows.length,
-      unit: 'windows',
+      unit: 'passes',
     });
   };
   try {

@@ -3,8 +3,10 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { queryClient } from './data/query-client.ts';
-import { keepMeasured, keepRuns, restoreSession } from './data/session.ts';
+import { keepMeasured, restoreSession } from './data/session.ts';
 import { startAnew } from './data/start-anew.ts';
+import { CloseGuard } from './features/frame/close-guard.tsx';
+import { keepRuns } from './features/history/keep-runs.ts';
 import { LinkBanner } from './features/share/link-banner.tsx';
 import { openSharedLink } from './features/share/open-link.ts';
 import { startServiceWorker } from './isolation.ts';
@@ -28,7 +30,7 @@ globalThis.addEventListener('hashchange', openSharedLink);
 
 void restoreSession(queryClient).then(() => {
   keepMeasured(queryClient);
-  keepRuns();
+  void keepRuns();
 });
 
 const root = document.getElementById('root');
@@ -39,6 +41,7 @@ if (root) {
         <ErrorBoundary name="The page" label="Start with the default recipe and settings" way={startAnew}>
           <App />
           <LinkBanner />
+          <CloseGuard />
         </ErrorBoundary>
       </QueryClientProvider>
     </StrictMode>,

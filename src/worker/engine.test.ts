@@ -111,7 +111,7 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(biased.perplexity).not.toBeCloseTo(plain.perplexity, 2);
     const { archive } = await engine.export(plan(), { dtype: 'f32', text, repair });
     const files = unzipSync(new Uint8Array((await archive?.arrayBuffer()) ?? new ArrayBuffer()));
-    const record = JSON.parse(new TextDecoder().decode(files['stories-pruned-30/espalier.json'])) as {
+    const record = JSON.parse(new TextDecoder().decode(files['stories-pruned-30-f32/espalier.json'])) as {
       recipe: { compensate: string };
     };
     expect(record.recipe.compensate).toBe('least-squares');
@@ -159,11 +159,11 @@ describe('the engine behind the page, on the embedded model', () => {
   it('hands out a verified archive', async () => {
     const figures = { 'perplexity of a test': '12.5 (dense 10.1)' };
     const { archive, name, card, verification } = await engine.export(plan(), { dtype: 'f32', text, figures });
-    expect(name).toBe('stories-pruned-30');
+    expect(name).toBe('stories-pruned-30-f32');
     expect(verification.positions).toBe(256);
     expect(await card.text()).toContain('perplexity of a test');
     const files = unzipSync(new Uint8Array((await archive?.arrayBuffer()) ?? new ArrayBuffer()));
-    expect(Object.keys(files)).toContain('stories-pruned-30/onnx/model.onnx');
+    expect(Object.keys(files)).toContain('stories-pruned-30-f32/onnx/model.onnx');
   });
 
   it('stops when it is told to, and works on afterwards', async () => {

@@ -14,14 +14,23 @@ function open(): Promise<IDBDatabase | undefined> {
 }
 
 /** Keeps a value (structured clone) under a name; `undefined` forgets it. */
-export async function keep(name: string, value: unknown): Promise<void> {
+export function keep(name: string, value: unknown): Promise<void> {
+  return keptChanged(name, () => value);
+}
+
+/** Keeps what `change` makes of the value that is kept, in one step: what another tab keeps at the same time is not lost. */
+export async function keptChanged(name: string, change: (value: unknown) => unknown): Promise<void> {
   const database = await open();
   if (!database) return;
   await new Promise<void>((resolve) => {
     const transaction = database.transaction(STORE, 'readwrite');
     const store = transaction.objectStore(STORE);
-    if (value === undefined) store.delete(name);
-    else store.put(value, name);
+    const reading = store.get(name);
+    reading.onsuccess = () => {
+      const value = change(reading.result);
+      if (value === undefined) store.delete(name);
+      else store.put(value, name);
+    };
     transaction.oncomplete = () => resolve();
     // A full disk costs the reader a reload's memory, not the page.
     transaction.onerror = () => resolve();

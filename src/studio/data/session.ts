@@ -1,15 +1,13 @@
-import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { hashKey, type QueryClient, type QueryKey } from '@tanstack/react-query';
 import { decodeScores, encodeScores } from '../../importance/files/score-file.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
 import { isSpeedComparison } from '../features/compare/kept-speed.ts';
-import { keptRuns } from '../features/history/run.ts';
 import { modelKey } from '../features/model/slice.ts';
 import { useStudio } from '../store.ts';
-import { keep, kept } from './kept.ts';
+import { keep, kept, keptChanged } from './kept.ts';
 
 const MEASURED = 'measured';
 const SCORES = 'scores-run';
-const RUNS = 'runs';
 /** Most measured values that are kept; the oldest go first. */
 const LARGEST = 2000;
 const PAUSE_MILLISECONDS = 1000;
@@ -22,8 +20,6 @@ export async function restoreSession(client: QueryClient): Promise<void> {
   if (Array.isArray(entries))
     for (const [key, value] of entries.filter(isEntry))
       if (client.getQueryData(key) === undefined) client.setQueryData(key, value);
-  const runs = await kept(RUNS);
-  useStudio.getState().restoreRuns(keptRuns(runs));
   const run = await kept(SCORES);
   if (!isScoreRun(run) || run.model !== modelKey(useStudio.getState().chosenModel)) return;
   try {
@@ -51,7 +47,8 @@ export function keepMeasured(client: QueryClient): () => void {
   const write = () => {
     timer = undefined;
     const entries: Entry[] = client.getQueriesData({ queryKey: [MEASURED] }).filter(([, value]) => value !== undefined);
-    void keep(MEASURED, entries.slice(-LARGEST));
+    // Another tab may have measured something else since.
+    void keptChanged(MEASURED, (stored) => mergedEntries(Array.isArray(stored) ? stored.filter(isEntry) : [], entries));
   };
   const unsubscribe = client.getQueryCache().subscribe(({ type, query }) => {
     if (type !== 'updated' || query.queryKey[0] !== MEASURED) return;
@@ -63,11 +60,10 @@ export function keepMeasured(client: QueryClient): () => void {
   };
 }
 
-/** Keeps the history of runs as it changes. Returns the function that ends it. */
-export function keepRuns(): () => void {
-  return useStudio.subscribe(({ runs }, before) => {
-    if (runs !== before.runs) void keep(RUNS, runs);
-  });
+/** Measurements that are kept, then those of this tab, which stand for the same keys. */
+export function mergedEntries(stored: readonly Entry[], own: readonly Entry[]): Entry[] {
+  const known = new Set(own.map(([key]) => hashKey(key)));
+  return [...stored.filter(([key]) => !known.has(hashKey(key))), ...own].slice(-LARGEST);
 }
 
 function isEntry(value: unknown): value is [QueryKey, unknown] {

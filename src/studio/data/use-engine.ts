@@ -11,21 +11,40 @@ import type { ChosenText } from './text.ts';
 
 /** The backend that the engine computes on; starts the engine. */
 export function useBackend() {
-  return useQuery({
-    queryKey: ['backend'],
-    queryFn: async () => (await studioEngine()).backend(backendChoice(globalThis.location.search)),
-  });
+  return useQuery(BACKEND_QUERY);
 }
+
+const BACKEND_QUERY = {
+  queryKey: ['backend'],
+  queryFn: async () => (await studioEngine()).backend(backendChoice(globalThis.location.search)),
+} as const;
 
 /** The opened model, once a backend is there. */
 export function useModel() {
   const { isSuccess } = useBackend();
   const chosen = useStudio((state) => state.chosenModel);
   const opening = useStudio((state) => state.opening);
-  return useQuery<ModelSummary>({
+  const query = modelQuery(chosen, opening);
+  return useQuery<ModelSummary>({ ...query, queryFn: isSuccess ? query.queryFn : skipToken });
+}
+
+function modelQuery(chosen: ChosenModel, opening: number) {
+  return {
     queryKey: ['model', modelKey(chosen), opening],
-    queryFn: isSuccess ? ({ signal }) => openModel(chosen, signal) : skipToken,
-  });
+    queryFn: ({ signal }: { readonly signal: AbortSignal }) => openModel(chosen, signal),
+  } as const;
+}
+
+/** Opens a model for the opening after the present one, which `useModel` then finds. The present one stays open where this throws. */
+export async function openNext(client: QueryClient, chosen: ChosenModel): Promise<void> {
+  await client.ensureQueryData(BACKEND_QUERY);
+  const query = modelQuery(chosen, useStudio.getState().opening + 1);
+  try {
+    await client.fetchQuery(query);
+  } catch (error) {
+    client.removeQueries({ queryKey: query.queryKey, exact: true });
+    throw error;
+  }
 }
 
 async function openModel(chosen: ChosenModel, signal: AbortSignal): Promise<ModelSummary> {

@@ -1,7 +1,8 @@
 import { useId } from 'react';
 import { numberWithin, useTypedNumber } from './typed-number.ts';
+import { WrongNumber } from './wrong-number.tsx';
 
-/** A labelled number. What is typed counts when it is inside the bounds; on leaving, anything else falls back to the last good value. */
+/** A labelled number: whole, unless `step` says otherwise. What is typed counts when it is inside the bounds; anything else stays in sight, beside what is allowed. */
 export function NumberField({
   label,
   value,
@@ -22,9 +23,12 @@ export function NumberField({
   readonly onChange: (value: number) => void;
 }) {
   const id = useId();
-  const typing = useTypedNumber(value, String(value), (typed) => {
-    const number = numberWithin(typed, min, max);
+  const wrongId = useId();
+  const domain = { min, max, isWhole: step === 1 };
+  const { input, isWrong } = useTypedNumber(value, String(value), (typed) => {
+    const number = numberWithin(typed, domain);
     if (number !== undefined) onChange(number);
+    return number !== undefined;
   });
   return (
     <label className="field" htmlFor={id}>
@@ -34,14 +38,13 @@ export function NumberField({
           id={id}
           type="number"
           inputMode="decimal"
-          {...typing}
-          min={min}
-          max={max}
-          step={step}
-          disabled={disabled}
+          {...input}
+          {...{ min, max, step, disabled }}
+          aria-describedby={isWrong ? wrongId : undefined}
         />
         {unit && <span className="field-unit">{unit}</span>}
       </span>
+      {isWrong && <WrongNumber id={wrongId} domain={domain} />}
     </label>
   );
 }

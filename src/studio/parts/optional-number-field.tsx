@@ -1,7 +1,8 @@
 import { useId } from 'react';
 import { numberWithin, useTypedNumber } from './typed-number.ts';
+import { WrongNumber } from './wrong-number.tsx';
 
-/** A labelled number that may be left empty: then the default, which its placeholder names, holds. What is typed counts when it is inside the bounds. */
+/** A labelled number that may be left empty: then the default, which its placeholder names, holds. What is typed counts when it is inside the bounds; anything else stays in sight, beside what is allowed. */
 export function OptionalNumberField({
   label,
   value,
@@ -26,10 +27,13 @@ export function OptionalNumberField({
   const id = useId();
   const hintId = useId();
   const shown = value === undefined ? '' : String(Number(value.toPrecision(6)));
-  const typing = useTypedNumber(value, shown, (typed) => {
-    const number = numberWithin(typed, min, max);
-    if (typed.trim() === '') onChange(undefined);
-    else if (number !== undefined && (step !== 1 || Number.isInteger(number))) onChange(number);
+  const wrongId = useId();
+  const domain = { min, max, isWhole: step === 1 };
+  const { input, isWrong } = useTypedNumber(value, shown, (typed) => {
+    const number = numberWithin(typed, domain);
+    const isTaken = typed.trim() === '' || number !== undefined;
+    if (isTaken) onChange(number);
+    return isTaken;
   });
   return (
     <label className="field" htmlFor={id}>
@@ -38,13 +42,14 @@ export function OptionalNumberField({
         id={id}
         type="number"
         inputMode="decimal"
-        {...typing}
+        {...input}
         min={min}
         max={max}
         step={step}
         placeholder={placeholder}
-        aria-describedby={hint ? hintId : undefined}
+        aria-describedby={isWrong ? wrongId : hint ? hintId : undefined}
       />
+      {isWrong && <WrongNumber id={wrongId} domain={domain} />}
       {hint && (
         <span className="field-hint" id={hintId}>
           {hint}

@@ -39,7 +39,8 @@ export function TextChoice({
             rows={4}
             placeholder="Paste text here"
             defaultValue={value.kind === 'own' ? value.text.slice(0, 100_000) : ''}
-            onBlur={(event) =>
+            // At once, not on leaving: what changes around the field then would move the button away under the pointer.
+            onChange={(event) =>
               event.target.value.trim() !== '' &&
               onChange({ kind: 'own', name: 'pasted text', text: event.target.value })
             }

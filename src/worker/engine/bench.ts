@@ -89,6 +89,11 @@ export class Bench {
       if (!this.#started) throw new UsageError('No backend is started. Choose one first.');
       const { runtime } = await this.#started;
       const next = new OpenModel(runtime, await this.platform.open(source, options));
+      // What is wrong with its files is told while the one before is still there.
+      await next.tokenizer().catch((error: unknown) => {
+        next.dispose();
+        throw error;
+      });
       this.#decoders[Symbol.dispose]();
       this.models.clear();
       this.#texts.clear();

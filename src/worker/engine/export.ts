@@ -29,7 +29,7 @@ export interface Verification {
 }
 
 export interface ExportedModel {
-  /** Name of the folder, e.g. 'stories-pruned-20'. */
+  /** Name of the folder, e.g. 'stories-pruned-20-f16'. */
   readonly name: string;
   /** The folder as a zip archive; undefined where it was written into a picked one. */
   readonly archive: Blob | undefined;
@@ -66,7 +66,7 @@ async function deliver(
 ): Promise<ExportedModel> {
   const made = repair && 'recovered' in repair ? 'recovered' : 'pruned';
   const compensate = repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none');
-  const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${made}-${Math.round(plan.ratio * 100)}`;
+  const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${made}-${Math.round(plan.ratio * 100)}-${dtype}`;
   const exportTo = async (output: OutputFolder) =>
     exportPruned(open, {
       output,

@@ -2,7 +2,7 @@ import type { StateCreator } from 'zustand';
 import type { Run } from './run.ts';
 
 /** Runs that are kept; the oldest go first. */
-const LARGEST = 200;
+export const LARGEST_HISTORY = 200;
 
 export interface RunsSlice {
   /** Measured recipes, the newest first. */
@@ -17,6 +17,9 @@ export interface RunsSlice {
   bringBackRun(): void;
   /** Picks a run, in place of the older of two, or lets it go. */
   pickRun(id: string): void;
+  /** Takes a run off the list that another tab removed. */
+  forgetRun(id: string): void;
+  /** Adds runs of an earlier visit or another tab. */
   restoreRuns(runs: readonly Run[]): void;
 }
 
@@ -28,7 +31,7 @@ export const createRunsSlice: StateCreator<RunsSlice> = (set, get) => ({
     const { runs, removedRun } = get();
     if (removedRun?.run.id === run.id) return;
     const known = runs.find(({ id }) => id === run.id);
-    if (!known) set({ runs: [run, ...runs].slice(0, LARGEST) });
+    if (!known) set({ runs: [run, ...runs].slice(0, LARGEST_HISTORY) });
     else if (known.speed === undefined && run.speed !== undefined)
       set({ runs: runs.map((other) => (other === known ? { ...run, at: known.at } : other)) });
   },
@@ -55,9 +58,15 @@ export const createRunsSlice: StateCreator<RunsSlice> = (set, get) => ({
         : [...pickedRuns.slice(-1), id],
     });
   },
+  forgetRun(id) {
+    const { runs, pickedRuns } = get();
+    if (!runs.some((run) => run.id === id)) return;
+    set({ runs: runs.filter((run) => run.id !== id), pickedRuns: pickedRuns.filter((picked) => picked !== id) });
+  },
   restoreRuns(kept) {
     const { runs } = get();
     const known = new Set(runs.map(({ id }) => id));
-    set({ runs: [...runs, ...kept.filter(({ id }) => !known.has(id))].slice(0, LARGEST) });
+    const added = kept.filter(({ id }) => !known.has(id));
+    if (added.length > 0) set({ runs: [...runs, ...added].toSorted((a, b) => b.at - a.at).slice(0, LARGEST_HISTORY) });
   },
 });

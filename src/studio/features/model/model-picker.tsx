@@ -1,9 +1,10 @@
 import { type DragEvent, useId, useState } from 'react';
 import type { PickedFile } from '../../../worker/engine.ts';
+import { Notice } from '../../parts/notice.tsx';
 import { useStudio } from '../../store.ts';
 import { HubField } from './hub-field.tsx';
 import { filesOfDrop, filesOfInput, rememberFiles } from './picked-files.ts';
-import { EMBEDDED_MODEL } from './slice.ts';
+import { EMBEDDED_MODEL, modelName } from './slice.ts';
 import { StoredModels } from './stored-models.tsx';
 import { useModelChoice } from './use-model-choice.ts';
 
@@ -19,6 +20,7 @@ export function ModelPicker() {
     <details className="model-picker">
       <summary>Open another model</summary>
       <div className="picker-body">
+        <Refused />
         {chosen.kind !== 'embedded' && (
           <p>
             <button type="button" className="link" onClick={() => choose({ kind: 'embedded', id: EMBEDDED_MODEL })}>
@@ -31,6 +33,16 @@ export function ModelPicker() {
         <StoredModels onOpen={(name) => choose({ kind: 'hub', name })} />
       </div>
     </details>
+  );
+}
+
+/** Why what was to be opened was not: the model before is still there. */
+function Refused() {
+  const refused = useStudio((state) => state.refusedModel);
+  const chosen = useStudio((state) => state.chosenModel);
+  if (!refused) return null;
+  return (
+    <Notice kind="error">{`${refused.name} was not opened, and ${modelName(chosen)} stays. ${refused.message}`}</Notice>
   );
 }
 

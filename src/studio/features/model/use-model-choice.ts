@@ -1,22 +1,38 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { isCancelledError, useQueryClient } from '@tanstack/react-query';
+import { CancelledError } from '../../../errors.ts';
+import { openNext } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
-import type { ChosenModel } from './slice.ts';
+import { type ChosenModel, modelName } from './slice.ts';
 
-/** Puts another model on the bench: what belonged to the one before (scores, protected layers, texts) is put away. */
+/**
+ * Puts another model on the bench once it is open: then what belonged to the one before (scores, protected layers, texts) is put away. Where it cannot be opened,
+ * the one before stays with all of it, and the state tells why.
+ */
 export function useModelChoice(): (model: ChosenModel) => void {
   const client = useQueryClient();
   return (model) => {
-    const { chooseModel, setCalibration, setPane, setRecovery, setRecoveryRun, changeRecipe, recipe } =
-      useStudio.getState();
-    void client.cancelQueries({ queryKey: ['model'] });
-    setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
-    setPane('dense', { status: 'idle' });
-    setPane('pruned', { status: 'idle' });
-    setPane('recovered', { status: 'idle' });
-    setRecovery({ recovered: undefined });
-    setRecoveryRun(undefined);
-    if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });
-    useStudio.setState({ past: [], future: [] });
-    chooseModel(model);
+    const { setRefusedModel } = useStudio.getState();
+    setRefusedModel(undefined);
+    openNext(client, model).then(
+      () => putOnBench(model),
+      (error: unknown) => {
+        if (!isCancelledError(error) && !(error instanceof CancelledError))
+          setRefusedModel({ name: modelName(model), message: error instanceof Error ? error.message : String(error) });
+      },
+    );
   };
+}
+
+function putOnBench(model: ChosenModel): void {
+  const { chooseModel, setCalibration, setPane, setRecovery, setRecoveryRun, changeRecipe, recipe } =
+    useStudio.getState();
+  setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
+  setPane('dense', { status: 'idle' });
+  setPane('pruned', { status: 'idle' });
+  setPane('recovered', { status: 'idle' });
+  setRecovery({ recovered: undefined });
+  setRecoveryRun(undefined);
+  if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });
+  useStudio.setState({ past: [], future: [] });
+  chooseModel(model);
 }

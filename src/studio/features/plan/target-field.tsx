@@ -28,6 +28,8 @@ export function TargetField({
   const dtype = useStudio((state) => state.recipe.dtype) ?? 'f32';
   const changeRecipe = useStudio((state) => state.changeRecipe);
   const [awaited, setAwaited] = useState<TargetKind>();
+  // Of a unit that waits there is no number yet, and that of the one before would be taken for it.
+  const shown = awaited === undefined || awaited === target.kind ? target : undefined;
   const set = (next: Target) => changeRecipe({ target: next });
   // A unit chosen before there is a plan to translate the target with waits for that plan.
   useEffect(() => {
@@ -39,7 +41,7 @@ export function TargetField({
   return (
     <div className="target">
       <SelectField label="Target" value={awaited ?? target.kind} options={KINDS} onChange={setAwaited} />
-      {target.kind === 'ratio' && (
+      {shown?.kind === 'ratio' && (
         <NumberField
           label="Ratio"
           unit="%"
@@ -50,36 +52,36 @@ export function TargetField({
           onChange={(percent) => set({ kind: 'ratio', value: percent / 100 })}
         />
       )}
-      {target.kind === 'parameters' && (
+      {shown?.kind === 'parameters' && (
         <NumberField
           label="Keep"
           unit="M"
-          value={Math.round(target.value / 1e4) / 100}
+          value={Math.round(shown.value / 1e4) / 100}
           min={0}
           max={(plan?.parametersBefore ?? 1e12) / 1e6}
           step={0.01}
           onChange={(millions) => set({ kind: 'parameters', value: Math.round(millions * 1e6) })}
         />
       )}
-      {(target.kind === 'bytes' || target.kind === 'memory') && (
+      {(shown?.kind === 'bytes' || shown?.kind === 'memory') && (
         <NumberField
           label={`At most, ${dtype}`}
           unit="MB"
-          value={Math.round(target.value / 1e4) / 100}
+          value={Math.round(shown.value / 1e4) / 100}
           min={0}
-          max={(target.kind === 'bytes' ? (summary?.bytesBefore ?? 1e13) : 1e13) / 1e6}
+          max={(shown.kind === 'bytes' ? (summary?.bytesBefore ?? 1e13) : 1e13) / 1e6}
           step={0.1}
-          onChange={(megabytes) => set({ ...target, value: Math.round(megabytes * 1e6) })}
+          onChange={(megabytes) => set({ ...shown, value: Math.round(megabytes * 1e6) })}
         />
       )}
-      {target.kind === 'memory' && (
+      {shown?.kind === 'memory' && (
         <NumberField
           label="Cache of"
           unit="tokens"
-          value={target.context}
+          value={shown.context}
           min={1}
           max={1e7}
-          onChange={(context) => Number.isInteger(context) && set(withContext(target, context, summary))}
+          onChange={(context) => Number.isInteger(context) && set(withContext(shown, context, summary))}
         />
       )}
     </div>

@@ -1,5 +1,5 @@
 import { choicesOf, type RecipeChoices } from '../../../plan/recipe.ts';
-import type { ChosenModel } from '../model/slice.ts';
+import { type ChosenModel, modelName } from '../model/slice.ts';
 import { type CheckedRecipe, checkedRecipe } from '../plan/checked-recipe.ts';
 
 /** The model that a link was made for; of files it can carry only the name. */
@@ -20,7 +20,7 @@ export function shareLink(address: string, recipe: RecipeChoices, model: ChosenM
 
 /** A model as links name it. */
 export function sharedModel(model: ChosenModel): SharedModel {
-  return { kind: model.kind, name: model.kind === 'embedded' ? model.id : model.name };
+  return { kind: model.kind, name: modelName(model) };
 }
 
 /** What the fragment of an address holds; undefined when it is no link to a recipe. A damaged one holds nothing, and says so. */
