@@ -62,8 +62,8 @@ test('repairs and refines a plan, writes both into the history, lays them over e
   await expect(plan.getByRole('progressbar')).toBeHidden();
   await expect(plan).not.toContainText('Refined:');
   await refine.click();
-  await expect(plan).toContainText(/Refined: loss [\d.]+ nats/, { timeout: PATIENT });
-  await expect(plan.getByRole('img', { name: /^Loss of \d+ plans/ })).toBeVisible();
+  await expect(plan).toContainText(/Refined: KL from the dense model [\d.]+ nats/, { timeout: PATIENT });
+  await expect(plan.getByRole('img', { name: /^KL from the dense model of \d+ plans/ })).toBeVisible();
   await plan.getByRole('combobox', { name: 'Repair' }).selectOption('least squares');
   await expect(history.getByRole('checkbox', { name: /^Compare 20%, .*least squares/ })).toBeVisible({
     timeout: PATIENT,

@@ -4,7 +4,7 @@ import type { Scores } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { planInPasses } from '../library/plan-in-passes.ts';
 import { refine } from '../library/refine.ts';
-import { score } from '../library/score.ts';
+import { type ScoreObjective, score } from '../library/score.ts';
 import { exactStorage } from '../library/storage.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { DEFAULT_EVALUATIONS } from '../plan/measured.ts';
@@ -14,20 +14,28 @@ import type { PlanOptions } from '../plan/plan-options.ts';
 import { readBytes, readCalibration, readMeasureWindows } from './calibration.ts';
 import type { Console } from './console.ts';
 import { embeddedScores, readScores } from './models.ts';
-import { type CalibrationOptions, DEFAULT_MEASURE_WINDOWS, wholeNumber } from './options.ts';
+import {
+  addObjectiveOptions,
+  type CalibrationOptions,
+  DEFAULT_MEASURE_WINDOWS,
+  type ObjectiveOptions,
+  oneOf,
+  wholeNumber,
+} from './options.ts';
 import { givenPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
 
 /** Options of `prune` that say where its plan comes from. */
-export interface ChoosePlanOptions extends CalibrationOptions, Omit<PlanCommandOptions, 'seed'> {
+export interface ChoosePlanOptions extends CalibrationOptions, ObjectiveOptions, Omit<PlanCommandOptions, 'seed'> {
   readonly plan?: string;
   readonly scores?: string;
   readonly passes: number;
   readonly evaluations?: number;
   readonly measureWindows?: number;
+  readonly measure?: 'kl' | 'perplexity';
 }
 
 export function addChoosePlanOptions(command: Command): Command {
-  return command
+  return addObjectiveOptions(command, 'KL from the dense model in passes after the first, whose labels the model draws')
     .option('--plan <file>', 'plan to follow; else one is made from scores and a target')
     .option('--scores <file>', 'scores to plan from; else they are computed from the calibration text')
     .option(
@@ -45,6 +53,11 @@ export function addChoosePlanOptions(command: Command): Command {
       '--measure-windows <n>',
       `with --search measured: calibration windows to measure on (default: ${DEFAULT_MEASURE_WINDOWS}, or as many as the text has)`,
       wholeNumber('--measure-windows', 1),
+    )
+    .option(
+      '--measure <what>',
+      'with --search measured: what is lowest for the best plan, kl (from the dense model) or perplexity (default: kl)',
+      oneOf('--measure', ['kl', 'perplexity']),
     );
 }
 
@@ -76,6 +89,8 @@ export async function choosePlan(
   return planInPasses(open, {
     ...calibration,
     passes: options.passes,
+    objective: objectiveOf(options),
+    teacherAfterFirst: options.objective === 'teacher',
     plan: exact(planning),
     scores,
     signal,
@@ -93,19 +108,21 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Plan> {
   const windows = await readMeasureWindows(name, open, options, { signal });
+  const { measure: of = 'kl' } = options;
   const { plan, loss, measurements, candidates } = await refine(open, scores, {
     plan: planning,
     windows,
+    measure: of,
     signal,
     onProgress: output.onProgress,
     ...(options.evaluations === undefined ? {} : { evaluations: options.evaluations }),
   });
   for (const [index, measurement] of measurements.entries())
     output.note(
-      `${index < candidates ? 'candidate' : 'walk'} ${measurement.name}: loss ${measurement.loss.toFixed(4)}`,
+      `${index < candidates ? 'candidate' : 'walk'} ${measurement.name}: ${of === 'kl' ? 'KL' : 'loss'} ${measurement.loss.toFixed(4)}`,
     );
   output.note(
-    `Measured ${measurements.length} plans on ${windows.length} windows; the best has a loss of ${loss.toFixed(4)} nats.`,
+    `Measured ${measurements.length} plans on ${windows.length} windows; the best has a ${of === 'kl' ? 'KL from the dense model' : 'loss'} of ${loss.toFixed(4)} nats.`,
   );
   return plan;
 }
@@ -128,8 +145,24 @@ async function chooseScores(
     return scores;
   }
   const shipped =
-    options.calibration === undefined && options.tokenIds === undefined ? embeddedScores(name) : undefined;
+    options.calibration === undefined && options.tokenIds === undefined && options.objective === 'text'
+      ? embeddedScores(name)
+      : undefined;
   if (shipped !== undefined) return readScores(shipped);
   const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
-  return (await score(open, { ...calibration, signal, onProgress: output.onProgress })).scores;
+  const objective = objectiveOf(options);
+  return (await score(open, { ...calibration, objective, signal, onProgress: output.onProgress })).scores;
+}
+
+/** What the dense model's importance is the gradient of: KL from itself has none. Throws UsageError for options that do not belong together. */
+function objectiveOf({ objective, draws, passes, scores, plan }: ChoosePlanOptions): ScoreObjective {
+  const given = objective !== 'text';
+  if (draws !== undefined && !given) throw new UsageError('--draws is for --objective model or teacher; it is text.');
+  if (given && (scores !== undefined || plan !== undefined) && passes === 1)
+    throw new UsageError(`--objective ${objective} is for scoring, and the scores are given; leave one of them out.`);
+  if (objective === 'teacher' && passes === 1)
+    throw new UsageError(
+      '--objective teacher is for passes after the first; give --passes of 2 or more, or choose model.',
+    );
+  return given ? { kind: 'model', draws: draws ?? 1 } : { kind: 'text' };
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultStoreFolder, diskFolder } from '../checkpoint/files/disk.ts';
 import { embeddedFolder, openNamed } from '../checkpoint/local.ts';
-import { MissingError, UsageError } from '../errors.ts';
+import { MismatchError, MissingError, UsageError } from '../errors.ts';
 import { decodeScores } from '../importance/files/score-file.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { type BackendChoice, createRuntime } from '../library/create-runtime.ts';
@@ -68,6 +68,21 @@ export async function withModel<Result>(
   using open = new OpenModel(runtime, checkpoint, { ignoreTensors: options.ignoreTensors ?? false });
   for (const each of checkpoint.notes ?? []) note(each);
   return await use(open);
+}
+
+/** The dense model that another is compared with, on the same runtime. The caller's to dispose. Throws MismatchError for one with another vocabulary. */
+export async function openDense(
+  name: string,
+  vocabulary: number,
+  runtime: Runtime,
+  options: CommonOptions,
+): Promise<OpenModel> {
+  const open = new OpenModel(runtime, await openNamed(name), { ignoreTensors: options.ignoreTensors ?? false });
+  if (open.config.vocabulary === vocabulary) return open;
+  open.dispose();
+  throw new MismatchError(
+    `${name} has ${open.config.vocabulary} tokens and the model that is compared with it ${vocabulary}; give the model that it was pruned from.`,
+  );
 }
 
 /** Reads a score file. */

@@ -54,6 +54,27 @@ export function addCalibrationOptions(command: Command): Command {
     .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text');
 }
 
+/** Options of commands that score. */
+export interface ObjectiveOptions {
+  readonly objective: 'text' | 'model' | 'teacher';
+  readonly draws?: number;
+}
+
+export function addObjectiveOptions(command: Command, teacher: string): Command {
+  return command
+    .option(
+      '--objective <what>',
+      `what importance is the gradient of: text, its cross-entropy; model, the same with labels that the model draws; teacher, ${teacher}`,
+      oneOf('--objective', ['text', 'model', 'teacher']),
+      'text',
+    )
+    .option(
+      '--draws <n>',
+      'with --objective model: times that the labels of each window are drawn (default: 1)',
+      wholeNumber('--draws', 1),
+    );
+}
+
 /** A parser of whole numbers of at least `minimum`; throws UsageError naming the option and the value. */
 export function wholeNumber(option: string, minimum: number): (text: string) => number {
   return (text) => {

@@ -3,6 +3,7 @@ import { EXPORT_FORMATS } from '../decoder/dtypes.ts';
 import { diskOutput } from '../export/disk.ts';
 import { GGUF_TYPES, type GgufType } from '../export/gguf/blocks.ts';
 import { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../export/take-away.ts';
+import { damage, damageFigures, damageSentence } from '../library/damage.ts';
 import { exportPruned } from '../library/export.ts';
 import { applyPlan } from '../library/prune.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
@@ -101,23 +102,29 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const verificationWindows = hasCalibration(name, options)
             ? await readVerificationWindows(name, open, options, { signal })
             : undefined;
+          const fromDense =
+            verificationWindows &&
+            (await damage(open, pruned, verificationWindows, { signal, onProgress: output.onProgress }));
           const result = await exportPruned(pruned, {
             output: folder,
             dtype,
             plan: { ...plan, recipe },
             windows: verificationWindows,
+            ...(fromDense && { figures: damageFigures(fromDense) }),
             formats: options.format,
             ggufType: options.ggufType,
             safetensorsType: options.safetensorsType && SAFETENSORS_TYPES[options.safetensorsType],
             signal,
             onProgress: output.onProgress,
           });
-          const { parametersBefore, parametersAfter, bytes, verification, formats } = result;
+          const { parametersBefore, parametersAfter, bytes, formats } = result;
+          const verification = { ...result.verification, ...(fromDense && { fromDense }) };
           const files = result.files.map((file) => ({ name: file.name, bytes: file.bytes }));
           for (const each of formats) for (const sentence of each.notes) output.note(`${each.file}: ${sentence}`);
           const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes, ...computedOn(open.runtime) };
           output.result({ ...size, verification, files, formats, output: options.output }, () => [
             ...describePlan(plan),
+            ...(fromDense ? [damageSentence(fromDense)] : []),
             ...formats.map(describeFormat),
             `Wrote ${options.output}.`,
           ]);

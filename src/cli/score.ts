@@ -1,19 +1,29 @@
 import type { Command } from 'commander';
 import { throwIfCancelled, UsageError } from '../errors.ts';
+import { teach } from '../evaluate/divergence/teacher.ts';
 import { encodeScores } from '../importance/files/score-file.ts';
 import { METRICS } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { parseMetrics, score } from '../library/score.ts';
+import { parseMetrics, type ScoreObjective, score } from '../library/score.ts';
 import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
+import type { LongRunning } from '../progress.ts';
 import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
-import { computedOn, withModel } from './models.ts';
-import { addCalibrationOptions, addCommonOptions, type CalibrationOptions, type CommonOptions } from './options.ts';
+import { computedOn, openDense, withModel } from './models.ts';
+import {
+  addCalibrationOptions,
+  addCommonOptions,
+  addObjectiveOptions,
+  type CalibrationOptions,
+  type CommonOptions,
+  type ObjectiveOptions,
+} from './options.ts';
 import { stateFile } from './score-state.ts';
 import { SumsFileWriter } from './sums-file-writer.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
-interface ScoreOptions extends CommonOptions, CalibrationOptions {
+interface ScoreOptions extends CommonOptions, CalibrationOptions, ObjectiveOptions {
+  readonly against?: string;
   readonly metrics?: string;
   readonly shard?: { readonly index: number; readonly count: number };
   readonly output: string;
@@ -23,7 +33,11 @@ export function addScore(program: Command, signal: AbortSignal): void {
   const command = program
     .command('score <model>')
     .description('importance of every group, from gradients on calibration text');
-  addCommonOptions(addCalibrationOptions(command))
+  addObjectiveOptions(
+    addCommonOptions(addCalibrationOptions(command)),
+    'KL from the model of --against, for one that was pruned already',
+  )
+    .option('--against <dense>', 'with --objective teacher: the model that MODEL was pruned from')
     .option(
       '--metrics <list>',
       `comma-separated metrics, or fast, those without weight gradients (default: all): ${METRICS.join(', ')}`,
@@ -39,8 +53,10 @@ export function addScore(program: Command, signal: AbortSignal): void {
       const metrics = options.metrics === undefined ? METRICS : parseMetrics(options.metrics);
       await checkWritable(options.output);
       await withModel(name, options, signal, async (open) => {
-        const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
-        const scoring = { ...calibration, metrics, signal, onProgress: output.onProgress };
+        const telling = { signal, onProgress: output.onProgress };
+        const calibration = await readCalibration(name, open, options, telling);
+        const objective = await readObjective(open, calibration.windows, options, telling);
+        const scoring = { ...calibration, metrics, objective, ...telling };
         if (options.shard)
           return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
         const state = stateFile(options.output);
@@ -62,6 +78,8 @@ export function addScore(program: Command, signal: AbortSignal): void {
           forwardSeconds: run.forwardSeconds,
           peakBytes: run.peakBytes,
           resumedLayers,
+          objective: options.objective,
+          ...(objective.kind === 'model' && { draws: objective.draws }),
           metrics,
           output: options.output,
           ...computedOn(open.runtime),
@@ -92,7 +110,18 @@ async function scoreOneShard(
     const { loss, tokens, seconds, forwardSeconds, peakBytes } = run;
     output.result(
       {
-        ...{ loss, tokens, seconds, forwardSeconds, peakBytes, metrics, shard, windows, bytes, output: path },
+        ...{
+          ...{
+            loss,
+            tokens,
+            seconds,
+            forwardSeconds,
+            peakBytes,
+            objective: options.objective?.kind ?? 'text',
+            metrics,
+          },
+          ...{ shard, windows, bytes, output: path },
+        },
         ...computedOn(open.runtime),
       },
       () => [
@@ -104,6 +133,23 @@ async function scoreOneShard(
   } finally {
     await writer.discard();
   }
+}
+
+/** What importance is the gradient of. Throws UsageError for options that do not belong together. */
+async function readObjective(
+  open: OpenModel,
+  windows: readonly ArrayLike<number>[],
+  options: ScoreOptions,
+  telling: LongRunning,
+): Promise<ScoreObjective> {
+  const { objective, draws, against } = options;
+  if (draws !== undefined && objective !== 'model')
+    throw new UsageError(`--draws is for --objective model; it is ${objective}.`);
+  if ((against !== undefined) !== (objective === 'teacher'))
+    throw new UsageError('--objective teacher and --against DENSE, the model that MODEL was pruned from, go together.');
+  if (against === undefined) return objective === 'model' ? { kind: 'model', draws: draws ?? 1 } : { kind: 'text' };
+  using dense = await openDense(against, open.config.vocabulary, open.runtime, options);
+  return { kind: 'teacher', teacher: await teach(dense.programs, dense.store, windows, telling) };
 }
 
 function costLines({

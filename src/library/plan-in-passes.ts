@@ -1,3 +1,4 @@
+import { type Teacher, teach } from '../evaluate/divergence/teacher.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { iterativePlan } from '../plan/iterative.ts';
 import type { LayerPlan, Plan } from '../plan/plan.ts';
@@ -9,6 +10,8 @@ import { type ScoreOptions, score } from './score.ts';
 export interface PlanInPassesOptions extends ScoreOptions {
   readonly passes: number;
   readonly plan: PlanOptions;
+  /** Passes after the first take the gradient of KL from the dense model, in place of `objective`. Default false. */
+  readonly teacherAfterFirst?: boolean;
   /** Scores of the dense model on these windows, where they are known already. */
   readonly scores?: Scores | undefined;
 }
@@ -16,6 +19,7 @@ export interface PlanInPassesOptions extends ScoreOptions {
 /** Plans by pruning in passes: score, remove a part, score what is left (`iterativePlan`). The plan is for `open`, which stays as it is. */
 export async function planInPasses(open: OpenModel, options: PlanInPassesOptions): Promise<Plan> {
   const { passes, plan, scores: known, signal, onProgress } = options;
+  let teacher: Promise<Teacher> | undefined;
   return iterativePlan({
     passes,
     plan,
@@ -24,8 +28,10 @@ export async function planInPasses(open: OpenModel, options: PlanInPassesOptions
       if (!layers && known) return known;
       const telling = { ...options, onProgress: inPass(onProgress, pass, passes) };
       if (!layers) return (await score(open, telling)).scores;
+      if (options.teacherAfterFirst) teacher ??= teach(open.programs, open.store, options.windows, { signal });
       using pruned = open.pruned(layers);
-      return (await score(pruned, telling)).scores;
+      const objective = teacher ? ({ kind: 'teacher', teacher: await teacher } as const) : options.objective;
+      return (await score(pruned, { ...telling, ...(objective && { objective }) })).scores;
     },
   });
 }

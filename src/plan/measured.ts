@@ -12,7 +12,9 @@ export const DEFAULT_EVALUATIONS = 20;
 const HALVINGS = 2;
 
 export interface MeasuredOptions extends LongRunning {
-  /** Mean loss of the model with these groups, always on the same windows. */
+  /** What `lossOf` gives, for the recipe: KL from the dense model, or cross-entropy. */
+  readonly of?: 'kl' | 'perplexity';
+  /** Mean loss in nats of the model with these groups, always on the same windows. */
   readonly lossOf: (layers: readonly LayerPlan[]) => Promise<number>;
   /** How many plans may be measured after the candidates. Default 20. */
   readonly evaluations?: number;
@@ -83,7 +85,13 @@ export async function searchMeasured(
   const best = measurements.reduce((lowest, measurement) => (measurement.loss < lowest.loss ? measurement : lowest));
   const { plan, loss } = best;
   return {
-    plan: { ...plan, recipe: { ...plan.recipe, measured: { loss, evaluations: measurements.length } } },
+    plan: {
+      ...plan,
+      recipe: {
+        ...plan.recipe,
+        measured: { loss, evaluations: measurements.length, ...(options.of && { of: options.of }) },
+      },
+    },
     loss,
     measurements,
     candidates: candidates.length,

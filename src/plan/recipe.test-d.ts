@@ -27,7 +27,7 @@ expectTypeOf<Recipe>().branded.toEqualTypeOf<{
   readonly roundTo?: number;
   readonly shape?: 'free' | 'uniform' | 'standard';
   readonly seed: number;
-  readonly measured?: { readonly loss: number; readonly evaluations: number };
+  readonly measured?: { readonly loss: number; readonly evaluations: number; readonly of?: 'kl' | 'perplexity' };
   readonly passes?: number;
 }>();
 

@@ -209,15 +209,20 @@ export const RECIPE_FIELDS = {
     words: (shape) => shape,
   }),
   seed: described(required(whole(0)), { name: 'Seed', usual: 0 }),
-  /** The numbers above were found by measuring so many pruned models on calibration text; this one's mean loss in nats was the lowest. */
-  measured: described(optional(record({ loss: required(NUMBER), evaluations: required(whole(0)) })), {
-    name: 'Measured',
-    show: ({ loss, evaluations }) =>
-      `the numbers above were found by measuring ${evaluations} pruned models; this one's loss on calibration text was ${loss.toFixed(4)} nats`,
-    words: () => 'refined',
-    isBeside: true,
-    isRecorded: true,
-  }),
+  /** The numbers above were found by measuring so many pruned models on calibration text; this one's `loss` in nats was the lowest: KL from the dense model, or cross-entropy with the text (`perplexity`, and where nothing is said). */
+  measured: described(
+    optional(
+      record({ loss: required(NUMBER), evaluations: required(whole(0)), of: optional(oneOf('kl', 'perplexity')) }),
+    ),
+    {
+      name: 'Measured',
+      show: ({ loss, evaluations, of }) =>
+        `the numbers above were found by measuring ${evaluations} pruned models; this one's ${of === 'kl' ? 'KL from the dense model' : 'loss'} on calibration text was ${loss.toFixed(4)} nats`,
+      words: () => 'refined',
+      isBeside: true,
+      isRecorded: true,
+    },
+  ),
   /** The model was scored anew after each of so many parts was removed; the plan cannot be made from one score file. Absent: 1. */
   passes: described(optional(whole(1)), {
     name: 'Passes',

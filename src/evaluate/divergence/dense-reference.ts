@@ -97,7 +97,7 @@ export class DenseReference {
   async compareHost(window: number, start: number, logits: Float32Array) {
     const shape = [logits.length / this.vocabulary, this.vocabulary];
     using other = this.#programs.runtime.upload({ dataType: 'float32', shape, data: logits });
-    return this.compare(window, start, other);
+    return await this.compare(window, start, other);
   }
 
   /** Rows of the states, which may go on in the windows after. */

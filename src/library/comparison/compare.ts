@@ -1,5 +1,6 @@
 import { countParameters } from '../../architecture/model.ts';
 import { throwIfCancelled, UsageError } from '../../errors.ts';
+import { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
 import { type Method, parseMethod } from '../../plan/methods/methods.ts';
 import type { OpenModel } from '../open-model.ts';
 import { measureModel, planCell, planSignature, prepareModel } from './comparison-cell.ts';
@@ -23,6 +24,15 @@ export async function compare(open: OpenModel, options: CompareOptions): Promise
     calibrations.set(seed, known);
     return known;
   };
+  const references = new Map<readonly ArrayLike<number>[], Promise<DenseReference>>();
+  /** Computed when the first cell is measured, and kept for all of them. */
+  const denseOn = (windows: readonly ArrayLike<number>[]) => {
+    const { signal, onProgress } = options;
+    const known =
+      references.get(windows) ?? DenseReference.of(open.programs, open.store, windows, { signal, onProgress });
+    references.set(windows, known);
+    return known;
+  };
   const measured = new Map<string, ComparisonRow>();
   const cells = [
     // Of no calibration, so that a comparison that goes on with other seeds does not measure it again.
@@ -37,7 +47,7 @@ export async function compare(open: OpenModel, options: CompareOptions): Promise
     options.onProgress?.({ stage: 'comparison', completed: index, total: cells.length, unit: 'items' });
     const key = cellKey(method?.name ?? 'dense', ratio, seed);
     const known = options.finished?.get(key);
-    const row = known ?? (await measureCell(open, options, measured, method, ratio, seed, calibrated));
+    const row = known ?? (await measureCell(open, options, measured, method, ratio, seed, calibrated, denseOn));
     rows.push(row);
     if (!known) await options.onRow?.(key, row);
   }
@@ -53,6 +63,7 @@ async function measureCell(
   ratio: number,
   seed: number,
   calibrated: (seed: number) => Promise<ComparisonCalibration>,
+  denseOn: Parameters<typeof measureModel>[4],
 ): Promise<ComparisonRow> {
   const started = performance.now();
   if (!method) {
@@ -62,6 +73,7 @@ async function measureCell(
       options,
       { method: 'dense', ratio: 0, seed, reachedRatio: 0, parameters, removedParameters: 0 },
       started,
+      denseOn,
     );
   }
   const calibration = await calibrated(seed);
@@ -74,7 +86,13 @@ async function measureCell(
   using prepared = model;
   const { ratio: reachedRatio, parametersBefore, parametersAfter } = plan;
   const size = { reachedRatio, parameters: parametersAfter, removedParameters: parametersBefore - parametersAfter };
-  const row = await measureModel(prepared, options, { method: method.name, ratio, seed, ...size, recovery }, started);
+  const row = await measureModel(
+    prepared,
+    options,
+    { method: method.name, ratio, seed, ...size, recovery },
+    started,
+    denseOn,
+  );
   if (signature !== undefined) measured.set(signature, row);
   return row;
 }

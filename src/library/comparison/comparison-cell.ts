@@ -1,4 +1,5 @@
 import { CancelledError, UsageError } from '../../errors.ts';
+import type { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
 import { perplexity } from '../../evaluate/perplexity.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import type { Method } from '../../plan/methods/methods.ts';
@@ -93,16 +94,20 @@ export async function measureModel(
   options: CompareOptions,
   cell: CellName,
   started: number,
+  denseOn: (windows: readonly ArrayLike<number>[]) => Promise<DenseReference>,
 ): Promise<ComparisonRow> {
   const { signal, onProgress } = options;
-  const texts: Record<string, { perplexity: number; standardError: number; tokens: number }> = {};
+  const texts: Record<string, ComparisonRow['texts'][string]> = {};
   for (const { name, windows } of options.texts) {
-    const {
+    const against = await denseOn(windows);
+    const result = await perplexity(model.programs, model.store, windows, { against, signal, onProgress });
+    const { perplexity: value, standardError, tokens, klDivergence, klStandardError, top1Agreement } = result;
+    texts[name] = {
       perplexity: value,
       standardError,
       tokens,
-    } = await perplexity(model.programs, model.store, windows, { signal, onProgress });
-    texts[name] = { perplexity: value, standardError, tokens };
+      ...(klDivergence !== undefined && { klDivergence, klStandardError, top1Agreement }),
+    };
   }
   const tasks =
     options.tasks && options.tasks.length > 0
@@ -113,11 +118,16 @@ export async function measureModel(
   return {
     ...name,
     texts,
-    ...(first && { perplexity: first.perplexity, standardError: first.standardError }),
+    ...(first && firstText(first)),
     ...(tasks && { tasks }),
     ...(recovery && { recovery }),
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Of the first text, for short tables. */
+function firstText({ tokens: _, ...figures }: ComparisonRow['texts'][string]) {
+  return figures;
 }
 
 /** The same for plans that keep the same groups. */

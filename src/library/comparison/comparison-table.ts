@@ -8,7 +8,10 @@ export interface ComparisonSummary {
   readonly reachedRatio: number;
   readonly parameters: number;
   readonly texts: Readonly<
-    Record<string, { readonly mean: number; readonly spread: number; readonly standardError: number }>
+    Record<
+      string,
+      { readonly mean: number; readonly spread: number; readonly standardError: number; readonly klDivergence: number }
+    >
   >;
 }
 
@@ -34,7 +37,11 @@ export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary
       const perplexities = meanAndSpread(group.map((row) => row.texts[name]?.perplexity ?? Number.NaN));
       return [
         name,
-        { ...perplexities, standardError: mean(group.map((row) => row.texts[name]?.standardError ?? Number.NaN)) },
+        {
+          ...perplexities,
+          standardError: mean(group.map((row) => row.texts[name]?.standardError ?? Number.NaN)),
+          klDivergence: mean(group.map((row) => row.texts[name]?.klDivergence ?? Number.NaN)),
+        },
       ] as const;
     });
     const { method, ratio } = first;
@@ -55,7 +62,7 @@ export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary
 export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
   const summaries = summariseRows(rows);
   const names = Object.keys(rows[0]?.texts ?? {});
-  const columns = ['removed', 'method', 'parameters', ...names];
+  const columns = ['removed', 'method', 'parameters', ...names.flatMap((name) => [name, `KL, ${name}`])];
   const lines = [`| ${columns.join(' | ')} |`, `|${columns.map(() => '---|').join('')}`];
   for (const ratio of [...new Set(summaries.map((summary) => summary.ratio))].sort((a, b) => a - b)) {
     const first = names[0] ?? '';
@@ -63,9 +70,11 @@ export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
       .filter((summary) => summary.ratio === ratio)
       .sort((a, b) => (a.texts[first]?.mean ?? 0) - (b.texts[first]?.mean ?? 0));
     for (const { method, reachedRatio, parameters, texts, seeds } of group) {
-      const cells = names.map((name) => {
-        const { mean = Number.NaN, spread = 0 } = texts[name] ?? {};
-        return seeds > 1 ? `${number(mean)} ± ${number(spread)}` : number(mean);
+      const cells = names.flatMap((name) => {
+        const { mean = Number.NaN, spread = 0, klDivergence = Number.NaN } = texts[name] ?? {};
+        // Files of versions that did not measure it have none.
+        const divergence = Number.isFinite(klDivergence) ? klDivergence.toFixed(3) : '';
+        return [seeds > 1 ? `${number(mean)} ± ${number(spread)}` : number(mean), divergence];
       });
       lines.push(
         `| ${[`${(reachedRatio * 100).toFixed(1)}%`, method, parameters.toLocaleString('en-US'), ...cells].join(' | ')} |`,
@@ -91,7 +100,9 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
     'parameters',
     'removedParameters',
     'seconds',
-    ...names.flatMap((name) => [`${name} perplexity`, `${name} standard error`]),
+    ...names.flatMap((name) =>
+      ['perplexity', 'standard error', 'KL', 'KL standard error', 'top-1 agreement'].map((what) => `${name} ${what}`),
+    ),
     ...tasks.flatMap((name) => [`${name} accuracy`, `${name} accuracy by bytes`, `${name} items`]),
     ...trained.map((name) => `recovery ${name}`),
   ];
@@ -104,7 +115,13 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
       row.parameters,
       row.removedParameters,
       row.seconds,
-      ...names.flatMap((name) => [row.texts[name]?.perplexity, row.texts[name]?.standardError]),
+      ...names.flatMap((name) => [
+        row.texts[name]?.perplexity,
+        row.texts[name]?.standardError,
+        row.texts[name]?.klDivergence,
+        row.texts[name]?.klStandardError,
+        row.texts[name]?.top1Agreement,
+      ]),
       ...tasks.flatMap((name) => [
         row.tasks?.[name]?.accuracy,
         row.tasks?.[name]?.accuracyNormalized,

@@ -1,3 +1,4 @@
+import type { Divergence } from '../../evaluate/divergence/dense-reference.ts';
 import type { Task } from '../../evaluate/tasks.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -5,7 +6,7 @@ import type { Recovered, RecoverOptions } from '../recover.ts';
 import type { TaskScores } from '../task-scores.ts';
 
 /** One cell of a comparison: a method at a ratio with one calibration seed. */
-export interface ComparisonRow {
+export interface ComparisonRow extends RowDivergence {
   readonly method: string;
   /** Asked share of the prunable parameters to remove; 0 is the dense model. */
   readonly ratio: number;
@@ -16,7 +17,10 @@ export interface ComparisonRow {
   readonly removedParameters: number;
   /** Perplexity, its standard error over windows, and predictions, by text. */
   readonly texts: Readonly<
-    Record<string, { readonly perplexity: number; readonly standardError: number; readonly tokens: number }>
+    Record<
+      string,
+      { readonly perplexity: number; readonly standardError: number; readonly tokens: number } & RowDivergence
+    >
   >;
   /** Of the first text, for short tables; absent where no text was asked for. */
   readonly perplexity?: number;
@@ -26,6 +30,13 @@ export interface ComparisonRow {
   /** How the training went, of a method with recovery. */
   readonly recovery?: RowRecovery;
   readonly seconds: number;
+}
+
+/** KL from the dense model in nats a token, and the share of equal most probable tokens; absent in files of versions that did not measure it. */
+export interface RowDivergence {
+  readonly klDivergence?: Divergence['klDivergence'] | undefined;
+  readonly klStandardError?: Divergence['klStandardError'] | undefined;
+  readonly top1Agreement?: Divergence['top1Agreement'] | undefined;
 }
 
 /** The training of a cell. */

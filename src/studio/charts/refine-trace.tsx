@@ -34,7 +34,7 @@ export function RefineTrace({
       height={height}
       viewBox={`0 0 ${width} ${height}`}
       role="img"
-      aria-label={`Loss of ${measurements.length} plans that were measured, from ${first.toFixed(3)} down to ${least.toFixed(3)} nats`}
+      aria-label={`KL from the dense model of ${measurements.length} plans that were measured, from ${first.toFixed(3)} down to ${least.toFixed(3)} nats`}
     >
       {[least, most].map((tick) => (
         <text key={tick} className="axis-text" x={MARGIN.left - 4} y={round(y(tick))} dy="0.35em" textAnchor="end">

@@ -1,8 +1,10 @@
 import { countParameters } from '../../architecture/model.ts';
+import { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
 import { perplexity } from '../../evaluate/perplexity.ts';
 import { compareSpeeds, type SpeedComparison, type SpeedRequest as SpeedSettings } from '../../evaluate/speed/speed.ts';
 import { timedDecoder, timingPrompt } from '../../evaluate/speed/timed-decoder.ts';
 import type { Task } from '../../evaluate/tasks.ts';
+import type { OpenModel } from '../../library/open-model.ts';
 import { type TaskItemResult, type TaskModel, taskLogLikelihoods } from '../../library/tasks.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -26,6 +28,10 @@ export interface PerplexityMeasurement {
   /** Predictions that went into it. */
   readonly tokens: number;
   readonly windows: number;
+  /** Of a pruned model: KL from the dense one in nats a token with its standard error over windows, and the share of predictions with the same most probable token. */
+  readonly klDivergence?: number | undefined;
+  readonly klStandardError?: number | undefined;
+  readonly top1Agreement?: number | undefined;
   readonly seconds: number;
 }
 
@@ -61,6 +67,16 @@ export interface EvaluateCalls {
 
 export function evaluateCalls(bench: Bench): EvaluateCalls {
   const { models } = bench;
+  let dense: { readonly of: OpenModel; readonly on: string; readonly reference: DenseReference } | undefined;
+  /** The dense model on the windows that were measured last: they stay the same while the ratio moves. */
+  const denseOn = async (windows: readonly ArrayLike<number>[], options: LongRunning) => {
+    const on = JSON.stringify(windows.map((window) => Array.from(window)));
+    return models.use(null, undefined, options, async (open) => {
+      if (dense?.of !== open || dense.on !== on)
+        dense = { of: open, on, reference: await DenseReference.of(open.programs, open.store, windows, options) };
+      return dense.reference;
+    });
+  };
   const bytesOf = (plan: Plan | null) =>
     models.use(plan, undefined, {}, async (open) => 4 * countParameters(open.model).parameters);
   return {
@@ -68,12 +84,21 @@ export function evaluateCalls(bench: Bench): EvaluateCalls {
       bench.heavy(async () => {
         const start = performance.now();
         const chosen = (await bench.windowsOf(text, length)).slice(0, windows);
+        const against = plan ? await denseOn(chosen, options) : undefined;
         const result = await models.use(plan, repair, options, (open) =>
-          perplexity(open.programs, open.store, chosen, options),
+          perplexity(open.programs, open.store, chosen, { against, ...options }),
         );
-        const { perplexity: value, standardError, tokens } = result;
+        const { perplexity: value, standardError, tokens, klDivergence, klStandardError, top1Agreement } = result;
         const seconds = (performance.now() - start) / 1000;
-        return { perplexity: value, standardError, tokens, windows: chosen.length, seconds };
+        const divergence = { klDivergence, klStandardError, top1Agreement };
+        return {
+          perplexity: value,
+          standardError,
+          tokens,
+          windows: chosen.length,
+          ...(against && divergence),
+          seconds,
+        };
       }, options),
 
     task: (plan, request, options = {}) =>

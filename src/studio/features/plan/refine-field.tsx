@@ -26,7 +26,7 @@ export function RefineField({ plannable }: { readonly plannable: boolean }) {
         </button>
         <span className="soft small">
           {measured
-            ? `Refined: loss ${measured.loss.toFixed(3)} nats on calibration text, the lowest of ${measured.evaluations} plans.`
+            ? `Refined: ${measured.of === 'kl' ? 'KL from the dense model' : 'loss'} ${measured.loss.toFixed(3)} nats on calibration text, the lowest of ${measured.evaluations} plans.`
             : 'Runs some forty pruned models on calibration text and keeps the best.'}
         </span>
       </div>
