@@ -73,9 +73,11 @@ const COMMON: KeyRules = {
   ),
   ...all(
     FACTOR,
-    `attention_multiplier embedding_multiplier residual_multiplier logits_scaling logit_scale embedding_scale attn_scale scale_emb scale_depth
-     mup_width_scale lm_head_multiplier full_attn_mod interpolate_factor`,
+    `embedding_multiplier residual_multiplier logits_scaling logit_scale embedding_scale scale_emb scale_depth mup_width_scale lm_head_multiplier
+     full_attn_mod interpolate_factor`,
   ),
+  // In place of the root of head_dim: 1 is no neutral value.
+  ...all(only('attention is scaled by the root of head_dim'), 'attention_multiplier attn_scale'),
   dim_model_base: only('the scaled output of MiniCPM is not computed'),
   query_pre_attn_scalar: only('this architecture takes head_dim for it'),
   ...all(

@@ -2,7 +2,7 @@ import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { architectureFor } from './index.ts';
-import { refuseUnread, withoutUnread } from './unread-tensors.ts';
+import { refuseKnownUnread, refuseUnread, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
 
 /** A checkpoint with the architecture that reads it: what every stage of pruning works on. */
@@ -22,6 +22,7 @@ export interface ModelOptions {
  */
 export function modelOf(checkpoint: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
   const architecture = architectureFor(checkpoint);
+  if (!ignoreTensors) refuseKnownUnread(checkpoint, architecture);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
   if (ignoreTensors) return { checkpoint: withoutUnread(checkpoint, architecture), architecture };
   refuseUnread(checkpoint, architecture);

@@ -47,6 +47,8 @@ export interface RopeContext {
 export function readRopeScaling(fields: ConfigFields | undefined, context: RopeContext): RopeScaling {
   if (!fields) return { kind: 'none' };
   const kind = fields.choice(fields.has('rope_type') ? 'rope_type' : 'type', KINDS, 'default');
+  if (kind === 'none' && fields.has('factor') && !fields.has('rope_type') && !fields.has('type'))
+    throw fields.wrong('rope_type', 'the kind of scaling that the factor belongs to');
   if (kind === 'none') return { kind };
   if (kind === 'linear') return { kind, factor: fields.positive('factor') };
   const originalPositions =

@@ -65,6 +65,12 @@ export function refuseUnread(checkpoint: Checkpoint, architecture: Architecture)
   );
 }
 
+/** The same for tensors of a known kind only: they explain why others are missing, which would be told otherwise. */
+export function refuseKnownUnread(checkpoint: Checkpoint, architecture: Architecture): void {
+  const unread = unreadTensors(checkpoint, architecture);
+  if (KINDS.some(({ matches }) => unread.some((name) => matches.test(name)))) refuseUnread(checkpoint, architecture);
+}
+
 function remedyFor(unread: readonly string[], { config }: Architecture): string {
   const beyond = unread.find((name) => Number(/^model\.layers\.(\d+)\./.exec(name)?.[1] ?? -1) >= config.layers);
   if (beyond !== undefined)

@@ -45,17 +45,25 @@ export function checkWeight(checkpoint: Checkpoint, { tensor, shape, rows, optio
   if (!info) {
     if (optional) return;
     throw new MissingError(
-      `${checkpoint.provenance.name} has no tensor ${tensor}; the file is incomplete or of another architecture than its config.json says.`,
+      `${checkpoint.provenance.name} has no tensor ${tensor}; the file is incomplete or of another architecture than its config.json says. ${
+        tensor === 'lm_head.weight'
+          ? 'If its output matrix is the embedding, set tie_word_embeddings to true in config.json; else take the model whole.'
+          : 'Take the model whole, with the config.json that belongs to it.'
+      }`,
     );
   }
   const found = rows ? [rows.end - rows.start, ...info.shape.slice(1)] : info.shape;
+  if (info.shape.includes(0) && !shape.includes(0))
+    throw new MismatchError(
+      `${checkpoint.provenance.name}: tensor ${tensor} is empty: it was saved while its values lay on several processes (DeepSpeed ZeRO-3, FSDP). Save the model again with its weights gathered, e.g. by zero_to_fp32.py.`,
+    );
   if (
     (rows && info.shape[0] !== rows.of) ||
     found.length !== shape.length ||
     found.some((size, axis) => size !== shape[axis])
   ) {
     throw new MismatchError(
-      `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${[rows?.of ?? shape[0], ...shape.slice(1)].join(', ')}].`,
+      `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${[rows?.of ?? shape[0], ...shape.slice(1)].join(', ')}]. Take the config.json that belongs to these weights.`,
     );
   }
 }

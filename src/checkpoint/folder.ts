@@ -4,7 +4,7 @@ import type { FileAccess } from './files/files.ts';
 import { joinPieces, wholeName } from './files/joined.ts';
 import { JSON_LIMITS, parseJsonRecord, readWhole } from './files/json.ts';
 import { openFolder, readConfig } from './formats/safetensors/safetensors-folder.ts';
-import { FORMATS, formatOf, modelsIn } from './formats/table.ts';
+import { FORMATS, formatByContents, formatOf, modelsIn } from './formats/table.ts';
 import type { OpenOptions } from './open-options.ts';
 import { quote } from './weights.ts';
 
@@ -17,7 +17,8 @@ export async function openCheckpoint(folder: FileAccess, options: OpenOptions = 
   await refuseAdapter(files);
   const names = await files.list();
   const weights = options.weights === undefined ? chooseWeights(files.name, names) : wholeName(options.weights);
-  const format = formatOf(weights);
+  const source = formatOf(weights) ? undefined : await files.open(weights);
+  const format = formatOf(weights) ?? (source && (await formatByContents(source)));
   if (format) return format.open(files, format.files(weights, names)[0] ?? weights, options);
   throw PICKLE.test(weights)
     ? pickled(files.name, weights)
@@ -58,6 +59,9 @@ function chooseWeights(folder: string, names: readonly string[]): string {
   }
   const pickle = names.find((name) => PICKLE.test(name));
   if (pickle !== undefined) throw pickled(folder, pickle);
+  const inner = names.find((name) => name.includes('/') && name.endsWith('.safetensors'));
+  if (inner !== undefined)
+    throw new MissingError(`${folder} has weights in a folder of its own (${inner}) only. Open that folder.`);
   throw new MissingError(
     `${folder} has no model weights. A model is a folder with config.json and model.safetensors, or a .gguf file.`,
   );

@@ -144,7 +144,7 @@ class Comparison {
     };
     if (!this.#finite)
       throw new VerificationError(
-        `The exported ${dataType} model gave logits that are not finite numbers. Nothing was kept; export in f32.`,
+        `The exported ${dataType} model gave logits that are not finite numbers. Nothing was kept. ${dataType === 'f32' ? 'Please report this model.' : 'Half precision overflows in this model: export in f32.'}`,
       );
     const remedy = `Nothing was kept. ${dataType === 'f32' ? 'Please report this model.' : 'Export in a finer number format.'}`;
     const scale = Math.max(1, this.#scale);

@@ -103,8 +103,14 @@ export async function diskModel(
   path: string,
 ): Promise<{ readonly files: FileAccess; readonly weights: string | undefined; readonly name: string }> {
   const status = await statOrUndefined(path);
-  if (status?.isDirectory())
-    return { files: await diskFolder(path), weights: undefined, name: basename(resolve(path)) };
+  if (status?.isDirectory()) {
+    const snapshot = await snapshotOf(path);
+    return {
+      files: await diskFolder(snapshot?.folder ?? path),
+      weights: undefined,
+      name: snapshot?.name ?? basename(resolve(path)),
+    };
+  }
   if (!status?.isFile()) throw new MissingError(`There is no file or folder ${path}.`);
   const folder = dirname(resolve(path));
   const file = basename(path);
@@ -116,6 +122,17 @@ export async function diskModel(
       name: basename(dirname(folder)),
     };
   return { files: await diskFolder(folder), weights: file, name: withoutEnding(wholeName(file)) };
+}
+
+/** The files of a model in the cache of Hugging Face's own tools (models--org--name): those of the revision `main`, or of the only one that is there. */
+async function snapshotOf(path: string): Promise<{ readonly folder: string; readonly name: string } | undefined> {
+  const [, name] = /^models--(.+)$/.exec(basename(resolve(path))) ?? [];
+  if (name === undefined) return undefined;
+  const snapshots = join(path, 'snapshots');
+  const known = await readdir(snapshots).catch((): string[] => []);
+  const main = (await readFile(join(path, 'refs', 'main'), 'utf8').catch(() => '')).trim();
+  const chosen = known.includes(main) ? main : known.length === 1 ? known[0] : undefined;
+  return chosen === undefined ? undefined : { folder: join(snapshots, chosen), name: name.replaceAll('--', '/') };
 }
 
 /** Where downloaded models lie when nobody says otherwise: ESPALIER_CACHE, or `espalier` in the user's cache folder. */

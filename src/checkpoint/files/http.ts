@@ -51,10 +51,13 @@ export async function httpSource(
     return undefined;
   }
   if (response.status === 200) return memorySource(name, await wholeBody(response, name));
-  if (response.status !== 206) throw new NetworkError(`${url} answered with status ${response.status}.`);
+  if (response.status !== 206)
+    throw new NetworkError(`${url} answered with status ${response.status}. ${statusRemedy(response.status)}`);
   const byteLength = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1] ?? Number.NaN);
   if (!Number.isSafeInteger(byteLength))
-    throw new NetworkError(`${url} answered a range request without telling the file's size.`);
+    throw new NetworkError(
+      `${url} answered a range request without telling the file's size. Download the file and open it from disk.`,
+    );
   const probe = await body(response, url);
   checkLength(probe, Math.min(PROBE, byteLength), url);
   return byteLength <= PROBE
@@ -74,7 +77,9 @@ function rangedSource(
   const fetchRange = async (start: number, end: number): Promise<Uint8Array> => {
     const response = await request(url, options, start, end);
     if (response.status !== 206)
-      throw new NetworkError(`${url} answered a request for bytes ${start} to ${end} with status ${response.status}.`);
+      throw new NetworkError(
+        `${url} answered a request for bytes ${start} to ${end} with status ${response.status}. ${statusRemedy(response.status)}`,
+      );
     if (response.headers.get('etag') !== etag)
       throw new FileFormatError(`${url} changed on the server while it was read. Open the model again.`);
     const bytes = await body(response, url);
@@ -104,6 +109,13 @@ function rangedSource(
     },
   };
   return source;
+}
+
+/** What helps against a refusal. */
+function statusRemedy(status: number): string {
+  return status === 401 || status === 403
+    ? 'It asks for a right to read: download the file with your account and open it from disk.'
+    : 'Try again later.';
 }
 
 /** A model's folder behind HTTP, e.g. the embedded model. `names` are the files that may be there. */

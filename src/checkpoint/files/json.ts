@@ -1,5 +1,6 @@
 import { FileFormatError } from '../../errors.ts';
 import type { ByteSource } from '../checkpoint.ts';
+import { placeholderText } from './placeholder.ts';
 
 const MEBIBYTE = 1 << 20;
 /** Largest accepted companion files. Gemma's tokenizer.json, the largest known, has 33 MB. */
@@ -22,6 +23,8 @@ export function parseJson(bytes: Uint8Array, file: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
+    const stand = placeholderText(text, file);
+    if (stand !== undefined) throw new FileFormatError(stand, { cause });
     const value = parsePython(text);
     if (value !== undefined) return value;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -62,7 +65,7 @@ export function parseJsonRecord(bytes: Uint8Array, file: string): JsonRecord {
 export async function readWhole(source: ByteSource, limit: number): Promise<Uint8Array> {
   if (source.byteLength > limit) {
     throw new FileFormatError(
-      `${source.name} has ${source.byteLength} bytes, more than the ${limit} allowed for such a file.`,
+      `${source.name} has ${source.byteLength} bytes, more than the ${limit} allowed for such a file: it is not what its name says. Take the model's own.`,
     );
   }
   return source.read(0, source.byteLength);

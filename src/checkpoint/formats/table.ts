@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint.ts';
+import type { ByteSource, Checkpoint } from '../checkpoint.ts';
 import type { FileAccess } from '../files/files.ts';
 import type { OpenOptions } from '../open-options.ts';
 import { openGguf } from './gguf/gguf.ts';
@@ -24,7 +24,7 @@ const PART = /-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
 /** The Hugging Face layout: one file, or parts with an index that says which tensor is where. */
 const SAFETENSORS: ModelFormat = {
   name: 'safetensors',
-  matches: (file) => file.endsWith('.safetensors') || file === INDEX,
+  matches: (file) => /\.safetensors$/i.test(file) || file === INDEX,
   files(file, all) {
     const isSharded = (file === INDEX || PART.test(file)) && all.includes(INDEX);
     return isSharded ? [INDEX, ...all.filter((name) => name.endsWith('.safetensors') && PART.test(name))] : [file];
@@ -36,7 +36,7 @@ const SAFETENSORS: ModelFormat = {
 /** llama.cpp's: one file, or parts of which the first has the metadata. */
 const GGUF: ModelFormat = {
   name: 'GGUF',
-  matches: (file) => file.endsWith('.gguf'),
+  matches: (file) => /\.gguf$/i.test(file),
   files(file, all) {
     const [, base, total] = /^(.*)-\d{5}-of-(\d{5})\.gguf$/.exec(file) ?? [];
     if (base === undefined) return [file];
@@ -49,11 +49,19 @@ const GGUF: ModelFormat = {
 /** An exported decoder, with weights inside or beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`. */
 const ONNX: ModelFormat = {
   name: 'ONNX',
-  matches: (file) => file.endsWith('.onnx'),
-  files: (file, all) => [
-    file,
-    ...all.filter((name) => name.startsWith(file) && /^[._]data(_\d+)?$/.test(name.slice(file.length))),
-  ],
+  matches: (file) => /\.onnx$/i.test(file),
+  files(file, all) {
+    const named = all.filter((name) => name.startsWith(file) && /^[._]data(_\d+)?$/.test(name.slice(file.length)));
+    if (named.length > 0) return [file, ...named];
+    // Some writers give the data a name of its own. Which it is stands in the graph; those that belong to another graph are left out.
+    const folder = file.slice(0, file.lastIndexOf('/') + 1);
+    const graphs = all.filter((name) => /\.onnx$/i.test(name));
+    const inFolder = all.filter((name) => name.startsWith(folder) && !name.slice(folder.length).includes('/'));
+    return [
+      file,
+      ...inFolder.filter((name) => /[._]data(_\d+)?$/.test(name) && !graphs.some((graph) => name.startsWith(graph))),
+    ];
+  },
   open: openOnnx,
   // By transformers.js' names, most exact first.
   preference: [
@@ -77,6 +85,12 @@ export function formatOf(file: string): ModelFormat | undefined {
   return FORMATS.find(({ matches }) => matches(file));
 }
 
+/** The form that a file has by its first bytes, whatever its name: programs keep models under their digests. */
+export async function formatByContents(source: ByteSource): Promise<ModelFormat | undefined> {
+  const start = new TextDecoder('latin1').decode(await source.read(0, Math.min(4, source.byteLength)));
+  return start === 'GGUF' ? GGUF : undefined;
+}
+
 /** First files of the models of a form that are among `all`, in order of preference, each once. */
 export function modelsIn(all: readonly string[], format: ModelFormat): string[] {
   const first = all.filter((name) => format.matches(name)).map((name) => format.files(name, all)[0] ?? name);
@@ -89,5 +103,5 @@ export function modelsIn(all: readonly string[], format: ModelFormat): string[] 
 
 /** The name of a model whose weight file a person names: without the ending that says its form. */
 export function withoutEnding(file: string): string {
-  return file.replace(/\.(gguf|safetensors|onnx)$/, '');
+  return file.replace(/\.(gguf|safetensors|onnx)$/i, '');
 }

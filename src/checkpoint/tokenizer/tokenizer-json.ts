@@ -11,7 +11,8 @@ const LARGEST_ID = (1 << 22) - 1;
  */
 export function checkTokenizerJson(tokenizer: JsonRecord, file: string): void {
   const { model, added_tokens: added = [] } = tokenizer;
-  if (!isRecord(model)) throw new FileFormatError(`${file} has no "model". Fetch the file again.`);
+  if (!isRecord(model))
+    throw new FileFormatError(`${file} has no "model". Take the tokenizer.json that transformers saves.`);
   const type = modelType(model);
   if (type === 'BPE') checkBytePairs(model, file);
   else if (type === 'Unigram') checkUnigram(model, file);

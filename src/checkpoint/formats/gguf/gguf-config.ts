@@ -68,7 +68,7 @@ export function ggufConfig(metadata: GgufMetadata, facts: GgufFacts): JsonRecord
   const valueDimension = optional('attention.value_length') ?? headDimension;
   if (valueDimension !== headDimension)
     throw new UnsupportedError(
-      `${metadata.file} has keys of ${headDimension} and values of ${valueDimension} per head; they must be equal.`,
+      `${metadata.file} has keys of ${headDimension} and values of ${valueDimension} per head; they must be equal. Take another model.`,
     );
   const keyValueHeads = () =>
     optional('attention.head_count_kv') === undefined ? queryHeads : size('attention.head_count_kv');

@@ -6,6 +6,7 @@ import { assembleCheckpoint } from '../../assemble.ts';
 import type { ByteSource, Checkpoint, TensorInfo } from '../../checkpoint.ts';
 import type { FileAccess } from '../../files/files.ts';
 import type { JsonRecord } from '../../files/json.ts';
+import { placeholder } from '../../files/placeholder.ts';
 import type { OpenOptions } from '../../open-options.ts';
 import { elementRange, missingTensor, quote, type RowRange, type Weights } from '../../weights.ts';
 import { describeOrigin, readConfig } from '../safetensors/safetensors-folder.ts';
@@ -24,6 +25,7 @@ const LARGEST_SKELETON = 256 << 20;
 export async function openOnnx(files: FileAccess, weights: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const source = await files.open(weights);
   if (!source) throw new MissingError(`${files.name} has no file ${quote(weights)}.`);
+  await refusePlaceholder(source);
   const config = await readConfig(files);
   const slash = weights.lastIndexOf('/') + 1;
   const [folder, self] = [weights.slice(0, slash), weights.slice(slash)];
@@ -40,6 +42,12 @@ export async function openOnnx(files: FileAccess, weights: string, options: Open
     files,
     provenance: await describeOrigin(files, options),
   });
+}
+
+/** Throws FileFormatError for what a download left in place of the file. */
+async function refusePlaceholder(source: ByteSource): Promise<void> {
+  const found = await placeholder(source);
+  if (found !== undefined) throw new FileFormatError(found);
 }
 
 /** The files that hold contents, by location. Each tensor must lie within its file. */
@@ -62,6 +70,7 @@ async function openData(
     const data = sources.get(location) ?? (await files.open(folder + location));
     if (!data) throw await missingData(files, folder, location, source.name);
     sources.set(location, data);
+    if (offset + length > data.byteLength) await refusePlaceholder(data);
     if (offset + length > data.byteLength) {
       throw new FileFormatError(
         `${data.name} is truncated: tensor ${quote(name)} lies at bytes ${offset} to ${offset + length}, and it has ${data.byteLength}. Fetch it again.`,

@@ -7,6 +7,7 @@ import { isRecord, JSON_LIMITS, type JsonRecord, parseJsonRecord, readWhole } fr
 import type { OpenOptions } from '../../open-options.ts';
 import { quote, type Weights } from '../../weights.ts';
 import { safetensorsWeights } from './safetensors.ts';
+import { unwrapNames } from './wrapped-names.ts';
 
 export const SINGLE = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
@@ -18,7 +19,7 @@ export const INDEX = 'model.safetensors.index.json';
 export async function openFolder(files: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
   const config = await readConfig(files);
   return await assembleCheckpoint({
-    weights: await openSafetensors(files, options.weights),
+    weights: unwrapNames(await openSafetensors(files, options.weights)),
     config,
     files,
     provenance: await describeOrigin(files, options),
