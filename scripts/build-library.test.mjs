@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildLibrary } from './build-library.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const FOLDER = join(ROOT, 'node_modules/.cache/espalier-build-test');
 
 describe('the built library', () => {
@@ -45,7 +46,7 @@ describe('the built library', () => {
       run(
         `const { main } = await import('${FOLDER}/cli/main.js'); process.exitCode = await main(${JSON.stringify(args)});`,
       );
-    expect(main('--version')).toMatchObject({ stdout: '0.1.0\n', status: 0 });
+    expect(main('--version')).toMatchObject({ stdout: `${version}\n`, status: 0 });
     expect(main('no-such-command').status).toBe(2);
   });
 });
