@@ -6,6 +6,7 @@ import { addInspect } from './inspect.ts';
 import { addMergeScores } from './merge-scores.ts';
 import { addPlan } from './plan.ts';
 import { addPrune } from './prune.ts';
+import { addPush } from './push.ts';
 import { addRecover } from './recover.ts';
 import { addScore } from './score.ts';
 import { addStudio } from './studio.ts';
@@ -23,5 +24,6 @@ export const COMMANDS: readonly AddCommand[] = [
   addEvaluate,
   addGenerate,
   addCompare,
+  addPush,
   addStudio,
 ];
