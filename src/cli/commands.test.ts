@@ -122,13 +122,14 @@ describe('commands', () => {
       'README.md',
       'config.json',
       'espalier.json',
+      'genai_config.json',
       'generation_config.json',
       'onnx',
       'tokenizer.json',
       'tokenizer_config.json',
     ];
     expect((await readdir(pruned)).sort()).toEqual(names);
-    expect((await readdir(join(pruned, 'onnx'))).sort()).toEqual(['model.onnx', 'model.onnx_data']);
+    expect((await readdir(join(pruned, 'onnx'))).sort()).toEqual(['genai.onnx', 'model.onnx', 'model.onnx_data']);
     const config = JSON.parse(await readFile(join(pruned, 'config.json'), 'utf8')) as { espalier: unknown };
     expect(config.espalier).toEqual({
       layers: plan.layers.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })),
@@ -157,7 +158,11 @@ describe('commands', () => {
     const how = ['--ratio', '0.2', '--compensate', 'least-squares', '--compensation-windows', '30', '--dtype', 'q8'];
     const result = await resultOf(['prune', model, ...how, ...calibration, '--output', output]);
     expect(result.parametersAfter).toBeLessThan(parameters);
-    expect((await readdir(join(output, 'onnx'))).sort()).toEqual(['model_quantized.onnx', 'model_quantized.onnx_data']);
+    expect((await readdir(join(output, 'onnx'))).sort()).toEqual([
+      'genai.onnx',
+      'model_quantized.onnx',
+      'model_quantized.onnx_data',
+    ]);
     const record = JSON.parse(await readFile(join(output, 'espalier.json'), 'utf8')) as { recipe: unknown };
     expect(record.recipe).toMatchObject({
       compensate: 'least-squares',
