@@ -84,8 +84,8 @@ describe('commands', () => {
     const document = oneDocument(scored.stdout);
     expect(document).toMatchObject({ tokens: 6 * 15, metrics: METRICS });
     for (const key of ['loss', 'seconds', 'forwardSeconds', 'peakBytes']) expect(document[key], key).toBeGreaterThan(0);
-    expect(scored.stderr).toMatch(/^scoring \d+\/\d+ windows \(\d+%/);
-    expect(scored.stderr).toMatch(/scoring (\d+)\/\1 windows \(100%\)\n$/);
+    expect(scored.stderr).toMatch(/^scoring \d+\/\d+ passes \(\d+%/);
+    expect(scored.stderr).toMatch(/scoring (\d+)\/\1 passes \(100%\)\n$/);
     const file = await decodeScores(new Uint8Array(await readFile(scores)));
     expect(file.calibration).toMatchObject({
       source: 'text.txt',
