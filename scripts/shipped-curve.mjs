@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { importBuilt } from './build-library.mjs';
 
 /**
- * Measures what the studio shows of its embedded model before it has measured anything itself: perplexity and size from 0 to 80% for several methods, and what the
+ * Measures what the studio shows of its embedded model before it has measured anything itself: perplexity, divergence from the dense model and size from 0 to 80% for several methods, and what the
  * pruned models write. The measuring is the product's own, at the settings that the page begins with. Writes curve.json beside the model:
  * `node scripts/shipped-curve.mjs public/models/stories`.
  */
@@ -27,13 +27,15 @@ const six = (value) => Number(value.toPrecision(6));
 
 /** @param {string} folder */
 async function measureCurve(folder) {
-  const { decodeScores, evaluate, exportedBytes, generate, openModel, parseMethod, plan, prune, VERSION } =
-    await importBuilt('index');
+  const library = await importBuilt('index');
+  const { decodeScores, exportedBytes, generate, openModel, parseMethod, perplexity, plan, prune } = library;
   const scores = await decodeScores(new Uint8Array(readFileSync(join(folder, 'scores.safetensors'))));
   const evaluation = readFileSync(join(folder, 'evaluation.txt'));
-  const settings = { text: evaluation.toString('utf8'), window: LENGTH, maxTokens: WINDOWS * LENGTH };
   const open = await openModel(folder);
   try {
+    const ids = (await open.tokenizer()).encode(evaluation.toString('utf8'), { addSpecialTokens: false });
+    const windows = library.tokenWindows(ids, { length: LENGTH }).slice(0, WINDOWS);
+    const against = await library.DenseReference.of(open.programs, open.store, windows);
     /** @param {string} method @param {number} ratio */
     const planned = (method, ratio) =>
       plan(scores, {
@@ -46,11 +48,11 @@ async function measureCurve(folder) {
       const ratio = Number(((step * LARGEST) / STEPS).toFixed(3));
       const made = await prune(open, { plan: planned(method, ratio) });
       try {
-        const { perplexity, standardError } = await evaluate(made.pruned, settings);
+        const measured = await perplexity(made.pruned.programs, made.pruned.store, windows, { against });
         return {
           ...{ ratio, removed: six(made.plan.ratio), parameters: made.plan.parametersAfter },
-          ...{ bytes: exportedBytes(made.pruned.model, DTYPE), perplexity: six(perplexity) },
-          standardError: six(standardError),
+          ...{ bytes: exportedBytes(made.pruned.model, DTYPE), perplexity: six(measured.perplexity) },
+          ...{ standardError: six(measured.standardError), klDivergence: six(measured.klDivergence ?? Number.NaN) },
         };
       } finally {
         made.pruned.dispose();
@@ -71,12 +73,12 @@ async function measureCurve(folder) {
       made.pruned.dispose();
       samples.push({ ratio, text });
     }
-    const dense = await evaluate(open, settings);
+    const dense = await perplexity(open.programs, open.store, windows);
     const { name, sha256, parameters } = scores.model;
     return {
       format: 'espalier-curve/1',
       model: { name, sha256, parameters },
-      engine: { version: VERSION, backend: open.runtime.backend },
+      engine: { version: library.VERSION, backend: open.runtime.backend },
       date: new Date().toISOString().slice(0, 10),
       text: {
         ...{ source: 'evaluation.txt', sha256: createHash('sha256').update(evaluation).digest('hex') },

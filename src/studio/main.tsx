@@ -7,6 +7,8 @@ import { keepMeasured, restoreSession } from './data/session.ts';
 import { startAnew } from './data/start-anew.ts';
 import { CloseGuard } from './features/frame/close-guard.tsx';
 import { keepRuns } from './features/history/keep-runs.ts';
+import { DropAnywhere } from './features/model/drop-anywhere.tsx';
+import { Refused } from './features/model/refused.tsx';
 import { LinkBanner } from './features/share/link-banner.tsx';
 import { openSharedLink } from './features/share/open-link.ts';
 import { startServiceWorker } from './isolation.ts';
@@ -42,6 +44,8 @@ if (root) {
           <App />
           <LinkBanner />
           <CloseGuard />
+          <DropAnywhere />
+          <Refused />
         </ErrorBoundary>
       </QueryClientProvider>
     </StrictMode>,

@@ -2,14 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { diskFolder } from '../checkpoint/files/disk.ts';
+import { blobFolder } from '../checkpoint/files/file.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
-import { CancelledError, UsageError } from '../errors.ts';
+import { CancelledError, EspalierError, UsageError } from '../errors.ts';
 import { judgeTask } from '../evaluate/tasks-result.ts';
+import { GENAI_FILE } from '../export/genai.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { TaskItemResult } from '../library/tasks.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { filesOfZip } from '../studio/features/model/zip-files.ts';
 import { createEngine, type Engine, type Repair } from './engine.ts';
 
 const FOLDER = 'public/models/stories';
@@ -31,7 +34,10 @@ describe('the engine behind the page, on the embedded model', () => {
     engine = createEngine({
       support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
       createRuntime: async () => runtime,
-      open: async () => openCheckpoint(await diskFolder(FOLDER), { name: 'stories' }),
+      open: async (source) =>
+        source.kind === 'files'
+          ? openCheckpoint(blobFolder(source.files), { name: 'files' })
+          : openCheckpoint(await diskFolder(FOLDER), { name: 'stories' }),
       ...{ offer: none, stored: async () => [], forget: none },
     });
     await engine.backend('auto');
@@ -144,7 +150,9 @@ describe('the engine behind the page, on the embedded model', () => {
     const target = { kind: 'bytes', value: Math.round(0.8 * (whole?.size ?? 0)) } as const;
     const fitted = await engine.fit(scores, { target, dtype: 'q8' });
     const { files } = await engine.export(fitted, { dtype: 'q8', text });
-    const bytes = files.filter(({ name }) => name.startsWith('onnx/')).reduce((sum, file) => sum + file.bytes, 0);
+    const bytes = files
+      .filter(({ name }) => name.startsWith('onnx/') && name !== GENAI_FILE)
+      .reduce((sum, file) => sum + file.bytes, 0);
     expect(bytes).toBeLessThanOrEqual(target.value);
     expect(bytes).toBeGreaterThan(0.97 * target.value);
   });
@@ -185,5 +193,21 @@ describe('the engine behind the page, on the embedded model', () => {
     const after = runtime.statistics();
     expect(after.liveSessions).toBeLessThanOrEqual(before.liveSessions + 2);
     expect(after.liveTensors).toBe(before.liveTensors);
+  });
+
+  it('opens what it handed out, with its own widths, and generates at once; a file of no use leaves the model that is open', async () => {
+    const request = { prompt: 'One day', maxNewTokens: 6, temperature: 0, seed: 0, chat: false };
+    const pruned = await engine.generate(plan(), request);
+    const { archive } = await engine.export(plan(), { dtype: 'f32', text });
+    const files = await filesOfZip(archive ?? new Blob(), 'stories.zip');
+    const opened = await engine.openModel({ kind: 'files', files });
+    const kept = plan().layers.map(({ attention, mlp }) => [attention.length, mlp.length]);
+    expect(opened.layers.map(({ attention, mlp }) => [attention.groups, mlp.groups])).toEqual(kept);
+    expect((await engine.generate(null, request)).tokenIds).toEqual(pruned.tokenIds);
+    const useless = [{ path: 'notes.txt', blob: new Blob(['not a model']) }];
+    await expect(engine.openModel({ kind: 'files', files: useless })).rejects.toBeInstanceOf(EspalierError);
+    const withoutTokenizer = files.filter(({ path }) => !path.includes('tokenizer'));
+    await expect(engine.openModel({ kind: 'files', files: withoutTokenizer })).rejects.toBeInstanceOf(EspalierError);
+    expect((await engine.generate(null, request)).tokenIds).toEqual(pruned.tokenIds);
   });
 });

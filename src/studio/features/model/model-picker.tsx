@@ -1,26 +1,22 @@
 import { type DragEvent, useId, useState } from 'react';
 import type { PickedFile } from '../../../worker/engine.ts';
-import { Notice } from '../../parts/notice.tsx';
 import { useStudio } from '../../store.ts';
 import { HubField } from './hub-field.tsx';
-import { filesOfDrop, filesOfInput, rememberFiles } from './picked-files.ts';
-import { EMBEDDED_MODEL, modelName } from './slice.ts';
+import { filesOfDrop, filesOfInput } from './picked-files.ts';
+import { EMBEDDED_MODEL } from './slice.ts';
 import { StoredModels } from './stored-models.tsx';
 import { useModelChoice } from './use-model-choice.ts';
+import { useOpenFiles } from './use-open-files.ts';
 
 /** Other models: from a hub, from files or a folder, or stored from before. */
 export function ModelPicker() {
   const chosen = useStudio((state) => state.chosenModel);
   const choose = useModelChoice();
-  const open = (files: readonly PickedFile[]) => {
-    const name = files[0]?.path.split('/')[0] ?? 'files';
-    if (files.length > 0) choose({ kind: 'files', key: rememberFiles(files), name });
-  };
+  const open = useOpenFiles();
   return (
     <details className="model-picker">
       <summary>Open another model</summary>
       <div className="picker-body">
-        <Refused />
         {chosen.kind !== 'embedded' && (
           <p>
             <button type="button" className="link" onClick={() => choose({ kind: 'embedded', id: EMBEDDED_MODEL })}>
@@ -29,20 +25,10 @@ export function ModelPicker() {
           </p>
         )}
         <HubField onOpen={(name) => choose({ kind: 'hub', name })} />
-        <FileChoice onFiles={open} />
+        <FileChoice onFiles={(files) => void open(files)} />
         <StoredModels onOpen={(name) => choose({ kind: 'hub', name })} />
       </div>
     </details>
-  );
-}
-
-/** Why what was to be opened was not: the model before is still there. */
-function Refused() {
-  const refused = useStudio((state) => state.refusedModel);
-  const chosen = useStudio((state) => state.chosenModel);
-  if (!refused) return null;
-  return (
-    <Notice kind="error">{`${refused.name} was not opened, and ${modelName(chosen)} stays. ${refused.message}`}</Notice>
   );
 }
 

@@ -1,0 +1,40 @@
+import { useQueryClient } from '@tanstack/react-query';
+import type { PickedFile } from '../../../worker/engine.ts';
+import { keepScores } from '../../data/session.ts';
+import { useModel } from '../../data/use-engine.ts';
+import { useStudio } from '../../store.ts';
+import { rememberFiles } from './picked-files.ts';
+import { checkScoresFit, readFiles } from './read-files.ts';
+import { modelKey } from './slice.ts';
+import { useModelChoice } from './use-model-choice.ts';
+
+/** Opens files that the reader picked or dropped, whatever they are: a model, a recipe, plan or scores. Why they cannot be used is told where refused models are. */
+export function useOpenFiles(): (files: readonly PickedFile[]) => Promise<void> {
+  const client = useQueryClient();
+  const choose = useModelChoice();
+  const { data: model } = useModel();
+  return async (files) => {
+    if (files.length === 0) return;
+    const { setRefusedModel, openLink, setCalibration, chosenModel } = useStudio.getState();
+    setRefusedModel(undefined);
+    try {
+      const read = await readFiles(files);
+      switch (read.kind) {
+        case 'model':
+          return choose({ kind: 'files', key: rememberFiles(read.files), name: read.name });
+        case 'recipe':
+          return openLink({ ...read.recipe, model: undefined });
+        case 'scores': {
+          if (model) checkScoresFit(read.scores, model.layers, read.name);
+          const run = Date.now();
+          client.setQueryData(['scores', 'run', run], read.scores);
+          setCalibration({ scoresChoice: { kind: 'run', run } });
+          void keepScores(modelKey(chosenModel), run, read.scores);
+        }
+      }
+    } catch (error) {
+      const [{ path } = { path: 'The files' }] = files;
+      setRefusedModel({ name: path, message: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}
