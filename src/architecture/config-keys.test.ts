@@ -51,6 +51,7 @@ const OTHER: Changes = {
     ],
   },
   quantization_config: { quant_method: 'awq' },
+  quantization: { group_size: 64, bits: 4 },
   sliding_window: 3,
   use_sliding_window: true,
   max_window_layers: 1,

@@ -41,7 +41,8 @@ const COMMON: KeyRules = {
     'honoured',
     `model_type vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim hidden_act
      hidden_activation max_position_embeddings original_max_position_embeddings rms_norm_eps rope_theta rope_scaling rope_parameters
-     partial_rotary_factor tie_word_embeddings attention_bias mlp_bias layer_types bos_token_id eos_token_id espalier quantization_config`,
+     partial_rotary_factor tie_word_embeddings attention_bias mlp_bias layer_types bos_token_id eos_token_id espalier quantization_config
+     quantization`,
   ),
   // Training, provenance, the tokenizer, and settings of generation and of other programs.
   ...all(

@@ -41,7 +41,9 @@ export function architectureFor(checkpoint: Checkpoint): Architecture {
 /** Weights packed by AWQ, GPTQ, compressed-tensors or bitsandbytes have other names or codes than plain ones, and config.json tells of it. */
 function refuseQuantised({ tensors, config, provenance }: Checkpoint): void {
   const packed = [...tensors.keys()].find((name) => QUANTISATION_TENSOR.test(name));
-  const stated = config.quantization_config as { quant_method?: unknown } | null | undefined;
+  // The second is MLX's.
+  const key = config.quantization_config ? 'quantization_config' : 'quantization';
+  const stated = config[key] as { quant_method?: unknown } | null | undefined;
   const method = typeof stated?.quant_method === 'string' ? ` by ${stated.quant_method}` : '';
   if (packed !== undefined)
     throw new UnsupportedError(
@@ -49,6 +51,6 @@ function refuseQuantised({ tensors, config, provenance }: Checkpoint): void {
     );
   if (typeof stated === 'object' && stated !== null && Object.keys(stated).length > 0)
     throw new UnsupportedError(
-      `config.json says by quantization_config that ${provenance.name} is quantised${method}, which is not read. Take the model in half precision, or as a GGUF file; where its weights are plain numbers, remove quantization_config from config.json.`,
+      `config.json says by ${key} that ${provenance.name} is quantised${method}, which is not read. Take the model in half precision, or as a GGUF file; where its weights are plain numbers, remove ${key} from config.json.`,
     );
 }

@@ -90,6 +90,11 @@ test.each<readonly [string, Readonly<Record<string, unknown>>, string]>([
     'remove quantization_config from config.json',
   ],
   [
+    'weights that MLX quantised',
+    { quantization: { group_size: 64, bits: 4 } },
+    'config.json says by quantization that m is quantised',
+  ],
+  [
     'parts for images',
     { model_type: 'gemma3', text_config: {} },
     'the architecture "gemma3" is not supported; supported are: llama',
