@@ -32,6 +32,7 @@ export interface RecoverCommandOptions
     ChoosePlanOptions,
     TrainingOptions,
     Pick<RecoverOptions, 'method'> {
+  readonly loss: 'kl' | 'text' | 'both';
   readonly compensate: 'none' | 'bias' | 'least-squares';
   readonly data: readonly string[];
   readonly text?: readonly string[];
@@ -117,6 +118,12 @@ export function addRecoverOptions(command: Command): Command {
       'group-wise (quantised, adapters merge exactly) or lora (plain, float32)',
       oneOf('--method', ['group-wise', 'lora']),
       'group-wise',
+    )
+    .option(
+      '--loss <what>',
+      'what training makes small: kl, the divergence from MODEL as it was before pruning; text, cross-entropy with the data; or both',
+      oneOf('--loss', ['kl', 'text', 'both']),
+      'kl',
     );
   return addTrainingOptions(planned)
     .option('--checkpoint <file>', 'state of the training, kept as it goes; an interrupted one goes on from it exactly')
@@ -137,6 +144,7 @@ export function trainingFrom(options: TrainingOptions): Omit<RecoverOptions, 'ex
 export const settingsFrom = (options: RecoverCommandOptions): Omit<RecoverOptions, 'examples'> => ({
   ...trainingFrom(options),
   method: options.method,
+  loss: options.loss,
   seed: options.seed,
 });
 

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { CancelledError, UsageError } from '../errors.ts';
+import { DenseReference } from '../evaluate/divergence/dense-reference.ts';
 import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
 import { diskOutput } from '../export/disk.ts';
@@ -65,15 +66,21 @@ async function recoverAndExport(
   const plan = wantsPlan(options) ? await choosePlan(name, open, options, output, signal) : undefined;
   using pruned = await prunedModel(name, open, plan, options, output, signal);
 
-  const settings = { ...settingsFrom(options), examples: data.windows, ...(heldOut ? { heldOut } : {}) };
+  const settings = {
+    ...settingsFrom(options),
+    ...(options.loss !== 'text' && { teacher: open }),
+    examples: data.windows,
+    ...(heldOut ? { heldOut } : {}),
+  };
   const recovered = await run(pruned, settings, options, output, signal);
   using model = recovered.model;
   for (const note of recovered.notes) output.note(note);
 
+  const against = text && (await DenseReference.of(open.programs, open.store, text, { signal }));
   const measured = text && {
     dense: await measure(open, text, output, signal),
-    before: await measure(pruned, text, output, signal),
-    after: await measure(model, text, output, signal),
+    before: await measure(pruned, text, output, signal, against),
+    after: await measure(model, text, output, signal, against),
   };
   const result = await exportPruned(model, {
     output: folder,
@@ -96,6 +103,7 @@ async function recoverAndExport(
       steps,
       bestStep,
       stoppedBecause,
+      loss: options.loss,
       adapterParameters,
       tokensPerSecond,
       seconds,
@@ -204,15 +212,15 @@ function measure(
   windows: readonly Int32Array[],
   output: Console,
   signal: AbortSignal,
+  against?: DenseReference,
 ): Promise<PerplexityResult> {
-  return perplexity(programs, store, windows, { signal, onProgress: output.onProgress });
+  return perplexity(programs, store, windows, { against, signal, onProgress: output.onProgress });
 }
 
-const figures = ({ perplexity: value, standardError, tokens }: PerplexityResult) => ({
-  perplexity: value,
-  standardError,
-  tokens,
-});
+const figures = ({ perplexity: value, standardError, tokens, ...rest }: PerplexityResult) => {
+  const { klDivergence, klStandardError, top1Agreement } = rest;
+  return { perplexity: value, standardError, tokens, klDivergence, klStandardError, top1Agreement };
+};
 
 function comparison({
   dense,

@@ -1,8 +1,10 @@
 import type { Model } from '../architecture/model.ts';
 import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
-import { UsageError } from '../errors.ts';
+import { MismatchError, UsageError } from '../errors.ts';
+import type { RecoveryLoss } from '../recovery/distillation.ts';
 import type { RecoveryCheckpoint, RecoveryProgress } from '../recovery/train.ts';
 import { checkTrainingWindows, holdOut, type TrainingWindow } from '../recovery/training-windows.ts';
+import type { OpenModel } from './open-model.ts';
 
 /** What a recovery trains, on what, and when it stops (docs/method.md section 7). */
 export interface RecoverOptions {
@@ -11,6 +13,10 @@ export interface RecoverOptions {
    * 'lora': plain low-rank adapters on the weights as they are, merged into float32 weights.
    */
   readonly method: 'group-wise' | 'lora';
+  /** What the training makes small: KL from the teacher, cross-entropy with the text, or the mean of both. Held-out windows are always measured by cross-entropy. Default 'kl' where there is a teacher, else 'text'. */
+  readonly loss?: RecoveryLoss;
+  /** The dense model, of the same vocabulary: what it says on the training windows is kept, its most probable tokens at each position. */
+  readonly teacher?: OpenModel | undefined;
   /** Of 'group-wise'. Default 4. */
   readonly bits?: 4 | 8;
   /** Inputs that share a minimum and a step. Default 32, which is what exports have. */
@@ -80,6 +86,13 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
   } = options;
   const { learningRate = LEARNING_RATES[method] } = options;
   const { maxGradientNorm = 1, heldOutShare = 0.05, patience = Number.POSITIVE_INFINITY } = options;
+  const { teacher, loss = teacher ? 'kl' : 'text' } = options;
+  if (loss !== 'text' && !teacher)
+    throw new UsageError(`loss is "${loss}"; give the dense model as the teacher, or choose "text".`);
+  if (loss !== 'text' && teacher && teacher.config.vocabulary !== vocabulary)
+    throw new MismatchError(
+      `The teacher has ${teacher.config.vocabulary} tokens and the model ${vocabulary}; give the model that it was pruned from.`,
+    );
   whole('groupSize', groupSize, 1);
   whole('rank', rank, 1);
   whole('seed', seed, 0);
@@ -128,7 +141,12 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
     dropout,
     maxGradientNorm,
   };
-  return { method, bits, groupSize, rank, scale, ...training, seed, evaluateEvery, patience, windows, heldOut };
+  // Without it where it is the text, so that trainings of earlier versions go on.
+  const distilled = loss === 'text' ? {} : { loss };
+  return {
+    ...{ method, bits, groupSize, rank, scale, ...training, ...distilled },
+    ...{ seed, evaluateEvery, patience, windows, heldOut },
+  };
 }
 
 /** Tells trainings apart: what the losses depend on, and the model they are of. */

@@ -4,6 +4,7 @@ import { WeightStore } from '../architecture/weight-store.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
 import { AdaptedModel, type LayerAdapters } from '../recovery/adapted-model.ts';
+import { Distillation, type RecoveryLoss } from '../recovery/distillation.ts';
 import {
   createAdapters,
   mergedCheckpoint,
@@ -36,6 +37,8 @@ export interface Recovered {
   /** Steps that were made. */
   readonly steps: number;
   readonly stoppedBecause: StopReason;
+  /** What the training made small. */
+  readonly loss: RecoveryLoss;
   /** Trained parameters. */
   readonly adapterParameters: number;
   /** Tokens that the steps went over, context included. */
@@ -94,6 +97,7 @@ export async function recover(model: OpenModel, options: RecoverOptions): Promis
     bestStep: result.best.step,
     steps: result.history.at(-1)?.step ?? 0,
     stoppedBecause: result.stoppedBecause,
+    loss: settings.loss ?? 'text',
     adapterParameters: result.parameters.reduce((sum, { length }) => sum + length, 0),
     trainedTokens: result.tokens,
     tokensPerSecond: result.seconds > 0 ? result.tokens / result.seconds : 0,
@@ -108,13 +112,27 @@ async function trainOn(
   base: Model,
   adapters: readonly LayerAdapters[],
   settings: RecoverSettings,
-  { checkpoint, signal, onProgress }: RecoverOptions,
+  { teacher, checkpoint, signal, onProgress }: RecoverOptions,
   heldOutBefore: () => Promise<number>,
 ): Promise<TrainingResult> {
   using store = new WeightStore(runtime, base, RESIDENT_BYTES[runtime.backend]);
   using adapted = new AdaptedModel(programs, store, adapters);
-  const fingerprint = await fingerprintOf(model, settings);
-  return await train(adapted, { ...settings, heldOutBefore, fingerprint, checkpoint, signal, onProgress });
+  const { loss } = settings;
+  const distillation =
+    loss &&
+    teacher &&
+    (await Distillation.prepare(teacher.programs, teacher.store, settings.windows, { loss, signal }));
+  const own = await fingerprintOf(model, settings);
+  const fingerprint = distillation ? `${own} ${await teacher?.model.checkpoint.sha256()}` : own;
+  return await train(adapted, {
+    ...settings,
+    distillation,
+    heldOutBefore,
+    fingerprint,
+    checkpoint,
+    signal,
+    onProgress,
+  });
 }
 
 /** Which layers have a last group of fewer inputs. */

@@ -2,6 +2,7 @@ import { headRows, rowChunks } from '../architecture/forward.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { DeviceWeights } from '../architecture/weights.ts';
 import type { DeviceTensor, HostTensor } from '../runtime/runtime.ts';
+import { distilledGradient } from './distillation.ts';
 import type { TrainingBatch } from './training-windows.ts';
 
 /** Losses in nats of a batch's learnt predictions, summed, from the states after the last block. */
@@ -38,12 +39,7 @@ export async function lossGradientOf(
   let loss = 0;
   for (const { start, chunk } of rowChunks(picked, headRows(programs.architecture.config.vocabulary))) {
     const rows = chunk.shape[0] ?? 0;
-    const part = await programs.lossGradient(
-      head,
-      chunk,
-      targets.subarray(start, start + rows),
-      new Float32Array(rows).fill(weight),
-    );
+    const part = await chunkGradient(programs, head, chunk, targets, start, batch.taught, weight);
     for (let row = 0; row < rows; row++) {
       loss += part.losses[row] as number;
       gradient.set(
@@ -53,6 +49,30 @@ export async function lossGradientOf(
     }
   }
   return { loss, gradient: programs.runtime.upload({ dataType: 'float32', shape: hidden.shape, data: gradient }) };
+}
+
+/** Losses of the rows of a chunk, and the gradient of `weight` times their sum with respect to it. */
+async function chunkGradient(
+  programs: Programs,
+  head: DeviceWeights,
+  chunk: HostTensor,
+  allTargets: BigInt64Array,
+  start: number,
+  taught: TrainingBatch['taught'],
+  weight: number,
+): Promise<{ readonly losses: ArrayLike<number>; readonly gradient: Float32Array }> {
+  const rows = chunk.shape[0] ?? 0;
+  const targets = allTargets.subarray(start, start + rows);
+  if (!taught) return programs.lossGradient(head, chunk, targets, new Float32Array(rows).fill(weight));
+  const { losses, probabilities } = await programs.probabilities(head, chunk, targets);
+  const width = probabilities.length / rows;
+  const found = Float64Array.from({ length: rows }, (_, row) =>
+    distilledGradient(taught, start + row, probabilities.subarray(row * width, (row + 1) * width), weight, {
+      target: Number(targets[row]),
+      crossEntropy: losses[row] as number,
+    }),
+  );
+  return { losses: found, gradient: await programs.logitsBackward(head, chunk, probabilities) };
 }
 
 function pickRows(

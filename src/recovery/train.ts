@@ -2,6 +2,7 @@ import { DeviceError, throwIfCancelled, UsageError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { AdamW, clipGradients, cosineRate } from './adamw.ts';
 import type { AdaptedModel } from './adapted-model.ts';
+import type { Distillation } from './distillation.ts';
 import { decodeTraining, encodeTraining, type RecoveryRecord, type TrainingState } from './training-state.ts';
 import { adapterParameters, meanLoss, stepGradients } from './training-step.ts';
 import { partsOf, type TrainingWindow, trainingBatch, windowsOfStep } from './training-windows.ts';
@@ -20,9 +21,9 @@ export interface RecoveryCheckpoint {
 export interface RecoveryProgress extends Progress {
   readonly step: number;
   readonly steps: number;
-  /** Mean loss over the learnt tokens of the last step, in nats; undefined before the first step. */
+  /** Mean over the learnt tokens of the last step of what it makes small (KL, cross-entropy or both), in nats; undefined before the first step. */
   readonly loss: number | undefined;
-  /** Where the held-out text was measured at this step. */
+  /** Cross-entropy, where the held-out text was measured at this step. */
   readonly heldOutLoss: number | undefined;
   /** Held-out loss of the model that was given, before any rounding. */
   readonly heldOutBefore: number;
@@ -45,6 +46,8 @@ export interface Training {
   readonly weightDecay: number;
   readonly dropout: number;
   readonly maxGradientNorm: number;
+  /** What a teacher says on `windows`; absent where the text alone teaches. */
+  readonly distillation?: Distillation | undefined;
   readonly seed: number;
   readonly evaluateEvery: number;
   readonly patience: number;
@@ -148,7 +151,13 @@ class TrainingRun {
     const chosen = windowsOfStep(step, batchWindows, windows.length, seed).map(
       (index) => windows[index] as TrainingWindow,
     );
-    const batches = partsOf(chosen, windowsPerRun).map(trainingBatch);
+    const { distillation } = this.#training;
+    const batches = partsOf(chosen, windowsPerRun).map((part) => {
+      const batch = trainingBatch(part);
+      return distillation
+        ? { ...batch, taught: { teacher: distillation.of(part, batch), loss: distillation.loss } }
+        : batch;
+    });
     const dropout = share > 0 ? (run: number) => ({ share, seed, step, run }) : undefined;
     const { loss, gradients } = await stepGradients(this.#model, batches, { dropout, signal });
     if (!Number.isFinite(loss))

@@ -1,4 +1,5 @@
 import { MismatchError, UsageError } from '../errors.ts';
+import type { Teacher } from '../evaluate/divergence/teacher.ts';
 import { sampleWithoutReplacement, seededRandom } from '../random.ts';
 import { mixSeeds } from './seeds.ts';
 
@@ -21,6 +22,8 @@ export interface TrainingBatch {
   readonly rows: Int32Array;
   /** Tokens without padding. */
   readonly trained: number;
+  /** What a teacher says at the learnt rows, by their place among them; absent where the text alone teaches. */
+  readonly taught?: { readonly teacher: Teacher; readonly loss: 'kl' | 'both' } | undefined;
 }
 
 /** Throws MismatchError naming a window whose ids or mask are wrong, UsageError for one in which nothing is to be learnt. */

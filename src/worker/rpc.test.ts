@@ -164,6 +164,7 @@ describe('the boundary between page and engine', () => {
       bestStep: 1,
       steps: 1,
       stoppedBecause: 'cancelled',
+      loss: 'text',
     } as const;
     const engine = connected({
       recover: async (_plan, _request, options) => {

@@ -19,6 +19,8 @@ export interface RecoverRequest extends TrainingSettings {
   readonly batchWindows: number;
   readonly learningRate: number;
   readonly seed: number;
+  /** What the training makes small: KL from the dense model, cross-entropy with the text, or both. Absent: the text's. */
+  readonly loss?: 'kl' | 'text' | 'both' | undefined;
   /** What the pruned model had before the training. */
   readonly repair?: Repair | undefined;
   /** Go on from what is kept of this training, in place of starting anew; a finished one makes its model again without a step. See `keptTraining`. */
@@ -61,7 +63,7 @@ export function recoverCalls(bench: Bench): RecoverCalls {
             const key = await trainingKey(bench.model, plan, request);
             const windows = await bench.windowsOf(request.text, request.length);
             const job = { ...request, key, ratio: plan.ratio };
-            const { checkpoint, ...recovery } = await recoverModel(open, windows, job, trainings, options);
+            const { checkpoint, ...recovery } = await recoverModel(open, bench.model, windows, job, trainings, options);
             return { ...recovery, recovered: models.keepRecovered(checkpoint) };
           }),
         options,
@@ -92,14 +94,16 @@ interface RecoveryJob extends RecoverRequest {
  */
 async function recoverModel(
   open: OpenModel,
+  dense: OpenModel,
   windows: readonly ArrayLike<number>[],
-  { key, ratio, method, bits, steps, batchWindows, learningRate, seed, resume = false }: RecoveryJob,
+  { key, ratio, method, bits, steps, batchWindows, learningRate, seed, loss = 'text', resume = false }: RecoveryJob,
   keeper: TrainingKeeper,
   { stop: signal, onProgress, onStep }: Recovering,
 ): Promise<Omit<Recovered, 'model'> & { readonly checkpoint: Checkpoint }> {
   const training = await keeper.begin({ key, ratio, method, bits, steps }, resume, signal);
   const recovering = recover(open, {
     ...{ method, bits, steps, batchWindows, learningRate, seed, signal, checkpoint: training.checkpoint },
+    ...{ loss, teacher: loss === 'text' ? undefined : dense },
     examples: windows.map((tokens) => ({ tokens })),
     onProgress: (progress) => {
       training.onProgress(progress);
