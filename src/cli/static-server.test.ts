@@ -13,6 +13,8 @@ describe('static server', () => {
     parent = await mkdtemp(join(tmpdir(), 'espalier-'));
     await writeFile(join(parent, 'secret.txt'), 'secret');
     await mkdir(join(parent, 'site'));
+    await mkdir(join(parent, 'site-secret'));
+    await writeFile(join(parent, 'site-secret/secret.txt'), 'secret');
     await writeFile(join(parent, 'site/index.html'), '<!doctype html>');
     await writeFile(join(parent, 'site/engine.wasm'), new Uint8Array([0, 97, 115, 109]));
     server = await serveFolder(join(parent, 'site'), 0);
@@ -36,7 +38,7 @@ describe('static server', () => {
   test('gives files their type, and the headers that isolate the page', async () => {
     const page = await fetch(server.url);
     expect(await page.text()).toBe('<!doctype html>');
-    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('content-type')).toMatch(/^text\/html; ?charset=utf-8$/);
     expect(page.headers.get('cross-origin-opener-policy')).toBe('same-origin');
     expect(page.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
     expect(page.headers.get('content-security-policy')).toContain("script-src 'self' 'wasm-unsafe-eval';");
@@ -48,9 +50,23 @@ describe('static server', () => {
     expect((await fetch(server.url, { headers: { 'If-None-Match': tag } })).status).toBe(304);
   });
 
+  test('gives the part of a file that is asked for', async () => {
+    const part = await fetch(`${server.url}engine.wasm`, { headers: { Range: 'bytes=1-2' } });
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, 'bytes 1-2/4']);
+    expect(new Uint8Array(await part.arrayBuffer())).toEqual(Uint8Array.of(97, 115));
+  });
+
   test('reads nothing outside its folder', async () => {
     expect((await fetch(`${server.url}missing.txt`)).status).toBe(404);
-    for (const path of ['/../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/%00', '/%zz', '//secret.txt'])
+    for (const path of [
+      '/../secret.txt',
+      '/..%2fsecret.txt',
+      '/%2e%2e/secret.txt',
+      '/%00',
+      '/%zz',
+      '//secret.txt',
+      '/../site-secret/secret.txt',
+    ])
       expect(await raw(path), path).toBe(404);
   });
 

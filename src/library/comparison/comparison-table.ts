@@ -1,3 +1,4 @@
+import { csv } from '../../csv.ts';
 import type { ComparisonRow } from './types.ts';
 
 /** One line of a comparison over seeds: means, and the spread between seeds (population standard deviation). */
@@ -106,33 +107,29 @@ export function comparisonCsv(rows: readonly ComparisonRow[]): string {
     ...tasks.flatMap((name) => [`${name} accuracy`, `${name} accuracy by bytes`, `${name} items`]),
     ...trained.map((name) => `recovery ${name}`),
   ];
-  const lines = rows.map((row) =>
-    [
-      row.method,
-      row.ratio,
-      row.seed,
-      row.reachedRatio,
-      row.parameters,
-      row.removedParameters,
-      row.seconds,
-      ...names.flatMap((name) => [
-        row.texts[name]?.perplexity,
-        row.texts[name]?.standardError,
-        row.texts[name]?.klDivergence,
-        row.texts[name]?.klStandardError,
-        row.texts[name]?.top1Agreement,
-      ]),
-      ...tasks.flatMap((name) => [
-        row.tasks?.[name]?.accuracy,
-        row.tasks?.[name]?.accuracyNormalized,
-        row.tasks?.[name]?.items,
-      ]),
-      ...trained.map((name) => row.recovery?.[name]),
-    ]
-      .map(quote)
-      .join(','),
-  );
-  return `${[header.map(quote).join(','), ...lines].join('\n')}\n`;
+  const lines = rows.map((row) => [
+    row.method,
+    row.ratio,
+    row.seed,
+    row.reachedRatio,
+    row.parameters,
+    row.removedParameters,
+    row.seconds,
+    ...names.flatMap((name) => [
+      row.texts[name]?.perplexity,
+      row.texts[name]?.standardError,
+      row.texts[name]?.klDivergence,
+      row.texts[name]?.klStandardError,
+      row.texts[name]?.top1Agreement,
+    ]),
+    ...tasks.flatMap((name) => [
+      row.tasks?.[name]?.accuracy,
+      row.tasks?.[name]?.accuracyNormalized,
+      row.tasks?.[name]?.items,
+    ]),
+    ...trained.map((name) => row.recovery?.[name]),
+  ]);
+  return csv([header, ...lines]);
 }
 
 const number = (value: number) =>
@@ -141,5 +138,3 @@ const number = (value: number) =>
       ? value.toFixed(value < 100 ? 2 : 1)
       : Math.round(value).toLocaleString('en-US')
     : 'not finite';
-const quote = (value: unknown) =>
-  value === undefined ? '' : /[",\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);

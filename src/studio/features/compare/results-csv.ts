@@ -1,3 +1,4 @@
+import { csv } from '../../../csv.ts';
 import type { Estimate } from '../../../evaluate/speed/paired-ratio.ts';
 import type { SpeedComparison } from '../../../evaluate/speed/speed.ts';
 import type { PerplexityMeasurement } from '../../../worker/engine.ts';
@@ -18,6 +19,8 @@ const SPEEDS: readonly { readonly name: string; readonly of: (speed: SpeedCompar
   { name: 'dense_prefill_tokens_per_second', of: ({ dense }) => dense.prefill },
 ];
 
+type Cell = string | number;
+
 const HEAD = [
   ...['method', 'ratio', 'perplexity', 'perplexity_standard_error', 'perplexity_tokens'],
   ...SPEEDS.flatMap(({ name }) => [name, `${name}_low`, `${name}_high`]),
@@ -25,13 +28,13 @@ const HEAD = [
 
 /** All that was measured, as CSV: one line per method and ratio, empty where nothing was measured. Ratio 0 is the dense model. */
 export function resultsCsv({ perplexity, methods, speed }: ResultRows, own: string): string {
-  const lines = [HEAD.join(',')];
+  const lines: Cell[][] = [HEAD];
   const ratios = [...new Set([...perplexity.keys(), ...speed.keys()])].sort((a, b) => a - b);
   for (const ratio of ratios)
     lines.push(row(ratio === 0 ? 'dense' : own, ratio, perplexity.get(ratio), speed.get(ratio)));
   for (const [name, values] of methods)
     for (const [ratio, value] of values) lines.push(row(name, ratio, value, undefined));
-  return `${lines.join('\n')}\n`;
+  return csv(lines);
 }
 
 function row(
@@ -39,7 +42,7 @@ function row(
   ratio: number,
   measured: PerplexityMeasurement | undefined,
   speed: SpeedComparison | undefined,
-): string {
+): Cell[] {
   const numbers = [
     ...[measured?.perplexity, measured?.standardError, measured?.tokens],
     ...SPEEDS.flatMap(({ of }) => {
@@ -48,12 +51,8 @@ function row(
     }),
   ];
   return [
-    quoted(method),
+    method,
     ratio,
     ...numbers.map((number) => (number === undefined || !Number.isFinite(number) ? '' : Number(number.toPrecision(6)))),
-  ].join(',');
-}
-
-function quoted(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  ];
 }

@@ -1,3 +1,4 @@
+import { csv } from '../../../csv.ts';
 import type { Task } from '../../../evaluate/tasks.ts';
 import { type PairedComparison, pairedComparison } from '../../../evaluate/tasks-paired.ts';
 import { correctness, judgeTask, type TaskResult } from '../../../evaluate/tasks-result.ts';
@@ -100,17 +101,7 @@ export function tasksCsv(task: string, rows: readonly TaskRow[]): string {
       chance,
       ...differences,
     ];
-    return [
-      [
-        quoted(task),
-        quoted(name),
-        ...numbers.map((number) => (number === undefined ? '' : Number(number.toPrecision(6)))),
-      ].join(','),
-    ];
+    return [[task, name, ...numbers.map((number) => (number === undefined ? '' : Number(number.toPrecision(6))))]];
   });
-  return `${[HEAD.join(','), ...lines].join('\n')}\n`;
-}
-
-function quoted(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csv([HEAD, ...lines]);
 }
