@@ -13,6 +13,7 @@ import {
   type CalibrationOptions,
   DEFAULT_COMPENSATION_WINDOWS,
   DEFAULT_MEASURE_WINDOWS,
+  DEFAULT_ROUNDING_WINDOWS,
   DEFAULT_WINDOWS,
 } from './options.ts';
 import { readTextIds, type TextIds } from './text-files.ts';
@@ -67,6 +68,16 @@ export async function readCompensationWindows(
   running: LongRunning = {},
 ): Promise<readonly ArrayLike<number>[]> {
   return readOtherWindows(name, open, options, options.compensationWindows, DEFAULT_COMPENSATION_WINDOWS, running);
+}
+
+/** Windows that GPTQ learns from. */
+export async function readRoundingWindows(
+  name: string,
+  open: OpenModel,
+  options: CalibrationOptions & { readonly roundingWindows?: number },
+  running: LongRunning = {},
+): Promise<readonly ArrayLike<number>[]> {
+  return readOtherWindows(name, open, options, options.roundingWindows, DEFAULT_ROUNDING_WINDOWS, running);
 }
 
 /** Windows that the search "measured" compares plans on: drawn by another seed than those that were scored. */

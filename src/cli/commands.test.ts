@@ -77,6 +77,25 @@ describe('commands', () => {
     expect(onWasm.text).toBe((await generate('cpu')).text);
   });
 
+  it('rounds q4 by GPTQ where there is calibration text, and to the nearest where that is asked for', async () => {
+    const record = async (name: string, ...more: string[]) => {
+      const output = inFolder(name);
+      await resultOf(['prune', model, ...calibration, '--ratio', '0.3', '--output', output, ...more]);
+      return JSON.parse(await readFile(join(output, 'espalier.json'), 'utf8')) as {
+        rounding?: string;
+        files: { name: string; sha256: string }[];
+      };
+    };
+    const hashOf = ({ files }: Awaited<ReturnType<typeof record>>) =>
+      files.find(({ name }) => name === 'onnx/model_q4.onnx_data')?.sha256;
+    const gptq = await record('gptq', '--dtype', 'q4');
+    const nearest = await record('nearest', '--dtype', 'q4', '--rounding', 'nearest');
+    expect([gptq.rounding, nearest.rounding]).toEqual(['gptq', undefined]);
+    expect(hashOf(gptq)).toEqual(expect.any(String));
+    expect(hashOf(gptq)).not.toBe(hashOf(nearest));
+    expect((await record('not-rounded')).rounding).toBeUndefined();
+  });
+
   it('score, plan and prune hand their files on to each other; evaluate and generate read what prune wrote', async () => {
     const scores = inFolder('scores.safetensors');
     const scored = await espalier(['score', model, ...calibration, '--output', scores, '--json']);

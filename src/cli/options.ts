@@ -14,6 +14,8 @@ export interface CommonOptions {
 /** Windows to score on, and windows that compensation learns from (docs/method.md section 5), where the text has so many. */
 export const DEFAULT_WINDOWS = 64;
 export const DEFAULT_COMPENSATION_WINDOWS = 192;
+/** Windows that GPTQ learns from. */
+export const DEFAULT_ROUNDING_WINDOWS = 32;
 /** Windows that the search "measured" compares plans on: a few thousand tokens. */
 export const DEFAULT_MEASURE_WINDOWS = 32;
 

@@ -8,7 +8,12 @@ import { exportPruned } from '../library/export.ts';
 import { applyPlan } from '../library/prune.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
 import { checkCompensation } from '../plan/search/plain-shape.ts';
-import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
+import {
+  hasCalibration,
+  readCompensationWindows,
+  readRoundingWindows,
+  readVerificationWindows,
+} from './calibration.ts';
 import { addChoosePlanOptions, type ChoosePlanOptions, choosePlan } from './choose-plan.ts';
 import { createConsole } from './console.ts';
 import { computedOn, withModel } from './models.ts';
@@ -17,6 +22,7 @@ import {
   addCommonOptions,
   type CommonOptions,
   DEFAULT_COMPENSATION_WINDOWS,
+  DEFAULT_ROUNDING_WINDOWS,
   listOf,
   oneOf,
   realNumber,
@@ -35,6 +41,8 @@ interface PruneOptions extends CommonOptions, ChoosePlanOptions {
   readonly format: readonly TakeAwayFormat[];
   readonly ggufType: GgufType;
   readonly safetensorsType?: 'f32' | 'f16' | 'bf16';
+  readonly rounding?: 'gptq' | 'nearest';
+  readonly roundingWindows?: number;
 }
 
 const SAFETENSORS_TYPES = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' } as const;
@@ -77,6 +85,16 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       'number format of safetensors: f32, f16 or bf16 (default: f32 with --dtype f32, else f16)',
       oneOf('--safetensors-type', ['f32', 'f16', 'bf16']),
     )
+    .option(
+      '--rounding <how>',
+      'how q4 rounds: gptq, which needs calibration text, or nearest (default: gptq where there is such text)',
+      oneOf('--rounding', ['gptq', 'nearest']),
+    )
+    .option(
+      '--rounding-windows <n>',
+      `calibration windows that gptq learns from (default: ${DEFAULT_ROUNDING_WINDOWS}, or as many as the text has)`,
+      wholeNumber('--rounding-windows', 1),
+    )
     .requiredOption('--output <folder>', 'folder to write')
     .action(async (name: string, options: PruneOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -105,9 +123,12 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const fromDense =
             verificationWindows &&
             (await damage(open, pruned, verificationWindows, { signal, onProgress: output.onProgress }));
+          const rounding = options.rounding ?? (hasCalibration(name, options) ? 'gptq' : 'nearest');
           const result = await exportPruned(pruned, {
             output: folder,
             dtype,
+            ...(dtype === 'q4' &&
+              rounding === 'gptq' && { roundingWindows: await readRoundingWindows(name, open, options, { signal }) }),
             plan: { ...plan, recipe },
             windows: verificationWindows,
             ...(fromDense && { figures: damageFigures(fromDense) }),

@@ -15,7 +15,7 @@ export const blockCount = (columns: number, block: number) => Math.ceil(columns 
 
 /**
  * Quantises each block of a row to `bits` bits: w ~ scale * (q - zeroPoint), q and zeroPoint whole numbers from 0 to 2^bits - 1.
- * The range always contains zero. For 4 bits the range is then narrowed where that lowers the block's squared error (a handful of
+ * The range always contains zero. For 4 bits a block that lies on such a grid already keeps it; otherwise the range is then narrowed where that lowers the block's squared error (a handful of
  * outliers otherwise costs all others their precision), and the scale fitted to the rounded elements; at 8 bits rounding is too fine for it to matter.
  */
 export function quantiseBlocks(matrix: Float32Array, columns: number, bits: 4 | 8, block: number): QuantisedMatrix {
@@ -28,17 +28,16 @@ export function quantiseBlocks(matrix: Float32Array, columns: number, bits: 4 | 
   const values = new Uint8Array((rows * blocks * block) / perByte);
   const scales = new Float32Array(rows * blocks);
   const zeroPoints = new Uint8Array(rows * zeroBytes);
-  const shrinks = bits === 4 ? [1, 0.95, 0.9, 0.85, 0.8] : [1];
   for (let row = 0; row < rows; row++) {
     for (let index = 0; index < blocks; index++) {
       const start = row * columns + index * block;
       const weights = matrix.subarray(start, Math.min(start + block, (row + 1) * columns));
-      const { scale, zeroPoint } = bestGrid(weights, bits, shrinks);
+      const { scale, zeroPoint } = blockGrid(weights, bits);
       scales[row * blocks + index] = scale;
       pack(zeroPoints, row * zeroBytes, index, zeroPoint, bits);
       const base = ((row * blocks + index) * block) / perByte;
       for (let k = 0; k < block; k++) {
-        const value = k < weights.length ? quantise(weights[k] as number, scale, zeroPoint, bits) : zeroPoint;
+        const value = k < weights.length ? code(weights[k] as number, { scale, zeroPoint }, bits) : zeroPoint;
         pack(values, base, k, value, bits);
       }
     }
@@ -46,9 +45,61 @@ export function quantiseBlocks(matrix: Float32Array, columns: number, bits: 4 | 
   return { values, scales, zeroPoints };
 }
 
-interface Grid {
+/** The numbers that a block may have: scale * (q - zeroPoint). */
+export interface Grid {
   readonly scale: number;
   readonly zeroPoint: number;
+}
+
+/** Factors by which either end of a block's range is tried narrower, for 4 bits. */
+const SHRINKS = [1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7];
+
+/** The grid that a block of weights is rounded to. */
+export function blockGrid(weights: Float32Array, bits: 4 | 8): Grid {
+  if (bits === 8) return bestGrid(weights, bits, [1]);
+  return exactGrid(weights, bits) ?? bestGrid(weights, bits, SHRINKS);
+}
+
+/** The whole number that a weight becomes. */
+export function code(weight: number, { scale, zeroPoint }: Grid, bits: 4 | 8): number {
+  return quantise(weight, scale, zeroPoint, bits);
+}
+
+/** The grid that all weights of a block lie on, up to float32's rounding; undefined where there is none, or nothing but zeros. */
+function exactGrid(weights: Float32Array, bits: number): Grid | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let low = 0;
+  let high = 0;
+  for (const weight of weights) {
+    if (weight !== 0) least = Math.min(least, Math.abs(weight));
+    low = Math.min(low, weight);
+    high = Math.max(high, weight);
+  }
+  const steps = (1 << bits) - 1;
+  // Below float32's normal numbers nothing is exact.
+  if (least === Number.POSITIVE_INFINITY || least < 1e-30 || high - low > steps * least * 1.001) return undefined;
+  // The smallest weight is some whole number of steps from zero.
+  for (let multiple = 1; multiple <= steps && high - low <= (steps * least * 1.001) / multiple; multiple++) {
+    const grid = onSteps(weights, least / multiple, low);
+    if (grid) return grid;
+  }
+  return undefined;
+}
+
+/** The grid of about that step if all weights are whole numbers of it; the step is fitted to them. */
+function onSteps(weights: Float32Array, step: number, low: number): Grid | undefined {
+  let products = 0;
+  let squares = 0;
+  for (const weight of weights) {
+    const whole = Math.round(weight / step);
+    if (Math.abs(weight / step - whole) > 1e-4) return undefined;
+    products += weight * whole;
+    squares += whole * whole;
+  }
+  const scale = Math.fround(products / squares);
+  for (const weight of weights)
+    if (Math.abs(weight - scale * Math.round(weight / scale)) > 1e-6 * scale) return undefined;
+  return { scale, zeroPoint: Math.round(-low / scale) };
 }
 
 /** The grid over the block's range, narrowed by the factors that leave the smallest squared error. */

@@ -36,6 +36,8 @@ import { type ReferenceLogits, type Verification, verifyDecoder } from './verify
 export interface ExportOptions extends LongRunning {
   /** The (pruned) model. */
   readonly model: Model;
+  /** The model with its matrices on the grids of the ONNX file's number format already, where that is not left to the file. */
+  readonly rounded?: { readonly model: Model; readonly how: string } | undefined;
   readonly output: OutputFolder;
   readonly runtime: Runtime;
   /** Logits of the block programs, which the written decoder must reproduce. */
@@ -98,6 +100,11 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const isOnnxAlone = asked.every((name) => name === 'onnx');
   // Other programs know no removed layers: all formats of one folder have the same ones.
   const model = isOnnxAlone ? options.model : modelOf(compactedCheckpoint(options.model.checkpoint));
+  const written = !options.rounded
+    ? model
+    : isOnnxAlone
+      ? options.rounded.model
+      : modelOf(compactedCheckpoint(options.rounded.model.checkpoint));
   const { checkpoint, architecture } = model;
   const { config } = architecture;
   const format = EXPORT_FORMATS[dataType];
@@ -125,7 +132,10 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const formats: TakenAway[] = [];
   for (const name of TAKE_AWAY_FORMATS) {
     if (!asked.includes(name)) continue;
-    if (name === 'onnx') formats.push(await takeAwayOnnx(job, dataType, isOnnxAlone ? options.programs : undefined));
+    if (name === 'onnx')
+      formats.push(
+        await takeAwayOnnx({ ...job, model: written }, dataType, isOnnxAlone ? options.programs : undefined),
+      );
     else formats.push(await (name === 'gguf' ? takeAwayGguf(job) : takeAwaySafetensors(job)));
   }
   const [first] = formats;
@@ -164,6 +174,7 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     recipe: plan?.recipe,
     kept: plan?.layers,
     dtype: dataType,
+    rounding: options.rounded?.how,
     parametersBefore,
     parametersAfter,
     files: [...files],

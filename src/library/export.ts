@@ -1,3 +1,4 @@
+import { type Model, modelOf } from '../architecture/model.ts';
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import { type ExportResult, exportModel } from '../export/export-model.ts';
@@ -7,6 +8,7 @@ import type { SafetensorsType } from '../export/safetensors/weights.ts';
 import type { TakeAwayFormat } from '../export/take-away.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
+import { gptqRounded } from '../surgery/gptq-model.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
 
@@ -16,6 +18,8 @@ export interface ExportPrunedOptions extends LongRunning {
   readonly plan?: Plan;
   /** Windows of real text to verify on; what they lack of 256 positions is drawn. */
   readonly windows?: readonly ArrayLike<number>[] | undefined;
+  /** In q4: windows of text on which GPTQ rounds the matrices; without them each weight is rounded to the nearest (docs/method.md section 10). */
+  readonly roundingWindows?: readonly ArrayLike<number>[] | undefined;
   readonly figures?: Readonly<Record<string, string>>;
   /** Default ONNX alone. */
   readonly formats?: readonly TakeAwayFormat[] | undefined;
@@ -31,6 +35,7 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
   const sample = formats?.includes('gguf') ? await sampleText(pruned, windows) : undefined;
   return exportModel({
     model: pruned.model,
+    rounded: await rounded(pruned, options),
     output,
     runtime: pruned.runtime,
     reference: blockProgramLogits(pruned.programs, pruned.store),
@@ -47,6 +52,16 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
     ...(plan === undefined ? {} : { plan }),
     ...(figures === undefined ? {} : { figures }),
   });
+}
+
+/** The model rounded by GPTQ where that is asked for. Weights that a training holds in groups already are exported as they are. */
+async function rounded(
+  { programs, store, model, structuresOf }: OpenModel,
+  { dtype, roundingWindows: windows, signal, onProgress }: ExportPrunedOptions,
+): Promise<{ readonly model: Model; readonly how: string } | undefined> {
+  if (dtype !== 'q4' || !windows || model.checkpoint.groupQuantised) return undefined;
+  const checkpoint = await gptqRounded(programs, store, windows, { structuresOf, signal, onProgress });
+  return { model: modelOf(checkpoint), how: 'gptq' };
 }
 
 /** What tokenizers cut differently: numbers, contractions, empty lines, indents, punctuation before line ends, capitals, accents. */

@@ -158,8 +158,8 @@ async function repairLayer(
   return { tensors, repaired };
 }
 
-/** The activations [rows, channels] that enter a projection, batch by batch, under the given weights of the layer. */
-async function* inputsOf(
+/** The activations [rows, channels] that enter a linear layer, batch by batch, under the given weights of the layer. */
+export async function* inputsOf(
   programs: Programs,
   layer: number,
   projection: LinearMember,

@@ -1,0 +1,138 @@
+import type { WeightBinding } from '../architecture/architecture.ts';
+import { isRemoved } from '../architecture/forward.ts';
+import type { Programs } from '../architecture/programs.ts';
+import type { WeightStore } from '../architecture/weight-store.ts';
+import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
+import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
+import { throwIfCancelled } from '../errors.ts';
+import { type LinearMember, linearMembers } from '../importance/structures/linear-members.ts';
+import type { CoupledStructure } from '../importance/structures/structures.ts';
+import type { LongRunning } from '../progress.ts';
+import type { DeviceTensor } from '../runtime/runtime.ts';
+import { channelStatistics } from './channel-statistics.ts';
+import { inputsOf } from './compensate.ts';
+import { gptqRound } from './gptq.ts';
+
+export interface GptqOptions extends LongRunning {
+  readonly structuresOf: (layer: number) => readonly CoupledStructure[];
+}
+
+/** Tokens per run. */
+const BATCH_TOKENS = 1024;
+
+/**
+ * The model with the matrices of its blocks rounded to 4 bits by GPTQ, layer by layer: each matrix sees the inputs that the already rounded model gives it.
+ * The weights are float32 on the grids of their blocks, which the export in q4 keeps as they are. Embedding and output matrix stay.
+ */
+export async function gptqRounded(
+  programs: Programs,
+  store: WeightStore,
+  windows: readonly ArrayLike<number>[],
+  options: GptqOptions,
+): Promise<Checkpoint> {
+  const { checkpoint, architecture } = store.model;
+  const { layers } = architecture.config;
+  const { signal, onProgress } = options;
+  const rounded = new RoundedTensors(checkpoint);
+  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, windows[0]?.length ?? 1)));
+  const states: DeviceTensor[] = [];
+  try {
+    {
+      using weights = await store.lease('embed');
+      for (let start = 0; start < windows.length; start += perBatch)
+        states.push(await programs.embed(weights, windows.slice(start, start + perBatch)));
+    }
+    for (let layer = 0; layer < layers; layer++) {
+      throwIfCancelled(signal);
+      onProgress?.({ stage: 'rounding', completed: layer, total: layers, unit: 'layers' });
+      if (isRemoved(store, layer)) continue;
+      const bindings = architecture.blockWeights(layer);
+      const weights = await roundLayer(programs, layer, await readWeights(checkpoint, bindings), states, options);
+      await rounded.record(bindings, weights);
+      using resident = uploadWeights(programs.runtime, weights.tensors);
+      for (const [index, state] of states.entries()) {
+        throwIfCancelled(signal);
+        states[index] = await programs.block(resident, state, layer);
+        state.dispose();
+      }
+    }
+    onProgress?.({ stage: 'rounding', completed: layers, total: layers, unit: 'layers' });
+    return overlayCheckpoint(checkpoint, rounded.replacements);
+  } finally {
+    for (const state of states) state.dispose();
+  }
+}
+
+interface RoundedLayer {
+  readonly tensors: HostWeights;
+  /** Inputs of the block that are rounded. */
+  readonly rounded: ReadonlySet<string>;
+}
+
+/** Rounds the linear layers of a block in the order in which it computes them; those that read the same activations together. */
+async function roundLayer(
+  programs: Programs,
+  layer: number,
+  dense: HostWeights,
+  states: readonly DeviceTensor[],
+  options: GptqOptions,
+): Promise<RoundedLayer> {
+  const block = programs.architecture.block();
+  const position = ({ output }: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(output));
+  const members = linearMembers(block, options.structuresOf(layer)).sort((a, b) => position(a) - position(b));
+  const byInput = new Map<string, LinearMember[]>();
+  for (const member of members) byInput.set(member.input, [...(byInput.get(member.input) ?? []), member]);
+  let tensors = dense;
+  const rounded = new Set<string>();
+  for (const group of byInput.values()) {
+    const [first] = group;
+    if (!first) continue;
+    const { product } = await channelStatistics(
+      programs,
+      inputsOf(programs, layer, first, tensors, states, options),
+      true,
+    );
+    for (const { weight } of group) {
+      const tensor = tensors[weight];
+      if (!tensor || !product) continue;
+      throwIfCancelled(options.signal);
+      const [outputs = 0, inputs = 0] = tensor.shape;
+      const data = gptqRound(product, tensor.data as Float32Array, outputs, inputs, {
+        bits: 4,
+        block: QUANTISATION_BLOCK,
+      });
+      tensors = { ...tensors, [weight]: { ...tensor, data } };
+      rounded.add(weight);
+    }
+  }
+  return { tensors, rounded };
+}
+
+/** The checkpoint's tensors that rounded weights belong to; a weight may be some rows of one. */
+class RoundedTensors {
+  readonly replacements = new Map<string, Replacement>();
+  readonly #checkpoint: Checkpoint;
+  constructor(checkpoint: Checkpoint) {
+    this.#checkpoint = checkpoint;
+  }
+
+  async record(bindings: readonly WeightBinding[], { tensors, rounded }: RoundedLayer): Promise<void> {
+    for (const { input, tensor, rows } of bindings) {
+      const weight = tensors[input];
+      if (!weight || !rounded.has(input)) continue;
+      if (!rows) {
+        this.replacements.set(tensor, { shape: weight.shape, data: weight.data as Float32Array });
+        continue;
+      }
+      const [, columns = 0] = weight.shape;
+      const whole = this.replacements.get(tensor) ?? {
+        shape: [rows.of, columns],
+        data: await this.#checkpoint.read(tensor),
+      };
+      whole.data.set(weight.data as Float32Array, rows.start * columns);
+      this.replacements.set(tensor, whole);
+    }
+  }
+}

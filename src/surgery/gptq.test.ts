@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dequantiseBlocks } from '../decoder/dequantise.ts';
+import { blockGrid, quantiseBlocks } from '../decoder/quantise.ts';
+import { roundedCheckpoint } from '../decoder/rounded.ts';
+import { DeviceError, MismatchError } from '../errors.ts';
+import { blockProgramLogits } from '../export/block-logits.ts';
+import { randomLlama } from '../export/testing/random-llama.ts';
+import { OpenModel } from '../library/open-model.ts';
+import { createRandom, seededRandom } from '../random.ts';
+import { createNodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { gptqRound } from './gptq.ts';
+import { gptqRounded } from './gptq-model.ts';
+import { gauss } from './testing/gauss.ts';
+
+const FORMAT = { bits: 4, block: 32 } as const;
+
+/** X X^T [inputs, inputs] of inputs that go together, as activations do. */
+function products(inputs: number, samples: number, seed: number): Float64Array {
+  const random = seededRandom(seed);
+  const result = new Float64Array(inputs * inputs);
+  for (let sample = 0; sample < samples; sample++) {
+    const common = 3 * random() - 1.5;
+    const x = Float64Array.from({ length: inputs }, (_, i) => common * (1 + (i % 5)) + 2 * random() - 1);
+    for (let i = 0; i < inputs; i++)
+      for (let j = 0; j < inputs; j++)
+        result[i * inputs + j] = (result[i * inputs + j] ?? 0) + (x[i] ?? 0) * (x[j] ?? 0);
+  }
+  return result;
+}
+
+function matrix(rows: number, columns: number, seed: number): Float32Array {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length: rows * columns }, () => 2 * random() - 1);
+}
+
+/** |(W - Q) X|^2 */
+function outputError(weight: Float32Array, rounded: Float32Array, product: Float64Array, inputs: number): number {
+  let sum = 0;
+  for (let row = 0; row < weight.length; row += inputs)
+    for (let i = 0; i < inputs; i++)
+      for (let j = 0; j < inputs; j++)
+        sum +=
+          ((weight[row + i] ?? 0) - (rounded[row + i] ?? 0)) *
+          (product[i * inputs + j] ?? 0) *
+          ((weight[row + j] ?? 0) - (rounded[row + j] ?? 0));
+  return sum;
+}
+
+/**
+ * GPTQ from its definition, without Cholesky factors: after column i is rounded, the columns F after it become the least-squares answer to its error,
+ * w_F -= (w_i - q_i) / [H_R^-1]_ii [H_R^-1]_iF, with R the columns from i on and H_R their part of H (optimal brain surgeon, one row at a time).
+ */
+function reference(product: Float64Array, weight: Float32Array, outputs: number, inputs: number): Float64Array {
+  let mean = 0;
+  for (let i = 0; i < inputs; i++) mean += (product[i * inputs + i] ?? 0) / inputs;
+  const damped = (i: number, j: number) => (product[i * inputs + j] ?? 0) + (i === j ? 0.01 * mean : 0);
+  const left = Float64Array.from(weight);
+  const result = new Float64Array(weight.length);
+  const grids = Array.from({ length: outputs }, () => ({ scale: 1, zeroPoint: 0 }));
+  for (let i = 0; i < inputs; i++) {
+    const size = inputs - i;
+    const part = Array.from({ length: size }, (_, a) =>
+      Array.from({ length: size }, (_unused, b) => damped(i + a, i + b)),
+    );
+    // The first column of the inverse.
+    const column = gauss(
+      part,
+      Array.from({ length: size }, (_, a) => (a === 0 ? 1 : 0)),
+    );
+    for (let row = 0; row < outputs; row++) {
+      const at = row * inputs + i;
+      if (i % 32 === 0)
+        grids[row] = blockGrid(Float32Array.from(left.subarray(at, row * inputs + Math.min(inputs, i + 32))), 4);
+      const { scale, zeroPoint } = grids[row] ?? { scale: 1, zeroPoint: 0 };
+      const whole = Math.min(15, Math.max(0, Math.floor((left[at] ?? 0) / scale + 0.5) + zeroPoint));
+      result[at] = Math.fround(scale * (whole - zeroPoint));
+      const error = ((left[at] ?? 0) - (result[at] ?? 0)) / (column[0] ?? 1);
+      for (let a = 1; a < size; a++) left[at + a] = (left[at + a] ?? 0) - error * (column[a] ?? 0);
+    }
+  }
+  return result;
+}
+
+describe('gptqRound', () => {
+  test.each([
+    [48, 5],
+    [150, 3],
+  ])('%i inputs: equals the definition, weight by weight', (inputs, outputs) => {
+    const product = products(inputs, 3 * inputs, inputs);
+    const weight = matrix(outputs, inputs, 4);
+    const found = gptqRound(product, weight, outputs, inputs, FORMAT);
+    const expected = reference(product, weight, outputs, inputs);
+    found.forEach((value, index) => {
+      expect(Math.abs(value - (expected[index] ?? Number.NaN))).toBeLessThan(1e-5);
+    });
+  });
+
+  test('changes the outputs less than rounding to the nearest does, and its grids are found again', () => {
+    const [inputs, outputs] = [96, 16];
+    const product = products(inputs, 400, 2);
+    const weight = matrix(outputs, inputs, 7);
+    const nearest = dequantiseBlocks(quantiseBlocks(weight, inputs, 4, 32), inputs, 4, 32);
+    const found = gptqRound(product, weight, outputs, inputs, FORMAT);
+    expect(outputError(weight, found, product, inputs)).toBeLessThan(
+      0.5 * outputError(weight, nearest, product, inputs),
+    );
+    const kept = dequantiseBlocks(quantiseBlocks(found, inputs, 4, 32), inputs, 4, 32);
+    const off = found.map((value, index) => Math.abs(value - (kept[index] ?? Number.NaN)));
+    expect(Math.max(...off)).toBeLessThan(1e-6);
+  });
+
+  test('channels that carry nothing are rounded to the nearest; damaged products are refused', () => {
+    const weight = matrix(2, 32, 3);
+    const nearest = dequantiseBlocks(quantiseBlocks(weight, 32, 4, 32), 32, 4, 32);
+    expect(gptqRound(new Float64Array(32 * 32), weight, 2, 32, FORMAT)).toEqual(nearest);
+    expect(() => gptqRound(new Float64Array(32 * 32).fill(Number.NaN), weight, 2, 32, FORMAT)).toThrow(DeviceError);
+    expect(() => gptqRound(new Float64Array(9), weight, 2, 32, FORMAT)).toThrow(MismatchError);
+  });
+});
+
+describe('a model rounded by GPTQ', () => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await createNodeRuntime({ threads: 1 });
+  });
+  afterAll(() => runtime.dispose());
+
+  test('is nearer to the model than one rounded to the nearest, and the export format keeps it', async () => {
+    const checkpoint = randomLlama({
+      layers: 2,
+      hiddenSize: 64,
+      neurons: 96,
+      queryHeads: 4,
+      keyValueHeads: 2,
+      vocabulary: 48,
+      seed: 12,
+    });
+    using dense = new OpenModel(runtime, checkpoint);
+    const random = createRandom(5);
+    const draw = (count: number) =>
+      Array.from({ length: count }, () => Array.from({ length: 32 }, () => random.integer(48)));
+    // Tables of positions are made once for each length.
+    await blockProgramLogits(dense.programs, dense.store)(draw(1)[0] ?? []);
+    const before = runtime.statistics().liveTensors;
+    const rounded = await gptqRounded(dense.programs, dense.store, draw(40), { structuresOf: dense.structuresOf });
+    expect(runtime.statistics().liveTensors).toBe(before);
+    const tables = [...dense.model.architecture.embedWeights(), ...dense.model.architecture.headWeights()].map(
+      ({ tensor }) => tensor,
+    );
+    using nearest = dense.withCheckpoint(roundedCheckpoint(checkpoint, 'q4', tables));
+    using gptq = dense.withCheckpoint(roundedCheckpoint(rounded, 'q4', tables));
+    const logits = [dense, nearest, gptq].map(({ programs, store }) => blockProgramLogits(programs, store));
+    let [nearestError, gptqError] = [0, 0];
+    for (const window of draw(8)) {
+      const [truth, a, b] = await Promise.all(logits.map((of) => of(window)));
+      truth?.forEach((value, index) => {
+        nearestError += (value - (a?.[index] ?? Number.NaN)) ** 2;
+        gptqError += (value - (b?.[index] ?? Number.NaN)) ** 2;
+      });
+    }
+    expect(gptqError).toBeLessThan(0.9 * nearestError);
+    for (const name of ['model.layers.0.self_attn.q_proj.weight', 'model.layers.1.mlp.down_proj.weight']) {
+      const [own, kept] = [await rounded.read(name), await gptq.model.checkpoint.read(name)];
+      expect(Math.max(...own.map((value, index) => Math.abs(value - (kept[index] ?? Number.NaN))))).toBeLessThan(1e-6);
+      expect(own).not.toEqual(await checkpoint.read(name));
+    }
+  });
+});
