@@ -1,14 +1,11 @@
-import { existsSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { type Browser, launch, type Page } from 'puppeteer-core';
+import { findFirefox } from '../scripts/browser.mjs';
 import { readKept } from './kept-measurement.ts';
 import { plainHost } from './plain-host.ts';
 import { SMALL } from './studio-page.ts';
 
-/** Where distributions put Firefox; FIREFOX_PATH names another one. Playwright's own build of it is not the browser that people have. */
-const FIREFOX = [process.env.FIREFOX_PATH, '/usr/bin/firefox-esr', '/usr/bin/firefox'].find(
-  (path) => path && existsSync(path),
-);
+const FIREFOX = findFirefox();
 
 test.describe('in Firefox', () => {
   test.skip(FIREFOX === undefined, 'Firefox is not installed (on Debian: apt-get install firefox-esr).');

@@ -42,17 +42,47 @@ export async function ensureBrowser() {
   );
 }
 
+/** Path of a Firefox that tests can use: FIREFOX_PATH, or the system's; undefined when there is none. */
+export function findFirefox() {
+  const candidates = [process.env.FIREFOX_PATH, '/usr/bin/firefox-esr', '/usr/bin/firefox'];
+  return candidates.find((path) => path && existsSync(path));
+}
+
+/** Installs Debian's Firefox (a quarter of a minute) where there is none and that is possible; without it its tests are skipped, and say so. */
+export function offerFirefox() {
+  if (findFirefox() || !existsSync('/usr/bin/apt-get')) return;
+  process.stderr.write('No Firefox for the tests yet; trying apt-get install firefox-esr.\n');
+  const [program = '', ...words] = [
+    ...withRights(),
+    'apt-get',
+    'install',
+    '-y',
+    '-qq',
+    '--no-install-recommends',
+    'firefox-esr',
+  ];
+  spawnSync(program, words, {
+    stdio: 'ignore',
+    timeout: MINUTE,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+}
+
+const MINUTE = 60_000;
+
+function withRights() {
+  return process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+}
+
 /** @returns {{ what: string, command: string[], timeout: number }[]} */
 function installers() {
-  const minutes = 60_000;
-  const withRights = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const packages = existsSync('/usr/bin/apt-get')
     ? [
-        { what: 'apt-get update', command: [...withRights, 'apt-get', 'update', '-qq'], timeout: 3 * minutes },
+        { what: 'apt-get update', command: [...withRights(), 'apt-get', 'update', '-qq'], timeout: 3 * MINUTE },
         {
           what: 'apt-get install chromium',
-          command: [...withRights, 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium'],
-          timeout: 6 * minutes,
+          command: [...withRights(), 'apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'chromium'],
+          timeout: 6 * MINUTE,
         },
       ]
     : [];
@@ -60,7 +90,7 @@ function installers() {
     {
       what: "Playwright's own Chromium",
       command: [process.execPath, 'node_modules/playwright/cli.js', 'install', 'chromium'],
-      timeout: 3 * minutes,
+      timeout: 3 * MINUTE,
     },
     ...packages,
   ];
