@@ -3,9 +3,9 @@ import { MismatchError, UsageError } from '../../errors.ts';
 import { createRandom } from '../../random.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
 import { LayerSums } from './layer-sums.ts';
-import { keptSums, METRICS } from './metrics.ts';
+import { FAST_METRICS, keptSums, METRICS, needsOf } from './metrics.ts';
 import { shardRange } from './shard-range.ts';
-import { declaredSums, SUMS } from './sum-table.ts';
+import { declaredSums, openSums, SUMS } from './sum-table.ts';
 
 /** Two neurons: rows of `up` [2, 3], columns of `down` [3, 2]. */
 const GROUPS = 2;
@@ -227,6 +227,18 @@ describe('shards', () => {
 });
 
 describe('the table of sums', () => {
+  it('has nothing as large as the weights for the fast metrics, finished or in the middle of a layer', () => {
+    const names = [
+      ...keptSums(FAST_METRICS, 'all'),
+      ...keptSums(FAST_METRICS, 'part'),
+      ...openSums(needsOf(FAST_METRICS)),
+    ];
+    expect(names).toContain('own-energy');
+    expect(names).toContain('gradient-energy');
+    for (const name of names) expect(SUMS[name].per, name).not.toBe('weight');
+    expect([...needsOf(FAST_METRICS)].sort()).toEqual(['energies', 'gradients']);
+  });
+
   it('declares what each metric reads, and a part of a run keeps what adds up', () => {
     expect([...keptSums(['element-first', 'fisher'], 'all')]).toEqual(['first-total', 'joint-squares']);
     expect([...keptSums(['element-first', 'fisher'], 'part')]).toEqual(['first', 'bias-first', 'joint-squares']);
