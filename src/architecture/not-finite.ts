@@ -25,7 +25,7 @@ export async function checkComputed(
   store: WeightStore,
   windows: readonly ArrayLike<number>[],
   losses: ArrayLike<number>,
-  states: Float32Array,
+  states: Float32Array = new Float32Array(),
 ): Promise<void> {
   const beyond = findBeyond(states);
   const index =

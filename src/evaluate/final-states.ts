@@ -1,4 +1,5 @@
 import { forwardBlocks } from '../architecture/forward.ts';
+import { checkComputed } from '../architecture/not-finite.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
@@ -18,7 +19,10 @@ export interface FinalStates {
   readonly hidden: HostTensor;
 }
 
-/** Runs equally long windows through the blocks, layer by layer in passes over many windows, and shows `visit` the states after the last block batch by batch. */
+/**
+ * Runs equally long windows through the blocks, layer by layer in passes over many windows, and shows `visit` the states after the last block batch by batch.
+ * Throws DeviceError for states that are no numbers to compute with.
+ */
 export async function visitFinalStates(
   programs: Programs,
   store: WeightStore,
@@ -52,11 +56,9 @@ export async function visitFinalStates(
         throwIfCancelled(options.signal);
         const state = states[index];
         if (!state) throw new MismatchError(`The forward pass returned ${states.length} batches of ${batches.length}.`);
-        await visit({
-          windows: batch,
-          first: start + index * perBatch,
-          hidden: await programs.runtime.read(state),
-        });
+        const hidden = await programs.runtime.read(state);
+        await checkComputed(programs, store, batch, [], hidden.data as Float32Array);
+        await visit({ windows: batch, first: start + index * perBatch, hidden });
         report(units - batches.length + index + 1);
       }
     } finally {

@@ -56,7 +56,7 @@ export async function perplexity(
       using logits = await programs.deviceLogits(weights, chunk);
       await tally.add(states.first + Math.floor(first / tokens), first % tokens, logits);
     }
-    await checkComputed(programs, store, states.windows, sums, states.hidden.data as Float32Array);
+    await checkComputed(programs, store, states.windows, sums);
     for (const sum of sums) windowLosses.push(sum / (tokens - 1));
   });
   return { ...summarise(windowLosses, tokens), ...tally?.result() };

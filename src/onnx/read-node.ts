@@ -57,7 +57,7 @@ function readAttribute(proto: AttributeProto, label: string): Attribute {
     case AttributeType.GRAPH:
     case AttributeType.GRAPHS:
       throw new UnsupportedError(
-        `Attribute ${label} is a nested graph (a branch or loop), which Espalier does not read.`,
+        `Attribute ${label} is a nested graph (a branch or loop), which Espalier does not read. Merged decoders (decoder_model_merged.onnx) have two: take model.onnx or decoder_model.onnx of the same model, or its safetensors.`,
       );
     case AttributeType.UNDEFINED:
       throw new FileFormatError(`Attribute ${label} has no type.`);

@@ -36,7 +36,9 @@ export function readDataType(code: number, owner: string): DataType {
   const name = TensorProto_DataType[code];
   if (name === undefined || code === TensorProto_DataType.UNDEFINED)
     throw new FileFormatError(`${owner} has the data type ${code}, which ONNX does not define.`);
-  throw new UnsupportedError(`${owner} has the data type ${name}; Espalier reads ${dataTypes.join(', ')}.`);
+  throw new UnsupportedError(
+    `${owner} has the data type ${name}; Espalier reads ${dataTypes.join(', ')}. Export the model in float32 or float16.`,
+  );
 }
 
 /** A size as a number. Throws FileFormatError when it is negative or above 2^53. */
