@@ -21,7 +21,7 @@ export async function decoderPerplexity(
     const width = logits.length / tokens;
     let sum = 0;
     for (let position = 0; position + 1 < tokens; position++)
-      sum += crossEntropy(logits.subarray(position * width, (position + 1) * width), ids[position + 1] ?? 0);
+      sum += crossEntropy(logits.subarray(position * width, (position + 1) * width), ids[position + 1] as number);
     await tally?.add(losses.length, 0, logits);
     losses.push(sum / (tokens - 1));
     options.onProgress?.({ stage: 'perplexity', completed: losses.length, total: windows.length, unit: 'windows' });

@@ -42,7 +42,7 @@ async function scoreGroup(
       .slice(1)
       .reduce(
         (sum, id, token) => sum - crossEntropy(following.subarray(token * width, (token + 1) * width), id),
-        -crossEntropy(afterContext, ids[0] ?? 0),
+        -crossEntropy(afterContext, ids[0] as number),
       );
   const results = [sumOf(first, logits.subarray(width))];
   for (const ids of others) {

@@ -95,12 +95,12 @@ export function packMask({ positions, branches, parents }: Pack, window = Number
   const tokens = positions.length;
   const mask = new Float32Array(tokens * tokens).fill(MASKED);
   for (let query = 0; query < tokens; query++) {
-    const branch = branches[query] ?? 0;
+    const branch = branches[query] as number;
     const parent = parents[branch] ?? branch;
-    const position = positions[query] ?? 0;
+    const position = positions[query] as number;
     for (let key = 0; key <= query; key++) {
       const other = branches[key] ?? -1;
-      if ((other === branch || other === parent) && position - (positions[key] ?? 0) < window)
+      if ((other === branch || other === parent) && position - (positions[key] as number) < window)
         mask[query * tokens + key] = 0;
     }
   }

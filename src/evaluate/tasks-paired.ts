@@ -20,7 +20,7 @@ export function pairedComparison(first: readonly number[], second: readonly numb
     throw new MismatchError(
       `Two results of ${first.length} and ${second.length} items cannot be paired; use the same items.`,
     );
-  const differences = first.map((value, index) => value - (second[index] ?? 0));
+  const differences = first.map((value, index) => value - (second[index] as number));
   const { mean, standardError } = meanAndError(differences);
   const onlyFirst = differences.filter((value) => value > 0).length;
   const onlySecond = differences.filter((value) => value < 0).length;

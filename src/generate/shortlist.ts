@@ -114,7 +114,7 @@ export class Shortlister implements Disposable {
 /** The same from logits that were read, in three passes. Throws DeviceError for logits that are not finite. */
 export function shortlistOf(logits: Float32Array, { count, temperature }: ShortlistRequest): Shortlist {
   const ids = greatestIds(logits, Math.min(count, logits.length));
-  const largest = logits[ids[0] ?? 0] as number;
+  const largest = logits[ids[0] as number] as number;
   let total = 0;
   let tempered = 0;
   for (let id = 0; id < logits.length; id++) total += Math.exp((logits[id] as number) - largest);

@@ -105,6 +105,6 @@ function foldBinary(
   const count = elementCount(shape);
   if ((left.length !== count && left.length !== 1) || (right.length !== count && right.length !== 1)) return undefined;
   return Array.from({ length: count }, (_, index) =>
-    fold(left[left.length === 1 ? 0 : index] ?? 0, right[right.length === 1 ? 0 : index] ?? 0),
+    fold(left[left.length === 1 ? 0 : index] as number, right[right.length === 1 ? 0 : index] as number),
   );
 }

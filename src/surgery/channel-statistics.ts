@@ -54,6 +54,6 @@ export async function channelStatistics(
 
 function add(total: Float64Array | undefined, part: Float32Array): Float64Array {
   if (!total) return Float64Array.from(part);
-  for (let index = 0; index < part.length; index++) total[index] = (total[index] ?? 0) + (part[index] ?? 0);
+  for (let index = 0; index < part.length; index++) total[index] = (total[index] as number) + (part[index] as number);
   return total;
 }

@@ -164,11 +164,11 @@ function gather(data: Float32Array, shape: readonly number[], cut: TensorCut): F
   const columnCount = keptColumns?.length ?? columns;
   const result = new Float32Array(rowCount * columnCount);
   for (let row = 0; row < rowCount; row++) {
-    const source = (keptRows ? (keptRows[row] ?? 0) : row) * columns;
+    const source = (keptRows ? (keptRows[row] as number) : row) * columns;
     if (!keptColumns) result.set(data.subarray(source, source + columns), row * columnCount);
     else
       for (let column = 0; column < columnCount; column++)
-        result[row * columnCount + column] = data[source + (keptColumns[column] ?? 0)] ?? 0;
+        result[row * columnCount + column] = data[source + (keptColumns[column] as number)] as number;
   }
   return result;
 }

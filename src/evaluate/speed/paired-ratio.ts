@@ -59,7 +59,7 @@ function walshAverages(values: readonly number[]): Float64Array {
   let at = 0;
   for (let first = 0; first < count; first += 1)
     for (let second = first; second < count; second += 1)
-      means[at++] = ((values[first] ?? 0) + (values[second] ?? 0)) / 2;
+      means[at++] = ((values[first] as number) + (values[second] as number)) / 2;
   return means.sort();
 }
 

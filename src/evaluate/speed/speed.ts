@@ -113,7 +113,7 @@ export async function compareSpeeds(
     }
     for (let step = 0; step < newTokens; step += 1)
       for (const who of inTurn(step % 2 === 0 ? first : other(first))) {
-        const { token, milliseconds } = await stopwatch(() => sequences[who].next([tokens[who] ?? 0]));
+        const { token, milliseconds } = await stopwatch(() => sequences[who].next([tokens[who] as number]));
         decode[who].push(milliseconds);
         tokens[who] = token;
       }

@@ -8,7 +8,7 @@ export function foldChannels(
 ): Float64Array {
   for (let channel = 0; channel < groupOfChannel.length; channel++) {
     const group = groupOfChannel[channel] ?? -1;
-    if (group >= 0) into[group] = (into[group] ?? 0) + (channels[channel] ?? 0);
+    if (group >= 0) into[group] = (into[group] as number) + (channels[channel] as number);
   }
   return into;
 }

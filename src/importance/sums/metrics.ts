@@ -47,7 +47,7 @@ const RULES = {
     sums: ['input-squares', 'column-absolute', 'outputs'],
     score: (view) =>
       foldColumns(view, ({ absolute, outputs, meanSquare }) =>
-        meanSquare.map((value, channel) => ((absolute[channel] ?? 0) / outputs) * Math.sqrt(value)),
+        meanSquare.map((value, channel) => ((absolute[channel] as number) / outputs) * Math.sqrt(value)),
       ),
   },
   /** FLAP before standardisation: population variance of the input channel times the squared column norm, averaged over a group's columns. */
@@ -120,7 +120,7 @@ function perMember(
     for (let group = 0; group < scores.length; group++)
       scores[group] =
         (scores[group] as number) +
-        term((signed[group] ?? 0) / windows, () => (sum('signed-squares', weight)[group] ?? 0) / windows);
+        term((signed[group] as number) / windows, () => (sum('signed-squares', weight)[group] as number) / windows);
   }
   return scores;
 }
@@ -139,7 +139,7 @@ function kronecker({ structure, windows, rows, sum }: SumsView): Float64Array {
     const other = sum('other-energy', weight);
     const products = Float64Array.from(
       sum('own-energy', weight),
-      (own, channel) => (own * (other[channel] ?? 0)) / (windows * rows),
+      (own, channel) => (own * (other[channel] as number)) / (windows * rows),
     );
     foldChannels(products, groupOfChannel, scores);
   }
@@ -149,8 +149,8 @@ function kronecker({ structure, windows, rows, sum }: SumsView): Float64Array {
 function stability({ structure, windows, sum }: SumsView): Float64Array {
   const [absolute, squares] = [sum('absolute'), sum('absolute-squares')];
   return Float64Array.from({ length: structure.groups }, (_, group) => {
-    const mean = (absolute[group] ?? 0) / windows;
-    const variance = Math.max(0, (squares[group] ?? 0) / windows - mean * mean);
+    const mean = (absolute[group] as number) / windows;
+    const variance = Math.max(0, (squares[group] as number) / windows - mean * mean);
     return mean > 0 ? Math.sqrt(variance) / mean : 0;
   });
 }
@@ -190,7 +190,9 @@ function foldColumns(view: SumsView, value: (column: Column) => Float64Array): F
 }
 
 function fluctuation({ mean, meanSquare, squares }: Column): Float64Array {
-  return meanSquare.map((value, channel) => Math.max(0, value - (mean[channel] ?? 0) ** 2) * (squares[channel] ?? 0));
+  return meanSquare.map(
+    (value, channel) => Math.max(0, value - (mean[channel] as number) ** 2) * (squares[channel] as number),
+  );
 }
 
 /** Sums over a group's columns as means over them. */
