@@ -29,7 +29,7 @@ export async function run([
   using runtime = await createNodeRuntime({ threads: Number(threads) });
   using open = new OpenModel(runtime, await openNamed(name));
   using decoder = await decoderForModel(runtime, open.model);
-  const exported = { decoder, tokenizer: await open.tokenizer(), maximumPositions: open.config.maximumPositions };
+  const exported = { decoder, tokenizer: () => open.tokenizer(), maximumPositions: open.maximumPositions };
   const contestants: Record<string, (task: Task) => Promise<number>> = {
     'block programs': (task) => ourMilliseconds(open, task),
     decoder: (task) => ourMilliseconds(exported, task),

@@ -32,6 +32,13 @@ const STRANGERS = [
   ['runtime', 'checkpoint'],
 ];
 
+/** What the command line and the page's engine reach by the verbs of the library only: of these folders they import types and nothing else. */
+const SHELLS = ['cli', 'worker'];
+const BEHIND_THE_VERBS = ['importance', 'plan', 'surgery', 'recovery', 'export', 'checkpoint'];
+
+/** Reading JSON and hashing: helpers for files of any kind, which know nothing of checkpoints. */
+const FILE_HELPERS = /^checkpoint\/files\/(json|sha256)\.ts$/;
+
 /** Packages that only some files may import. */
 const PACKAGE_RULES = [
   { what: 'React', matches: /^react(-dom)?(\/|$)/, allowed: /^studio\// },
@@ -52,7 +59,7 @@ const PACKAGE_RULES = [
 ];
 
 /** Tests, and helpers in folders called testing, may import anything. */
-const EXEMPT = /(\.test\.tsx?$)|(^|\/)testing\//;
+const EXEMPT = /(\.test(-d)?\.tsx?$)|(^|\/)testing\//;
 
 /**
  * Everything that `source` imports, statically, dynamically or as a type.
@@ -60,17 +67,31 @@ const EXEMPT = /(\.test\.tsx?$)|(^|\/)testing\//;
  * @param {string} source
  */
 export function importsOf(path, source) {
+  return [...importsByUse(path, source).keys()];
+}
+
+/**
+ * What `source` imports, and whether it imports more of it than types.
+ * @param {string} path
+ * @param {string} source
+ * @returns {Map<string, boolean>}
+ */
+function importsByUse(path, source) {
   const { module, errors } = parseSync(path, source);
   const [error] = errors;
   if (error) throw new Error(`${path} does not parse: ${error.message}`);
-  const specifiers = [
-    ...module.staticImports.map(({ moduleRequest }) => moduleRequest.value),
-    ...module.staticExports.flatMap(({ entries }) => entries.map(({ moduleRequest }) => moduleRequest?.value)),
-    ...module.dynamicImports.map(
-      ({ moduleRequest }) => source.slice(moduleRequest.start, moduleRequest.end).match(/^['"`](.*)['"`]$/)?.[1],
-    ),
-  ];
-  return [...new Set(specifiers.filter((specifier) => specifier !== undefined))];
+  const found = new Map();
+  /** @type {(specifier: string | undefined, isValue: boolean) => void} */
+  const add = (specifier, isValue) => {
+    if (specifier !== undefined) found.set(specifier, isValue || (found.get(specifier) ?? false));
+  };
+  for (const { moduleRequest, entries } of module.staticImports)
+    add(moduleRequest.value, entries.length === 0 || entries.some(({ isType }) => !isType));
+  for (const { entries } of module.staticExports)
+    for (const { moduleRequest, isType } of entries) add(moduleRequest?.value, !isType);
+  for (const { moduleRequest } of module.dynamicImports)
+    add(source.slice(moduleRequest.start, moduleRequest.end).match(/^['"`](.*)['"`]$/)?.[1], true);
+  return found;
 }
 
 /**
@@ -81,9 +102,9 @@ export function brokenRules(files) {
   const problems = [];
   for (const [path, source] of files) {
     if (EXEMPT.test(path)) continue;
-    for (const specifier of importsOf(path, source)) {
+    for (const [specifier, isValue] of importsByUse(path, source)) {
       const problem = specifier.startsWith('.')
-        ? judgeFile(path, posix.join(posix.dirname(path), specifier))
+        ? judgeFile(path, posix.join(posix.dirname(path), specifier), isValue)
         : judgePackage(path, specifier);
       if (problem) problems.push(`src/${path} imports ${specifier}: ${problem}`);
     }
@@ -94,8 +115,9 @@ export function brokenRules(files) {
 /**
  * @param {string} from
  * @param {string} to
+ * @param {boolean} isValue
  */
-function judgeFile(from, to) {
+function judgeFile(from, to, isValue) {
   const target = to.replace(/\?.*$/, '');
   if (EXEMPT.test(target)) return 'only tests may import test helpers.';
   const own = unitOf(from);
@@ -107,6 +129,8 @@ function judgeFile(from, to) {
   if (otherLevel === undefined) return `${other} has no place; add it to ORDER in scripts/import-rules.mjs.`;
   if (STRANGERS.some((pair) => pair.includes(own) && pair.includes(other)))
     return `${own} and ${other} must not know each other.`;
+  if (isValue && SHELLS.includes(own) && BEHIND_THE_VERBS.includes(other) && !FILE_HELPERS.test(target))
+    return `${own} calls the verbs of library; of ${other} it may import types.`;
   if (otherLevel > ownLevel) return `${own} is below ${other}, and imports point downward.`;
   return undefined;
 }

@@ -42,6 +42,22 @@ describe('import rules', () => {
     expect(broken('checkpoint/x.ts', `import { x } from '../runtime/x.ts';`)).toHaveLength(1);
   });
 
+  test('command line and worker call the verbs; of what is behind them they know types', () => {
+    const verb = `import { score } from '../library/score.ts'; import { parseJsonRecord } from '../checkpoint/files/json.ts';`;
+    const types = `import type { Plan } from '../plan/plan.ts'; import { type Recipe } from '../plan/recipe.ts'; export type { Scores } from '../importance/scores.ts';`;
+    for (const shell of ['cli', 'worker']) {
+      expect(broken(`${shell}/score.ts`, `${verb} ${types}`)).toEqual([]);
+      expect(broken(`${shell}/score.ts`, `import { type Plan, makePlan } from '../plan/make-plan.ts';`)).toEqual([
+        `src/${shell}/score.ts imports ../plan/make-plan.ts: ${shell} calls the verbs of library; of plan it may import types.`,
+      ]);
+      expect(broken(`${shell}/x.ts`, `await import('../export/disk.ts'); import '../surgery/slice.ts';`)).toHaveLength(
+        2,
+      );
+      expect(broken(`${shell}/x.ts`, `export * from '../recovery/train.ts';`)).toHaveLength(1);
+    }
+    expect(broken('studio/x.ts', `import { makePlan } from '../plan/make-plan.ts';`)).toEqual([]);
+  });
+
   test('circles of files are told once, those of types too', () => {
     const a = ['plan/a.ts', `import { b } from './b.ts';`];
     const b = ['plan/b.ts', `import type { C } from './c.ts'; import './d.ts';`];

@@ -4,6 +4,7 @@ export type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoin
 export { blobFolder } from './checkpoint/files/file.ts';
 export { httpFolder } from './checkpoint/files/http.ts';
 export { openCheckpoint } from './checkpoint/folder.ts';
+export type { ChatMessage } from './checkpoint/tokenizer/chat-template.ts';
 export type { Tokenizer } from './checkpoint/tokenizer/tokenizer.ts';
 export * from './errors.ts';
 export { DenseReference, type Divergence } from './evaluate/divergence/dense-reference.ts';
@@ -18,16 +19,24 @@ export { decodeScores, encodeScores } from './importance/files/score-file.ts';
 export { openSumsFile, type SumsFile, type SumsInfo } from './importance/files/sums-file.ts';
 export type { LayerGroups } from './importance/structures/structures.ts';
 export { METRICS, type Metric, type Scores } from './importance/sums/scores.ts';
+export { type ApplyPlanOptions, applyPlan } from './library/apply-plan.ts';
+export { calibrationOf, calibrationOfTokenIds } from './library/calibration.ts';
 export { compare } from './library/comparison/compare.ts';
 export { type MethodPair, pairedMethods, tasksMarkdown } from './library/comparison/comparison-pairs.ts';
 export { comparisonCsv, comparisonMarkdown } from './library/comparison/comparison-table.ts';
 export type { CompareOptions, ComparisonCalibration, ComparisonRow } from './library/comparison/types.ts';
 export { type BackendChoice, createRuntime, type RuntimeOptions } from './library/create-runtime.ts';
+export { type EvaluateOptions, evaluate } from './library/evaluate.ts';
+export { type ExportPrunedOptions, exportArchive, exportPruned } from './library/export.ts';
+export { type ExportedModel, openExported } from './library/exported-model.ts';
+export { type GenerateOptions, type Generator, generate } from './library/generate.ts';
 export { type Inspection, inspect } from './library/inspect.ts';
 export { mergeScores } from './library/merge-scores.ts';
+export { type OpenModelOptions, openModel } from './library/open.ts';
 export { OpenModel } from './library/open-model.ts';
+export { plan, planFor } from './library/plan.ts';
 export { type PlanInPassesOptions, planInPasses } from './library/plan-in-passes.ts';
-export { applyPlan } from './library/prune.ts';
+export { type Pruned, type PruneOptions, prune } from './library/prune.ts';
 export {
   type Recovered,
   type RecoverOptions,
@@ -43,19 +52,7 @@ export { type ScoreShardOptions, type SumsSink, scoreShard } from './library/sco
 export { exactStorage, exportedBytes } from './library/storage.ts';
 export { type EvaluateTasksOptions, evaluateTasks, type TaskItemResult } from './library/tasks.ts';
 export { readTrainingData, type TrainingData, type TrainingDataOptions } from './library/training-data.ts';
-export {
-  type EvaluateOptions,
-  evaluate,
-  type GenerateOptions,
-  generate,
-  type OpenModelOptions,
-  openModel,
-  type PruneOptions,
-  plan,
-  prune,
-} from './library/verbs.ts';
 export { VERSION } from './library/version.ts';
-export { makePlan } from './plan/make-plan.ts';
 export type { MeasuredPlan, Measurement } from './plan/measured.ts';
 export { METHODS, MODEL_METHODS, parseMethod } from './plan/methods/methods.ts';
 export type { LayerPlan, Plan, Recipe } from './plan/plan.ts';

@@ -1,6 +1,6 @@
+import { forgetModel, offerFromHub, openInBrowser, storedModels } from '../../src/library/browser-models.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
-import { forgetModel, offerFromHub, openInBrowser, storedModels } from '../../src/worker/browser-models.ts';
 import { createEngine } from '../../src/worker/engine.ts';
 import { probed } from '../../src/worker/probe.ts';
 import { serve } from '../../src/worker/rpc.ts';

@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
-import { embeddedFolder } from '../checkpoint/local.ts';
 import { MissingError, UsageError } from '../errors.ts';
-import { readTokenIds } from '../evaluate/text.ts';
-import { tokenWindows } from '../evaluate/token-windows.ts';
-import { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
+import { type Calibration, calibrationOf, calibrationOfTokenIds } from '../library/calibration.ts';
+import { embeddedFolder } from '../library/disk.ts';
+import { VERIFIED_POSITIONS } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import type { LongRunning } from '../progress.ts';
 import {
@@ -17,12 +15,6 @@ import {
   DEFAULT_WINDOWS,
 } from './options.ts';
 import { readTextIds, type TextIds } from './text-files.ts';
-
-/** Windows of token ids with what a score file records about them. */
-export interface Calibration {
-  readonly windows: readonly ArrayLike<number>[];
-  readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
-}
 
 /**
  * Calibration windows from --token-ids, --calibration, or the embedded model's own text: as many as --windows says (UsageError where the text has
@@ -35,16 +27,16 @@ export async function readCalibration(
   running: LongRunning = {},
   usual: number = DEFAULT_WINDOWS,
 ): Promise<Calibration> {
-  const { seed } = options;
+  const { seed, length, windows } = options;
   if (options.tokenIds !== undefined) {
-    const bytes = await readBytes(options.tokenIds);
-    const windows = readTokenIds({ name: basename(options.tokenIds), bytes }, open.config.vocabulary);
-    return { windows, calibration: { source: basename(options.tokenIds), sha256: await sha256OfBytes(bytes), seed } };
+    const file = { name: basename(options.tokenIds), bytes: await readBytes(options.tokenIds) };
+    return calibrationOfTokenIds(file, open.vocabulary, seed);
   }
   const { ids, source, sha256 } = await idsOf(open, calibrationFiles(name, options.calibration), running);
-  const count = options.windows ?? Math.max(1, Math.min(usual, Math.floor(ids.length / options.length)));
-  const windows = tokenWindows(ids, { length: options.length, count, seed });
-  return { windows, calibration: { source, sha256, seed } };
+  return calibrationOf(
+    { tokenIds: ids, source, sha256, length, seed },
+    windows === undefined ? { most: usual } : { count: windows },
+  );
 }
 
 const known = new WeakMap<OpenModel, Map<string, Promise<TextIds>>>();

@@ -2,14 +2,11 @@ import type { Command } from 'commander';
 import { MismatchError, UsageError } from '../errors.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
+import { DEFAULT_EVALUATIONS, decodePlan, planFor } from '../library/plan.ts';
 import { planInPasses } from '../library/plan-in-passes.ts';
 import { refine } from '../library/refine.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
-import { exactStorage } from '../library/storage.ts';
-import { makePlan } from '../plan/make-plan.ts';
-import { DEFAULT_EVALUATIONS } from '../plan/measured.ts';
 import type { Plan } from '../plan/plan.ts';
-import { decodePlan } from '../plan/plan-file.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import { readBytes, readCalibration, readMeasureWindows } from './calibration.ts';
 import type { Console } from './console.ts';
@@ -79,19 +76,15 @@ export async function choosePlan(
   if (measures && options.passes > 1)
     throw new UsageError('--search measured plans in one pass; leave out --passes, or choose another search.');
   const scores = await chooseScores(name, open, options, output, signal);
-  const exact = (chosen: PlanOptions): PlanOptions => ({
-    ...chosen,
-    storage: exactStorage(open, scores, { ...chosen, search: measures ? 'tempered' : (chosen.search ?? 'tempered') }),
-  });
-  if (measures) return measure(name, open, scores, exact(planning), options, output, signal);
-  if (options.passes === 1) return makePlan(scores, exact(planning));
+  if (measures) return measure(name, open, scores, planning, options, output, signal);
+  if (options.passes === 1) return planFor(open, scores, planning);
   const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
   return planInPasses(open, {
     ...calibration,
     passes: options.passes,
     objective: objectiveOf(options),
     teacherAfterFirst: options.objective === 'teacher',
-    plan: exact(planning),
+    plan: planning,
     scores,
     signal,
     onProgress: output.onProgress,

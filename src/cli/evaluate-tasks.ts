@@ -1,18 +1,12 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder, diskSource } from '../checkpoint/files/disk.ts';
-import { sha256OfSource, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { UsageError } from '../errors.ts';
 import type { TaskResult } from '../evaluate/tasks-result.ts';
-import { openOnDisk } from '../export/disk.ts';
-import { type ExportedModel, openExported } from '../library/exported-model.ts';
-import type { OpenModel } from '../library/open-model.ts';
+import type { ExportedModel } from '../library/exported-model.ts';
+import { OpenModel } from '../library/open-model.ts';
 import { evaluateTasks } from '../library/tasks.ts';
 import { VERSION } from '../library/version.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import type { Console } from './console.ts';
-import { computedOn, exportedFolder, openRuntime, withModel } from './models.ts';
+import { computedOn, withAnyModel } from './models.ts';
 import { type CommonOptions, wholeNumber } from './options.ts';
 import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
 import { TaskStore } from './task-store.ts';
@@ -56,19 +50,13 @@ export async function evaluateTasksCommand(
     if (!options.output.endsWith('.json')) throw new UsageError(`--output is "${options.output}"; name a .json file.`);
     await checkWritable(options.output);
   }
-  const folder = await exportedFolder(name);
-  const run = async (runtime: Runtime, model: OpenModel | ExportedModel, sha256: () => Promise<string>) => {
+  const { tasks, ...where } = await withAnyModel(name, options, signal, output.note, async (model) => {
+    const sha256 = () => (model instanceof OpenModel ? model.model.checkpoint.sha256() : model.sha256());
     const store =
       options.output === undefined ? undefined : await openStore(options.output, name, await sha256(), files);
     if (store && store.items > 0) output.note(`${store.path} has ${store.items} finished items; going on from there.`);
-    return { tasks: await measure(model, files, store, signal, output), ...computedOn(runtime) };
-  };
-  const { tasks, ...where } =
-    folder === undefined
-      ? await withModel(name, options, signal, (open) => run(open.runtime, open, () => open.model.checkpoint.sha256()))
-      : await withExported(folder, options, output.note, (runtime, model) =>
-          run(runtime, model, () => exportedHash(folder, model.file)),
-        );
+    return { tasks: await measure(model, files, store, signal, output), ...computedOn(model.runtime) };
+  });
   output.result({ model: name, tasks, ...where }, () => [`${name}:`, ...taskLines(tasks)]);
 }
 
@@ -100,36 +88,12 @@ async function measure(
   }
 }
 
-async function withExported<Result>(
-  folder: string,
-  options: CommonOptions,
-  onNote: (sentence: string) => void,
-  use: (runtime: Runtime, model: ExportedModel) => Promise<Result>,
-): Promise<Result> {
-  using runtime = await openRuntime(options);
-  using model = await openExported(
-    runtime,
-    await diskFolder(folder),
-    (file) => openOnDisk(join(folder, file), runtime.backend),
-    onNote,
-  );
-  return await use(runtime, model);
-}
-
 function openStore(path: string, name: string, sha256: string, files: readonly TaskFile[]): Promise<TaskStore> {
   return TaskStore.open(path, {
     model: { name, sha256 },
     tasks: files.map(({ task, sha256: hash }) => ({ name: task.name, sha256: hash })),
     version: VERSION,
   });
-}
-
-/** Of an exported decoder: its graph and its weights. */
-async function exportedHash(folder: string, file: string): Promise<string> {
-  const paths = [file, `${file}_data`].map((name) => join(folder, name)).filter((path) => existsSync(path));
-  const hashes: string[] = [];
-  for (const path of paths) hashes.push(await sha256OfSource(await diskSource(path)));
-  return sha256OfText(hashes.join('\n'));
 }
 
 /** One line a task for people. */

@@ -1,21 +1,17 @@
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder } from '../checkpoint/files/disk.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { UsageError } from '../errors.ts';
-import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
-import { DenseReference } from '../evaluate/divergence/dense-reference.ts';
-import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
+import type { PerplexityResult } from '../evaluate/perplexity.ts';
 import { readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
-import { openOnDisk } from '../export/disk.ts';
-import { openExported } from '../library/exported-model.ts';
+import { evaluate } from '../library/evaluate.ts';
+import type { ExportedModel } from '../library/exported-model.ts';
+import type { OpenModel } from '../library/open-model.ts';
 import type { LongRunning } from '../progress.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { readBytes } from './calibration.ts';
-import { type Console, createConsole } from './console.ts';
+import { createConsole } from './console.ts';
 import { addTaskOptions, evaluateTasksCommand, type TaskOptions } from './evaluate-tasks.ts';
-import { type ComputedOn, computedOn, exportedFolder, openDense, openRuntime, withModel } from './models.ts';
+import { computedOn, openDense, withAnyModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 import { readTextIds } from './text-files.ts';
 
@@ -55,26 +51,12 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
           throw new UsageError('Give either --tasks or a text: --text FILE or --token-ids FILE.');
         return evaluateTasksCommand(name, { ...options, tasks }, signal, output);
       }
-      const folder = await exportedFolder(name);
-      const telling = { signal, onProgress: output.onProgress };
-      const evaluated =
-        folder === undefined
-          ? await withModel(name, options, signal, async (open) => {
-              const { windows, source } = await readWindows(
-                open.config.vocabulary,
-                () => open.tokenizer(),
-                options,
-                telling,
-              );
-              return {
-                source,
-                ...computedOn(open.runtime),
-                ...(await againstDense(options, open.config.vocabulary, open.runtime, windows, telling, (against) =>
-                  perplexity(open.programs, open.store, windows, { against, ...telling }),
-                )),
-              };
-            })
-          : await evaluateExported(folder, options, telling, output);
+      const running = { signal, onProgress: output.onProgress };
+      const evaluated = await withAnyModel(name, options, signal, output.note, async (model) => {
+        const { windows, source } = await readWindows(model, options, running);
+        const result = await measure(model, windows, options, running);
+        return { source, ...computedOn(model.runtime), ...result };
+      });
       const { windowLosses, windowDivergences: _, source, ...result } = evaluated;
       const { klDivergence, klStandardError, top1Agreement } = result;
       output.result({ model: name, source, ...result }, () => [
@@ -89,61 +71,37 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
     });
 }
 
-/** Perplexity of an exported decoder itself, not of the weights that it was made from. */
-async function evaluateExported(
-  folder: string,
-  options: EvaluateOptions,
-  telling: LongRunning,
-  output: Console,
-): Promise<PerplexityResult & ComputedOn & { readonly source: string }> {
-  using runtime = await openRuntime(options);
-  using model = await openExported(
-    runtime,
-    await diskFolder(folder),
-    (file) => openOnDisk(join(folder, file), runtime.backend),
-    output.note,
-  );
-  const { windows, source } = await readWindows(model.vocabulary, async () => model.tokenizer, options, telling);
-  return {
-    source,
-    ...computedOn(runtime),
-    ...(await againstDense(options, model.vocabulary, runtime, windows, telling, (against) =>
-      decoderPerplexity(model.decoder, model.vocabulary, windows, { against, ...telling }),
-    )),
-  };
-}
-
 /** Measures with the dense model of `--against` at hand, where there is one. */
-async function againstDense<Result>(
-  options: EvaluateOptions,
-  vocabulary: number,
-  runtime: Runtime,
-  windows: readonly ArrayLike<number>[],
-  telling: LongRunning,
-  measure: (against: DenseReference | undefined) => Promise<Result>,
-): Promise<Result> {
-  if (options.against === undefined) return measure(undefined);
-  using dense = await openDense(options.against, vocabulary, runtime, options);
-  return measure(await DenseReference.of(dense.programs, dense.store, windows, telling));
+async function measure(
+  model: OpenModel | ExportedModel,
+  windows: readonly Int32Array[],
+  { against, ...options }: EvaluateOptions,
+  running: LongRunning,
+): Promise<PerplexityResult> {
+  if (against === undefined) return evaluate(model, { windows, ...running });
+  using dense = await openDense(against, model.vocabulary, model.runtime, options);
+  return await evaluate(model, { windows, against: dense, ...running });
 }
 
 async function readWindows(
-  vocabulary: number,
-  tokenizer: () => Promise<Tokenizer>,
+  model: OpenModel | ExportedModel,
   options: EvaluateOptions,
   running: LongRunning,
 ): Promise<{ readonly windows: readonly Int32Array[]; readonly source: string }> {
   if (options.tokenIds !== undefined) {
     const name = basename(options.tokenIds);
-    return { windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, vocabulary), source: name };
+    return {
+      windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, model.vocabulary),
+      source: name,
+    };
   }
   if (!options.text)
     throw new UsageError('Nothing to evaluate on: give --text FILE, --token-ids FILE or --tasks NAMES.');
-  const { maxTokens } = options;
-  const { ids, source } = await readTextIds(options.text, await tokenizer(), {
+  const { window, maxTokens } = options;
+  const { ids, source } = await readTextIds(options.text, await model.tokenizer(), {
     ...running,
     maxTokens,
     wantsDigest: false,
   });
-  return { windows: tokenWindows(ids, { length: options.window }), source };
+  return { windows: tokenWindows(ids, { length: window }), source };
 }

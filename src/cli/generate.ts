@@ -1,15 +1,9 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder } from '../checkpoint/files/disk.ts';
-import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
-import { openOnDisk } from '../export/disk.ts';
-import type { Decoder } from '../generate/decoder.ts';
-import { generate } from '../generate/generate.ts';
-import { decoderForModel } from '../generate/model-decoder.ts';
-import { openExported } from '../library/exported-model.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import { createConsole } from './console.ts';
-import { computedOn, exportedFolder, openRuntime, withModel } from './models.ts';
+import type { ExportedModel } from '../library/exported-model.ts';
+import { generate } from '../library/generate.ts';
+import type { OpenModel } from '../library/open-model.ts';
+import { type Console, createConsole } from './console.ts';
+import { computedOn, withAnyModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, realNumber, wholeNumber } from './options.ts';
 
 interface GenerateOptions extends CommonOptions {
@@ -42,50 +36,30 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
     .option('--seed <n>', 'seed of the sampling', wholeNumber('--seed', 0), 0)
     .option('--chat', "put the prompt into the model's chat template")
     .action(async (name: string, options: GenerateOptions) => {
-      const folder = await exportedFolder(name);
-      if (folder === undefined) {
-        await withModel(name, options, signal, async (open) => {
-          using decoder = await decoderForModel(open.runtime, open.model, { signal });
-          await run(open.runtime, decoder, await open.tokenizer(), open.config.maximumPositions, options, signal);
-        });
-      } else {
-        using runtime = await openRuntime(options);
-        const notes: string[] = [];
-        const note = (sentence: string) => {
-          notes.push(sentence);
-          createConsole({ json: options.json ?? false, quiet: options.quiet ?? false }).note(sentence);
-        };
-        using model = await openExported(
-          runtime,
-          await diskFolder(folder),
-          (file) => openOnDisk(join(folder, file), runtime.backend),
-          note,
-        );
-        await run(runtime, model.decoder, model.tokenizer, model.maximumPositions, options, signal, notes);
-      }
+      const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
+      const notes: string[] = [];
+      const onNote = (sentence: string) => {
+        notes.push(sentence);
+        output.note(sentence);
+      };
+      await withAnyModel(name, options, signal, onNote, (model) => run(model, options, signal, output, notes));
     });
 }
 
 async function run(
-  runtime: Runtime,
-  decoder: Decoder,
-  tokenizer: Tokenizer,
-  maximumPositions: number,
+  model: OpenModel | ExportedModel,
   options: GenerateOptions,
   signal: AbortSignal,
-  notes: readonly string[] = [],
+  output: Console,
+  notes: readonly string[],
 ): Promise<void> {
-  const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
   const { prompt, maxNewTokens, temperature, topK, topP, repetitionPenalty, seed } = options;
-  const promptIds = options.chat
-    ? tokenizer.encode(tokenizer.applyChatTemplate([{ role: 'user', content: prompt }]), { addSpecialTokens: false })
-    : tokenizer.encode(prompt);
   if (!options.chat) output.stream(prompt);
-  const result = await generate(decoder, tokenizer, promptIds, {
+  const result = await generate(model, {
+    prompt: options.chat ? [{ role: 'user', content: prompt }] : prompt,
     maxNewTokens,
     temperature,
     seed,
-    maximumPositions,
     signal,
     ...(topK === undefined ? {} : { topK }),
     ...(topP === undefined ? {} : { topP }),
@@ -93,8 +67,9 @@ async function run(
     onToken: ({ text }) => output.stream(text),
   });
   output.stream('\n');
-  const { text, tokenIds, timeToFirstToken, prefillTokensPerSecond, decodeTokensPerSecond, finish } = result;
-  const speed = `${promptIds.length} prompt tokens at ${prefillTokensPerSecond.toFixed(0)} tokens/s, first token after ${(timeToFirstToken * 1000).toFixed(0)} ms, ${tokenIds.length} tokens at ${decodeTokensPerSecond.toFixed(1)} tokens/s`;
+  const { text, tokenIds, promptTokens, timeToFirstToken, prefillTokensPerSecond, decodeTokensPerSecond, finish } =
+    result;
+  const speed = `${promptTokens} prompt tokens at ${prefillTokensPerSecond.toFixed(0)} tokens/s, first token after ${(timeToFirstToken * 1000).toFixed(0)} ms, ${tokenIds.length} tokens at ${decodeTokensPerSecond.toFixed(1)} tokens/s`;
   if (output.json)
     output.result(
       {
@@ -103,9 +78,9 @@ async function run(
         timeToFirstToken,
         prefillTokensPerSecond,
         decodeTokensPerSecond,
-        promptTokens: promptIds.length,
+        promptTokens,
         finish,
-        ...computedOn(runtime),
+        ...computedOn(model.runtime),
         ...(notes.length > 0 && { notes }),
       },
       () => [],

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { diskSource } from '../checkpoint/files/disk.ts';
-import { encodeScores } from '../importance/files/score-file.ts';
-import { openSumsFile } from '../importance/files/sums-file.ts';
+import { diskSource } from '../library/disk.ts';
 import { mergeScores } from '../library/merge-scores.ts';
+import { encodeScores, openSumsFile } from '../library/score-file.ts';
 import { createConsole } from './console.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 

@@ -1,28 +1,21 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defaultStoreFolder, diskFolder } from '../checkpoint/files/disk.ts';
-import { embeddedFolder, openNamed } from '../checkpoint/local.ts';
 import { MismatchError, MissingError, UsageError } from '../errors.ts';
-import { decodeScores } from '../importance/files/score-file.ts';
-import type { Scores } from '../importance/sums/scores.ts';
 import { type BackendChoice, createRuntime } from '../library/create-runtime.ts';
-import { isExported } from '../library/exported-model.ts';
-import { OpenModel } from '../library/open-model.ts';
+import { defaultStoreFolder, embeddedFolder, isExportedFolder, openExportedFolder } from '../library/disk.ts';
+import type { ExportedModel } from '../library/exported-model.ts';
+import { openModel } from '../library/open.ts';
+import type { OpenModel } from '../library/open-model.ts';
+import { decodeScores, type Scores } from '../library/score-file.ts';
 import type { Backend, Runtime } from '../runtime/runtime.ts';
 import { createConsole } from './console.ts';
 import type { CommonOptions } from './options.ts';
 
-/** The folder of a MODEL that is an exported decoder without a checkpoint, or undefined for any other MODEL. */
-export async function exportedFolder(name: string): Promise<string | undefined> {
-  if (!existsSync(name) || !statSync(name).isDirectory()) return undefined;
-  return (await isExported(await diskFolder(name))) ? name : undefined;
-}
-
 const BACKENDS: readonly BackendChoice[] = ['cpu', 'wasm', 'webgpu', 'auto'];
 
 /** The runtime that the common options ask for. */
-export async function openRuntime(options: CommonOptions): Promise<Runtime> {
+async function openRuntime(options: CommonOptions): Promise<Runtime> {
   const { backend: name, threads, adapter, json = false, quiet = false } = options;
   const backend = BACKENDS.find((choice) => choice === name);
   if (!backend) throw new UsageError(`--backend is "${name}"; choose ${BACKENDS.join(', ')}.`);
@@ -56,18 +49,33 @@ export async function withModel<Result>(
   use: (open: OpenModel) => Promise<Result>,
 ): Promise<Result> {
   const { note, onProgress } = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-  const checkpoint = await openNamed(name, {
+  using open = await openModel(name, {
+    runtime: () => openRuntime(options),
+    ignoreTensors: options.ignoreTensors ?? false,
     signal,
     onProgress,
-    onPlan: ({ model, bytes, present, licence }) =>
+    onDownload: ({ model, bytes, present, licence }) =>
       note(
         `Downloading ${model.id}: ${((bytes - present) / 1e6).toFixed(1)} MB${licence ? `, licence ${licence}` : ''}; kept in ${defaultStoreFolder(process.env)}.`,
       ),
   });
-  using runtime = await openRuntime(options);
-  using open = new OpenModel(runtime, checkpoint, { ignoreTensors: options.ignoreTensors ?? false });
-  for (const each of checkpoint.notes ?? []) note(each);
+  for (const each of open.model.checkpoint.notes ?? []) note(each);
   return await use(open);
+}
+
+/** The same for commands that take an exported folder as what it is: its decoder. `onNote` is told what people should know of that. */
+export async function withAnyModel<Result>(
+  name: string,
+  options: CommonOptions,
+  signal: AbortSignal,
+  onNote: (sentence: string) => void,
+  use: (model: OpenModel | ExportedModel) => Promise<Result>,
+): Promise<Result> {
+  const isExported = existsSync(name) && statSync(name).isDirectory() && (await isExportedFolder(name));
+  if (!isExported) return withModel(name, options, signal, use);
+  using runtime = await openRuntime(options);
+  using model = await openExportedFolder(runtime, name, onNote);
+  return await use(model);
 }
 
 /** The dense model that another is compared with, on the same runtime. The caller's to dispose. Throws MismatchError for one with another vocabulary. */
@@ -77,11 +85,11 @@ export async function openDense(
   runtime: Runtime,
   options: CommonOptions,
 ): Promise<OpenModel> {
-  const open = new OpenModel(runtime, await openNamed(name), { ignoreTensors: options.ignoreTensors ?? false });
-  if (open.config.vocabulary === vocabulary) return open;
+  const open = await openModel(name, { runtime, ignoreTensors: options.ignoreTensors ?? false });
+  if (open.vocabulary === vocabulary) return open;
   open.dispose();
   throw new MismatchError(
-    `${name} has ${open.config.vocabulary} tokens and the model that is compared with it ${vocabulary}; give the model that it was pruned from.`,
+    `${name} has ${open.vocabulary} tokens and the model that is compared with it ${vocabulary}; give the model that it was pruned from.`,
   );
 }
 

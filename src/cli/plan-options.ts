@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
+import { DEFAULT_ROUND_TO, RECIPE_ENTRIES } from '../library/plan.ts';
 import type { Shape } from '../plan/field-kinds.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
-import { DEFAULT_ROUND_TO, RECIPE_ENTRIES, type RecipeChoices, type RecipeKey, type Target } from '../plan/recipe.ts';
+import type { RecipeChoices, RecipeKey, Target } from '../plan/recipe.ts';
 import { oneOf, ratio, realNumber, wholeNumber } from './options.ts';
 
 type TargetKind = Target['kind'];

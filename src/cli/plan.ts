@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../library/multiply-accumulates.ts';
-import { makePlan } from '../plan/make-plan.ts';
+import { encodePlan, plan as planScores } from '../library/plan.ts';
 import type { Plan } from '../plan/plan.ts';
-import { encodePlan } from '../plan/plan-file.ts';
 import { createConsole } from './console.ts';
 import { readScores } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
@@ -25,7 +24,7 @@ export function addPlan(program: Command, signal: AbortSignal): void {
       await checkWritable(options.output);
       const scores = await readScores(path);
       const started = performance.now();
-      const plan = makePlan(scores, planning);
+      const plan = planScores(scores, planning);
       const milliseconds = performance.now() - started;
       await writeWhole(options.output, encodePlan(plan), signal);
       const { ratio, parametersBefore, parametersAfter, layers } = plan;

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 import { EXPORT_FORMATS } from '../decoder/dtypes.ts';
-import { diskOutput } from '../export/disk.ts';
-import { GGUF_TYPES, type GgufType } from '../export/gguf/blocks.ts';
-import { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../export/take-away.ts';
-import { damage, damageFigures, damageSentence } from '../library/damage.ts';
-import { exportPruned } from '../library/export.ts';
-import { applyPlan } from '../library/prune.ts';
-import { checkPlanFits } from '../plan/plan-file.ts';
-import { checkCompensation } from '../plan/search/plain-shape.ts';
+import { damageSentence } from '../library/damage.ts';
+import { diskOutput } from '../library/disk.ts';
+import {
+  GGUF_TYPES,
+  type GgufType,
+  TAKE_AWAY_FORMATS,
+  type TakeAwayFormat,
+  type TakenAway,
+} from '../library/export.ts';
+import { checkPlanFits } from '../library/plan.ts';
+import { checkCompensation, prune } from '../library/prune.ts';
 import {
   hasCalibration,
   readCompensationWindows,
@@ -109,35 +112,30 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           if (note) output.note(`${dtype}: ${note}`);
           const windows =
             options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options, { signal });
-          using pruned = await applyPlan(open, plan.layers, {
-            compensate: options.compensate,
-            signal,
-            onProgress: output.onProgress,
-            ...(windows ? { windows } : {}),
-            ...(options.lambda === undefined ? {} : { lambda: options.lambda }),
-          });
-          const recipe = { ...plan.recipe, compensate: options.compensate, dtype };
-          const verificationWindows = hasCalibration(name, options)
-            ? await readVerificationWindows(name, open, options, { signal })
-            : undefined;
-          const fromDense =
-            verificationWindows &&
-            (await damage(open, pruned, verificationWindows, { signal, onProgress: output.onProgress }));
           const rounding = options.rounding ?? (hasCalibration(name, options) ? 'gptq' : 'nearest');
-          const result = await exportPruned(pruned, {
+          const {
+            pruned,
+            exported: result,
+            fromDense,
+          } = await prune(open, {
+            plan,
             output: folder,
+            compensate: options.compensate,
             dtype,
             ...(dtype === 'q4' &&
               rounding === 'gptq' && { roundingWindows: await readRoundingWindows(name, open, options, { signal }) }),
-            plan: { ...plan, recipe },
-            windows: verificationWindows,
-            ...(fromDense && { figures: damageFigures(fromDense) }),
+            verificationWindows: hasCalibration(name, options)
+              ? await readVerificationWindows(name, open, options, { signal })
+              : undefined,
             formats: options.format,
             ggufType: options.ggufType,
             safetensorsType: options.safetensorsType && SAFETENSORS_TYPES[options.safetensorsType],
             signal,
             onProgress: output.onProgress,
+            ...(windows ? { windows } : {}),
+            ...(options.lambda === undefined ? {} : { lambda: options.lambda }),
           });
+          pruned.dispose();
           const { parametersBefore, parametersAfter, bytes, formats } = result;
           const verification = { ...result.verification, ...(fromDense && { fromDense }) };
           const files = result.files.map((file) => ({ name: file.name, bytes: file.bytes }));

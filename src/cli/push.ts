@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { diskFolder } from '../checkpoint/files/disk.ts';
+import { diskFolder } from '../library/disk.ts';
 import { push } from '../library/push.ts';
 import { createConsole } from './console.ts';
 

@@ -3,12 +3,14 @@ import type { Command } from 'commander';
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { CancelledError, UsageError } from '../errors.ts';
 import { DenseReference } from '../evaluate/divergence/dense-reference.ts';
-import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
+import type { PerplexityResult } from '../evaluate/perplexity.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
-import { diskOutput } from '../export/disk.ts';
+import { applyPlan } from '../library/apply-plan.ts';
+import { diskOutput } from '../library/disk.ts';
+import { evaluate } from '../library/evaluate.ts';
 import { exportPruned } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { applyPlan } from '../library/prune.ts';
+import { checkPlanFits } from '../library/plan.ts';
 import {
   type Recovered,
   type RecoverOptions as RecoverSettings,
@@ -17,7 +19,6 @@ import {
 } from '../library/recover.ts';
 import type { TrainingData } from '../library/training-data.ts';
 import type { Plan } from '../plan/plan.ts';
-import { checkPlanFits } from '../plan/plan-file.ts';
 import type { LongRunning } from '../progress.ts';
 import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
@@ -61,7 +62,7 @@ async function recoverAndExport(
 ): Promise<void> {
   const { data, heldOut } = await readTrainingFiles(open, options);
   const text =
-    options.text && (await textWindows(open, options.text, options, { signal, onProgress: output.onProgress }));
+    options.text && (await readTextWindows(open, options.text, options, { signal, onProgress: output.onProgress }));
   for (const line of describeData(data)) output.note(line);
   const plan = wantsPlan(options) ? await choosePlan(name, open, options, output, signal) : undefined;
   using pruned = await prunedModel(name, open, plan, options, output, signal);
@@ -197,7 +198,7 @@ function describeData({ windows, learnt, truncated, dropped }: TrainingData): st
   ];
 }
 
-async function textWindows(
+async function readTextWindows(
   open: OpenModel,
   paths: readonly string[],
   { window, maxTokens }: RecoverCommandOptions,
@@ -208,13 +209,13 @@ async function textWindows(
 }
 
 function measure(
-  { programs, store }: OpenModel,
+  model: OpenModel,
   windows: readonly Int32Array[],
   output: Console,
   signal: AbortSignal,
   against?: DenseReference,
 ): Promise<PerplexityResult> {
-  return perplexity(programs, store, windows, { against, signal, onProgress: output.onProgress });
+  return evaluate(model, { windows, against, signal, onProgress: output.onProgress });
 }
 
 const figures = ({ perplexity: value, standardError, tokens, ...rest }: PerplexityResult) => {

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import { throwIfCancelled, UsageError } from '../errors.ts';
 import { teach } from '../evaluate/divergence/teacher.ts';
-import { encodeScores } from '../importance/files/score-file.ts';
-import { METRICS } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { parseMetrics, type ScoreObjective, score } from '../library/score.ts';
+import { encodeScores, METRICS } from '../library/score-file.ts';
 import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
 import type { LongRunning } from '../progress.ts';
 import { readCalibration } from './calibration.ts';

@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeFolder } from '../export/disk.ts';
-import { throughLinks, written } from '../export/writing.ts';
-import type { SumsInfo } from '../importance/files/sums-file.ts';
-import { type RandomAccessSink, SumsWriter } from '../importance/files/sums-writer.ts';
 import type { LayerSums } from '../importance/sums/layer-sums.ts';
+import { makeFolder, throughLinks, written } from '../library/disk.ts';
+import { type RandomAccessSink, type SumsInfo, SumsWriter } from '../library/score-file.ts';
 import type { SumsSink } from '../library/score-shard.ts';
 
 /** Writes the sums of a shard to disk while it is scored. The file appears under its name with `publish`; until then, and after `discard`, there is nothing. */

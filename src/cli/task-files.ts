@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
-import { embeddedFolder } from '../checkpoint/local.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { readTask, type Task } from '../evaluate/tasks.ts';
+import { embeddedFolder } from '../library/disk.ts';
 import { readBytes } from './calibration.ts';
 
 /** A task with what a record of results says about it. */

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, constants, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { throwIfCancelled, UsageError } from '../errors.ts';
-import { makeFolder } from '../export/disk.ts';
-import { explainWriting, throughLinks, written } from '../export/writing.ts';
+import { explainWriting, makeFolder, throughLinks, written } from '../library/disk.ts';
 
 /**
  * Writes a file whole or not at all: under a temporary name beside the final one, then renamed. What a link points to is written, and the link stays; a pipe or

@@ -3,14 +3,22 @@ import type { ExportDataType } from '../decoder/dtypes.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import { type ExportResult, exportModel } from '../export/export-model.ts';
 import type { GgufType } from '../export/gguf/blocks.ts';
+import { memoryFolder } from '../export/memory-folder.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
 import type { SafetensorsType } from '../export/safetensors/weights.ts';
 import type { TakeAwayFormat } from '../export/take-away.ts';
+import { zipBlob } from '../export/zip.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import { gptqRounded } from '../surgery/gptq-model.ts';
 import type { OpenModel } from './open-model.ts';
 import { VERSION } from './version.ts';
+
+export { GGUF_TYPES, type GgufType } from '../export/gguf/blocks.ts';
+export type { OutputFolder } from '../export/output-folder.ts';
+export type { SafetensorsType } from '../export/safetensors/weights.ts';
+export { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../export/take-away.ts';
+export { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 
 export interface ExportPrunedOptions extends LongRunning {
   readonly output: OutputFolder;
@@ -75,4 +83,19 @@ async function sampleText(model: OpenModel, windows: readonly ArrayLike<number>[
   const tokenizer = await model.tokenizer();
   const texts = windows.slice(0, 64).map((ids) => tokenizer.decode(Array.from(ids), { skipSpecialTokens: true }));
   return [PROBE, ...texts].join('\n');
+}
+
+/** The same as a zip archive that holds the folder `name`, with its model card. Throws what `exportPruned` throws, and UnsupportedError above 4 GiB. */
+export async function exportArchive(
+  pruned: OpenModel,
+  name: string,
+  options: Omit<ExportPrunedOptions, 'output'>,
+): Promise<ExportResult & { readonly archive: Blob; readonly card: Blob }> {
+  const output = memoryFolder();
+  const result = await exportPruned(pruned, { ...options, output });
+  return {
+    ...result,
+    archive: await zipBlob(output.files, name),
+    card: output.files.get('README.md') ?? new Blob(),
+  };
 }

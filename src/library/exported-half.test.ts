@@ -5,11 +5,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { diskOutput, openOnDisk } from '../export/disk.ts';
-import { generate } from '../generate/generate.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { exportPruned } from './export.ts';
 import { openExported } from './exported-model.ts';
+import { generate } from './generate.ts';
 import { OpenModel } from './open-model.ts';
 
 let folder: string;
@@ -42,9 +42,7 @@ async function written(runtime: Runtime) {
     (file) => openOnDisk(join(path, file), runtime.backend),
     (note) => notes.push(note),
   );
-  const { text } = await generate(model.decoder, model.tokenizer, model.tokenizer.encode('Once upon a time'), {
-    maxNewTokens: 12,
-  });
+  const { text } = await generate(model, { prompt: 'Once upon a time', maxNewTokens: 12 });
   return { text, notes, cacheType: model.decoder.cacheType };
 }
 

@@ -1,5 +1,6 @@
 import type { FileAccess } from '../checkpoint/files/files.ts';
 import { JSON_LIMITS, readWhole } from '../checkpoint/files/json.ts';
+import { sha256OfSource, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { openCheckpoint, readConfig } from '../checkpoint/folder.ts';
 import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { allowsFixedCache } from '../decoder/attention.ts';
@@ -16,12 +17,15 @@ import { OpenModel } from './open-model.ts';
 /** A folder in the layout of transformers.js that has been opened for generation: what `prune` writes. */
 export interface ExportedModel extends Disposable {
   readonly name: string;
+  readonly runtime: Runtime;
   readonly decoder: Decoder;
-  readonly tokenizer: Tokenizer;
+  tokenizer(): Promise<Tokenizer>;
   readonly vocabulary: number;
   readonly maximumPositions: number;
   /** The ONNX file, e.g. 'onnx/model.onnx'. */
   readonly file: string;
+  /** Of the graph and its weights. */
+  sha256(): Promise<string>;
 }
 
 /** The ONNX decoders of a folder, best number format first. */
@@ -71,13 +75,24 @@ export async function openExported(
   const decoder = opened.cacheType === 'float16' ? await checkedHalf(runtime, files, file, opened, onNote) : opened;
   return {
     name: files.name,
+    runtime,
     decoder,
-    tokenizer,
+    tokenizer: async () => tokenizer,
     vocabulary: number('vocab_size', tokenizer.vocabularySize),
     maximumPositions: number('max_position_embeddings', 2048),
     file,
+    sha256: () => sha256OfFiles(files, [file, `${file}_data`]),
     [Symbol.dispose]: () => decoder.dispose(),
   };
+}
+
+async function sha256OfFiles(files: FileAccess, names: readonly string[]): Promise<string> {
+  const hashes: string[] = [];
+  for (const name of names) {
+    const source = await files.open(name);
+    if (source) hashes.push(await sha256OfSource(source));
+  }
+  return sha256OfText(hashes.join('\n'));
 }
 
 /** `decoder` where it is right, otherwise one of its weights in single precision. */

@@ -3,7 +3,8 @@ import { openFixture } from '../architecture/testing/fixture.ts';
 import { overlayCheckpoint } from '../checkpoint/overlay.ts';
 import { UnsupportedError } from '../errors.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
-import { evaluate, openModel } from './verbs.ts';
+import { evaluate } from './evaluate.ts';
+import { openModel } from './open.ts';
 
 test('a model with tensors that nobody reads is opened without them where it is asked for, and computes the same', async () => {
   const { checkpoint, windows } = await openFixture('llama');

@@ -46,6 +46,14 @@ export class OpenModel implements Disposable {
     return this.model.architecture.config;
   }
 
+  get vocabulary(): number {
+    return this.config.vocabulary;
+  }
+
+  get maximumPositions(): number {
+    return this.config.maximumPositions;
+  }
+
   /** Coupled structures of a layer at its own widths, traced from the block graph (docs/method.md section 1). */
   structuresOf = (layer: number): readonly CoupledStructure[] => {
     const { config } = this;

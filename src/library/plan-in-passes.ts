@@ -5,6 +5,7 @@ import type { LayerPlan, Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import type { OnProgress } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
+import { exactOptions } from './plan.ts';
 import { type ScoreOptions, score } from './score.ts';
 
 export interface PlanInPassesOptions extends ScoreOptions {
@@ -18,20 +19,23 @@ export interface PlanInPassesOptions extends ScoreOptions {
 
 /** Plans by pruning in passes: score, remove a part, score what is left (`iterativePlan`). The plan is for `open`, which stays as it is. */
 export async function planInPasses(open: OpenModel, options: PlanInPassesOptions): Promise<Plan> {
-  const { passes, plan, scores: known, signal, onProgress } = options;
+  const { passes, plan, signal, onProgress } = options;
   let teacher: Promise<Teacher> | undefined;
+  const scoresOf = async (model: OpenModel, pass: number, objective = options.objective) => {
+    const telling = { ...options, onProgress: inPass(onProgress, pass, passes), ...(objective && { objective }) };
+    return (await score(model, telling)).scores;
+  };
+  const dense = options.scores ?? (await scoresOf(open, 0));
   return iterativePlan({
     passes,
-    plan,
+    plan: exactOptions(open, dense, plan),
     signal,
     scoresOf: async (layers: readonly LayerPlan[] | undefined, pass) => {
-      if (!layers && known) return known;
-      const telling = { ...options, onProgress: inPass(onProgress, pass, passes) };
-      if (!layers) return (await score(open, telling)).scores;
+      if (!layers) return dense;
       if (options.teacherAfterFirst) teacher ??= teach(open.programs, open.store, options.windows, { signal });
       using pruned = open.pruned(layers);
       const objective = teacher ? ({ kind: 'teacher', teacher: await teacher } as const) : options.objective;
-      return (await score(pruned, { ...telling, ...(objective && { objective }) })).scores;
+      return await scoresOf(pruned, pass, objective);
     },
   });
 }

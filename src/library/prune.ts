@@ -1,47 +1,79 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { MismatchError, UsageError } from '../errors.ts';
-import type { LayerPlan } from '../plan/plan.ts';
-import type { LongRunning } from '../progress.ts';
-import { compensate } from '../surgery/compensate.ts';
+import type { ExportDataType } from '../decoder/dtypes.ts';
+import type { ExportResult } from '../export/export-model.ts';
+import type { OutputFolder } from '../export/output-folder.ts';
+import type { Scores } from '../importance/sums/scores.ts';
+import type { Plan } from '../plan/plan.ts';
+import { checkPlanFits } from '../plan/plan-file.ts';
+import type { PlanOptions } from '../plan/plan-options.ts';
+import { checkCompensation } from '../plan/search/plain-shape.ts';
+import { type ApplyPlanOptions, applyPlan } from './apply-plan.ts';
+import { type Damage, damage, damageFigures } from './damage.ts';
+import { type ExportPrunedOptions, exportPruned } from './export.ts';
 import type { OpenModel } from './open-model.ts';
+import { planFor } from './plan.ts';
 
-export interface ApplyPlanOptions extends LongRunning {
-  readonly compensate?: 'none' | 'bias' | 'least-squares';
-  /** Windows for compensation; more than scoring needs are good (docs/method.md section 5). */
-  readonly windows?: readonly ArrayLike<number>[];
-  readonly lambda?: number;
+export { checkCompensation } from '../plan/search/plain-shape.ts';
+
+export interface PruneOptions
+  extends ApplyPlanOptions,
+    Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows' | 'roundingWindows'> {
+  /** A plan, or scores with what to plan for. */
+  readonly plan: Plan | { readonly scores: Scores; readonly options: PlanOptions };
+  /** Folder on disk (a path, in Node), or any other output. Absent: nothing is written, and only the pruned model is returned. */
+  readonly output?: string | OutputFolder;
+  /** Windows of real text to verify the export on; default: those of compensation. */
+  readonly verificationWindows?: readonly ArrayLike<number>[] | undefined;
+  /** Number format of the export; default: the recipe's, else f32. */
+  readonly dtype?: ExportDataType | undefined;
+  /** Measurements for the model card. */
+  readonly figures?: Readonly<Record<string, string>>;
 }
 
-/** The pruned model that a plan describes, compensated where asked for. Owned by the caller. Throws MismatchError for a plan of another model. */
-export async function applyPlan(
-  open: OpenModel,
-  layers: readonly LayerPlan[],
-  options: ApplyPlanOptions = {},
-): Promise<OpenModel> {
-  return open.withCheckpoint(await prunedCheckpoint(open, layers, options));
+export interface Pruned {
+  readonly plan: Plan;
+  /** The caller's to dispose. */
+  readonly pruned: OpenModel;
+  /** Undefined where there was no output. */
+  readonly exported: ExportResult | undefined;
+  /** How far the pruned model is from the dense one, on the windows that the export was verified on. */
+  readonly fromDense?: Damage;
 }
 
-async function prunedCheckpoint(
-  open: OpenModel,
-  layers: readonly LayerPlan[],
-  options: ApplyPlanOptions,
-): Promise<Checkpoint> {
-  const { compensate: compensation = 'none', windows, lambda, signal, onProgress } = options;
-  if (compensation === 'none') {
-    using pruned = open.pruned(layers);
-    return pruned.model.checkpoint;
+/** Slices, compensates, and where an output is given exports and verifies. Throws MismatchError for a plan of another model, and what export throws. */
+export async function prune(
+  model: OpenModel,
+  options: PruneOptions & { readonly output: string | OutputFolder },
+): Promise<Pruned & { readonly exported: ExportResult }>;
+export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned>;
+export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned> {
+  const { output, compensate: compensation = 'none', windows, verificationWindows = windows, figures } = options;
+  const { formats, safetensorsType, ggufType, roundingWindows, signal, onProgress } = options;
+  const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
+  checkPlanFits(chosen, model.layerGroups());
+  checkCompensation(chosen.recipe.shape, compensation);
+  const dtype = options.dtype ?? chosen.recipe.dtype ?? 'f32';
+  const plan = { ...chosen, recipe: { ...chosen.recipe, compensate: compensation, dtype } };
+  const pruned = await applyPlan(model, chosen.layers, options);
+  if (output === undefined) return { plan, pruned, exported: undefined };
+  try {
+    const folder = typeof output === 'string' ? await (await import('../export/disk.ts')).diskOutput(output) : output;
+    const fromDense = verificationWindows && (await damage(model, pruned, verificationWindows, { signal, onProgress }));
+    const exported = await exportPruned(pruned, {
+      output: folder,
+      dtype,
+      plan,
+      windows: verificationWindows,
+      formats,
+      safetensorsType,
+      ggufType,
+      ...(roundingWindows && { roundingWindows }),
+      signal,
+      onProgress,
+      figures: { ...(fromDense && damageFigures(fromDense)), ...figures },
+    });
+    return { plan, pruned, exported, ...(fromDense && { fromDense }) };
+  } catch (error) {
+    pruned.dispose();
+    throw error;
   }
-  if (!windows || windows.length === 0)
-    throw new UsageError(
-      `Compensation "${compensation}" needs calibration text; give --calibration FILE or choose --compensate none.`,
-    );
-  if (layers.length !== open.config.layers)
-    throw new MismatchError(`The plan has ${layers.length} layers and the model ${open.config.layers}.`);
-  return compensate(open.programs, open.store, layers, windows, {
-    compensation,
-    structuresOf: open.structuresOf,
-    signal,
-    onProgress,
-    ...(lambda === undefined ? {} : { lambda }),
-  });
 }

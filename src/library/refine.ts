@@ -1,4 +1,4 @@
-import { MismatchError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { divergenceFrom, teach } from '../evaluate/divergence/teacher.ts';
 import { perplexity } from '../evaluate/perplexity.ts';
 import type { Scores } from '../importance/sums/scores.ts';
@@ -6,6 +6,7 @@ import { type MeasuredPlan, searchMeasured } from '../plan/measured.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
+import { checkScoresFit, exactOptions } from './plan.ts';
 
 export interface RefineOptions extends LongRunning {
   /** Target and constraints as for `makePlan`; `search` is left out. */
@@ -25,13 +26,10 @@ export interface RefineOptions extends LongRunning {
 export async function refine(open: OpenModel, scores: Scores, options: RefineOptions): Promise<MeasuredPlan> {
   const { plan, windows, evaluations, measure = 'kl', signal, onProgress } = options;
   if (windows.length === 0) throw new UsageError('There are no windows to measure plans on; give calibration text.');
-  if (JSON.stringify(scores.groups) !== JSON.stringify(open.layerGroups())) {
-    throw new MismatchError(
-      `The scores of ${scores.model.name} are for other groups than ${open.model.checkpoint.provenance.name} has; score it first.`,
-    );
-  }
+  checkScoresFit(open, scores);
+  const { search: _search, ...asked } = plan;
   const teacher = measure === 'kl' ? await teach(open.programs, open.store, windows, { signal }) : undefined;
-  return searchMeasured(scores, plan, {
+  return searchMeasured(scores, exactOptions(open, scores, asked), {
     of: measure,
     signal,
     onProgress,

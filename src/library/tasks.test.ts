@@ -175,15 +175,7 @@ describe('evaluateTasks', () => {
     expect(results.second?.predictions).toEqual(results.first?.predictions.slice(0, 5));
 
     using decoder = await decoderForModel(runtime, open.model);
-    const exported = {
-      name: 'x',
-      decoder,
-      tokenizer: await open.tokenizer(),
-      vocabulary: VOCABULARY,
-      maximumPositions: 128,
-      file: 'x',
-      [Symbol.dispose]() {},
-    };
+    const exported = { decoder, tokenizer: () => open.tokenizer(), maximumPositions: 128 };
     expect(await evaluateTasks(exported, tasks)).toEqual(results);
 
     kept.get('first')?.delete(4);

@@ -116,10 +116,7 @@ async function encodeOpen(
   results: readonly unknown[],
   onUnscored: EvaluateTasksOptions['onUnscored'],
 ): Promise<OpenItem[]> {
-  const encoder =
-    model instanceof OpenModel
-      ? new TaskEncoder(await model.tokenizer(), model.config.maximumPositions)
-      : new TaskEncoder(model.tokenizer, model.maximumPositions);
+  const encoder = new TaskEncoder(await model.tokenizer(), model.maximumPositions);
   const format = promptFormat(task.name);
   const open = task.items.flatMap((question, item) => {
     if (results[item]) return [];

@@ -1,6 +1,6 @@
+import { forgetModel, offerFromHub, openInBrowser, storedModels } from '../library/browser-models.ts';
 import { siteFolder } from '../runtime/site.ts';
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
-import { forgetModel, offerFromHub, openInBrowser, storedModels } from './browser-models.ts';
 import { originFile } from './engine/kept-file.ts';
 import { createEngine } from './engine.ts';
 import { probed } from './probe.ts';

@@ -2,6 +2,8 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { UsageError } from '../../errors.ts';
 import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { Decoder } from '../../generate/decoder.ts';
+import { DecoderChecks } from '../../library/decoder-checks.ts';
+import type { DownloadOffer, ModelSource, StoredModel } from '../../library/model-sources.ts';
 import { OpenModel } from '../../library/open-model.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -10,12 +12,10 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { type BackendChoice, type BackendInfo, type BackendPlatform, startBackend } from './backend.ts';
 import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
-import { DecoderChecks } from './decoder-checks.ts';
 import { lossSentence, movedTo, replacementRuntime, survivingLoss } from './device-loss.ts';
 import type { KeptFile } from './kept-file.ts';
 import { TrainingKeeper } from './kept-training.ts';
 import { type Calibration, type Repair, RepairedModels, repairKey } from './repaired-models.ts';
-import type { DownloadOffer, ModelSource, StoredModel } from './sources.ts';
 import { TextCache } from './text-cache.ts';
 
 /** What the engine needs of where it runs: runtimes, and models. */

@@ -1,9 +1,9 @@
 import { countParameters } from '../../architecture/model.ts';
 import { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
-import { perplexity } from '../../evaluate/perplexity.ts';
 import { compareSpeeds, type SpeedComparison, type SpeedRequest as SpeedSettings } from '../../evaluate/speed/speed.ts';
 import { timedDecoder, timingPrompt } from '../../evaluate/speed/timed-decoder.ts';
 import type { Task } from '../../evaluate/tasks.ts';
+import { evaluate } from '../../library/evaluate.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import { type TaskItemResult, type TaskModel, taskLogLikelihoods } from '../../library/tasks.ts';
 import type { Plan } from '../../plan/plan.ts';
@@ -86,7 +86,7 @@ export function evaluateCalls(bench: Bench): EvaluateCalls {
         const chosen = (await bench.windowsOf(text, length)).slice(0, windows);
         const against = plan ? await denseOn(chosen, options) : undefined;
         const result = await models.use(plan, repair, options, (open) =>
-          perplexity(open.programs, open.store, chosen, { against, ...options }),
+          evaluate(open, { ...options, windows: chosen, against }),
         );
         const { perplexity: value, standardError, tokens, klDivergence, klStandardError, top1Agreement } = result;
         const seconds = (performance.now() - start) / 1000;
@@ -107,8 +107,9 @@ export function evaluateCalls(bench: Bench): EvaluateCalls {
           const { through, repair } = request;
           if (through === 'blocks')
             return models.use(plan, repair, options, (open) => measureTask(open, request, options));
-          const { maximumPositions } = bench.model.config;
-          const [decoder, tokenizer] = [await bench.decoderOf(plan, repair, options), await bench.model.tokenizer()];
+          const { maximumPositions } = bench.model;
+          const decoder = await bench.decoderOf(plan, repair, options);
+          const tokenizer = () => bench.model.tokenizer();
           return measureTask({ decoder, tokenizer, maximumPositions }, request, options);
         },
         options,

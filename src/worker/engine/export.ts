@@ -1,12 +1,9 @@
-import { memoryFolder } from '../../export/memory-folder.ts';
-import type { OutputFolder } from '../../export/output-folder.ts';
-import { zipBlob } from '../../export/zip.ts';
-import { exportPruned } from '../../library/export.ts';
+import { directoryFolder } from '../../library/directory-folder.ts';
+import { exportArchive, exportPruned } from '../../library/export.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
-import { directoryFolder } from './directory-folder.ts';
 import type { Repair } from './repaired-models.ts';
 
 export interface ExportRequest {
@@ -67,25 +64,21 @@ async function deliver(
   const made = repair && 'recovered' in repair ? 'recovered' : 'pruned';
   const compensate = repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none');
   const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${made}-${Math.round(plan.ratio * 100)}-${dtype}`;
-  const exportTo = async (output: OutputFolder) =>
-    exportPruned(open, {
-      output,
-      dtype,
-      plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
-      windows: await bench.windowsOf(text, VERIFIED_LENGTH),
-      ...(figures && { figures }),
-      ...options,
-    });
+  const exporting = {
+    dtype,
+    plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
+    windows: await bench.windowsOf(text, VERIFIED_LENGTH),
+    ...(figures && { figures }),
+    ...options,
+  };
   if (folder) {
     const output = await directoryFolder(folder, wanted);
-    const { files, verification } = await exportTo(output);
+    const { files, verification } = await exportPruned(open, { output, ...exporting });
     const card = await output.read('README.md');
     return { name: output.name, archive: undefined, card, files: files.map(sized), verification };
   }
-  const output = memoryFolder();
-  const { files, verification } = await exportTo(output);
-  const card = output.files.get('README.md') ?? new Blob();
-  return { name: wanted, archive: await zipBlob(output.files, wanted), card, files: files.map(sized), verification };
+  const { files, verification, archive, card } = await exportArchive(open, wanted, exporting);
+  return { name: wanted, archive, card, files: files.map(sized), verification };
 }
 
 function sized({ name, bytes }: { readonly name: string; readonly bytes: number }) {

@@ -1,7 +1,6 @@
-import type { Tokenizer } from '../../checkpoint/tokenizer/tokenizer.ts';
 import { DeviceLostError } from '../../errors.ts';
-import { generate } from '../../generate/generate.ts';
 import { reopenElsewhere } from '../../generate/reopen.ts';
+import { generate } from '../../library/generate.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
@@ -53,15 +52,13 @@ export function generateCalls(bench: Bench): GenerateCalls {
     generate: (plan, { prompt, maxNewTokens, temperature, seed, chat, repair }, options = {}) => {
       let shown = 0;
       const write = async () => {
-        const tokenizer = await bench.model.tokenizer();
         const decoder = await bench.decoderOf(plan, repair, options);
+        const { maximumPositions } = bench.model;
         const { finish: _finish, ...generation } = await generate(
-          decoder,
-          tokenizer,
-          promptIds(tokenizer, prompt, chat),
+          { decoder, tokenizer: () => bench.model.tokenizer(), maximumPositions },
           {
+            prompt: chat ? [{ role: 'user', content: prompt }] : prompt,
             ...{ maxNewTokens, temperature, seed, signal: options.signal },
-            maximumPositions: bench.model.config.maximumPositions,
             onToken({ tokenId, text, probability }) {
               shown += 1;
               options.onToken?.({ id: tokenId, text, probability });
@@ -83,12 +80,4 @@ export function generateCalls(bench: Bench): GenerateCalls {
       return bench.heavy(write, options, () => shown === 0);
     },
   };
-}
-
-/** A prompt as it is, or as the one message of a conversation. */
-function promptIds(tokenizer: Tokenizer, prompt: string, chat: boolean): number[] {
-  if (!chat) return tokenizer.encode(prompt);
-  return tokenizer.encode(tokenizer.applyChatTemplate([{ role: 'user', content: prompt }]), {
-    addSpecialTokens: false,
-  });
 }

@@ -1,12 +1,12 @@
 import type { LayerGroups } from '../../importance/structures/structures.ts';
 import { inspect } from '../../library/inspect.ts';
+import type { DownloadOffer, ModelSource, StoredModel } from '../../library/model-sources.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { BackendChoice, BackendInfo } from './backend.ts';
 import type { Bench } from './bench.ts';
-import type { DownloadOffer, ModelSource, StoredModel } from './sources.ts';
 
-export type { DownloadOffer, ModelSource, PickedFile, StoredModel } from './sources.ts';
+export type { DownloadOffer, ModelSource, PickedFile, StoredModel } from '../../library/model-sources.ts';
 
 /** What the page shows about an opened model. */
 export interface ModelSummary {

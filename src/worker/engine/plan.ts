@@ -1,7 +1,6 @@
 import type { Scores } from '../../importance/sums/scores.ts';
+import { planFor } from '../../library/plan.ts';
 import { refine } from '../../library/refine.ts';
-import { exactStorage } from '../../library/storage.ts';
-import { makePlan } from '../../plan/make-plan.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { PlanOptions } from '../../plan/plan-options.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -33,16 +32,11 @@ export interface PlanCalls {
 }
 
 export function planCalls(bench: Bench): PlanCalls {
-  const exactly = (scores: Scores, options: PlanOptions): PlanOptions => ({
-    ...options,
-    storage: exactStorage(bench.model, scores, options),
-  });
   return {
     refine: ({ scores, options: plan, evaluations, ...calibration }, options = {}) =>
       bench.heavy(async () => {
-        const { search: _, ...asked } = plan;
         const found = await refine(bench.model, scores, {
-          plan: exactly(scores, asked),
+          plan,
           windows: await bench.drawn({ ...calibration, seed: calibration.seed + 1 }),
           evaluations,
           ...options,
@@ -50,6 +44,6 @@ export function planCalls(bench: Bench): PlanCalls {
         return { ...found, measurements: found.measurements.map(({ name, loss }) => ({ name, loss })) };
       }, options),
 
-    fit: async (scores, options) => makePlan(scores, exactly(scores, options)),
+    fit: async (scores, options) => planFor(bench.model, scores, options),
   };
 }

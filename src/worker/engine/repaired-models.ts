@@ -1,7 +1,7 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { MissingError } from '../../errors.ts';
+import { applyPlan } from '../../library/apply-plan.ts';
 import type { OpenModel } from '../../library/open-model.ts';
-import { applyPlan } from '../../library/prune.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 

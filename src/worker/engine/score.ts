@@ -1,6 +1,7 @@
 import { sha256OfText } from '../../checkpoint/files/sha256.ts';
 import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
+import { calibrationOf } from '../../library/calibration.ts';
 import { score } from '../../library/score.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
@@ -37,14 +38,15 @@ export function scoreCalls(bench: Bench): ScoreCalls {
   return {
     score: ({ text, source, windows, length, seed }, options = {}) =>
       bench.heavy(async () => {
-        const chosen = tokenWindows(await bench.tokenIds(text), { length, count: windows, seed });
+        const tokenIds = await bench.tokenIds(text);
+        const sha256 = await sha256OfText(text);
+        const calibration = calibrationOf({ tokenIds, source, sha256, length, seed }, { count: windows });
         // A driver can be wrong without an error: WebGPU's scores are compared with WASM's.
         const crossCheck =
           bench.model.runtime.backend === 'webgpu' ? { start: () => platform.createRuntime('wasm') } : undefined;
         const state = platform.scoreState && lenient(platform.scoreState);
         const run = await score(bench.model, {
-          windows: chosen,
-          calibration: { source, sha256: await sha256OfText(text), seed },
+          ...calibration,
           crossCheck,
           state,
           ...options,

@@ -1,9 +1,9 @@
-import { blockProgramLogits } from '../../export/block-logits.ts';
-import type { Decoder } from '../../generate/decoder.ts';
-import { decoderElsewhere, decoderForModel } from '../../generate/model-decoder.ts';
-import { OpenModel } from '../../library/open-model.ts';
-import type { LongRunning } from '../../progress.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
+import { blockProgramLogits } from '../export/block-logits.ts';
+import type { Decoder } from '../generate/decoder.ts';
+import { decoderElsewhere, decoderForModel } from '../generate/model-decoder.ts';
+import type { LongRunning } from '../progress.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { OpenModel } from './open-model.ts';
 
 /**
  * Decoders that a reader sees the words of. A graphics driver can compute wrongly without an error, so the first decoder of a model on a device is compared with

@@ -7,7 +7,7 @@ import { findStored, openHubModel, planDownload } from '../checkpoint/store/hub.
 import { type HubModel, parseHubModel } from '../checkpoint/store/hub-model.ts';
 import { NetworkError, UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
-import type { DownloadOffer, ModelSource, StoredModel } from './engine/sources.ts';
+import type { DownloadOffer, ModelSource, StoredModel } from './model-sources.ts';
 
 const store = opfsStore();
 

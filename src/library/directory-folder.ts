@@ -1,6 +1,6 @@
-import { blobFiles } from '../../checkpoint/files/file.ts';
-import { MissingError } from '../../errors.ts';
-import type { OutputFolder } from '../../export/output-folder.ts';
+import { blobFiles } from '../checkpoint/files/file.ts';
+import { MissingError } from '../errors.ts';
+import type { OutputFolder } from '../export/output-folder.ts';
 
 /** Stands in the folder while it is being written: a folder that keeps it was never finished. */
 export const UNFINISHED = 'NOT FINISHED - delete this folder.txt';

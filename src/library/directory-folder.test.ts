@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MissingError } from '../../errors.ts';
+import { MissingError } from '../errors.ts';
 import { directoryFolder, UNFINISHED } from './directory-folder.ts';
 import { FakeDirectory } from './testing/fake-directory.ts';
 

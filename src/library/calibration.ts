@@ -1,0 +1,38 @@
+import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
+import { readTokenIds, type TextFile } from '../evaluate/text.ts';
+import { tokenWindows } from '../evaluate/token-windows.ts';
+import type { ScoreOptions } from './score.ts';
+
+/** Windows of token ids with what a score file records about them. */
+export type Calibration = Pick<ScoreOptions, 'windows' | 'calibration'>;
+
+export interface CalibrationText {
+  /** The ids of the whole text, without special tokens. */
+  readonly tokenIds: ArrayLike<number>;
+  /** Recorded: a file name. */
+  readonly source: string;
+  /** Of the text. */
+  readonly sha256: string;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly seed: number;
+}
+
+/** Windows drawn from a text by seed: `count` of them (UsageError where the text has fewer), or as many as there are up to `most`. */
+export function calibrationOf(
+  { tokenIds, source, sha256, length, seed }: CalibrationText,
+  windows: { readonly count: number } | { readonly most: number },
+): Calibration {
+  const count =
+    'count' in windows ? windows.count : Math.max(1, Math.min(windows.most, Math.floor(tokenIds.length / length)));
+  return {
+    windows: tokenWindows(tokenIds, { length, count, seed }),
+    calibration: { source, sha256, seed },
+  };
+}
+
+/** The windows of a file of token ids, taken as they are. Throws what `readTokenIds` throws. */
+export async function calibrationOfTokenIds(file: TextFile, vocabulary: number, seed: number): Promise<Calibration> {
+  const windows = readTokenIds(file, vocabulary);
+  return { windows, calibration: { source: file.name, sha256: await sha256OfBytes(file.bytes), seed } };
+}
