@@ -90,7 +90,8 @@ export class WeightedOperators {
 
   /**
    * Root mean square normalisation over the last of three axes. ONNX Runtime's operator for it stands in ONNX's own domain, where checkers look for it in vain, and
-   * its namesake with a residual sum does not: of x + x with four times epsilon it makes the same to the bit, because powers of two come out of root and sum.
+   * its namesake with a residual sum does not: of x + x with four times epsilon it makes the same norm, and nothing is rounded by that, because powers of two come out of
+   * root and sum exactly (only the order of its sum is that operator's own).
    */
   norm(input: string, weight: WeightBinding): string {
     return this.#builder.add(
