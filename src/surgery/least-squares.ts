@@ -8,19 +8,6 @@ const DEFAULT_LAMBDA = 1e-3;
 const LAMBDA_GROWTH = 10;
 const ATTEMPTS = 8;
 
-interface Solution {
-  /** [outputs, kept] */
-  readonly weight: Float32Array;
-  /** The ridge's share of the mean diagonal that the solve took: `lambda`, or more where that was not enough. */
-  readonly lambda: number;
-}
-
-export interface Reconstruction extends Solution {
-  /** |(W_S - W) X|^2 over |W X|^2: 0 means that nothing is lost, with the kept columns as they were and as they are now. */
-  readonly errorBefore: number;
-  readonly errorAfter: number;
-}
-
 /**
  * Least-squares reconstruction of a projection on its kept input channels (docs/method.md section 5), [outputs, kept]:
  * W_S = argmin |W_S X_S - W X|^2 + r |W_S - W[:, S]|^2, r = lambda times the mean diagonal of X_S X_S^T.
@@ -37,36 +24,6 @@ export function reconstruct(
   kept: ArrayLike<number>,
   lambda: number = DEFAULT_LAMBDA,
 ): Float32Array {
-  return solve(product, weight, outputs, inputs, kept, lambda).weight;
-}
-
-/** `reconstruct` with the lambda that it took and the errors that it leaves, which cost about as much again. */
-export function reconstruction(
-  product: Float64Array | Float32Array,
-  weight: Float32Array,
-  outputs: number,
-  inputs: number,
-  kept: ArrayLike<number>,
-  lambda: number = DEFAULT_LAMBDA,
-): Reconstruction {
-  const { removed, right, change, ridge, ...solution } = solve(product, weight, outputs, inputs, kept, lambda);
-  return { ...solution, ...errors(product, weight, outputs, inputs, removed, right, change, ridge) };
-}
-
-/** The solution, with the right-hand sides B = W[:, R] C_RS and the change D = B (C_SS + r I)^-1, both [outputs, kept]. */
-function solve(
-  product: Float64Array | Float32Array,
-  weight: Float32Array,
-  outputs: number,
-  inputs: number,
-  kept: ArrayLike<number>,
-  lambda: number,
-): Solution & {
-  readonly removed: readonly number[];
-  readonly right: Float64Array;
-  readonly change: Float64Array;
-  readonly ridge: number;
-} {
   checkSizes(product, weight, outputs, inputs, kept);
   if (!(lambda > 0 && lambda < Number.POSITIVE_INFINITY))
     throw new UsageError(
@@ -77,7 +34,7 @@ function solve(
   const removed = range(inputs).filter((channel) => stays[channel] === 0);
   const size = kept.length;
 
-  // -W[:, R] C_RS by the subtracting kernel, then its sign turned: [outputs, kept].
+  // B = W[:, R] C_RS: its negative by the subtracting kernel, then the sign turned: [outputs, kept].
   const crossing = gather(product, kept, removed, inputs);
   const removedColumns = gather(weight, range(outputs), removed, inputs);
   const depth = removed.length;
@@ -88,24 +45,22 @@ function solve(
   const matrix = gather(product, kept, kept, inputs);
   let meanDiagonal = 0;
   for (let i = 0; i < size; i++) meanDiagonal += (matrix[i * size + i] as number) / size;
-  const change = right.slice();
-  let used = lambda;
-  // Channels that never carry anything leave nothing to solve: the kept columns stay as they are.
-  if (meanDiagonal > 0) used = solveWithRidge(matrix, size, meanDiagonal, lambda, change, outputs);
+  // Solved in place, the right-hand sides become the change D = B (C_SS + r I)^-1. Channels that never carry anything leave nothing to solve: the kept columns stay as they are.
+  if (meanDiagonal > 0) solveWithRidge(matrix, size, meanDiagonal, lambda, right, outputs);
   else if (meanDiagonal !== 0) throw notFinite(meanDiagonal);
-  else change.fill(0);
+  else right.fill(0);
 
   const result = new Float32Array(outputs * size);
   for (let row = 0; row < outputs; row++) {
     for (let i = 0; i < size; i++)
       result[row * size + i] =
-        (weight[row * inputs + (kept[i] as number)] as number) + (change[row * size + i] as number);
+        (weight[row * inputs + (kept[i] as number)] as number) + (right[row * size + i] as number);
   }
   if (!result.every(Number.isFinite)) throw notFinite(Number.NaN);
-  return { weight: result, lambda: used, removed, right, change, ridge: used * meanDiagonal };
+  return result;
 }
 
-/** Solves (matrix + r I) x = b for the rows b of `right` in place, raising lambda until the matrix can be factored; returns the lambda. */
+/** Solves (matrix + r I) x = b for the rows b of `right` in place, raising lambda until the matrix can be factored. */
 function solveWithRidge(
   matrix: Float64Array,
   size: number,
@@ -113,7 +68,7 @@ function solveWithRidge(
   lambda: number,
   right: Float64Array,
   count: number,
-): number {
+): void {
   if (!Number.isFinite(meanDiagonal)) throw notFinite(meanDiagonal);
   const diagonal = Float64Array.from({ length: size }, (_, i) => matrix[i * size + i] as number);
   let used = lambda;
@@ -122,7 +77,7 @@ function solveWithRidge(
     const factor = cholesky(matrix, size);
     if (!factor) continue;
     solveInPlace(factor, size, right, count);
-    return used;
+    return;
   }
   throw new DeviceError(
     `The products of ${size} input channels cannot be factored, not even with lambda ${used / LAMBDA_GROWTH}. Their sums are damaged: collect them again on the CPU backend, or use bias compensation.`,
@@ -133,51 +88,6 @@ function notFinite(value: number): DeviceError {
   return new DeviceError(
     `The products of the input channels give ${value}; they must be finite, and their diagonal not negative. Collect the statistics again on the CPU backend.`,
   );
-}
-
-/** Relative squared errors without and with the change D: E = tr(W_R C_RR W_R^T), and E - tr(D B^T) - r |D|^2, since D (C_SS + r I) = B. */
-function errors(
-  product: Float64Array | Float32Array,
-  weight: Float32Array,
-  outputs: number,
-  inputs: number,
-  removed: readonly number[],
-  right: Float64Array,
-  change: Float64Array,
-  ridge: number,
-): { errorBefore: number; errorAfter: number } {
-  const every = range(inputs);
-  const total = energy(product, weight, outputs, inputs, every);
-  if (total === 0) return { errorBefore: 0, errorAfter: 0 };
-  const before = energy(product, weight, outputs, inputs, removed);
-  let gain = 0;
-  for (let i = 0; i < right.length; i++)
-    gain += (change[i] as number) * ((right[i] as number) + ridge * (change[i] as number));
-  return { errorBefore: before / total, errorAfter: Math.max(0, before - gain) / total };
-}
-
-/** tr(W C W^T) over some channels: the squared norm of what they contribute to the output. */
-function energy(
-  product: Float64Array | Float32Array,
-  weight: Float32Array,
-  outputs: number,
-  inputs: number,
-  channels: readonly number[],
-): number {
-  const size = channels.length;
-  const columns = gather(weight, range(outputs), channels, inputs);
-  const through = new Float64Array(outputs * size);
-  subtractProducts(
-    rows(through, size),
-    rows(columns, size),
-    rows(gather(product, channels, channels, inputs), size),
-    outputs,
-    size,
-    size,
-  );
-  let sum = 0;
-  for (let i = 0; i < through.length; i++) sum -= (through[i] as number) * (columns[i] as number);
-  return sum;
 }
 
 /** The sub-matrix of some rows and columns, as float64. */
