@@ -113,16 +113,17 @@ describe('prune', () => {
     ];
     const run = await runInside(args);
     expect(run.code, run.stderr).toBe(0);
-    const losses = [...run.stderr.matchAll(/^(candidate|walk) .*: loss ([\d.]+)$/gm)].map(([, , loss]) => Number(loss));
-    expect(run.stderr).toMatch(/^candidate tempered: loss/m);
+    const losses = [...run.stderr.matchAll(/^(candidate|walk) .*: KL ([\d.]+)$/gm)].map(([, , loss]) => Number(loss));
+    expect(run.stderr).toMatch(/^candidate tempered: KL/m);
     expect(losses.length).toBeGreaterThan(5);
-    const best = Number(/the best has a loss of ([\d.]+) nats/.exec(run.stderr)?.[1]);
+    const best = Number(/the best has a KL from the dense model of ([\d.]+) nats/.exec(run.stderr)?.[1]);
     expect(best).toBe(Math.min(...losses));
     const record = JSON.parse(await readFile(join(folder, 'measured/espalier.json'), 'utf8')) as {
       recipe: Plan['recipe'];
     };
     expect(record.recipe.measured?.evaluations).toBe(losses.length);
     expect(record.recipe.measured?.loss).toBeCloseTo(best, 3);
+    expect(record.recipe.measured?.of).toBe('kl');
   });
 
   it('--passes scores what is left after each part', async () => {
