@@ -9,6 +9,12 @@ test('works without a network after the first visit', async ({ page, context }) 
   await expect
     .poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null), { timeout: 180_000 })
     .toBe(true);
+  // All files are kept at once or none.
+  await expect
+    .poll(() => page.evaluate(async () => (await caches.match(new URL('./', location.href))) !== undefined), {
+      timeout: 180_000,
+    })
+    .toBe(true);
   await context.setOffline(true);
   await page.reload();
   await expect(studio.heatmap).toBeVisible();
