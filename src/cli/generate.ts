@@ -54,7 +54,12 @@ async function run(
   notes: readonly string[],
 ): Promise<void> {
   const { prompt, maxNewTokens, temperature, topK, topP, repetitionPenalty, seed } = options;
-  if (!options.chat) output.stream(prompt);
+  // Told with the first token, so that nothing stands on standard output where the model cannot be used.
+  let begun = options.chat ?? false;
+  const begin = () => {
+    if (!begun) output.stream(prompt);
+    begun = true;
+  };
   const result = await generate(model, {
     prompt: options.chat ? [{ role: 'user', content: prompt }] : prompt,
     maxNewTokens,
@@ -64,8 +69,12 @@ async function run(
     ...(topK === undefined ? {} : { topK }),
     ...(topP === undefined ? {} : { topP }),
     ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }),
-    onToken: ({ text }) => output.stream(text),
+    onToken: ({ text }) => {
+      begin();
+      output.stream(text);
+    },
   });
+  begin();
   output.stream('\n');
   const { text, tokenIds, promptTokens, timeToFirstToken, prefillTokensPerSecond, decodeTokensPerSecond, finish } =
     result;
