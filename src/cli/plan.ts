@@ -27,6 +27,8 @@ export function addPlan(program: Command, signal: AbortSignal): void {
       const plan = planScores(scores, planning);
       const milliseconds = performance.now() - started;
       await writeWhole(options.output, encodePlan(plan), signal);
+      if (plan.parametersAfter === plan.parametersBefore)
+        output.note('The plan removes nothing: the target is less than a step. Ask for more, or for --round-to 1.');
       const { ratio, parametersBefore, parametersAfter, layers } = plan;
       const multiplyAccumulates = planMultiplyAccumulates(scores, plan);
       output.result({ ratio, parametersBefore, parametersAfter, multiplyAccumulates, layers, milliseconds }, () => [

@@ -41,6 +41,7 @@ interface PruneOptions extends CommonOptions, ChoosePlanOptions {
   readonly compensationWindows?: number;
   readonly lambda?: number;
   readonly output: string;
+  readonly force?: boolean;
   readonly format: readonly TakeAwayFormat[];
   readonly ggufType: GgufType;
   readonly safetensorsType?: 'f32' | 'f16' | 'bf16';
@@ -98,6 +99,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       `calibration windows that gptq learns from (default: ${DEFAULT_ROUNDING_WINDOWS}, or as many as the text has)`,
       wholeNumber('--rounding-windows', 1),
     )
+    .option('--force', 'export although the plan removes nothing')
     .requiredOption('--output <folder>', 'folder to write')
     .action(async (name: string, options: PruneOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -128,6 +130,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
               ? await readVerificationWindows(name, open, options, { signal })
               : undefined,
             formats: options.format,
+            force: options.force,
             ggufType: options.ggufType,
             safetensorsType: options.safetensorsType && SAFETENSORS_TYPES[options.safetensorsType],
             signal,

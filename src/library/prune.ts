@@ -1,4 +1,5 @@
 import type { ExportDataType } from '../decoder/dtypes.ts';
+import { UsageError } from '../errors.ts';
 import type { ExportResult } from '../export/export-model.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
 import type { Scores } from '../importance/sums/scores.ts';
@@ -16,13 +17,15 @@ export { checkCompensation } from '../plan/search/plain-shape.ts';
 
 export interface PruneOptions
   extends ApplyPlanOptions,
-    Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows' | 'roundingWindows'> {
+    Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows'> {
   /** A plan, or scores with what to plan for. */
   readonly plan: Plan | { readonly scores: Scores; readonly options: PlanOptions };
   /** Folder on disk (a path, in Node), or any other output. Absent: nothing is written, and only the pruned model is returned. */
   readonly output?: string | OutputFolder;
   /** Windows of real text to verify the export on; default: those of compensation. */
   readonly verificationWindows?: readonly ArrayLike<number>[] | undefined;
+  /** Export a model that nothing is removed from. Default false: UsageError. */
+  readonly force?: boolean | undefined;
   /** Number format of the export; default: the recipe's, else f32. */
   readonly dtype?: ExportDataType | undefined;
   /** Measurements for the model card. */
@@ -39,7 +42,7 @@ export interface Pruned {
   readonly fromDense?: Damage;
 }
 
-/** Slices, compensates, and where an output is given exports and verifies. Throws MismatchError for a plan of another model, and what export throws. */
+/** Slices, compensates, and where an output is given exports and verifies. Throws MismatchError for a plan of another model, UsageError for one that removes nothing, and what export throws. */
 export async function prune(
   model: OpenModel,
   options: PruneOptions & { readonly output: string | OutputFolder },
@@ -51,6 +54,10 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
   const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
   checkPlanFits(chosen, model.layerGroups());
   checkCompensation(chosen.recipe.shape, compensation);
+  if (output !== undefined && !options.force && removesNothing(chosen, model))
+    throw new UsageError(
+      'The plan removes nothing: the export would be the model as it is. Ask for more, or for smaller steps (--round-to 1); --force exports it all the same.',
+    );
   const dtype = options.dtype ?? chosen.recipe.dtype ?? 'f32';
   const plan = { ...chosen, recipe: { ...chosen.recipe, compensate: compensation, dtype } };
   const pruned = await applyPlan(model, chosen.layers, options);
@@ -76,4 +83,14 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
     pruned.dispose();
     throw error;
   }
+}
+
+/** Whether a plan keeps every group of the model. */
+function removesNothing({ layers }: Pick<Plan, 'layers'>, model: OpenModel): boolean {
+  return model
+    .layerGroups()
+    .every(
+      ({ attention, mlp }, layer) =>
+        layers[layer]?.attention.length === attention.groups && layers[layer]?.mlp.length === mlp.groups,
+    );
 }

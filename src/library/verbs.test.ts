@@ -35,3 +35,16 @@ it('frees its own runtime with the model', async () => {
 it('says what a model can be when a name means nothing', async () => {
   await expect(openModel('no such thing')).rejects.toThrow(/no folder or file here.*hub id/s);
 });
+
+it('exports nothing where nothing is removed, unless it is told to', async () => {
+  using model = await openModel(randomLlama({ layers: 2, neurons: 16 }), { threads: 1 });
+  const { scores } = await score(model, { windows, calibration: { source: 'drawn', sha256: '0'.repeat(64), seed: 0 } });
+  const whole = plan(scores, { target: { kind: 'ratio', value: 0.0001 } });
+  expect(whole.parametersAfter).toBe(whole.parametersBefore);
+  const output = memoryFolder();
+  await expect(prune(model, { plan: whole, output, windows })).rejects.toThrow('The plan removes nothing');
+  expect(output.files.size).toBe(0);
+  const { pruned, exported } = await prune(model, { plan: whole, output, windows, force: true });
+  pruned.dispose();
+  expect(exported.parametersAfter).toBe(whole.parametersBefore);
+});

@@ -41,7 +41,7 @@ export async function iterativePlan({ passes, plan: asked, scoresOf, signal }: I
   for (let pass = 0; pass < passes; pass++) {
     throwIfCancelled(signal);
     const scores = kept ? await scoresOf(kept, pass) : dense;
-    last = makePlan(scores, { ...options, target: partialTarget(dense, options, (pass + 1) / passes) });
+    last = makePlan(scores, { ...options, target: partialTarget(dense, scores, options, (pass + 1) / passes) });
     kept = kept ? composePlans(kept, last.layers) : last.layers;
   }
   const layers = kept ?? first.layers;
@@ -77,13 +77,14 @@ export function composePlans(first: readonly LayerPlan[], second: readonly Layer
   });
 }
 
-/** The target that is met when this share of the way from the dense model is gone; a pruned model's own ratio means nothing, so ratios become parameters. */
-function partialTarget(dense: Scores, options: PlanOptions, share: number): Target {
+/** The target, for the model that `present` scores, that is met when this share of the way from the dense model is gone. */
+function partialTarget(dense: Scores, present: Scores, options: PlanOptions, share: number): Target {
   const { target } = options;
   const table = groupTable(dense.groups);
   if (target.kind === 'ratio') {
-    const removed = target.value * table.parameters * share;
-    return { kind: 'parameters', value: dense.model.parameters - removed };
+    const goal = target.value * table.parameters * share;
+    const left = groupTable(present.groups).parameters;
+    return { kind: 'ratio', value: Math.max(0, goal - (table.parameters - left)) / left };
   }
   const whole = wholeSize(
     target,

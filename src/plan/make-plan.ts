@@ -19,7 +19,8 @@ export function defaultMinimumNeurons(neurons: number): number {
 
 /**
  * Which groups stay: fuses the scores, ranks the groups and removes them until the target is met (docs/method.md sections 3 and 4). Pure and deterministic.
- * The reached target differs from the asked one by less than one group (by less than `roundTo` neurons where widths are rounded, by half a block where blocks go).
+ * A ratio is met to within half a group (half of `roundTo` neurons a layer where widths are rounded, half a block where blocks go); parameters, bytes and memory are
+ * upper bounds, which the plan stays within by as little as that allows.
  * Throws UsageError for options outside their domain and for a target out of reach, MissingError for a metric that the scores lack, MismatchError for damaged scores.
  */
 export function makePlan(scores: Scores, options: PlanOptions): Plan {
@@ -44,32 +45,78 @@ export function makePlan(scores: Scores, options: PlanOptions): Plan {
     balance: { attention: recipe.balance?.attention ?? 1, depth: recipe.balance?.depth ?? 0 },
   };
   const order = ascendingOrder(search.rank(context));
+  const isBound = recipe.target.kind !== 'ratio';
   if (search.unit === 'block') {
-    checkReach(removal, reachableBlocks(blocks, protectedLayers), Math.max(...blocks), sum(blocks), 'one block');
-    return blockPlan(scores, recipe, table, removeBlocks(order, blocks, protectedLayers, removal.amount));
+    const reachable = reachableBlocks(blocks, protectedLayers);
+    checkReach(removal, reachable, isBound ? 0 : Math.max(...blocks), sum(blocks), 'one block');
+    const removed = (gone: ReadonlySet<number>) => sum([...gone].map((layer) => blocks[layer] as number));
+    const remove = (amount: number) => removeBlocks(order, blocks, protectedLayers, amount);
+    const step = Math.min(...blocks.filter((cost) => cost > 0)) / 2;
+    return blockPlan(
+      scores,
+      recipe,
+      table,
+      isBound ? removeEnough(removal, remove, removed, step) : remove(removal.amount),
+    );
   }
   if (recipe.shape !== undefined && recipe.shape !== 'free') {
     const plain = removeToPlainShape(table, order, {
       shape: recipe.shape,
       costs: removal.costs,
       amount: removal.amount,
-      isBound: recipe.target.kind !== 'ratio',
+      isBound,
       multiple: recipe.roundTo ?? 1,
       minimum: recipe.minimumNeurons ?? defaultMinimumNeurons(Math.max(...table.segments.map(groupCount))),
       protectedLayers: new Set(recipe.protect),
     });
     return groupPlan(scores, recipe, table, plain);
   }
-  checkReach(
-    removal,
-    removableCost(table, limits),
-    removalStep(table, removal.costs),
-    sum(blocks),
-    'the minimum groups of every layer',
-  );
-  const gone = removeInOrder(table, order, limits, removal.amount);
-  if (recipe.roundTo !== undefined && recipe.roundTo > 1) roundWidths(table, order, gone, recipe.roundTo, minimums);
-  return groupPlan(scores, recipe, table, gone);
+  const step = removalStep(table, removal.costs);
+  const reachable = removableCost(table, limits);
+  checkReach(removal, reachable, isBound ? 0 : step, sum(blocks), 'the minimum groups of every layer');
+  const remove = (amount: number) => {
+    const gone = removeInOrder(table, order, limits, amount);
+    if (recipe.roundTo !== undefined && recipe.roundTo > 1) roundWidths(table, order, gone, recipe.roundTo, minimums);
+    return gone;
+  };
+  if (!isBound) return groupPlan(scores, recipe, table, remove(removal.amount));
+  const removed = (gone: Uint8Array) => costOf(table, gone, removal.costs);
+  return groupPlan(scores, recipe, table, removeEnough(removal, remove, removed, step / 2));
+}
+
+/** Sums of costs that are equal but for rounding count as equal. */
+const ROUNDING = 1e-9;
+
+/** Asks for more, a little at a time, until no less goes than is needed. Throws UsageError where that is never so, with the nearest that can be had. */
+function removeEnough<Gone>(
+  { amount, unit }: Removal,
+  remove: (amount: number) => Gone,
+  removed: (gone: Gone) => number,
+  step: number,
+): Gone {
+  let most = 0;
+  let gone = remove(amount);
+  // What is removed follows what is asked for by a few steps at most, so that it stands still for long only at the end.
+  for (let asked = amount, still = 0; removed(gone) < amount * (1 - ROUNDING); gone = remove(asked)) {
+    still = removed(gone) > most ? 0 : still + 1;
+    most = Math.max(most, removed(gone));
+    if (still > MOST_STILL)
+      throw new UsageError(
+        `The target needs ${Math.round(amount)} ${unit} removed; the nearest that widths in these steps allow is ${Math.round(most)}. Ask for less, or for smaller steps (roundTo).`,
+      );
+    asked += Math.max(amount - removed(gone), step * 2 ** Math.min(still, 16));
+  }
+  return gone;
+}
+
+const MOST_STILL = 40;
+
+function costOf(table: GroupTable, gone: Uint8Array, costs: readonly number[]): number {
+  return table.segments.reduce((total, { start, end }, index) => {
+    let count = 0;
+    for (let i = start; i < end; i++) count += gone[i] as number;
+    return total + count * (costs[index] as number);
+  }, 0);
 }
 
 /** What whole blocks can go: the unprotected ones, but one of all. */
