@@ -39,11 +39,14 @@ export interface ExportPrunedOptions extends LongRunning {
 export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptions): Promise<ExportResult> {
   const { output, dtype, plan, windows, figures, signal, onProgress } = options;
   const { formats, safetensorsType, ggufType } = options;
-  // Real text shows best where llama.cpp would cut it otherwise.
-  const sample = formats?.includes('gguf') ? await sampleText(pruned, windows) : undefined;
+  // From here on the export takes what it wrote away; before, whoever made the folder would be left with it.
+  const { sample, rounding } = await prepared(pruned, options).catch(async (error: unknown) => {
+    await output.discard();
+    throw error;
+  });
   return exportModel({
     model: pruned.model,
-    rounded: await rounded(pruned, options),
+    rounded: rounding,
     output,
     runtime: pruned.runtime,
     reference: blockProgramLogits(pruned.programs, pruned.store),
@@ -60,6 +63,14 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
     ...(plan === undefined ? {} : { plan }),
     ...(figures === undefined ? {} : { figures }),
   });
+}
+
+async function prepared(pruned: OpenModel, options: ExportPrunedOptions) {
+  return {
+    // Real text shows best where llama.cpp would cut it otherwise.
+    sample: options.formats?.includes('gguf') ? await sampleText(pruned, options.windows) : undefined,
+    rounding: await rounded(pruned, options),
+  };
 }
 
 /** The model rounded by GPTQ where that is asked for. Weights that a training holds in groups already are exported as they are. */
