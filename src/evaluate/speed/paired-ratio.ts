@@ -5,9 +5,6 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** Values from which a two-sided interval of at least 95% exists for the signed ranks: 2 / 2^6 < 0.05. */
-export const FEWEST_PAIRS = 6;
-
 /**
  * The ratio of two quantities that were measured in pairs, from the logarithms of the pairs' ratios: the Hodges-Lehmann estimate with the interval of
  * Wilcoxon's signed ranks (Hodges and Lehmann 1963; Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, section 3.3). It supposes only that the

@@ -1,6 +1,6 @@
 import { throwIfCancelled } from '../../errors.ts';
 import type { LongRunning } from '../../progress.ts';
-import { type Estimate, FEWEST_PAIRS, medianEstimate, midmean, pairedRatio } from './paired-ratio.ts';
+import { type Estimate, medianEstimate, midmean, pairedRatio } from './paired-ratio.ts';
 
 /** How speed is measured. */
 export interface SpeedRequest {
@@ -47,6 +47,8 @@ export interface Contestant {
 
 /** Confidence of every interval. */
 const SPEED_CONFIDENCE = 0.99;
+/** Rounds from which signed ranks give an interval of that confidence: 2 / 2^8 < 0.01. */
+const FEWEST_ROUNDS = 8;
 
 /** The intervals are looked at after so many rounds: rarely, since every look is a chance to stop by luck. */
 const LOOKS = [8, 16, 32, 64, 128, 256];
@@ -153,7 +155,7 @@ function schedule(
   spent: number,
 ) {
   const left = Math.max(0, 1000 * seconds - spent);
-  const perRound = left / (FEWEST_PAIRS + 2);
+  const perRound = left / (FEWEST_ROUNDS + 2);
   const share = cost.prefill > perRound / 2 ? perRound / 2 / cost.prefill : 1;
   const promptTokens = Math.min(longest, Math.max(SHORTEST_PROMPT, Math.floor(longest * share)));
   const prefill = (cost.prefill * promptTokens) / longest;
