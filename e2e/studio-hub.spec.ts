@@ -43,7 +43,7 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   });
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', { ...SMALL, autoMeasure: false });
-  const model = studio.panel('Model');
+  const model = await studio.show('Model');
   const name = model.getByRole('textbox', { name: /From the Hugging Face hub/ });
   const lookUp = async (asked: string) => {
     await name.fill(asked);
@@ -80,6 +80,7 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
 
   hub.mischief.status = 500;
   await page.reload();
+  await studio.show('Model');
   await expect(model.getByRole('definition').filter({ hasText: 'org/stories' })).toBeVisible({ timeout: PATIENT });
   await model.getByText('Open another model').click();
   await expect(model.getByRole('heading', { name: /Stored in this browser, 9\.\d MB/ })).toBeVisible({

@@ -1,11 +1,11 @@
 import AxeBuilder from '@axe-core/playwright';
-import { expect, test } from '@playwright/test';
+import { expect, type Page, test } from '@playwright/test';
 import { encodeScores } from '../src/importance/files/score-file.ts';
 import { syntheticScores } from '../src/importance/testing/synthetic-scores.ts';
 import { SMALL, StudioPage } from './studio-page.ts';
 
 const STILL = { ...SMALL, autoMeasure: false };
-const WIDTHS = [390, 1280, 1920] as const;
+const SIZES = ['320x640', '390x844', '640x330', '1280x660', '1440x900', '1920x1080'] as const;
 /** Where the whole page is written as pictures, for people to look at. */
 const PICTURES = 'node_modules/.cache/studio';
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -56,39 +56,72 @@ function clippedTexts(): string[] {
   return found;
 }
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  test(`is accessible, fits every width and cuts nothing off, ${colorScheme}`, async ({ page }) => {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+const CASES = [
+  { name: 'light', colorScheme: 'light', forcedColors: 'none' },
+  { name: 'dark', colorScheme: 'dark', forcedColors: 'none' },
+  { name: 'forced', colorScheme: 'dark', forcedColors: 'active' },
+] as const;
+
+for (const { name, colorScheme, forcedColors } of CASES) {
+  test(`is accessible, fits every size and cuts nothing off, ${name}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, forcedColors, reducedMotion: 'reduce' });
     const studio = new StudioPage(page);
-    await studio.open('/?backend=wasm', STILL);
+    await studio.open('/?backend=wasm', { ...STILL, autoRead: true, maxNewTokens: 40 });
     await expect(page.getByRole('button', { name: /^WASM/ })).toBeVisible({ timeout: 180_000 });
-    await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 180_000 });
-    // What is folded away has to fit too.
-    for (const summary of ['Open another model', 'Look at the windows', 'Advanced'])
-      await page.getByText(summary, { exact: true }).click();
-    await expect(studio.panel('Calibration').getByRole('status')).toBeVisible({ timeout: 180_000 });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 900 });
+    await expect(page.locator('[data-pane="dense"]')).toHaveAttribute('data-status', 'done', { timeout: 180_000 });
+    for (const size of SIZES) {
+      const [width = 0, height = 0] = size.split('x').map(Number);
+      await page.setViewportSize({ width, height });
       await expect(studio.heatmap).toBeVisible();
-      expect(
-        await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
-        `overflow at ${width}`,
-      ).toBeLessThanOrEqual(0);
-      expect(await page.evaluate(clippedTexts), `cut off at ${width}`).toEqual([]);
+      await inOrder(page, size, name);
       await page.evaluate(() => scrollTo(0, 0));
-      await page.screenshot({ fullPage: true, path: `${PICTURES}/${colorScheme}-${width}.png` });
-      // The other theme changes colours alone, and the widest page is the middle one with more room: what was seen once is not looked for again.
-      if (colorScheme === 'dark' ? width !== 1280 : width === 1920) continue;
-      const axe = new AxeBuilder({ page });
-      const { violations } = await (colorScheme === 'dark'
-        ? axe.withRules(['color-contrast'])
-        : axe.withTags(RULES)
-      ).analyze();
-      expect(
-        violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`),
-      ).toEqual([]);
+      await page.screenshot({ path: `${PICTURES}/${name}-${size}.png` });
+      if (forcedColors === 'none') await isAccessible(page, colorScheme, size);
     }
+    // What is folded away has to fit too.
+    await page.setViewportSize({ width: 1280, height: 660 });
+    for (const panel of [
+      'Model',
+      'Calibration',
+      'Take away',
+      'Compare',
+      'Recipe',
+      'History',
+      'Zero-shot',
+      'Recover',
+    ] as const) {
+      await studio.closeSheets();
+      await studio.show(panel);
+      await inOrder(page, '1280x660', `${name}, ${panel}`);
+      await page.screenshot({ path: `${PICTURES}/${name}-${panel.toLowerCase().replace(' ', '-')}.png` });
+      if (forcedColors === 'none') await isAccessible(page, colorScheme, panel);
+    }
+    expect(studio.problems).toEqual([]);
   });
+}
+
+/** Nothing is wider than the window, and no text is cut off. */
+async function inOrder(page: Page, size: string, what: string): Promise<void> {
+  // Charts follow the width a moment later.
+  await expect
+    .poll(() => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), {
+      message: `overflow at ${size}, ${what}`,
+    })
+    .toBeLessThanOrEqual(0);
+  await expect.poll(() => page.evaluate(clippedTexts), { message: `cut off at ${size}, ${what}` }).toEqual([]);
+}
+
+async function isAccessible(page: Page, colorScheme: 'light' | 'dark', what: string): Promise<void> {
+  const axe = new AxeBuilder({ page });
+  // The other theme changes colours alone: what was seen once is not looked for again.
+  const { violations } = await (colorScheme === 'dark'
+    ? axe.withRules(['color-contrast'])
+    : axe.withTags(RULES)
+  ).analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`),
+    what,
+  ).toEqual([]);
 }
 
 test('plans and draws 30 layers of 1,536 neurons while the slider moves, and tells what a frame takes', async ({
@@ -120,7 +153,7 @@ test('plans and draws 30 layers of 1,536 neurons while the slider moves, and tel
   const sentence = `slider move to drawn plan: median ${at(0.5).toFixed(1)} ms, 95th percentile ${at(0.95).toFixed(1)} ms`;
   testInfo.annotations.push({ type: 'slider move', description: sentence });
   console.log(sentence);
-  await expect(studio.panel('Plan').getByRole('definition').nth(3)).toContainText('46.1 k');
+  await expect((await studio.show('Recipe')).getByRole('definition').nth(3)).toContainText('46.1 k');
   const shares = await studio
     .panel('Importance')
     .getByRole('img', { name: /Share removed per layer/ })
@@ -147,11 +180,12 @@ test('works by keyboard: the map, its table, protection, undo', async ({ page })
   await page.keyboard.press('Escape');
 
   await page.getByRole('button', { name: 'Protect layer 0' }).press('Enter');
-  await expect(studio.panel('Plan')).toContainText('Kept whole: layer 0');
-  await studio.panel('Plan').getByRole('button', { name: 'Undo' }).press('Enter');
-  await expect(studio.panel('Plan')).not.toContainText('Kept whole');
+  await expect(await studio.show('Recipe')).toContainText('Kept whole: layer 0');
+  await page.getByRole('button', { name: 'Undo' }).press('Enter');
+  await expect(studio.panel('Recipe')).not.toContainText('Kept whole');
 
-  await studio.panel('Importance').getByRole('radio', { name: 'Table' }).press('Space');
+  await studio.panel('Importance').getByRole('button', { name: 'View' }).press('Enter');
+  await page.getByRole('radio', { name: 'Table' }).press('Space');
   await expect(studio.panel('Importance').getByRole('table')).toBeVisible();
 });
 
@@ -162,28 +196,32 @@ test('plans for a size as well as for a ratio, chosen before there is a plan', a
     await route.continue();
   });
   await studio.open('/?backend=wasm', STILL);
-  const plan = studio.panel('Plan');
+  const plan = await studio.show('Recipe');
   await plan.getByRole('combobox', { name: 'Target' }).selectOption('Size');
-  await plan.getByRole('spinbutton', { name: /At most/ }).fill('14');
-  await expect(plan.getByRole('definition').filter({ hasText: '14.0 MB' })).toBeVisible();
+  await plan.getByRole('spinbutton', { name: /At most/ }).fill('7');
+  await expect(plan.getByRole('definition').filter({ hasText: '7.0 MB' })).toBeVisible();
   await plan.getByRole('spinbutton', { name: /At most/ }).fill('0.5');
-  await expect(plan.getByRole('alert')).toContainText(/Ask for less|out of reach|only/);
+  await expect(studio.panel('Outcome').getByRole('alert')).toContainText(/Ask for less|out of reach|only/);
 });
 
-test('opens a model from files, scores it and plans', async ({ page }) => {
+test('opens a model from files, reads it, scores it and plans', async ({ page }) => {
   const studio = new StudioPage(page);
-  await studio.open('/?backend=wasm', STILL);
-  await expect(studio.panel('Calibration').getByRole('button', { name: 'Score' })).toBeEnabled({ timeout: 180_000 });
-  await studio.panel('Model').getByText('Open another model').click();
-  await studio.panel('Model').getByLabel('choose a folder').setInputFiles('public/models/stories');
-  await expect(studio.panel('Model')).toContainText('Read from your files');
+  await studio.open('/?backend=wasm', { ...STILL, autoRead: true });
+  const model = await studio.show('Model');
+  await expect(model.getByText('apache-2.0')).toBeVisible({ timeout: 180_000 });
+  await model.getByText('Open another model').click();
+  await model.getByLabel('choose a folder').setInputFiles('public/models/stories');
+  await expect(model).toContainText('Read from your files');
+  await studio.closeSheets();
   await expect(studio.panel('Importance')).toContainText('No scores yet');
-  await studio.panel('Calibration').getByRole('button', { name: 'Score' }).click();
-  await expect(studio.panel('Calibration')).toContainText('Your run', { timeout: 180_000 });
-  await expect(studio.heatmap).toBeVisible();
-  await expect(studio.panel('Plan')).toContainText('20%');
+  await expect(page.locator('[data-pane="dense"]')).toHaveAttribute('data-status', 'done', { timeout: 180_000 });
+  await studio.panel('Importance').getByRole('button', { name: 'Score with 2 windows of 16 tokens' }).click();
+  await expect(studio.heatmap).toBeVisible({ timeout: 180_000 });
+  await expect(studio.panel('Outcome')).toContainText('20%');
+  await (await studio.show('Model')).getByText('Open another model').click();
   await studio.panel('Model').getByRole('button', { name: 'Back to stories' }).click();
-  await expect(studio.panel('Calibration')).toContainText('Precomputed');
+  await studio.closeSheets();
+  await expect(await studio.show('Calibration')).toContainText('Precomputed');
   expect(studio.problems).toEqual([]);
 });
 
@@ -193,11 +231,11 @@ test('carries a recipe in a link and remembers choices over a reload', async ({ 
     `/?backend=wasm#recipe=${encodeURIComponent(JSON.stringify({ target: { kind: 'ratio', value: 0.35 }, search: 'global', protect: [1] }))}`,
     STILL,
   );
-  await expect(studio.panel('Plan')).toContainText('35%');
-  await expect(studio.panel('Plan').getByRole('combobox', { name: 'Search' })).toHaveValue('global');
-  await expect(studio.panel('Plan')).toContainText('Kept whole: layer 1');
+  await expect(studio.panel('Outcome')).toContainText('35%');
+  await expect((await studio.show('Recipe')).getByRole('combobox', { name: 'Search' })).toHaveValue('global');
+  await expect(studio.panel('Recipe')).toContainText('Kept whole: layer 1');
   await page.goto('/?backend=wasm');
-  await expect(studio.panel('Plan')).toContainText('35%');
+  await expect(studio.panel('Outcome')).toContainText('35%');
 });
 
 test('without WebGPU it says which check failed and computes on WebAssembly', async ({ page }) => {
@@ -211,13 +249,12 @@ test('without WebGPU it says which check failed and computes on WebAssembly', as
   await studio.open('/', { ...STILL, maxNewTokens: 2 });
   const chip = page.getByRole('button', { name: /^WASM/ });
   await expect(chip).toBeVisible({ timeout: 180_000 });
-  await expect(studio.panel('Model')).toContainText('WebGPU cannot be used here.');
   await chip.click();
+  await expect(page.getByRole('dialog', { name: 'Engine' })).toContainText('WebGPU cannot be used here.');
   await expect(page.getByRole('listitem').filter({ hasText: ': no' }).first()).toBeVisible();
-  await studio.panel('Read').getByRole('button', { name: 'Generate' }).click({ timeout: 180_000 });
-  await expect(studio.panel('Read').getByRole('article').filter({ hasText: 'Pruned' })).toContainText(/2 tokens/, {
-    timeout: 180_000,
-  });
+  await studio.closeSheets();
+  await studio.panel('Read').getByRole('button', { name: 'Write' }).click({ timeout: 180_000 });
+  await expect(page.locator('[data-pane="pruned"]')).toHaveAttribute('data-status', 'done', { timeout: 180_000 });
 });
 
 test('says what is wrong, and goes on with what works', async ({ page }) => {
@@ -226,13 +263,13 @@ test('says what is wrong, and goes on with what works', async ({ page }) => {
   await studio.open('/?backend=wasm', STILL);
   await expect(studio.heatmap).toBeVisible();
   await expect(page.getByRole('button', { name: /^No engine/ })).toBeVisible({ timeout: 180_000 });
-  await expect(studio.panel('Model').getByRole('alert')).toBeVisible();
+  await expect(page.getByRole('alert').first()).toBeVisible();
   await studio.setRatio(40);
-  await expect(studio.panel('Plan')).toContainText('40%');
+  await expect(studio.panel('Outcome')).toContainText('40%');
 
   await page.unroute('**/*.wasm');
   await page.route('**/scores.safetensors', (route) => route.fulfill({ status: 404, body: '' }));
   await page.reload();
-  await expect(studio.panel('Calibration').getByRole('alert')).toContainText('scores.safetensors');
+  await expect(studio.panel('Importance').getByRole('alert')).toContainText('scores.safetensors');
   await expect(studio.panel('Importance')).toContainText('No scores yet');
 });

@@ -12,13 +12,15 @@ test.use({ serviceWorkers: 'block' });
 test('plans with all that the command line has: memory, minimums, widths in steps, weights', async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', { ...TINY, autoMeasure: false });
-  const plan = studio.panel('Plan');
-  const neurons = plan.getByRole('definition').nth(3);
-  await expect(neurons).toContainText('3,072');
+  const plan = await studio.show('Recipe');
+  const neurons = plan.getByRole('definition').filter({ hasText: '3,072' });
+  await expect(neurons).toBeVisible();
 
   await plan.getByText('Advanced').click();
   await plan.getByRole('spinbutton', { name: /^Widths in steps of/ }).fill('64');
-  await studio.panel('Importance').getByRole('radio', { name: 'Table' }).press('Space');
+  await studio.panel('Importance').getByRole('button', { name: 'View' }).click();
+  await page.getByRole('radio', { name: 'Table' }).press('Space');
+  await studio.closeSheets();
   const widths = await studio.panel('Importance').getByRole('row').locator('td:last-child').allInnerTexts();
   for (const text of widths) expect((512 - Number.parseInt(text, 10)) % 64).toBe(0);
   await plan.getByRole('spinbutton', { name: /^Neurons per layer/ }).fill('448');
@@ -38,9 +40,9 @@ test('plans with all that the command line has: memory, minimums, widths in step
 
   await plan.getByRole('combobox', { name: 'Target' }).selectOption('Memory');
   await plan.getByRole('spinbutton', { name: /^Cache of/ }).fill('256');
-  await expect(plan.getByRole('definition')).toHaveCount(5);
-  await plan.getByRole('spinbutton', { name: /^At most/ }).fill('16');
-  await expect(plan.getByRole('definition').filter({ hasText: '16.0 MB' })).toBeVisible();
+  await expect(plan.getByText('With its cache')).toBeVisible();
+  await plan.getByRole('spinbutton', { name: /^At most/ }).fill('8');
+  await expect(plan.getByRole('definition').filter({ hasText: '8.0 MB' })).toBeVisible();
   expect(studio.problems).toEqual([]);
 });
 
@@ -49,12 +51,13 @@ test('repairs and refines a plan, writes both into the history, lays them over e
 }) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', TINY);
-  const plan = studio.panel('Plan');
-  const history = studio.panel('History');
+  const plan = studio.panel('Recipe');
+  const history = await studio.show('History');
   await expect(history.getByRole('checkbox', { name: 'Compare 20%, saap', exact: true })).toBeVisible({
     timeout: PATIENT,
   });
 
+  await studio.show('Recipe');
   const refine = plan.getByRole('button', { name: 'Refine by measuring' });
   await refine.click();
   await expect(plan.getByRole('progressbar', { name: 'Refining' })).toBeVisible();
@@ -65,6 +68,7 @@ test('repairs and refines a plan, writes both into the history, lays them over e
   await expect(plan).toContainText(/Refined: KL from the dense model [\d.]+ nats/, { timeout: PATIENT });
   await expect(plan.getByRole('img', { name: /^KL from the dense model of \d+ plans/ })).toBeVisible();
   await plan.getByRole('combobox', { name: 'Repair' }).selectOption('least squares');
+  await studio.show('History');
   await expect(history.getByRole('checkbox', { name: /^Compare 20%, .*least squares/ })).toBeVisible({
     timeout: PATIENT,
   });
@@ -76,11 +80,14 @@ test('repairs and refines a plan, writes both into the history, lays them over e
 
   await page.reload();
   await expect(history.getByRole('checkbox', { name: /least squares/ })).toBeVisible();
+  await studio.show('Recipe');
   await expect(plan.getByRole('combobox', { name: 'Repair' })).toHaveValue('least-squares');
-  await plan.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: 'Undo', exact: true }).click();
   await expect(plan.getByRole('combobox', { name: 'Repair' })).toHaveValue('none');
+  await studio.show('History');
   await history.getByRole('button', { name: 'Go back to 20%, saap', exact: true }).click();
-  await expect(plan).not.toContainText('Refined:');
+  await expect(await studio.show('Recipe')).not.toContainText('Refined:');
+  await studio.show('History');
   await history.getByRole('button', { name: /^Remove .*least squares/ }).click();
   await expect(history.getByRole('checkbox', { name: /least squares/ })).toBeHidden();
   await history.getByRole('button', { name: 'Undo removing' }).click();
@@ -91,7 +98,7 @@ test('repairs and refines a plan, writes both into the history, lays them over e
 test('shows the calibration windows, of the shipped and of pasted text', async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', { ...TINY, autoMeasure: false, calibrationWindows: 6 });
-  const calibration = studio.panel('Calibration');
+  const calibration = await studio.show('Calibration');
   await calibration.getByText('Look at the windows').click();
   await expect(calibration.getByRole('status')).toContainText('Windows 1 to 4 of 6', { timeout: PATIENT });
   await expect(calibration.getByRole('listitem')).toHaveCount(4);
@@ -118,7 +125,7 @@ test('writes a verified model into a picked folder, leaves nothing when it is st
       (await navigator.storage.getDirectory()).getDirectoryHandle('picked', { create: true });
   });
   await studio.open('/?backend=wasm', { ...TINY, autoMeasure: false });
-  const away = studio.panel('Take away');
+  const away = await studio.show('Take away');
   await expect(away.getByRole('button', { name: 'Model card' })).toBeDisabled();
   const intoFolder = away.getByRole('button', { name: 'Into a folder' });
   await intoFolder.click({ timeout: PATIENT });
@@ -133,8 +140,8 @@ test('writes a verified model into a picked folder, leaves nothing when it is st
     'README.md',
     'config.json',
     'espalier.json',
-    'onnx/model.onnx',
-    'onnx/model.onnx_data',
+    'onnx/model_fp16.onnx',
+    'onnx/model_fp16.onnx_data',
     'tokenizer.json',
   ])
     expect(written.map((path) => path.replace(/^stories-pruned-20-f(16|32)\//, ''))).toContain(name);

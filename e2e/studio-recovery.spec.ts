@@ -39,6 +39,7 @@ test('a training goes on after a reload to the losses of one that was never inte
   const finish = () => expect(panel).toContainText('All steps were made', { timeout: SLOW });
   await studio.open('/?backend=wasm', SETTINGS);
   await studio.setRatio(50);
+  await studio.show('Recover');
   await recover.click({ timeout: SLOW });
   await finish();
   const whole = await losses(page, studio);
@@ -56,21 +57,25 @@ test('a training goes on after a reload to the losses of one that was never inte
   expect(await losses(page, studio)).toEqual(whole);
   await expect(recover).toBeVisible();
 
+  await studio.show('History');
   const recovered = studio.panel('History').getByRole('rowheader', { name: /recovered with LoRA, step [1-6] of 6/ });
   await expect(recovered.first()).toBeVisible({ timeout: SLOW });
   await page.waitForTimeout(1500);
   await page.reload();
   await expect(recovered.first()).toBeVisible({ timeout: SLOW });
   await expect(
-    studio.panel('Compare').getByRole('figure', { name: /Recovered, 50% removed, LoRA: [\d.]+/ }),
+    (await studio.show('Compare')).getByRole('figure', { name: /Recovered, 50% removed, LoRA: [\d.]+/ }),
   ).toBeVisible({ timeout: SLOW });
+  await studio.show('Recover');
   await expect(panel).toContainText('This training is finished and is kept in this browser', { timeout: SLOW });
   await panel.getByRole('button', { name: 'Bring it back' }).click();
   await finish();
   expect(await losses(page, studio)).toEqual(whole);
   await expect(recover).toBeEnabled({ timeout: SLOW });
   await expect(panel.getByRole('button', { name: 'Build and verify as f32' })).toBeVisible();
+  await studio.show('History');
   await expect(recovered).toHaveCount(1);
+  await studio.show('Recover');
   await panel.getByRole('spinbutton', { name: 'Steps' }).fill('40');
   await panel.getByRole('spinbutton', { name: 'Steps' }).blur();
   await recover.click();
@@ -102,6 +107,7 @@ test('trains on WebGPU to the losses of WASM', async ({ browser }) => {
       recoverLength: 16,
     });
     await studio.setRatio(50);
+    await studio.show('Recover');
     // A short text: a software adapter takes its time for what is held out.
     const chooser = studio.panel('Recover').getByLabel('Train on: choose a file');
     await chooser.setInputFiles({ name: 'short.txt', mimeType: 'text/plain', buffer: Buffer.from(SHORT) });

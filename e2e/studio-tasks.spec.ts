@@ -44,6 +44,7 @@ test('measures zero-shot accuracy: stops, goes on after a reload, and shows tabl
   const studio = new StudioPage(page);
   const panel = studio.panel('Zero-shot');
   await studio.open('/?backend=wasm', SETTINGS);
+  await studio.show('Zero-shot');
   await expect(panel).toContainText('story-cloze, shipped');
   await expect(panel.getByRole('img', { name: /Not measured yet/ })).toBeVisible();
   await panel.getByRole('button', { name: 'Measure' }).click({ timeout: SLOW });
@@ -95,6 +96,7 @@ test('recovers the pruned model: a falling curve, a third column, a point on the
   const panel = studio.panel('Recover');
   await studio.open('/?backend=wasm', SETTINGS);
   await studio.setRatio(50);
+  await studio.show('Recover');
   await panel.getByRole('button', { name: 'Recover', exact: true }).click({ timeout: SLOW });
   await expect(panel.getByRole('button', { name: 'Stop and keep the best' })).toBeVisible();
   await expect(panel).toContainText('All steps were made', { timeout: 2 * SLOW });
@@ -107,20 +109,21 @@ test('recovers the pruned model: a falling curve, a third column, a point on the
   expect(after).toBeLessThan(before);
   expect(await panel.locator('.held-out-point').count()).toBeGreaterThan(2);
 
-  await expect(studio.panel('Compare').getByRole('figure', { name: /^Perplexity/ })).toContainText(
+  await isAccessible(page, ['recovery']);
+  await expect((await studio.show('Compare')).getByRole('figure', { name: /^Perplexity/ })).toContainText(
     /recovered: [\d.]+/,
     { timeout: SLOW },
   );
   const read = studio.panel('Read');
-  await read.getByRole('button', { name: 'Generate' }).click();
+  await read.getByRole('button', { name: 'Write' }).click();
   await expect(read.getByRole('article').filter({ hasText: 'Recovered, 50% removed, LoRA' })).toContainText(
-    /4 tokens · [\d.]+ tokens\/s/,
+    /[\d.]+ tokens\/s/,
     { timeout: SLOW },
   );
   await expect(
-    studio.panel('Zero-shot').getByRole('rowheader', { name: 'Recovered, 50% removed, LoRA' }),
+    (await studio.show('Zero-shot')).getByRole('rowheader', { name: 'Recovered, 50% removed, LoRA' }),
   ).toBeVisible();
-  await isAccessible(page, ['recovery', 'generate']);
+  await isAccessible(page, ['read']);
   await fitsNarrowly(page);
   expect(studio.problems).toEqual([]);
 });

@@ -17,9 +17,10 @@ for (const backend of ['webgpu', 'wasm'] as const) {
     await test.step('opens on the embedded model with its precomputed scores', async () => {
       await studio.open(`/?backend=${backend}`);
       await expect(studio.heatmap).toBeVisible({ timeout: 180_000 });
-      await expect(studio.panel('Calibration')).toContainText('Precomputed');
-      await expect(studio.panel('Plan')).toContainText('20%');
-      await expect(studio.panel('Model')).toContainText('stories');
+      await expect(await studio.show('Calibration')).toContainText('Precomputed');
+      await studio.closeSheets();
+      await expect(studio.panel('Outcome')).toContainText('20% of prunable weights = 15.4% of the parameters');
+      await expect(studio.opener('Model')).toContainText('stories');
     });
 
     await test.step('says where it computes', async () => {
@@ -29,21 +30,24 @@ for (const backend of ['webgpu', 'wasm'] as const) {
       if (backend === 'wasm') await expect(page.getByText('WASM was asked for')).toBeVisible();
       else await expect(page.getByText('Adapter is offered')).toBeVisible();
       await chip.click();
-      await expect(studio.panel('Model').getByText('Licence')).toBeVisible();
+      await expect((await studio.show('Model')).getByText('apache-2.0')).toBeVisible({ timeout: 180_000 });
+      await studio.closeSheets();
     });
 
     await test.step('shows values on hover and numbers on the legend', async () => {
       const box = await studio.heatmap.boundingBox();
       await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.7, (box?.y ?? 0) + 10);
       await expect(studio.heatmap.getByText(/^Layer 0 · neuron/)).toBeVisible();
-      await expect(page.getByRole('img', { name: /colours from .+ to .+/ })).toBeVisible();
       await page.mouse.move(0, 0);
+      await studio.panel('Importance').getByRole('button', { name: 'View' }).click();
+      await expect(page.getByRole('img', { name: /colours from .+ to .+/ })).toBeVisible();
+      await studio.closeSheets();
     });
 
     await test.step('re-plans at once when the slider moves, then measures', async () => {
       await studio.slider.focus();
       for (let press = 0; press < 10; press += 1) await page.keyboard.press('ArrowRight');
-      await expect(studio.panel('Plan').getByText('25%', { exact: true })).toBeVisible();
+      await expect(studio.panel('Outcome').getByText('25%', { exact: true })).toBeVisible();
       const perplexity = await studio.measured('Perplexity', SLOW);
       expect(perplexity.dense).toBeGreaterThan(1);
       expect(perplexity.pruned).toBeGreaterThan(perplexity.dense * 0.8);
@@ -53,28 +57,31 @@ for (const backend of ['webgpu', 'wasm'] as const) {
     });
 
     await test.step('scores anew: progress, cancel, and a run that replaces what is shown', async () => {
-      const calibration = studio.panel('Calibration');
-      await calibration.getByRole('button', { name: 'Score' }).click();
-      await expect(calibration.getByRole('progressbar')).toBeVisible();
-      await calibration.getByRole('button', { name: 'Cancel' }).click();
-      await expect(calibration.getByRole('progressbar')).toBeHidden();
-      await expect(calibration).toContainText('Precomputed');
-      await calibration.getByRole('button', { name: 'Score' }).click();
-      await expect(calibration).toContainText('Your run', { timeout: 2 * SLOW });
-      await expect(calibration).toContainText('2 windows of 16 tokens');
+      const progress = page.getByRole('progressbar', { name: 'Scoring' });
+      await (await studio.show('Calibration')).getByRole('button', { name: 'Score' }).click();
+      await expect(studio.panel('Calibration')).toBeHidden();
+      await expect(progress).toBeVisible();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await expect(progress).toBeHidden();
+      await expect(await studio.show('Calibration')).toContainText('Precomputed');
+      await studio.panel('Calibration').getByRole('button', { name: 'Score' }).click();
+      await expect(studio.opener('Calibration')).toContainText('2 × 16', { timeout: 2 * SLOW });
+      await expect(await studio.show('Calibration')).toContainText('Your run');
+      await expect(studio.panel('Calibration')).toContainText('2 windows of 16 tokens');
+      await studio.closeSheets();
     });
 
     await test.step('writes with both models from one prompt', async () => {
       const read = studio.panel('Read');
-      await read.getByRole('button', { name: 'Generate' }).click();
-      for (const side of ['Dense', 'Pruned'])
-        await expect(read.getByRole('article').filter({ hasText: side })).toContainText(/6 tokens · [\d.]+ tokens\/s/, {
-          timeout: SLOW,
-        });
+      await read.getByRole('button', { name: 'Write' }).click();
+      for (const side of ['Dense', 'Pruned, 25% removed'])
+        await expect(
+          read.getByRole('article').filter({ has: page.getByRole('heading', { name: side }) }),
+        ).toContainText(/[\d.]+ tokens\/s/, { timeout: SLOW });
     });
 
     await test.step('takes a verified model away', async () => {
-      const away = studio.panel('Take away');
+      const away = await studio.show('Take away');
       await away.getByRole('button', { name: 'Build and verify' }).click();
       await expect(away).toContainText('Verified.', { timeout: SLOW });
       await expect(away).toContainText(/compared at 256 positions/);
@@ -88,8 +95,8 @@ for (const backend of ['webgpu', 'wasm'] as const) {
         'tokenizer.json',
         'espalier.json',
         'README.md',
-        'onnx/model.onnx',
-        'onnx/model.onnx_data',
+        'onnx/model_fp16.onnx',
+        'onnx/model_fp16.onnx_data',
       ])
         expect(names.map((path) => path.replace(/^stories-pruned-25-f(16|32)\//, ''))).toContain(name);
     });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Inspection, inspect } from '../library/inspect.ts';
 import { createConsole } from './console.ts';
+import { megabytes } from './megabytes.ts';
 import { computedOn, withModel } from './models.ts';
 import { addCommonOptions, type CommonOptions } from './options.ts';
 
@@ -24,7 +25,7 @@ function describeModel(found: Inspection): string[] {
     `${found.name}: ${found.architecture}, ${count(found.parameters)} parameters (${count(found.blockParameters)} in blocks, ${count(found.prunableParameters)} prunable)`,
     `${found.layers.length} layers, hidden size ${found.hiddenSize}, head dimension ${found.headDimension}, ${found.queryHeadsPerGroup} query heads a group, vocabulary ${count(found.vocabulary)}`,
     `${count(found.multiplyAccumulates.perToken)} multiply-accumulates a token, with a context of ${count(found.multiplyAccumulates.context)}`,
-    `${found.format}, ${(found.bytes / 2 ** 20).toFixed(1)} MiB${found.licence ? `, licence ${found.licence}` : ''}`,
+    `${found.format}, ${megabytes(found.bytes)}${found.licence ? `, licence ${found.licence}` : ''}`,
     '',
     'layer  attention groups  parameters each  neurons  parameters each',
     ...found.layers.map(

@@ -19,6 +19,7 @@ import {
 } from './calibration.ts';
 import { addChoosePlanOptions, type ChoosePlanOptions, choosePlan } from './choose-plan.ts';
 import { createConsole } from './console.ts';
+import { megabytes } from './megabytes.ts';
 import { computedOn, withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -159,5 +160,5 @@ export function addPrune(program: Command, signal: AbortSignal): void {
 
 function describeFormat({ file, bytes, type, opens, verification }: TakenAway): string {
   const { maxAbsoluteDifference, top1Agreement, positions } = verification;
-  return `${file}: ${(bytes / 2 ** 20).toFixed(1)} MiB, ${type}, for ${opens}; over ${positions} positions the largest logit difference is ${maxAbsoluteDifference.toExponential(1)}, and the most probable token the same at ${(top1Agreement * 100).toFixed(1)}%.`;
+  return `${file}: ${megabytes(bytes)}, ${type}, for ${opens}; over ${positions} positions the largest logit difference is ${maxAbsoluteDifference.toExponential(1)}, and the most probable token the same at ${(top1Agreement * 100).toFixed(1)}%.`;
 }

@@ -23,6 +23,7 @@ import type { LongRunning } from '../progress.ts';
 import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
 import { type Console, createConsole } from './console.ts';
+import { megabytes } from './megabytes.ts';
 import { computedOn, withModel } from './models.ts';
 import { describePlan } from './plan.ts';
 import { addRecoverOptions, type RecoverCommandOptions, settingsFrom, trainingDtype } from './recover-options.ts';
@@ -122,7 +123,7 @@ async function recoverAndExport(
     ...(measured
       ? [`Perplexity on ${options.text?.map((path) => basename(path)).join(' + ')}: ${comparison(measured)}.`]
       : []),
-    `Wrote ${options.output} (${(bytes / 2 ** 20).toFixed(1)} MiB of ONNX, ${dtype}).`,
+    `Wrote ${options.output} (${megabytes(bytes)} of ONNX, ${dtype}).`,
   ]);
 }
 

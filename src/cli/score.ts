@@ -8,6 +8,7 @@ import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
 import type { LongRunning } from '../progress.ts';
 import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
+import { megabytes } from './megabytes.ts';
 import { computedOn, openDense, withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -126,7 +127,7 @@ async function scoreOneShard(
       () => [
         `Scored shard ${shard.index} of ${shard.count} of ${name}: ${windows} of ${calibration.windows} windows (${tokens} predictions), loss ${loss.toFixed(4)} nats.`,
         ...costLines(run),
-        `Wrote ${path} (${(bytes / 2 ** 20).toFixed(1)} MiB).`,
+        `Wrote ${path} (${megabytes(bytes)}).`,
       ],
     );
   } finally {
@@ -161,7 +162,7 @@ function costLines({
   readonly peakBytes: number;
 }): string[] {
   return [
-    `${seconds.toFixed(1)} s, of which the forward pass took ${forwardSeconds.toFixed(1)} s; peak ${(peakBytes / 2 ** 20).toFixed(0)} MiB of tensors.`,
+    `${seconds.toFixed(1)} s, of which the forward pass took ${forwardSeconds.toFixed(1)} s; peak ${megabytes(peakBytes)} of tensors.`,
   ];
 }
 

@@ -7,6 +7,8 @@ import { decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
 import { roundedCheckpoint } from '../decoder/rounded.ts';
 import { CancelledError, UsageError } from '../errors.ts';
+import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
+import type { PerplexityResult } from '../evaluate/perplexity.ts';
 import { openDecoder } from '../generate/decoder.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -58,10 +60,21 @@ export interface ExportOptions extends LongRunning {
   readonly sample?: string | undefined;
   /** How the model was pruned; absent for a dense model. */
   readonly plan?: Plan | undefined;
+  /** Windows of token ids on which the written ONNX file itself is measured, and how the model card calls the figure. Absent: it is not measured. */
+  readonly measure?: MeasureExport | undefined;
   /** Measurements for the model card. */
   readonly figures?: Readonly<Record<string, string>> | undefined;
   /** The engine's version, for the record. */
   readonly version: string;
+}
+
+/** What the written file is measured on. */
+export interface MeasureExport {
+  readonly windows: readonly ArrayLike<number>[];
+  /** e.g. 'perplexity on held-out text, 16 × 128 tokens'. */
+  readonly name: string;
+  /** What follows the value, e.g. '(dense 4.07)'. */
+  readonly against?: string | undefined;
 }
 
 export interface ExportResult {
@@ -74,6 +87,8 @@ export interface ExportResult {
   readonly parametersAfter: number;
   /** Of the first format. */
   readonly verification: Verification;
+  /** Of the written ONNX file, where it was measured. */
+  readonly perplexity: PerplexityResult | undefined;
 }
 
 /**
@@ -95,7 +110,7 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
 }
 
 async function writeFolder(options: ExportOptions): Promise<ExportResult> {
-  const { output, runtime, plan, signal, figures = {}, version, formats: asked = ['onnx'] } = options;
+  const { output, runtime, plan, signal, measure, version, formats: asked = ['onnx'] } = options;
   const dataType = options.dataType ?? 'f32';
   const isOnnxAlone = asked.every((name) => name === 'onnx');
   // Other programs know no removed layers: all formats of one folder have the same ones.
@@ -130,14 +145,16 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   for (const { name, bytes } of await copiedFiles(checkpoint)) await write(name, [bytes]);
 
   const formats: TakenAway[] = [];
+  let perplexity: PerplexityResult | undefined;
   for (const name of TAKE_AWAY_FORMATS) {
     if (!asked.includes(name)) continue;
-    if (name === 'onnx')
-      formats.push(
-        await takeAwayOnnx({ ...job, model: written }, dataType, isOnnxAlone ? options.programs : undefined),
-      );
-    else formats.push(await (name === 'gguf' ? takeAwayGguf(job) : takeAwaySafetensors(job)));
+    if (name === 'onnx') {
+      const taken = await takeAwayOnnx({ ...job, model: written }, dataType, isOnnxAlone ? options.programs : undefined, measure);
+      perplexity = taken.perplexity;
+      formats.push(taken.format);
+    } else formats.push(await (name === 'gguf' ? takeAwayGguf(job) : takeAwaySafetensors(job)));
   }
+  const figures = { ...options.figures, ...(measure && perplexity && figureOf(measure, perplexity)) };
   const [first] = formats;
   if (!first) throw new UsageError(`No format was named. Name one or more of ${TAKE_AWAY_FORMATS.join(', ')}.`);
 
@@ -184,15 +201,22 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     engine: { version, backend: runtime.backend },
   };
   await write('espalier.json', textChunks(record));
-  return { files, formats, bytes, parametersBefore, parametersAfter, verification };
+  return { files, formats, bytes, parametersBefore, parametersAfter, verification, perplexity };
 }
 
-/** Writes the decoder's graph and weights, opens them again and compares them. */
+/** The measured figure as a line of the model card. */
+function figureOf({ name, against }: MeasureExport, { perplexity, standardError }: PerplexityResult) {
+  const value = `${perplexity.toPrecision(3)} ± ${standardError.toPrecision(2)}`;
+  return { [name]: against ? `${value} ${against}` : value };
+}
+
+/** Writes the decoder's graph and weights, opens them again, compares them, and measures them where asked for. */
 async function takeAwayOnnx(
   { model, output, runtime, reference, windows: { windows, areText }, onFile, signal, onProgress }: TakeAwayOptions,
   dataType: ExportDataType,
   programs: Programs | undefined,
-): Promise<TakenAway> {
+  measure: MeasureExport | undefined,
+): Promise<{ readonly format: TakenAway; readonly perplexity: PerplexityResult | undefined }> {
   const format = EXPORT_FORMATS[dataType];
   const { graph, weights } = decoderGraph(model, { dataType });
   const file = `onnx/${format.file}`;
@@ -231,14 +255,23 @@ async function takeAwayOnnx(
     signal,
     onProgress,
   });
+  const perplexity =
+    measure &&
+    (await decoderPerplexity(decoder, model.architecture.config.vocabulary, measure.windows, {
+      signal,
+      onProgress,
+    }));
   return {
-    format: 'onnx',
-    file,
-    bytes: data.bytes + graphFile.bytes,
-    type: format.transformersName,
-    opens: 'transformers.js and ONNX Runtime',
-    notes: [],
-    verification,
+    format: {
+      format: 'onnx',
+      file,
+      bytes: data.bytes + graphFile.bytes,
+      type: format.transformersName,
+      opens: 'transformers.js and ONNX Runtime',
+      notes: [],
+      verification,
+    },
+    perplexity,
   };
 }
 

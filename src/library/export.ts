@@ -1,7 +1,7 @@
 import { type Model, modelOf } from '../architecture/model.ts';
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
-import { type ExportResult, exportModel } from '../export/export-model.ts';
+import { type ExportResult, exportModel, type MeasureExport } from '../export/export-model.ts';
 import type { GgufType } from '../export/gguf/blocks.ts';
 import { memoryFolder } from '../export/memory-folder.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
@@ -29,6 +29,8 @@ export interface ExportPrunedOptions extends LongRunning {
   /** In q4: windows of text on which GPTQ rounds the matrices; without them each weight is rounded to the nearest (docs/method.md section 10). */
   readonly roundingWindows?: readonly ArrayLike<number>[] | undefined;
   readonly figures?: Readonly<Record<string, string>>;
+  /** Measures the written ONNX file itself. */
+  readonly measure?: MeasureExport | undefined;
   /** Default ONNX alone. */
   readonly formats?: readonly TakeAwayFormat[] | undefined;
   readonly safetensorsType?: SafetensorsType | undefined;
@@ -38,7 +40,7 @@ export interface ExportPrunedOptions extends LongRunning {
 /** Writes a (pruned) model as an ONNX folder and verifies it against the block programs before it gets its name (docs/architecture.md section 1.6). */
 export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptions): Promise<ExportResult> {
   const { output, dtype, plan, windows, figures, signal, onProgress } = options;
-  const { formats, safetensorsType, ggufType } = options;
+  const { measure, formats, safetensorsType, ggufType } = options;
   // From here on the export takes what it wrote away; before, whoever made the folder would be left with it.
   const { sample, rounding } = await prepared(pruned, options).catch(async (error: unknown) => {
     await output.discard();
@@ -54,6 +56,7 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
     version: VERSION,
     signal,
     onProgress,
+    measure,
     formats,
     safetensorsType,
     ggufType,

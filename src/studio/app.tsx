@@ -1,52 +1,56 @@
-import { CalibrationPanel } from './features/calibration/panel.tsx';
-import { ComparePanel } from './features/compare/panel.tsx';
+import type { CSSProperties } from 'react';
+import { Background } from './features/bench/background.tsx';
+import { BottomBar } from './features/bench/bottom-bar.tsx';
+import { Drawer } from './features/bench/drawer.tsx';
+import { TopBar } from './features/bench/top-bar.tsx';
+import { Trouble } from './features/bench/trouble.tsx';
+import { useDrawer } from './features/bench/use-drawer.ts';
+import { RatioCurve } from './features/curve/panel.tsx';
+import { Figures } from './features/figures/panel.tsx';
 import { Announcer } from './features/frame/announcer.tsx';
-import { Header } from './features/frame/header.tsx';
-import { Rail } from './features/frame/rail.tsx';
-import { useThemeOnDocument } from './features/frame/use-theme.ts';
-import { RunsPanel } from './features/history/panel.tsx';
+import { JobsProvider } from './features/frame/jobs.tsx';
 import { ImportancePanel } from './features/importance/panel.tsx';
-import { ModelPanel } from './features/model/panel.tsx';
-import { PlanPanel } from './features/plan/panel.tsx';
-import { RatioDock } from './features/plan/ratio-dock.tsx';
-import { GeneratePanel } from './features/read/panel.tsx';
-import { RecoveryPanel } from './features/recovery/panel.tsx';
-import { TakeAwayPanel } from './features/take-away/panel.tsx';
-import { TasksPanel } from './features/tasks/panel.tsx';
+import { Present } from './features/present/present.tsx';
+import { ReadPanel } from './features/read/panel.tsx';
+import { Tour } from './features/tour/tour.tsx';
 
-/** The whole page: model, calibration, importance, plan, compare, read, take away. */
+/** The whole page: the bench in one view, sheets above it, drawers below it. */
 export function App() {
-  useThemeOnDocument();
   return (
-    <>
-      <a className="skip" href="#plan">
-        Skip to the plan
-      </a>
-      <Header />
-      <div className="frame">
-        <Rail />
-        <main className="bench">
-          <p className="intro">
-            A language model is a stack of layers; each has groups of attention heads and thousands of neurons. Espalier
-            measures what every group is worth, takes the least useful away, shows what that costs, and hands you the
-            smaller model. Drag the ratio to begin.
-          </p>
-          <ModelPanel />
-          <CalibrationPanel />
-          <div className="planning">
-            <ImportancePanel />
-            <PlanPanel />
-          </div>
-          <ComparePanel />
-          <RunsPanel />
-          <TasksPanel />
-          <RecoveryPanel />
-          <GeneratePanel />
-          <TakeAwayPanel />
-        </main>
-      </div>
-      <RatioDock />
+    <JobsProvider>
+      <Background />
       <Announcer />
-    </>
+      <Page />
+    </JobsProvider>
+  );
+}
+
+function Page() {
+  const { drawer, share } = useDrawer();
+  return (
+    <div
+      className={drawer ? 'page with-drawer' : 'page'}
+      style={{ '--drawer': `${Math.round(share * 1000) / 10}vh` } as CSSProperties}
+    >
+      <a className="skip" href="#outcome">
+        Skip to the outcome
+      </a>
+      <TopBar />
+      <Trouble />
+      <main className="bench">
+        <div className="bench-left">
+          <ImportancePanel />
+          <RatioCurve />
+        </div>
+        <div className="bench-right">
+          <Figures />
+          <ReadPanel />
+        </div>
+      </main>
+      <Drawer />
+      <BottomBar />
+      <Present />
+      <Tour />
+    </div>
   );
 }

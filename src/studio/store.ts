@@ -3,6 +3,7 @@ import { persist } from 'zustand/middleware';
 import { useShallow } from 'zustand/react/shallow';
 import { checkedState } from './data/kept-state.ts';
 import { restedStorage } from './data/rested-storage.ts';
+import { type BenchSlice, createBenchSlice } from './features/bench/slice.ts';
 import { type CalibrationSlice, createCalibrationSlice } from './features/calibration/slice.ts';
 import { createMeasureSlice, type MeasureSlice } from './features/compare/slice.ts';
 import { createTasksSlice, type TasksSlice } from './features/frame/tasks-slice.ts';
@@ -16,6 +17,7 @@ import { createShareSlice, type ShareSlice } from './features/share/slice.ts';
 import { createZeroShotSlice, type ZeroShotSlice } from './features/tasks/slice.ts';
 
 export type StudioState = ModelSlice &
+  BenchSlice &
   RecipeSlice &
   ViewSlice &
   CalibrationSlice &
@@ -35,10 +37,22 @@ function persisted(state: StudioState) {
   const { chosenModel, scoresChoice } = state;
   const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
   const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
-  const { speedTokens, speedSeconds, comparedMethods, prompt, maxNewTokens, temperature, generateSeed } = state;
+  const {
+    speedTokens,
+    speedSeconds,
+    comparedMethods,
+    prompt,
+    maxNewTokens,
+    temperature,
+    generateSeed,
+    topK,
+    topP,
+    repetitionPenalty,
+  } = state;
   const { taskItems, taskThrough, taskMethods, taskMetric } = state;
-  const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength } = state;
+  const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoverSeed, recoverDetails } = state;
   const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
+  const { drawer, drawerShare, curveMethods, tourSeen, autoRead } = state;
   const isStored = chosenModel.kind !== 'files';
   return {
     // Files are gone after a reload; then the page opens with the embedded model again.
@@ -49,8 +63,10 @@ function persisted(state: StudioState) {
     ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedSeconds, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
+    ...{ ...(drawer !== undefined && { drawer }), drawerShare, curveMethods, tourSeen, autoRead },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
-    ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength },
+    ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoverSeed, recoverDetails },
+    ...{ topK, topP, repetitionPenalty },
     ...{
       repairWindows,
       repairLambda,
@@ -71,6 +87,7 @@ export const useStudio = create<StudioState>()(
   persist(
     (...use) => ({
       ...createModelSlice(...use),
+      ...createBenchSlice(...use),
       ...createRecipeSlice(...use),
       ...createViewSlice(...use),
       ...createCalibrationSlice(...use),

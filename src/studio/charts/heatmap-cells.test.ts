@@ -6,7 +6,7 @@ const rows = [
   { attention: Float32Array.of(1, 4, 2), mlp: Float32Array.from({ length: 400 }, (_, neuron) => (neuron * 37) % 400) },
   { attention: Float32Array.of(3, 1, 2), mlp: Float32Array.from({ length: 400 }, (_, neuron) => neuron) },
 ];
-const layout = heatmapLayout(rows, 320);
+const layout = heatmapLayout(rows, 320, 38);
 const plan = [
   { attention: [1, 2], mlp: [...Array(400).keys()].filter((neuron) => (neuron * 37) % 400 >= 100) },
   { attention: [0, 1, 2], mlp: [...Array(400).keys()] },

@@ -12,7 +12,7 @@ const rows = Array.from({ length: LAYERS }, (_, layer) => ({
   attention: Float32Array.from({ length: 3 }, (_unused, group) => 1 + group + layer),
   mlp: Float32Array.from({ length: NEURONS }, (_unused, neuron) => 1 + ((neuron * 7919 + layer * 31) % NEURONS)),
 }));
-const layout = heatmapLayout(rows, 900);
+const layout = heatmapLayout(rows, 900, 11);
 const edges = { attention: binEdges(3, 3), mlp: binEdges(NEURONS, layout.mlp.columns) };
 const orders = rows.map((row) => descendingOrder(row.mlp));
 const kept = rows.map((row) => [...row.mlp.keys()].filter((neuron) => (row.mlp[neuron] ?? 0) > 300));
@@ -98,7 +98,7 @@ describe('drawHeatmap', () => {
       fillStyle: '' as string,
     };
     const images = { bands: 3, attention: {} as CanvasImageSource, mlp: {} as CanvasImageSource, hatch: 'hatch' };
-    const small = heatmapLayout(rows.slice(0, 2), 300);
+    const small = heatmapLayout(rows.slice(0, 2), 300, 38);
     drawHeatmap(
       context as unknown as HeatmapContext,
       small,

@@ -15,7 +15,7 @@ describe('heatmapLayout', () => {
         fc.integer({ min: 240, max: 1800 }),
         (layers, groups, neurons, width) => {
           const data = rows(layers, groups, neurons);
-          const layout = heatmapLayout(data, width);
+          const layout = heatmapLayout(data, width, 24);
           for (const module of ['attention', 'mlp'] as const)
             for (const column of [0, blockColumns(layout[module], data[0]?.[module].length ?? 1) - 1]) {
               const { x, width: cell } = cellExtent(layout[module], column);
@@ -29,14 +29,14 @@ describe('heatmapLayout', () => {
   });
 
   it('shows single neurons where there is room and bins of at least two pixels where not', () => {
-    expect(heatmapLayout(rows(8, 4, 100), 900).mlp.columns).toBe(100);
-    const { mlp } = heatmapLayout(rows(30, 3, 1536), 900);
+    expect(heatmapLayout(rows(8, 4, 100), 900, 38).mlp.columns).toBe(100);
+    const { mlp } = heatmapLayout(rows(30, 3, 1536), 900, 11);
     expect(mlp.width / mlp.columns).toBeGreaterThanOrEqual(2);
   });
 
   it('finds nothing in the gap and beyond', () => {
     const data = rows(2, 4, 100);
-    const layout = heatmapLayout(data, 400);
+    const layout = heatmapLayout(data, 400, 38);
     expect(cellAt(layout, data, layout.mlp.x - 4, 3)).toBeUndefined();
     expect(cellAt(layout, data, 500, 3)).toBeUndefined();
     expect(cellAt(layout, data, 3, 4000)).toBeUndefined();
@@ -45,7 +45,7 @@ describe('heatmapLayout', () => {
 
 describe('moveCursor', () => {
   const data = rows(3, 4, 50);
-  const layout = heatmapLayout(data, 500);
+  const layout = heatmapLayout(data, 500, 38);
   const start: HeatmapCell = { layer: 0, module: 'attention', column: 0 };
 
   it('walks the whole row from attention into the MLP and back', () => {

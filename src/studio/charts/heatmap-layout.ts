@@ -34,18 +34,19 @@ export interface HeatmapCell {
 }
 
 const BLOCK_GAP = 12;
-const TARGET_HEIGHT = 330;
 /** Narrowest bin: below two pixels single bins can no longer be told apart. */
 const BIN_WIDTH = 2;
 
-/** Row height for a number of layers: between 11 and 38 pixels, so that about 330 pixels are used. */
-export function heatmapRowHeight(layers: number): number {
-  return Math.max(11, Math.min(38, Math.floor(TARGET_HEIGHT / Math.max(1, layers))));
+/** Heights that a row may have: below the smallest its number can no longer be read. */
+const ROW_HEIGHTS = { smallest: 10, largest: 46 } as const;
+
+/** Row height for a number of layers in `height` pixels, within `ROW_HEIGHTS`. */
+export function heatmapRowHeight(layers: number, height: number): number {
+  return Math.max(ROW_HEIGHTS.smallest, Math.min(ROW_HEIGHTS.largest, Math.floor(height / Math.max(1, layers))));
 }
 
-/** Places attention groups and neuron bins side by side in `width` pixels. */
-export function heatmapLayout(rows: readonly HeatmapRow[], width: number): HeatmapLayout {
-  const rowHeight = heatmapRowHeight(rows.length);
+/** Places attention groups and neuron bins side by side in `width` pixels, in rows of `rowHeight`. */
+export function heatmapLayout(rows: readonly HeatmapRow[], width: number, rowHeight: number): HeatmapLayout {
   const groups = Math.max(1, ...rows.map((row) => row.attention.length));
   const neurons = Math.max(1, ...rows.map((row) => row.mlp.length));
   const cell = Math.max(3, Math.min(rowHeight * 1.6, Math.floor((width * 0.28) / groups)));

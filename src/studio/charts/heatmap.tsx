@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useMemo, useRef } from 'react';
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useLayoutEffect, useMemo, useRef } from 'react';
 import type { LayerPlan } from '../../plan/plan.ts';
 import { heatColours, type Theme } from './heat-scale.ts';
 import { type ArrangedRow, arrangeRows, cellBands, cellShares, readCell } from './heatmap-cells.ts';
@@ -25,6 +25,9 @@ export interface HeatmapProps {
   readonly scale: NormalisedScale;
   readonly arrangement: 'sorted' | 'place';
   readonly theme: Theme;
+  readonly rowHeight: number;
+  /** What the left columns are. */
+  readonly attentionTitle?: ReactNode;
   readonly cursor: HeatmapCell | undefined;
   readonly onCursor: (cell: HeatmapCell | undefined) => void;
   /** A cell was chosen (click, Enter): its layer and the place in it. */
@@ -43,9 +46,20 @@ const KEYS: Readonly<Record<string, CursorMove>> = {
 };
 
 /** Importance of every attention group and neuron, one row a layer, with what the plan removes on it. Pointer and arrow keys move a cell cursor. */
-export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCursor, onChoose }: HeatmapProps) {
+export function Heatmap({
+  rows,
+  plan,
+  scale,
+  arrangement,
+  theme,
+  rowHeight,
+  attentionTitle,
+  cursor,
+  onCursor,
+  onChoose,
+}: HeatmapProps) {
   const { ref, width } = useWidth<HTMLDivElement>();
-  const layout = useMemo(() => heatmapLayout(rows, Math.max(160, width)), [rows, width]);
+  const layout = useMemo(() => heatmapLayout(rows, Math.max(160, width), rowHeight), [rows, width, rowHeight]);
   const arranged = useMemo(() => arrangeRows(rows, layout, arrangement), [rows, layout, arrangement]);
   const shares = useMemo(() => cellShares(arranged, plan), [arranged, plan]);
   const canvas = useCanvas(
@@ -77,13 +91,13 @@ export function Heatmap({ rows, plan, scale, arrangement, theme, cursor, onCurso
 
   return (
     <div className="heatmap" ref={ref}>
-      <div className="heatmap-heads" aria-hidden="true">
+      <div className="heatmap-heads">
         <span style={{ width: layout.attention.width }}>
-          {layout.attention.width > 90 ? 'Attention groups' : 'Attention'}
+          {attentionTitle ?? (layout.attention.width > 90 ? 'Attention groups' : 'Attention')}
         </span>
         <span>
           {layout.mlp.items} neurons
-          {layout.mlp.columns < layout.mlp.items
+          {layout.mlp.items / layout.mlp.columns >= 1.5
             ? `, about ${Math.round(layout.mlp.items / layout.mlp.columns)} per bin`
             : ''}
         </span>

@@ -6,6 +6,8 @@ export interface LayerShare {
 }
 
 const TEXT = 34;
+/** Narrower than this there are numbers alone. */
+const NARROWEST_BARS = 24;
 
 /** Per-layer share removed, one row per layer at the heatmap's row height: bars for attention above and MLP below, the number for all parameters. */
 export function LayerShares({
@@ -18,7 +20,7 @@ export function LayerShares({
   readonly width: number;
 }) {
   const height = rowHeight * shares.length;
-  const inner = Math.max(8, width - TEXT);
+  const inner = width - TEXT;
   const bar = Math.max(3, Math.floor((rowHeight - 4) / 2));
   return (
     <svg
@@ -34,11 +36,15 @@ export function LayerShares({
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index.
           <g key={layer}>
-            <rect className="bar-track" x={0} y={top} width={inner} height={2 * bar} />
-            <rect className="bar-attention" x={0} y={top} width={round(inner * attention)} height={bar} />
-            <rect className="bar-mlp" x={0} y={top + bar} width={round(inner * mlp)} height={bar} />
+            {inner >= NARROWEST_BARS && (
+              <>
+                <rect className="bar-track" x={0} y={top} width={inner} height={2 * bar} />
+                <rect className="bar-attention" x={0} y={top} width={round(inner * attention)} height={bar} />
+                <rect className="bar-mlp" x={0} y={top + bar} width={round(inner * mlp)} height={bar} />
+              </>
+            )}
             <text
-              className="axis-text"
+              className={parameters > 0 ? 'share-text' : 'axis-text'}
               x={width}
               y={layer * rowHeight + rowHeight / 2 - 1}
               dy="0.36em"

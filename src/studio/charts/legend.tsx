@@ -3,7 +3,7 @@ import type { NormalisedScale } from './normalise.ts';
 
 const STEPS = 48;
 const BAR = 8;
-const MARGIN = 18;
+const MARGIN = 26;
 
 /** The colour scale with its numbers. Colours end at the domain's ends; `title` says what is measured. */
 export function HeatLegend({

@@ -1,6 +1,7 @@
 import { METRICS } from '../../importance/sums/scores.ts';
 import { parseMethod } from '../../plan/methods/methods.ts';
 import { NORMALISATIONS } from '../charts/normalise.ts';
+import { DRAWERS, drawerShareWithin } from '../features/bench/slice.ts';
 import { keptRecipe } from '../features/plan/checked-recipe.ts';
 import { INITIAL_RECIPE } from '../features/plan/slice.ts';
 
@@ -34,6 +35,8 @@ const CHECKS: Readonly<Record<string, Check>> = {
     const { kind } = value as Record<string, unknown>;
     return kind === 'precomputed' || kind === 'none' ? { kind } : refuse();
   },
+  drawer: (value) => (value === null ? value : oneOf(...DRAWERS)(value)),
+  drawerShare: (value) => drawerShareWithin(value as number),
   themeChoice: oneOf('system', 'light', 'dark'),
   shownMetric: oneOf('recipe', ...METRICS),
   normalisation: oneOf(...NORMALISATIONS),

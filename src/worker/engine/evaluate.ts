@@ -32,7 +32,10 @@ export interface PerplexityMeasurement {
   readonly klDivergence?: number | undefined;
   readonly klStandardError?: number | undefined;
   readonly top1Agreement?: number | undefined;
-  readonly seconds: number;
+  /** Mean loss of each window in nats, for paired comparisons. */
+  readonly windowLosses?: readonly number[] | undefined;
+  /** What it took, where it was measured by itself. */
+  readonly seconds?: number | undefined;
 }
 
 export interface TaskRequest {
@@ -88,7 +91,15 @@ export function evaluateCalls(bench: Bench): EvaluateCalls {
         const result = await models.use(plan, repair, options, (open) =>
           evaluate(open, { ...options, windows: chosen, against }),
         );
-        const { perplexity: value, standardError, tokens, klDivergence, klStandardError, top1Agreement } = result;
+        const {
+          perplexity: value,
+          standardError,
+          tokens,
+          windowLosses,
+          klDivergence,
+          klStandardError,
+          top1Agreement,
+        } = result;
         const seconds = (performance.now() - start) / 1000;
         const divergence = { klDivergence, klStandardError, top1Agreement };
         return {
@@ -96,6 +107,7 @@ export function evaluateCalls(bench: Bench): EvaluateCalls {
           standardError,
           tokens,
           windows: chosen.length,
+          windowLosses,
           ...(against && divergence),
           seconds,
         };

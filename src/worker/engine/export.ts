@@ -1,9 +1,11 @@
+import type { PerplexityResult } from '../../evaluate/perplexity.ts';
 import { directoryFolder } from '../../library/directory-folder.ts';
 import { exportArchive, exportPruned } from '../../library/export.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
+import type { PerplexityMeasurement } from './evaluate.ts';
 import type { Repair } from './repaired-models.ts';
 
 export interface ExportRequest {
@@ -13,8 +15,19 @@ export interface ExportRequest {
   readonly repair?: Repair | undefined;
   /** Measurements for the model card, one line each. */
   readonly figures?: Readonly<Record<string, string>> | undefined;
+  /** How the built file itself is measured on the text; absent: it is not. */
+  readonly measure?: MeasureRequest | undefined;
   /** A folder that the reader picked: a new one is written into it. Absent: a zip archive is made. */
   readonly folder?: FileSystemDirectoryHandle | undefined;
+}
+
+/** On how much of the text, and how the model card calls and compares the figure. */
+export interface MeasureRequest {
+  readonly windows: number;
+  /** Tokens per window. */
+  readonly length: number;
+  readonly name: string;
+  readonly against?: string | undefined;
 }
 
 /** The exported graph against the block programs, over the positions that were compared. */
@@ -34,6 +47,8 @@ export interface ExportedModel {
   readonly card: Blob;
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
   readonly verification: Verification;
+  /** Of the built file, where it was measured. */
+  readonly perplexity: PerplexityMeasurement | undefined;
 }
 
 export interface ExportCalls {
@@ -58,7 +73,7 @@ async function deliver(
   bench: Bench,
   open: OpenModel,
   plan: Plan,
-  { dtype, text, repair, figures, folder }: ExportRequest,
+  { dtype, text, repair, figures, measure, folder }: ExportRequest,
   options: LongRunning,
 ): Promise<ExportedModel> {
   const made = repair && 'recovered' in repair ? 'recovered' : 'pruned';
@@ -69,16 +84,32 @@ async function deliver(
     plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
     windows: await bench.windowsOf(text, VERIFIED_LENGTH),
     ...(figures && { figures }),
+    ...(measure && {
+      measure: { ...measure, windows: (await bench.windowsOf(text, measure.length)).slice(0, measure.windows) },
+    }),
     ...options,
   };
   if (folder) {
     const output = await directoryFolder(folder, wanted);
-    const { files, verification } = await exportPruned(open, { output, ...exporting });
+    const { files, verification, perplexity } = await exportPruned(open, { output, ...exporting });
     const card = await output.read('README.md');
-    return { name: output.name, archive: undefined, card, files: files.map(sized), verification };
+    const measured = measurement(perplexity);
+    return {
+      ...{ name: output.name, archive: undefined, card },
+      ...{ files: files.map(sized), verification, perplexity: measured },
+    };
   }
-  const { files, verification, archive, card } = await exportArchive(open, wanted, exporting);
-  return { name: wanted, archive, card, files: files.map(sized), verification };
+  const { files, verification, perplexity, archive, card } = await exportArchive(open, wanted, exporting);
+  return {
+    ...{ name: wanted, archive, card },
+    ...{ files: files.map(sized), verification, perplexity: measurement(perplexity) },
+  };
+}
+
+function measurement(result: PerplexityResult | undefined): PerplexityMeasurement | undefined {
+  if (!result) return undefined;
+  const { perplexity, standardError, tokens, windows, windowLosses } = result;
+  return { perplexity, standardError, tokens, windows, windowLosses };
 }
 
 function sized({ name, bytes }: { readonly name: string; readonly bytes: number }) {

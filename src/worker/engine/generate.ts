@@ -1,12 +1,13 @@
 import { DeviceLostError } from '../../errors.ts';
 import { reopenElsewhere } from '../../generate/reopen.ts';
+import type { SamplingOptions } from '../../generate/sampling.ts';
 import { generate } from '../../library/generate.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
 import type { Repair } from './repaired-models.ts';
 
-export interface GenerateRequest {
+export interface GenerateRequest extends Pick<SamplingOptions, 'topK' | 'topP' | 'repetitionPenalty'> {
   readonly prompt: string;
   readonly maxNewTokens: number;
   /** 0 is greedy. */
@@ -49,7 +50,7 @@ export interface GenerateCalls {
 export function generateCalls(bench: Bench): GenerateCalls {
   const { platform, models, notes } = bench;
   return {
-    generate: (plan, { prompt, maxNewTokens, temperature, seed, chat, repair }, options = {}) => {
+    generate: (plan, { prompt, maxNewTokens, seed, chat, repair, ...sampling }, options = {}) => {
       let shown = 0;
       const write = async () => {
         const decoder = await bench.decoderOf(plan, repair, options);
@@ -58,7 +59,7 @@ export function generateCalls(bench: Bench): GenerateCalls {
           { decoder, tokenizer: () => bench.model.tokenizer(), maximumPositions },
           {
             prompt: chat ? [{ role: 'user', content: prompt }] : prompt,
-            ...{ maxNewTokens, temperature, seed, signal: options.signal },
+            ...{ ...sampling, maxNewTokens, seed, signal: options.signal },
             onToken({ tokenId, text, probability }) {
               shown += 1;
               options.onToken?.({ id: tokenId, text, probability });

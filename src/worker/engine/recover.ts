@@ -3,6 +3,7 @@ import { sha256OfText } from '../../checkpoint/files/sha256.ts';
 import { FileFormatError, MismatchError } from '../../errors.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import { type Recovered, type RecoveryProgress, recover } from '../../library/recover.ts';
+import type { RecoverOptions } from '../../library/recover-options.ts';
 import { VERSION } from '../../library/version.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { OnProgress } from '../../progress.ts';
@@ -10,7 +11,13 @@ import type { Bench } from './bench.ts';
 import type { KeptTraining, TrainingKeeper, TrainingSettings } from './kept-training.ts';
 import type { RecoveredModel, Repair } from './repaired-models.ts';
 
-export interface RecoverRequest extends TrainingSettings {
+/** Settings of a training that have defaults of their own. */
+export type TrainingDetails = Pick<
+  RecoverOptions,
+  'rank' | 'scale' | 'dropout' | 'warmupSteps' | 'weightDecay' | 'patience'
+>;
+
+export interface RecoverRequest extends TrainingSettings, TrainingDetails {
   /** Text to train on; a share of its windows is held out and measured. */
   readonly text: string;
   /** Tokens per window. */
@@ -96,12 +103,15 @@ async function recoverModel(
   open: OpenModel,
   dense: OpenModel,
   windows: readonly ArrayLike<number>[],
-  { key, ratio, method, bits, steps, batchWindows, learningRate, seed, loss = 'text', resume = false }: RecoveryJob,
+  { key, ratio, method, bits, steps, batchWindows, learningRate, seed, loss = 'text', resume = false, ...job }: RecoveryJob,
   keeper: TrainingKeeper,
   { stop: signal, onProgress, onStep }: Recovering,
 ): Promise<Omit<Recovered, 'model'> & { readonly checkpoint: Checkpoint }> {
   const training = await keeper.begin({ key, ratio, method, bits, steps }, resume, signal);
+  const { rank, scale, dropout, warmupSteps, weightDecay, patience } = job;
+  const details = { rank, scale, dropout, warmupSteps, weightDecay, patience };
   const recovering = recover(open, {
+    ...definedOnly(details),
     ...{ method, bits, steps, batchWindows, learningRate, seed, signal, checkpoint: training.checkpoint },
     ...{ loss, teacher: loss === 'text' ? undefined : dense },
     examples: windows.map((tokens) => ({ tokens })),
@@ -122,4 +132,13 @@ async function recoverModel(
   const { checkpoint } = model.model;
   model.dispose();
   return { ...recovery, checkpoint };
+}
+
+/** The settings that were given: what was not has its default. */
+function definedOnly(
+  details: {
+    readonly [Name in keyof TrainingDetails]: TrainingDetails[Name] | undefined;
+  },
+): TrainingDetails {
+  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)) as TrainingDetails;
 }

@@ -9,8 +9,8 @@ import { Panel } from '../../parts/panel.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
 import { TextChoice } from '../../parts/text-choice.tsx';
 import { useStudio } from '../../store.ts';
+import { useJobs } from '../frame/jobs.tsx';
 import { CalibrationWindows } from './calibration-windows.tsx';
-import { useScoreRun } from './use-score-run.ts';
 
 /** On which text importance is measured, and the run that measures it. */
 export function CalibrationPanel() {
@@ -24,6 +24,7 @@ export function CalibrationPanel() {
     scoresChoice,
     chosenModel,
     setCalibration,
+    setBench,
     isScoring,
   } = useStudio(
     useShallow(({ tasks, ...state }) => ({
@@ -33,10 +34,15 @@ export function CalibrationPanel() {
         calibrationLength: state.calibrationLength,
       },
       ...{ calibrationSeed: state.calibrationSeed, scoresChoice: state.scoresChoice, chosenModel: state.chosenModel },
-      ...{ setCalibration: state.setCalibration, isScoring: tasks.score !== undefined },
+      ...{ setCalibration: state.setCalibration, setBench: state.setBench, isScoring: tasks.score !== undefined },
     })),
   );
-  const run = useScoreRun();
+  const run = useJobs().score;
+  // The progress is told below the upper edge, and the map is where the eye is.
+  const score = () => {
+    setBench({ sheet: undefined });
+    run.mutate();
+  };
   const backToPrecomputed = () => {
     setCalibration({ scoresChoice: { kind: 'precomputed' } });
     void forgetScores();
@@ -77,7 +83,7 @@ export function CalibrationPanel() {
           onChange={(value) => setCalibration({ calibrationSeed: Math.round(value) })}
         />
         <div className="field field-action">
-          <button type="button" className="primary" disabled={!model || isScoring} onClick={() => run.mutate()}>
+          <button type="button" className="primary" disabled={!model || isScoring} onClick={score}>
             Score
           </button>
         </div>

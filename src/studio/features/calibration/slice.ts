@@ -25,7 +25,7 @@ export interface CalibrationSlice {
 
 export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => ({
   calibrationText: { kind: 'embedded' },
-  calibrationWindows: 32,
+  calibrationWindows: 64,
   calibrationLength: 128,
   calibrationSeed: 0,
   repairWindows: 64,

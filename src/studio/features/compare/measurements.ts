@@ -66,17 +66,18 @@ function isRepaired({ compensate = 'none' }: RecipeChoices): boolean {
   return compensate !== 'none';
 }
 
-/** The recipe that a step measures: the reader's, or another method's under the same protection and with the same repair. */
+/** The recipe that a step measures: the reader's, or another method's under the same protection, with the repair that its name asks for or else the reader's. */
 export function recipeOf({ method }: SweepStep, recipe: RecipeChoices): RecipeChoices {
   if (method === undefined) return recipe;
   const { target, protect, dtype, seed, compensate = 'none' } = recipe;
+  const other = parseMethod(method);
   return {
     target,
     ...(protect && { protect }),
     ...(dtype && { dtype }),
     ...(seed !== undefined && { seed }),
-    ...parseMethod(method).recipe,
-    compensate,
+    ...other.recipe,
+    compensate: method.includes('+') ? (other.recipe.compensate ?? 'none') : compensate,
   };
 }
 
@@ -129,11 +130,26 @@ function recoveredPrefix(
   ];
 }
 
+/** Cache key of what a built file gave, in its own number format. */
+export function exportedKey(
+  ratio: number,
+  dtype: string,
+  scores: Scores,
+  recipe: RecipeChoices,
+  settings: MeasureSettings,
+): QueryKey {
+  const { backend, textKey, measureWindows, measureLength, repairKey } = settings;
+  const how = [backend, textKey, measureWindows, measureLength].join();
+  return ['measured', 'exported', how, recipeFamily(scores, recipe, repairKey), ratioKey(ratio), dtype];
+}
+
 export interface Measurements {
   readonly perplexity: ReadonlyMap<number, PerplexityMeasurement>;
   /** Perplexity of other methods, by name. */
   readonly methods: ReadonlyMap<string, ReadonlyMap<number, PerplexityMeasurement>>;
   readonly speed: ReadonlyMap<number, SpeedComparison>;
+  /** What built files gave in their own number format, by ratio and format: '0.2 q4'. */
+  readonly exported: ReadonlyMap<string, PerplexityMeasurement>;
   /** Recovered models, by ratio. */
   readonly recovered: readonly RecoveredMeasurement[];
 }
@@ -156,7 +172,13 @@ function collect<Value>(
   return new Map([...found].sort(([a], [b]) => a - b));
 }
 
-const NOTHING: Measurements = { perplexity: new Map(), methods: new Map(), speed: new Map(), recovered: [] };
+const NOTHING: Measurements = {
+  perplexity: new Map(),
+  methods: new Map(),
+  speed: new Map(),
+  exported: new Map(),
+  recovered: [],
+};
 
 /** What has been measured for a recipe, by ratio; 0 is the dense model. Follows the cache. */
 function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, settings: MeasureSettings): Measurements {
@@ -184,6 +206,13 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
         comparedMethods.map((method) => [method, of<PerplexityMeasurement>({ what: 'perplexity', method })]),
       ),
       speed: of<SpeedComparison>({ what: 'speed' }),
+      exported: new Map(
+        client
+          .getQueriesData<PerplexityMeasurement>({
+            queryKey: exportedKey(0, '', scores, recipe, settings).slice(0, -2),
+          })
+          .flatMap(([key, value]) => (value ? [[`${key.at(-2)} ${key.at(-1)}`, value]] : [])),
+      ),
       recovered: client
         .getQueriesData<RecoveredMeasurement>({ queryKey: recoveredPrefix(scores, recipe, settings) })
         .flatMap(([, value]) => value ?? [])

@@ -1,15 +1,25 @@
 import { METHODS } from '../../../plan/methods/methods.ts';
-import { useStudio } from '../../store.ts';
+import { SelectField } from '../../parts/select-field.tsx';
+import { useStudioFields } from '../../store.ts';
 
-/** Which other methods are measured beside the reader's recipe. */
+const REPAIRS = [
+  { value: '', label: 'as my recipe' },
+  { value: '+bias', label: 'bias' },
+  { value: '+least-squares', label: 'least squares' },
+] as const;
+type Suffix = (typeof REPAIRS)[number]['value'];
+
+const baseOf = (name: string) => name.split('+')[0] ?? name;
+
+/** Which other methods are measured beside the reader's recipe, and how they are repaired. */
 export function MethodChoice() {
-  const comparedMethods = useStudio((state) => state.comparedMethods);
-  const setMeasure = useStudio((state) => state.setMeasure);
+  const { comparedMethods, setMeasure } = useStudioFields('comparedMethods', 'setMeasure');
+  const suffix: Suffix = REPAIRS.find(({ value }) => value !== '' && comparedMethods[0]?.endsWith(value))?.value ?? '';
   const toggle = (name: string) =>
     setMeasure({
-      comparedMethods: comparedMethods.includes(name)
-        ? comparedMethods.filter((other) => other !== name)
-        : [...comparedMethods, name],
+      comparedMethods: comparedMethods.some((other) => baseOf(other) === name)
+        ? comparedMethods.filter((other) => baseOf(other) !== name)
+        : [...comparedMethods, `${name}${suffix}`],
     });
   return (
     <details className="method-choice small">
@@ -21,11 +31,21 @@ export function MethodChoice() {
         <legend className="visually-hidden">Methods to compare with</legend>
         {METHODS.map(({ name, source }) => (
           <label key={name} className="check" title={source}>
-            <input type="checkbox" checked={comparedMethods.includes(name)} onChange={() => toggle(name)} />
+            <input
+              type="checkbox"
+              checked={comparedMethods.some((other) => baseOf(other) === name)}
+              onChange={() => toggle(name)}
+            />
             {name}
           </label>
         ))}
       </fieldset>
+      <SelectField
+        label="Their repair"
+        value={suffix}
+        options={REPAIRS}
+        onChange={(next) => setMeasure({ comparedMethods: comparedMethods.map((name) => `${baseOf(name)}${next}`) })}
+      />
     </details>
   );
 }

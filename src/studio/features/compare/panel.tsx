@@ -1,5 +1,4 @@
 import { useMemo } from 'react';
-import { useShallow } from 'zustand/react/shallow';
 import type { PerplexityMeasurement } from '../../../worker/engine.ts';
 import {
   type BarredValue,
@@ -20,14 +19,13 @@ import {
 import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
-import { useStudio } from '../../store.ts';
+import { useStudioFields } from '../../store.ts';
 import { usePlan } from '../plan/use-plan.ts';
 import { CompareFields } from './compare-fields.tsx';
 import { estimateAt, estimateCurve } from './estimate.ts';
 import { type Measurements, useCurrentMeasurements } from './measurements.ts';
 import { MethodChoice } from './method-choice.tsx';
 import { ratioKey } from './sweep.ts';
-import { useSweep } from './use-sweep.ts';
 
 const MAXIMUM_RATIO = 0.8;
 const CHART_HEIGHT = 210;
@@ -35,10 +33,12 @@ const CHART_HEIGHT = 210;
 /** Dense against pruned: measured numbers at the chosen ratio, and the curves that fill in behind. */
 export function ComparePanel() {
   const outcome = usePlan();
-  const { autoMeasure, setMeasure, setRatio } = useStudio(
-    useShallow(({ autoMeasure, setMeasure, setRatio }) => ({ autoMeasure, setMeasure, setRatio })),
+  const { autoMeasure, sweepFailure, setMeasure, setRatio } = useStudioFields(
+    'autoMeasure',
+    'sweepFailure',
+    'setMeasure',
+    'setRatio',
   );
-  const failure = useSweep();
   const measured = useCurrentMeasurements();
   const ratio = outcome?.ok ? outcome.plan.ratio : 0;
   return (
@@ -63,7 +63,7 @@ export function ComparePanel() {
           <CompareFields />
           <MethodChoice />
           <div className="task-slot">
-            {failure && <Notice kind="error">{failure}</Notice>}
+            {sweepFailure && <Notice kind="error">{sweepFailure}</Notice>}
             <TaskProgress name="perplexity" label="Measuring perplexity" />
             <TaskProgress name="speed" label="Measuring speed" />
           </div>

@@ -14,6 +14,10 @@ export interface MeasureSlice {
   readonly speedSeconds: number;
   /** Names of the methods that are measured beside the reader's recipe. */
   readonly comparedMethods: readonly string[];
+  /** Ratio of the present recipe whose perplexity is being measured. */
+  readonly measuringRatio: number | undefined;
+  /** Why measuring behind the page stopped last. */
+  readonly sweepFailure: string | undefined;
   setMeasure(patch: Partial<Omit<MeasureSlice, 'setMeasure'>>): void;
 }
 
@@ -25,5 +29,7 @@ export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
   speedTokens: 32,
   speedSeconds: 20,
   comparedMethods: ['llm-pruner-element-first', 'magnitude-l2', 'random'],
+  measuringRatio: undefined,
+  sweepFailure: undefined,
   setMeasure: (patch) => set(patch),
 });

@@ -1,5 +1,5 @@
 /** Ratios that the page measures by itself, from coarse to fine, so that the curves take shape early. */
-export const SWEEP_RATIOS = [0.2, 0.5, 0.1, 0.3, 0.4, 0.6] as const;
+export const SWEEP_RATIOS = [0.2, 0.5, 0.8, 0.1, 0.3, 0.4, 0.6, 0.7] as const;
 
 /** Where other methods are measured. */
 export const METHOD_RATIOS = [0.1, 0.2, 0.3, 0.4, 0.5] as const;

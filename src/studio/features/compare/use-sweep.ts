@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect } from 'react';
 import { CancelledError } from '../../../errors.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { makePlan } from '../../../plan/make-plan.ts';
@@ -21,9 +21,9 @@ const PROMPT_TOKENS = 64;
 
 /**
  * Measures behind the page: the chosen ratio first, then the dense model, then the rest of the curves. Stops at once when the reader changes the recipe
- * or starts something; what was finished is kept. Returns the sentence of the last failure.
+ * or starts something; what was finished is kept. Why it failed is put into the state.
  */
-export function useSweep(): string | undefined {
+export function useSweep(): void {
   const client = useQueryClient();
   const { data: scores } = useScores();
   const { data: model } = useModel();
@@ -36,7 +36,6 @@ export function useSweep(): string | undefined {
   const settings = useMeasureSettings();
   const measureText = useStudio((state) => state.measureText);
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const [failure, setFailure] = useState<string>();
 
   useEffect(() => {
     if (!autoMeasure || busy || !scores || !model || !plan) return;
@@ -61,9 +60,11 @@ export function useSweep(): string | undefined {
           client.setQueryData(measurementKey(step, scores, recipe, settings), value);
         }
       };
-      setFailure(undefined);
+      const { setMeasure } = useStudio.getState();
+      setMeasure({ sweepFailure: undefined });
       measure().catch((error: unknown) => {
-        if (!(error instanceof CancelledError)) setFailure(error instanceof Error ? error.message : String(error));
+        if (!(error instanceof CancelledError))
+          setMeasure({ sweepFailure: error instanceof Error ? error.message : String(error) });
       });
     }, PAUSE_MILLISECONDS);
     return () => {
@@ -71,8 +72,6 @@ export function useSweep(): string | undefined {
       controller.abort();
     };
   }, [client, scores, model, plan, recipe, settings, measureText, comparedMethods, autoMeasure, busy]);
-
-  return failure;
 }
 
 /** The plan to measure: null is dense; undefined where the recipe cannot reach the ratio (its layers are protected). */
@@ -94,13 +93,14 @@ async function measureStep(
   repair: Repair | undefined,
   signal: AbortSignal,
 ) {
-  const { beginTask, reportTask, endTask } = useStudio.getState();
+  const { beginTask, reportTask, endTask, setMeasure } = useStudio.getState();
   const engine = await studioEngine();
   const options = {
     signal,
     onProgress: (progress: Parameters<typeof reportTask>[1]) => reportTask(step.what, progress),
   };
   beginTask(step.what);
+  if (step.what === 'perplexity' && step.method === undefined) setMeasure({ measuringRatio: step.ratio });
   try {
     if (step.what === 'perplexity' || plan === null)
       return await engine.evaluate(
@@ -120,5 +120,6 @@ async function measureStep(
     );
   } finally {
     endTask(step.what);
+    setMeasure({ measuringRatio: undefined });
   }
 }

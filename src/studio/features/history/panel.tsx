@@ -3,21 +3,17 @@ import { useScores } from '../../data/use-engine.ts';
 import { formatBytes, formatCount, formatPercent, formatPerplexity, formatSpeedRatio } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
-import { useStudio } from '../../store.ts';
-import { useRecoveredHistory } from '../recovery/use-recovered-history.ts';
+import { useStudio, useStudioFields } from '../../store.ts';
 import { type Run, runLabel } from './run.ts';
 import { RunComparison } from './run-comparison.tsx';
-import { useRunHistory } from './use-run-history.ts';
 
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short' });
 
 /** Every recipe that was measured for this model, to go back to, and two of them side by side. */
 export function RunsPanel() {
-  const present = useRunHistory();
-  const problem = useRecoveredHistory();
   const { data: scores } = useScores();
-  const { runs, pickedRuns, removedRun, bringBackRun } = useStudio(
-    useShallow(({ runs, pickedRuns, removedRun, bringBackRun }) => ({ runs, pickedRuns, removedRun, bringBackRun })),
+  const { runs, pickedRuns, removedRun, presentRun, recoveredFailure, bringBackRun } = useStudioFields(
+    ...(['runs', 'pickedRuns', 'removedRun', 'presentRun', 'recoveredFailure', 'bringBackRun'] as const),
   );
   const own = runs.filter((run) => run.model.sha256 === scores?.model.sha256);
   const [first, second] = pickedRuns.flatMap((id) => own.find((run) => run.id === id) ?? []);
@@ -34,7 +30,7 @@ export function RunsPanel() {
         )
       }
     >
-      {problem && <Notice kind="error">{problem}</Notice>}
+      {recoveredFailure && <Notice kind="error">{recoveredFailure}</Notice>}
       {own.length === 0 ? (
         <p className="soft small">Nothing measured yet. A recipe appears here once its perplexity is there.</p>
       ) : (
@@ -60,7 +56,12 @@ export function RunsPanel() {
             </thead>
             <tbody>
               {own.map((run) => (
-                <RunRow key={run.id} run={run} isPresent={run.id === present} letter={letterOf(pickedRuns, run.id)} />
+                <RunRow
+                  key={run.id}
+                  run={run}
+                  isPresent={run.id === presentRun}
+                  letter={letterOf(pickedRuns, run.id)}
+                />
               ))}
             </tbody>
           </table>

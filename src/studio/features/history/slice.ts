@@ -9,6 +9,10 @@ export interface RunsSlice {
   readonly runs: readonly Run[];
   /** The runs that are laid side by side: none, one, or two, in the order in which they were picked. */
   readonly pickedRuns: readonly string[];
+  /** The run of the recipe at hand, whether it is written down yet or not. */
+  readonly presentRun: string | undefined;
+  /** Why the recovered model could not be measured. */
+  readonly recoveredFailure: string | undefined;
   /** What was taken off the list last, with its place: it can come back. */
   readonly removedRun: { readonly run: Run; readonly place: number } | undefined;
   /** Adds a run, or what is new about a known one. A run that was just removed stays away until another comes. */
@@ -26,6 +30,8 @@ export interface RunsSlice {
 export const createRunsSlice: StateCreator<RunsSlice> = (set, get) => ({
   runs: [],
   pickedRuns: [],
+  presentRun: undefined,
+  recoveredFailure: undefined,
   removedRun: undefined,
   addRun(run) {
     const { runs, removedRun } = get();

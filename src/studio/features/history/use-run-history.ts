@@ -10,8 +10,8 @@ import { makeRun } from './run.ts';
 /** A recipe becomes a run when the reader has stayed on it for this long. */
 const REST_MILLISECONDS = 600;
 
-/** Writes down what is measured for the recipe at hand. Returns its run's id; undefined without a plan. */
-export function useRunHistory(): string | undefined {
+/** Writes down what is measured for the recipe at hand. Which run that is stands in the state. */
+export function useRunHistory(): void {
   const { data: scores } = useScores();
   const outcome = usePlan();
   const summary = usePlanSummary();
@@ -34,16 +34,26 @@ export function useRunHistory(): string | undefined {
     if (!id || !scores || !plan || !summary || !perplexity || ratio === 0) return;
     const timer = setTimeout(() => {
       addRun(
-        makeRun(id, Date.now(), scores, plan, recipe, summary, {
-          measuredOn,
-          perplexity,
-          ...(dense && { dense }),
-          ...(speed && { speed }),
-        }),
+        makeRun(
+          id,
+          Date.now(),
+          scores,
+          plan,
+          { ...recipe, ...(plan.recipe.dtype && { dtype: plan.recipe.dtype }) },
+          summary,
+          {
+            measuredOn,
+            perplexity,
+            ...(dense && { dense }),
+            ...(speed && { speed }),
+          },
+        ),
       );
     }, REST_MILLISECONDS);
     return () => clearTimeout(timer);
   }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, measuredOn, addRun]);
 
-  return id;
+  useEffect(() => {
+    useStudio.setState({ presentRun: id });
+  }, [id]);
 }

@@ -6,17 +6,18 @@ import { barPositions, cutEdge, type HistogramRun, histogramBins } from '../../c
 import { useWidth } from '../../charts/use-width.ts';
 
 const BARS = 56;
-const HEIGHT = 96;
 
 /** How the shown importance is spread over all groups, and which part of it goes. */
 export function ScoreHistogram({
   rows,
   plan,
   unit,
+  height = 96,
 }: {
   readonly rows: readonly HeatmapRow[];
   readonly plan: readonly LayerPlan[] | undefined;
   readonly unit: string;
+  readonly height?: number;
 }) {
   const { ref, width } = useWidth<HTMLElement>();
   const domain = useMemo(() => positiveDomain(rows), [rows]);
@@ -40,7 +41,7 @@ export function ScoreHistogram({
         bins={bins}
         threshold={cutEdge(bins)}
         width={Math.max(120, width)}
-        height={HEIGHT}
+        height={height}
         label={`Histogram of ${unit}: ${removed} of ${total} groups go`}
       />
     </figure>

@@ -24,12 +24,10 @@ export function useModelChoice(): (model: ChosenModel) => void {
 }
 
 function putOnBench(model: ChosenModel): void {
-  const { chooseModel, setCalibration, setPane, setRecovery, setRecoveryRun, changeRecipe, recipe } =
+  const { chooseModel, setCalibration, clearPanes, setRecovery, setRecoveryRun, changeRecipe, recipe } =
     useStudio.getState();
   setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
-  setPane('dense', { status: 'idle' });
-  setPane('pruned', { status: 'idle' });
-  setPane('recovered', { status: 'idle' });
+  clearPanes();
   setRecovery({ recovered: undefined });
   setRecoveryRun(undefined);
   if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });

@@ -1,82 +1,45 @@
-import { useId } from 'react';
 import { useScores } from '../../data/use-engine.ts';
-import { formatPercent } from '../../parts/format.ts';
-import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
-import { useStudio, useStudioFields } from '../../store.ts';
+import { useStudio } from '../../store.ts';
 import { PlanAdvanced } from './plan-advanced.tsx';
 import { PlanOutcomeTable } from './plan-outcome-table.tsx';
 import { PlanRules } from './plan-rules.tsx';
-import { RatioSlider } from './ratio-slider.tsx';
 import { RefineField } from './refine-field.tsx';
 import { TargetField } from './target-field.tsx';
-import { usePlan, usePlanSummary } from './use-plan.ts';
+import { usePlan, usePlanSummary, useRatio } from './use-plan.ts';
 
-const PRESETS = [0.1, 0.2, 0.3, 0.5] as const;
-
-/** How much goes, and by which rule. */
-export function PlanPanel() {
+/** How much goes and by which rule: everything that the bench's slider leaves to its defaults. */
+export function RecipePanel() {
   const outcome = usePlan();
   const summary = usePlanSummary();
   const { data: scores } = useScores();
-  const { recipe, setRatio, undo, redo, past, future } = useStudioFields(
-    'recipe',
-    'setRatio',
-    'undo',
-    'redo',
-    'past',
-    'future',
-  );
-  const sliderId = useId();
+  const ratio = useRatio();
   const plan = outcome?.ok ? outcome.plan : undefined;
-  const ratio = recipe.target.kind === 'ratio' ? recipe.target.value : (plan?.ratio ?? 0);
   return (
     <Panel
-      id="plan"
-      title="Plan"
+      id="recipe"
+      title="Recipe"
+      hint="How much goes, by which rule, and what is done about the damage. Every change can be undone."
       aside={
-        <>
-          <button type="button" className="quiet" disabled={past.length === 0} onClick={undo}>
-            Undo
-          </button>
-          <button type="button" className="quiet" disabled={future.length === 0} onClick={redo}>
-            Redo
-          </button>
-        </>
+        <span className="soft small plan-time">
+          {outcome?.ok
+            ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms`
+            : ''}
+        </span>
       }
     >
-      <div className="ratio-control">
-        <label className="ratio-figure" htmlFor={sliderId}>
-          <span className="figure">{formatPercent(ratio)}</span>
-          <span className="soft small">of attention and MLP weights go</span>
-        </label>
-        <RatioSlider id={sliderId} ratio={ratio} label="Ratio to remove" />
-        <div className="presets">
-          {PRESETS.map((preset) => (
-            <button
-              key={preset}
-              type="button"
-              className={preset === ratio ? 'quiet chosen' : 'quiet'}
-              aria-pressed={preset === ratio}
-              onClick={() => setRatio(preset)}
-            >
-              {formatPercent(preset)}
-            </button>
-          ))}
+      <div className="recipe">
+        <div className="recipe-rules">
+          <PlanRules scores={scores} />
+          <TargetField plan={plan} summary={summary} ratio={ratio} />
         </div>
-        <TargetField plan={plan} summary={summary} ratio={ratio} />
+        <div>
+          <PlanOutcomeTable plan={plan} summary={summary} />
+          <ProtectedLayers layers={scores?.groups.length ?? 0} />
+        </div>
+        <RefineField plannable={plan !== undefined} />
       </div>
-      {outcome && !outcome.ok && <Notice kind="error">{outcome.message}</Notice>}
-      <PlanOutcomeTable plan={plan} summary={summary} dtype={recipe.dtype ?? 'f32'} />
-      <PlanRules scores={scores} />
-      <RefineField plannable={plan !== undefined} />
-      <ProtectedLayers layers={scores?.groups.length ?? 0} />
       <PlanAdvanced scores={scores} />
-      <p className="soft small plan-time">
-        {outcome?.ok
-          ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms.`
-          : ' '}
-      </p>
     </Panel>
   );
 }
@@ -90,7 +53,7 @@ function ProtectedLayers({ layers }: { readonly layers: number }) {
     <div className="protected-layers small">
       <span className="soft">
         {protect.length === 0
-          ? 'No layer is protected. Click a layer’s number to keep it whole.'
+          ? 'No layer is protected. Click a layer’s number on the map to keep it whole.'
           : `Kept whole: layer ${protect.join(', ')}.`}
       </span>
       <button

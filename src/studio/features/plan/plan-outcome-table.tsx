@@ -1,18 +1,18 @@
 import type { ReactNode } from 'react';
 import type { Plan } from '../../../plan/plan.ts';
 import { formatBytes, formatChange, formatCount } from '../../parts/format.ts';
+import { useDtype } from '../take-away/use-dtype.ts';
 import type { PlanSummary } from './plan-outcome.ts';
 
 /** What the plan at hand makes of the model: sizes and groups before and after. */
 export function PlanOutcomeTable({
   plan,
   summary,
-  dtype,
 }: {
   readonly plan: Plan | undefined;
   readonly summary: PlanSummary | undefined;
-  readonly dtype: string;
 }) {
+  const dtype = useDtype();
   return (
     <dl className="before-after" data-plan={plan ? 'made' : 'none'}>
       <Row

@@ -7,6 +7,7 @@ import type { Plan } from '../../../plan/plan.ts';
 import { type StorageCost, storageFor, weightBytes } from '../../../plan/search/storage.ts';
 import { headDimension } from '../../../plan/search/target.ts';
 import type { LayerShare } from '../../charts/layer-shares.tsx';
+import type { Dtype } from '../take-away/source-dtype.ts';
 import type { RecipeChoices } from './slice.ts';
 
 /** A plan, or the sentence that says why there is none. */
@@ -14,11 +15,11 @@ export type PlanOutcome =
   | { readonly ok: true; readonly plan: Plan /** What planning took. */; readonly milliseconds: number }
   | { readonly ok: false; readonly message: string };
 
-/** Plans on the spot: pure arithmetic, at most 16 ms for 30 layers of 1,536 neurons. */
-export function planOutcome(scores: Scores, recipe: RecipeChoices): PlanOutcome {
+/** Plans on the spot, for an export in `dtype`: pure arithmetic, at most 16 ms for 30 layers of 1,536 neurons. */
+export function planOutcome(scores: Scores, recipe: RecipeChoices, dtype: Dtype): PlanOutcome {
   const start = performance.now();
   try {
-    const plan = makePlan(scores, recipe);
+    const plan = makePlan(scores, { ...recipe, dtype });
     return { ok: true, plan, milliseconds: performance.now() - start };
   } catch (error) {
     if (error instanceof EspalierError) return { ok: false, message: error.message };
@@ -83,6 +84,13 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
 /** Of a block that an earlier pruning removed, nothing more can go. */
 function share(removed: number, all: number): number {
   return all === 0 ? 0 : removed / all;
+}
+
+/** Bytes of weights of a plan's export in a number format. */
+export function exportBytes(scores: Scores, plan: Plan, dtype: Dtype): number {
+  const { parameters } = groupTable(scores.groups);
+  const other = plan.parametersBefore - parameters;
+  return weightBytes({ block: plan.parametersAfter - other, other }, storageFor(dtype, scores.model, { parameters }));
 }
 
 /** Keys and values of so many tokens in every attention group: what a target in memory counts beside the export. */

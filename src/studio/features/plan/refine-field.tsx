@@ -4,7 +4,7 @@ import { useModel, useScores } from '../../data/use-engine.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
 import { useStudio } from '../../store.ts';
-import { useRefine } from './use-refine.ts';
+import { useJobs } from '../frame/jobs.tsx';
 
 /** The search that measures: pruned models are run on calibration text, and the best of them becomes the plan. */
 export function RefineField({ plannable }: { readonly plannable: boolean }) {
@@ -12,7 +12,7 @@ export function RefineField({ plannable }: { readonly plannable: boolean }) {
   const { data: model } = useModel();
   const measured = useStudio((state) => state.recipe.measured);
   const running = useStudio((state) => state.tasks.refine !== undefined);
-  const run = useRefine();
+  const run = useJobs().refine;
   const { ref, width } = useWidth<HTMLDivElement>();
   return (
     <div className="refine" ref={ref}>

@@ -7,8 +7,11 @@ export type { RecipeChoices } from '../../../plan/recipe.ts';
 /** Fields to change; undefined sends a field back to its default. */
 export type RecipePatch = { readonly [Field in keyof RecipeChoices]?: RecipeChoices[Field] | undefined };
 
+const { dtype: _sources, ...USUAL } = usualChoices();
+
+/** What the page begins with. An export has the model's own number format until the reader chooses another. */
 export const INITIAL_RECIPE: RecipeChoices = {
-  ...usualChoices(),
+  ...USUAL,
   target: { kind: 'ratio', value: 0.2 },
 };
 

@@ -3,8 +3,9 @@ import type { Plan, Target } from '../../../plan/plan.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
 import { useStudio } from '../../store.ts';
+import { LARGEST_RATIO } from '../curve/ratio-slider.tsx';
+import { useDtype } from '../take-away/use-dtype.ts';
 import type { PlanSummary } from './plan-outcome.ts';
-import { LARGEST_RATIO } from './ratio-slider.tsx';
 import { type TargetKind, translateTarget, withContext } from './translate-target.ts';
 
 const KINDS = [
@@ -25,7 +26,7 @@ export function TargetField({
   readonly ratio: number;
 }) {
   const target = useStudio((state) => state.recipe.target);
-  const dtype = useStudio((state) => state.recipe.dtype) ?? 'f32';
+  const dtype = useDtype();
   const changeRecipe = useStudio((state) => state.changeRecipe);
   const [awaited, setAwaited] = useState<TargetKind>();
   // Of a unit that waits there is no number yet, and that of the one before would be taken for it.

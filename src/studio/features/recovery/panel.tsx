@@ -7,11 +7,12 @@ import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
 import { useStudioFields } from '../../store.ts';
+import { useJobs } from '../frame/jobs.tsx';
 import { usePlan } from '../plan/use-plan.ts';
 import { download } from '../take-away/use-export.ts';
 import { lossesCsv } from './losses-csv.ts';
 import { RecoveredExport } from './recovered-export.tsx';
-import { RecoveryFields } from './recovery-fields.tsx';
+import { RecoveryDetails, RecoveryFields } from './recovery-fields.tsx';
 import { RecoveryReadings } from './recovery-readings.tsx';
 import {
   bestPoint,
@@ -22,7 +23,7 @@ import {
   type RecoveryRun,
   recoveryMethodName,
 } from './slice.ts';
-import { useKeptTraining, useRecovery } from './use-recovery.ts';
+import { useKeptTraining } from './use-recovery.ts';
 
 const ABOUT = {
   'group-wise-4':
@@ -43,7 +44,7 @@ export function RecoveryPanel() {
     'recoveryRun',
     'tasks',
   );
-  const { run, cancel } = useRecovery();
+  const { run, cancel } = useJobs().recovery;
   const { kept, forget } = useKeptTraining();
   const own = kept?.same ? kept : undefined;
   const running = tasks.recover !== undefined;
@@ -77,6 +78,7 @@ export function RecoveryPanel() {
           </button>
         </div>
       </div>
+      <RecoveryDetails />
       <p className="soft small recovery-about">{ABOUT[recoverMethod]} Larger models need a smaller learning rate.</p>
       <div className="task-slot">
         <TaskProgress name="recover" label="Starting" onCancel={cancel} cancelLabel="Stop and keep the best" />

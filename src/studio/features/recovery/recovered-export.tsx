@@ -1,14 +1,15 @@
 import { formatBytes, formatPercent } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { useStudio } from '../../store.ts';
+import { useJobs } from '../frame/jobs.tsx';
 import { download } from '../take-away/use-export.ts';
-import { RECOVERED_DTYPES, useRecoveredExport } from './use-recovery.ts';
+import { RECOVERED_DTYPES } from './use-recovery.ts';
 
 /** The recovered model as files: built and verified in the numbers that it has. Renders nothing before there is one. */
 export function RecoveredExport() {
   const recovered = useStudio((state) => state.recovered);
   const exporting = useStudio((state) => state.tasks.export !== undefined);
-  const run = useRecoveredExport();
+  const run = useJobs().recoveredExport;
   if (!recovered) return null;
   const ready = run.data?.of === recovered.result ? run.data.exported : undefined;
   const archive = ready?.archive;

@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import { useModel } from '../../data/use-engine.ts';
 import { NumberField } from '../../parts/number-field.tsx';
+import { OptionalNumberField } from '../../parts/optional-number-field.tsx';
 import { Segmented } from '../../parts/segmented.tsx';
 import { TextChoice } from '../../parts/text-choice.tsx';
 import { useStudioFields } from '../../store.ts';
@@ -73,5 +74,39 @@ export const RecoveryFields = memo(function RecoveryFields() {
         onChange={(value) => setRecovery({ recoverLength: Math.round(value) })}
       />
     </>
+  );
+});
+
+const DETAILS = [
+  { key: 'rank', label: 'Rank', min: 1, max: 256, step: 1, placeholder: '8' },
+  { key: 'scale', label: 'Scale', min: 0.1, max: 1024, step: 'any', placeholder: '16' },
+  { key: 'dropout', label: 'Dropout', min: 0, max: 0.9, step: 'any', placeholder: '0.05' },
+  { key: 'warmupSteps', label: 'Warm-up steps', min: 0, max: 10_000, step: 1, placeholder: 'a tenth' },
+  { key: 'weightDecay', label: 'Weight decay', min: 0, max: 1, step: 'any', placeholder: '0' },
+  { key: 'patience', label: 'Patience', min: 1, max: 1000, step: 1, placeholder: 'never stops early' },
+] as const;
+
+/** What a training leaves at its own defaults: adapters, warm-up, when it stops, and the seed. */
+export const RecoveryDetails = memo(function RecoveryDetails() {
+  const { recoverDetails, recoverSeed, setRecovery } = useStudioFields('recoverDetails', 'recoverSeed', 'setRecovery');
+  const set = (key: (typeof DETAILS)[number]['key'], value: number | undefined) => {
+    const { [key]: _, ...others } = recoverDetails;
+    setRecovery({ recoverDetails: value === undefined ? others : { ...others, [key]: value } });
+  };
+  return (
+    <details className="recovery-details small">
+      <summary>More of the training</summary>
+      <div className="fields">
+        {DETAILS.map(({ key, ...field }) => (
+          <OptionalNumberField key={key} {...field} value={recoverDetails[key]} onChange={(value) => set(key, value)} />
+        ))}
+        <OptionalNumberField
+          label="Seed"
+          value={recoverSeed === 0 ? undefined : recoverSeed}
+          {...{ min: 0, max: 2 ** 31 - 1, placeholder: '0' }}
+          onChange={(seed = 0) => setRecovery({ recoverSeed: seed })}
+        />
+      </div>
+    </details>
   );
 });

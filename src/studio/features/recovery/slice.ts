@@ -2,7 +2,7 @@ import type { StateCreator } from 'zustand';
 import type { RecoveryProgress, RecoveryRecord } from '../../../library/recover.ts';
 import { LEARNING_RATES } from '../../../library/recover-options.ts';
 import type { Plan } from '../../../plan/plan.ts';
-import type { KeptTraining, Recovery } from '../../../worker/engine.ts';
+import type { KeptTraining, Recovery, TrainingDetails } from '../../../worker/engine.ts';
 import type { ChosenText } from '../../data/text.ts';
 import type { RecipeChoices } from '../plan/slice.ts';
 
@@ -51,6 +51,9 @@ export interface RecoverySlice {
   /** Windows of one step, and tokens of one window. */
   readonly recoverBatch: number;
   readonly recoverLength: number;
+  readonly recoverSeed: number;
+  /** What the panel leaves at the training's own defaults unless it is set. */
+  readonly recoverDetails: TrainingDetails;
   readonly recoveryRun: RecoveryRun | undefined;
   readonly recovered: RecoveredColumn | undefined;
   setRecovery(
@@ -63,6 +66,8 @@ export interface RecoverySlice {
         | 'recoverRates'
         | 'recoverBatch'
         | 'recoverLength'
+        | 'recoverSeed'
+        | 'recoverDetails'
         | 'recovered'
       >
     >,
@@ -79,6 +84,8 @@ export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
   recoverRates: { groupWise: LEARNING_RATES['group-wise'], lora: LEARNING_RATES.lora },
   recoverBatch: 8,
   recoverLength: 128,
+  recoverSeed: 0,
+  recoverDetails: {},
   recoveryRun: undefined,
   recovered: undefined,
   setRecovery: (patch) => set(patch),

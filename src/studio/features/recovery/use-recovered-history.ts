@@ -14,9 +14,9 @@ import { RECOVERED_DTYPES } from './use-recovery.ts';
 
 /**
  * Measures the recovered model on the text that the others are measured on, once there is one and when that text changes, and writes it down for the chart and
- * the history. Returns the sentence of a failure.
+ * the history. Why it failed is put into the state.
  */
-export function useRecoveredHistory(): string | undefined {
+export function useRecoveredHistory(): void {
   const client = useQueryClient();
   const { data: scores } = useScores();
   const recovered = useStudio((state) => state.recovered);
@@ -54,5 +54,8 @@ export function useRecoveredHistory(): string | undefined {
     });
   }, [client, recovered, scores, perplexity, settings, measuredOn, addRun]);
 
-  return error && error.name !== 'CancelledError' ? error.message : undefined;
+  const failure = error && error.name !== 'CancelledError' ? error.message : undefined;
+  useEffect(() => {
+    useStudio.setState({ recoveredFailure: failure });
+  }, [failure]);
 }

@@ -31,6 +31,8 @@ async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverR
     recoverRates,
     recoverBatch,
     recoverLength,
+    recoverSeed,
+    recoverDetails,
   } = useStudio.getState();
   const [text, repair] = [await readText(client, recoverText, 'calibration'), await repairFor(client, plan)];
   return {
@@ -40,8 +42,9 @@ async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverR
       steps,
       batchWindows: recoverBatch,
       learningRate: recoverRates[rateOf(method)],
-      seed: 0,
+      seed: recoverSeed,
       repair,
+      ...recoverDetails,
     },
     ...(method === 'lora' ? { method, bits: 4 } : { method: 'group-wise', bits: method === 'group-wise-4' ? 4 : 8 }),
   };
@@ -131,7 +134,7 @@ export function useKeptTraining(): { readonly kept: KeptTraining | undefined; re
           recoverBatch,
           recoverLength,
         ],
-        ...[plan?.recipe.compensate, repairKey(state)],
+        ...[state.recoverSeed, JSON.stringify(state.recoverDetails), plan?.recipe.compensate, repairKey(state)],
       ],
     ),
   );

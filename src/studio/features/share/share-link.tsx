@@ -3,7 +3,13 @@ import { useStudio } from '../../store.ts';
 import { shareLink } from './share.ts';
 
 /** Copies a link that holds the recipe. Where there is no clipboard, the link is put into the address bar. */
-export function ShareLink() {
+export function ShareLink({
+  label = 'Share',
+  className = '',
+}: {
+  readonly label?: string;
+  readonly className?: string;
+}) {
   const recipe = useStudio((state) => state.recipe);
   const model = useStudio((state) => state.chosenModel);
   const [done, setDone] = useState<'copied' | 'shown'>();
@@ -18,8 +24,8 @@ export function ShareLink() {
     }
   };
   return (
-    <button type="button" className="link" onClick={() => void copy()}>
-      {done === 'copied' ? 'Link copied' : done === 'shown' ? 'Link is in the address bar' : 'Copy link'}
+    <button type="button" className={className} title="Copy a link that holds the recipe" onClick={() => void copy()}>
+      {done === 'copied' ? 'Link copied' : done === 'shown' ? 'Link is in the address bar' : label}
     </button>
   );
 }

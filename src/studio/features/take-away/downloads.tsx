@@ -30,7 +30,7 @@ export function Downloads({
   const [problem, setProblem] = useState<string>();
   const takePng = async () => {
     try {
-      download(`${name}.curves.png`, await pngFile(svgFile(chartsOnPage())));
+      download(`${name}.curves.png`, await pngFile(svgFile(await compareCharts())));
       setProblem(undefined);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
@@ -74,7 +74,7 @@ export function Downloads({
         <TakeButton
           label="Curves as SVG"
           disabled={!scores}
-          onClick={() => download(`${name}.curves.svg`, svgFile(chartsOnPage()))}
+          onClick={() => void compareCharts().then((charts) => download(`${name}.curves.svg`, svgFile(charts)))}
         />
         <TakeButton label="as PNG" disabled={!scores} onClick={() => void takePng()} />
       </Line>
@@ -82,7 +82,7 @@ export function Downloads({
         <TakeButton label="Model card" disabled={!card} onClick={() => card && download(`${name}.README.md`, card)} />
       </Line>
       <Line what="this recipe as an address">
-        <ShareLink />
+        <ShareLink label="Copy link" className="link" />
       </Line>
       {problem && <Notice kind="error">{problem}</Notice>}
     </ul>
@@ -119,8 +119,17 @@ export function fileSafe(name: string): string {
   return name.replaceAll(/[^\w.-]+/g, '-');
 }
 
-function chartsOnPage(): SVGSVGElement[] {
-  return [...document.querySelectorAll<SVGSVGElement>('svg.ratio-chart')];
+/** Frames until a drawer that opens has its charts at their width. */
+const FRAMES = 4;
+
+/** The charts of Compare; its drawer is opened where it is not. */
+async function compareCharts(): Promise<SVGSVGElement[]> {
+  const charts = () => [...document.querySelectorAll<SVGSVGElement>('svg.ratio-chart')];
+  if (charts().length === 0) {
+    useStudio.getState().setBench({ drawer: 'compare' });
+    for (let frame = 0; frame < FRAMES; frame += 1) await new Promise(requestAnimationFrame);
+  }
+  return charts();
 }
 
 function jsonBlob(value: unknown): Blob {

@@ -14,6 +14,8 @@ export interface ExportWish {
   readonly dtype: ExportRequest['dtype'];
   /** Lines of the model card. */
   readonly figures: Readonly<Record<string, string>>;
+  /** How the built file itself is measured. */
+  readonly measure: ExportRequest['measure'];
   /** Where to write; absent: a zip archive is made. */
   readonly folder?: FileSystemDirectoryHandle;
 }
@@ -29,14 +31,14 @@ export function useExport() {
       const { signal } = controller.current;
       beginTask('export');
       try {
-        const { dtype, figures, folder } = wish;
+        const { dtype, figures, measure, folder } = wish;
         const engine = await studioEngine();
         const text = await readText(client, useStudio.getState().measureText, 'evaluation');
         const plan = await exactPlan(wish);
         const repair = await repairFor(client, plan);
         const exported = await engine.export(
           plan,
-          { dtype, text, repair, figures, ...(folder && { folder }) },
+          { dtype, text, repair, figures, measure, ...(folder && { folder }) },
           { signal, onProgress: (progress) => reportTask('export', progress) },
         );
         return { ...wish, exported };

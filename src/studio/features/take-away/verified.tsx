@@ -1,14 +1,16 @@
 import type { ExportedModel, Verification } from '../../../worker/engine.ts';
-import { formatBytes, formatPercent } from '../../parts/format.ts';
+import { formatBytes, formatPercent, formatPerplexity } from '../../parts/format.ts';
 import { download } from './use-export.ts';
 
 /** A build that was verified: how well it agrees, where it is or how to take it, and its files. */
 export function Verified({ exported }: { readonly exported: ExportedModel }) {
-  const { name, archive, files, verification } = exported;
+  const { name, archive, files, verification, perplexity } = exported;
   return (
     <div className="verified" data-verified="true" role="status">
       <p>
         <strong>Verified.</strong> {verificationSentence(verification)}
+        {perplexity &&
+          ` Measured: perplexity ${formatPerplexity(perplexity.perplexity)} ± ${formatPerplexity(perplexity.standardError)}.`}
       </p>
       {archive ? (
         <button type="button" className="primary" onClick={() => download(`${name}.zip`, archive)}>

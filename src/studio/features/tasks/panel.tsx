@@ -10,11 +10,12 @@ import { Panel } from '../../parts/panel.tsx';
 import { Segmented } from '../../parts/segmented.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
 import { useStudio, useStudioFields } from '../../store.ts';
+import { useJobs } from '../frame/jobs.tsx';
 import { download } from '../take-away/use-export.ts';
 import { TaskChoice, TaskExample } from './task-choice.tsx';
 import { type TaskRow, tasksCsv } from './task-rows.ts';
 import { TaskTable } from './task-table.tsx';
-import { useTaskRows, useTaskRun } from './use-tasks.ts';
+import { useTaskRows } from './use-tasks.ts';
 
 const METRICS = [
   { value: 'accuracy', label: 'accuracy' },
@@ -38,7 +39,7 @@ export function TasksPanel() {
     'tasks',
     'setZeroShot',
   );
-  const run = useTaskRun();
+  const run = useJobs().tasks;
   const running = tasks.tasks !== undefined;
   const wanted = (part?.items.length ?? 0) * subjects.length;
   const done = rows.reduce((sum, { result }) => sum + (result?.items ?? 0), 0);

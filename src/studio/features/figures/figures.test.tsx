@@ -1,0 +1,75 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Engine } from '../../../worker/engine.ts';
+import { formatPerplexity } from '../../parts/format.ts';
+import { useStudio } from '../../store.ts';
+import { type Asked, fakeEngine, fakePerplexity } from '../../testing/fake-engine.ts';
+import { change, freshState, render, until } from '../../testing/render.tsx';
+import { useSweep } from '../compare/use-sweep.ts';
+import { Figures } from './panel.tsx';
+
+let engine: Engine & { readonly asked: Asked[] };
+vi.mock('../../data/engine.ts', () => ({ studioEngine: async () => engine, backendChoice: () => 'wasm' }));
+
+function Bench() {
+  useSweep();
+  return <Figures />;
+}
+
+describe('the four figures', () => {
+  let page: Awaited<ReturnType<typeof render>>;
+  beforeEach(async () => {
+    engine = fakeEngine();
+    freshState();
+    page = await render(<Bench />);
+  });
+  afterEach(() => page.end());
+
+  const figure = (name: RegExp) =>
+    [...page.element.querySelectorAll('dl > div')]
+      .find((line) => name.test(line.querySelector('dt')?.textContent ?? ''))
+      ?.querySelector('dd')?.textContent;
+
+  it('says what share of all parameters the ratio is', () => {
+    expect(page.element.querySelector('.headline')?.textContent).toMatch(
+      /^20%\s+of prunable weights.* = \d[\d.]*% of the parameters$/,
+    );
+  });
+
+  it('has the number format of the source', async () => {
+    expect(figure(/^File/)).toMatch(/kB|MB/);
+    await until(() => expect(page.element.querySelector('dl')?.textContent).toContain('File, f16'));
+  });
+
+  it('shows what is measured, and keeps an estimate through every change after that', async () => {
+    expect(figure(/^Perplexity/)).toMatch(/^–/);
+    await until(() => expect(engine.asked.some(({ ratio }) => ratio > 0.45)).toBe(true));
+    const at = engine.asked.find(({ call, ratio }) => call === 'evaluate' && ratio > 0)?.ratio ?? Number.NaN;
+    expect(figure(/^Perplexity/)).toContain(formatPerplexity(fakePerplexity(at)));
+    expect(figure(/^Perplexity/)).not.toContain('≈');
+    await until(() => expect(figure(/^Speed/)).toContain('×1.30'));
+    expect(figure(/^Speed/)).toContain('1.17–1.43');
+    await change(({ setRatio }) => setRatio(0.33));
+    expect(figure(/^Perplexity/)).toMatch(/^≈ \d/);
+    await change(({ changeRecipe }) => changeRecipe({ metric: 'magnitude-l2' }));
+    expect(figure(/^Perplexity/)).toMatch(/^≈ \d.*from the recipe before$/);
+  });
+
+  it('says why there is no plan, in the place of the figures', async () => {
+    await change(({ changeRecipe }) => changeRecipe({ protect: [0, 1, 2] }));
+    expect(page.element.querySelector('[role="alert"]')?.textContent).toMatch(/protect fewer layers/);
+    await change(({ undo }) => undo());
+    expect(page.element.querySelector('[role="alert"]')).toBeNull();
+  });
+
+  it('has presets that set the ratio and say what they cost', async () => {
+    await until(() => expect(engine.asked.some(({ ratio }) => ratio > 0.45)).toBe(true));
+    const preset = [...page.element.querySelectorAll('button')].find((button) =>
+      button.textContent?.startsWith('Small'),
+    );
+    await until(() => expect(preset?.getAttribute('aria-label')).toMatch(/^Small: 35%, perplexity ×\d/));
+    await change(() => preset?.click());
+    expect(useStudio.getState().recipe.target).toEqual({ kind: 'ratio', value: 0.35 });
+    expect(preset?.getAttribute('aria-pressed')).toBe('true');
+  });
+});
