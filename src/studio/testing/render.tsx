@@ -25,6 +25,7 @@ export async function render(content: ReactNode) {
     defaultOptions: { queries: { staleTime: Number.POSITIVE_INFINITY, retry: false } },
   });
   client.setQueryData(['scores', 'precomputed', 'stories'], SCORES);
+  client.setQueryData(['shipped', 'stories'], null);
   client.setQueryData(['text', 'stories', 'evaluation'], 'A text.');
   client.setQueryData(['text', 'stories', 'calibration'], 'A text.');
   const element = document.body.appendChild(document.createElement('div'));

@@ -103,7 +103,19 @@ async function recoverModel(
   open: OpenModel,
   dense: OpenModel,
   windows: readonly ArrayLike<number>[],
-  { key, ratio, method, bits, steps, batchWindows, learningRate, seed, loss = 'text', resume = false, ...job }: RecoveryJob,
+  {
+    key,
+    ratio,
+    method,
+    bits,
+    steps,
+    batchWindows,
+    learningRate,
+    seed,
+    loss = 'text',
+    resume = false,
+    ...job
+  }: RecoveryJob,
   keeper: TrainingKeeper,
   { stop: signal, onProgress, onStep }: Recovering,
 ): Promise<Omit<Recovered, 'model'> & { readonly checkpoint: Checkpoint }> {

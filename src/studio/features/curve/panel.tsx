@@ -7,6 +7,7 @@ import { estimateCurve } from '../compare/estimate.ts';
 import { valueOn } from '../compare/known-curve.ts';
 import { useCurrentMeasurements } from '../compare/measurements.ts';
 import { useKnownCurve } from '../compare/use-known-curve.ts';
+import { useShippedMethods } from '../compare/use-shipped.ts';
 import { usePlan, useRatio, useReach } from '../plan/use-plan.ts';
 import { LARGEST_RATIO, RatioSlider } from './ratio-slider.tsx';
 
@@ -28,17 +29,18 @@ export function RatioCurve() {
     'measuringRatio',
     'setBench',
   );
+  const shippedMethods = useShippedMethods();
   const measuring = useStudio(({ tasks }) => tasks.perplexity !== undefined);
   const estimate = useMemo(() => estimateCurve(curve.points, 64), [curve]);
   const others = useMemo(
     () =>
       curveMethods
-        ? [...measured.methods].map(([name, values]) => ({
-            name,
-            points: [...values].map(([at, { perplexity }]) => ({ ratio: at, value: perplexity })),
-          }))
+        ? [...measured.methods].map(([name, values]) => {
+            const own = [...values].map(([at, { perplexity }]) => ({ ratio: at, value: perplexity }));
+            return { name, points: own.length > 1 ? own : (shippedMethods.get(name) ?? own) };
+          })
         : [],
-    [curveMethods, measured.methods],
+    [curveMethods, measured.methods, shippedMethods],
   );
   const [dense, here] = [valueOn(curve, 0), valueOn(curve, ratio)];
   const isMissed = outcome !== undefined && !outcome.ok;

@@ -3,9 +3,11 @@ import { useModel } from '../../data/use-engine.ts';
 import { formatPercent } from '../../parts/format.ts';
 import { useStudioFields } from '../../store.ts';
 import { useJobs } from '../frame/jobs.tsx';
+import { planFingerprint } from '../plan/plan-fingerprint.ts';
 import { usePlan } from '../plan/use-plan.ts';
 import { GenerateFields } from './generate-fields.tsx';
 import { Pane } from './pane.tsx';
+import { SamplePane, useShippedSample } from './sample.tsx';
 import { firstDifference, type PaneState, tokensOf } from './slice.ts';
 
 /** One prompt, two models: what the pruned one writes above what the dense one writes; with a recovered one a third. */
@@ -27,6 +29,15 @@ export function ReadPanel() {
   const promptId = useId();
   const running = tasks.generate !== undefined;
   const dense = tokensOf(panes.dense);
+  const sample = useShippedSample();
+  const { pruned } = panes;
+  const isOfThisPlan =
+    plan !== undefined &&
+    (pruned.status === 'failed' ||
+      (pruned.status !== 'idle' &&
+        pruned.status !== 'waiting' &&
+        tokensOf(pruned).length > 0 &&
+        pruned.key.includes(planFingerprint(plan))));
   return (
     <section className="read" id="read" aria-label="Read">
       <form
@@ -57,13 +68,17 @@ export function ReadPanel() {
           </button>
         )}
       </form>
-      <Pane
-        side="pruned"
-        title={`Pruned, ${shownModel(panes.pruned) ?? `${formatPercent(plan?.ratio ?? 0)} removed`}`}
-        pane={panes.pruned}
-        divergesAt={firstDifference(dense, tokensOf(panes.pruned))}
-        showDoubt={showDoubt}
-      />
+      {sample && !isOfThisPlan ? (
+        <SamplePane side="pruned" {...sample.pruned} against={sample.dense.text} />
+      ) : (
+        <Pane
+          side="pruned"
+          title={`Pruned, ${shownModel(panes.pruned) ?? `${formatPercent(plan?.ratio ?? 0)} removed`}`}
+          pane={panes.pruned}
+          divergesAt={firstDifference(dense, tokensOf(panes.pruned))}
+          showDoubt={showDoubt}
+        />
+      )}
       {recovered && (
         <Pane
           side="recovered"
@@ -73,7 +88,11 @@ export function ReadPanel() {
           showDoubt={showDoubt}
         />
       )}
-      <Pane side="dense" title="Dense" pane={panes.dense} divergesAt={undefined} showDoubt={showDoubt} />
+      {sample && dense.length === 0 ? (
+        <SamplePane side="dense" {...sample.dense} against={undefined} />
+      ) : (
+        <Pane side="dense" title="Dense" pane={panes.dense} divergesAt={undefined} showDoubt={showDoubt} />
+      )}
       <details className="read-settings small">
         <summary>How it is written</summary>
         <div className="fields">
