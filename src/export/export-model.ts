@@ -149,7 +149,12 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   for (const name of TAKE_AWAY_FORMATS) {
     if (!asked.includes(name)) continue;
     if (name === 'onnx') {
-      const taken = await takeAwayOnnx({ ...job, model: written }, dataType, isOnnxAlone ? options.programs : undefined, measure);
+      const taken = await takeAwayOnnx(
+        { ...job, model: written },
+        dataType,
+        isOnnxAlone ? options.programs : undefined,
+        measure,
+      );
       perplexity = taken.perplexity;
       formats.push(taken.format);
     } else formats.push(await (name === 'gguf' ? takeAwayGguf(job) : takeAwaySafetensors(job)));
