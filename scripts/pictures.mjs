@@ -34,15 +34,8 @@ const browser = await chromium.launch({ ...(executablePath && { executablePath }
 try {
   mkdirSync(FOLDER, { recursive: true });
   const page = await browser.newPage({ viewport: { width: 1280, height: 660 }, reducedMotion: 'reduce' });
-  await page.addInitScript(() =>
-    localStorage.setItem(
-      'espalier-studio',
-      JSON.stringify({
-        state: { tourSeen: true, drawer: null, recipe: { target: { kind: 'ratio', value: 0 } } },
-        version: 1,
-      }),
-    ),
-  );
+  const state = { tourSeen: true, drawer: null, recipe: { target: { kind: 'ratio', value: 0 } } };
+  await page.addInitScript(`localStorage.setItem('espalier-studio', '${JSON.stringify({ state, version: 1 })}')`);
   await page.goto(`${url}?backend=wasm`);
   const slider = page.getByRole('slider', { name: 'Ratio to remove', exact: true });
   /** @param {string} side */
@@ -62,10 +55,7 @@ try {
   /** Waits until the figures are measured, and no estimates. */
   const measured = () =>
     page.waitForFunction(
-      () => {
-        const figures = document.querySelector('.figure-grid');
-        return figures && !figures.querySelector('.estimate') && !figures.textContent?.includes('–  not');
-      },
+      `document.querySelector('.figure-grid .estimate') === null && !/not measured|measuring/.test(document.querySelector('.figure-grid')?.textContent)`,
       undefined,
       { timeout: PATIENT },
     );
