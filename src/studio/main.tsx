@@ -30,6 +30,7 @@ import './features/calibration/calibration.css';
 import './features/history/history.css';
 import './features/tasks/tasks.css';
 import './features/share/share.css';
+import './styles/forced.css';
 
 if (import.meta.env.PROD) await startServiceWorker(`${import.meta.env.BASE_URL}service-worker.js`);
 
