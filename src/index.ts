@@ -34,7 +34,7 @@ export { type Inspection, inspect } from './library/inspect.ts';
 export { mergeScores } from './library/merge-scores.ts';
 export { type OpenModelOptions, openModel } from './library/open.ts';
 export { OpenModel } from './library/open-model.ts';
-export { plan, planFor } from './library/plan.ts';
+export { plan, planFor, readPlan } from './library/plan.ts';
 export { type PlanInPassesOptions, planInPasses } from './library/plan-in-passes.ts';
 export { type Pruned, type PruneOptions, prune } from './library/prune.ts';
 export {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { MismatchError, UsageError } from '../errors.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { DEFAULT_EVALUATIONS, decodePlan, planFor } from '../library/plan.ts';
+import { DEFAULT_EVALUATIONS, planFor, readPlan } from '../library/plan.ts';
 import { planInPasses } from '../library/plan-in-passes.ts';
 import { refine } from '../library/refine.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
@@ -69,7 +69,7 @@ export async function choosePlan(
   if (options.plan !== undefined) {
     const [clash] = [...givenPlanOptions(options), ...(options.scores === undefined ? [] : ['--scores'])];
     if (clash) throw new UsageError(`--plan already says what stays; leave out ${clash}.`);
-    return decodePlan(await readBytes(options.plan), options.plan);
+    return readPlan(await readBytes(options.plan), open, options.plan);
   }
   const planning = planOptionsFrom(options);
   const measures = planning.search === 'measured';

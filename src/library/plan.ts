@@ -1,13 +1,15 @@
+import { countParameters } from '../architecture/model.ts';
 import { MismatchError } from '../errors.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { Plan } from '../plan/plan.ts';
+import { decodePlanFor } from '../plan/plan-file.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import type { OpenModel } from './open-model.ts';
 import { exactStorage } from './storage.ts';
 
 export { DEFAULT_EVALUATIONS } from '../plan/measured.ts';
-export { checkPlanFits, decodePlan, encodePlan } from '../plan/plan-file.ts';
+export { checkPlanFits, encodePlan } from '../plan/plan-file.ts';
 export { DEFAULT_ROUND_TO, RECIPE_ENTRIES } from '../plan/recipe.ts';
 
 /** Which groups stay, from scores alone: `makePlan`. */
@@ -20,6 +22,11 @@ export const plan: (scores: Scores, options: PlanOptions) => Plan = makePlan;
 export function planFor(open: OpenModel, scores: Scores, options: PlanOptions): Plan {
   checkScoresFit(open, scores);
   return makePlan(scores, exactOptions(open, scores, options));
+}
+
+/** A plan file read for an open model: `format` and `layers` are enough. Throws what `decodePlanFor` throws. */
+export function readPlan(bytes: Uint8Array, open: OpenModel, file?: string): Plan {
+  return decodePlanFor(bytes, { parameters: countParameters(open.model).parameters, groups: open.layerGroups() }, file);
 }
 
 /** The options with what the model's exports cost, for targets in bytes and memory. */

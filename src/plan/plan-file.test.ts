@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FileFormatError, MismatchError } from '../errors.ts';
 import { syntheticScores } from '../importance/testing/synthetic-scores.ts';
 import { makePlan } from './make-plan.ts';
-import { checkPlanFits, decodePlan, encodePlan, keptParameters, parsePlan } from './plan-file.ts';
+import { checkPlanFits, decodePlan, decodePlanFor, encodePlan, keptParameters, parsePlan } from './plan-file.ts';
 import type { PlanOptions } from './plan-options.ts';
 
 const scores = syntheticScores({ layers: 4, attentionGroups: 2, neurons: 24 });
@@ -46,8 +46,8 @@ describe('plan.json', () => {
     ['parametersAfter is "many"', (value) => ({ ...value, parametersAfter: 'many' })],
     ['layers is missing', (value) => ({ ...value, layers: undefined })],
     ['layers[0].mlp has 3 after 3', (value) => ({ ...value, layers: [{ attention: [0], mlp: [3, 3] }] })],
-    ['layers[0].mlp has -1 after -1', (value) => ({ ...value, layers: [{ attention: [0], mlp: [-1] }] })],
-    ['layers[0].attention has 0.5', (value) => ({ ...value, layers: [{ attention: [0.5], mlp: [1] }] })],
+    ['layers[0].mlp starts with -1', (value) => ({ ...value, layers: [{ attention: [0], mlp: [-1] }] })],
+    ['layers[0].attention starts with 0.5', (value) => ({ ...value, layers: [{ attention: [0.5], mlp: [1] }] })],
     [
       'layers[0].attention is empty and the other list is not',
       (value) => ({ ...value, layers: [{ attention: [], mlp: [1] }] }),
@@ -100,6 +100,34 @@ describe('plan.json', () => {
     expect(() => checkPlanFits(plan, scores.groups.slice(1))).toThrow(MismatchError);
     const narrow = syntheticScores({ layers: 4, attentionGroups: 2, neurons: 12 });
     expect(() => checkPlanFits(plan, narrow.groups)).toThrow(/keeps mlp group 2[0-3] of layer \d, which has 12 groups/);
+  });
+
+  it('is read for a model from format and layers alone, and its sizes are the model’s', () => {
+    const model = { parameters: scores.model.parameters, groups: scores.groups };
+    const bytes = (value: object) => new TextEncoder().encode(JSON.stringify(value));
+    const { format, layers } = plan;
+    const { recipe, ...sizes } = decodePlanFor(bytes({ format, layers }), model);
+    expect(recipe).toMatchObject({ metric: 'given', search: 'given', target: { kind: 'ratio', value: plan.ratio } });
+    const { recipe: own, ...expected } = plan;
+    expect(sizes).toEqual(expected);
+    expect(decodePlanFor(bytes({ ...plan, ratio: 0.9, parametersAfter: 1 }), model)).toEqual({
+      ...expected,
+      recipe: own,
+    });
+    const changed = (mlp: unknown) => () =>
+      decodePlanFor(
+        bytes({ format, layers: layers.map((layer, i) => (i === 2 ? { ...layer, mlp } : layer)) }),
+        model,
+        'p',
+      );
+    expect(changed([3, 1])).toThrow('p: layers[2].mlp has 1 after 3');
+    expect(changed([3, 3])).toThrow('p: layers[2].mlp has 3 after 3');
+    expect(changed([3, 24])).toThrow('The plan keeps mlp group 24 of layer 2, which has 24 groups (0 to 23).');
+    expect(() => decodePlanFor(bytes({ layers }), model)).toThrow('"espalier-plan/1" is expected');
+    expect(() => decodePlanFor(bytes({ format, layers: layers.slice(1) }), model)).toThrow(MismatchError);
+    expect(() => decodePlanFor(bytes({ format, layers, recipe: 3 }), model)).toThrow(
+      'recipe is missing or not an object',
+    );
   });
 
   it('counts what it keeps', () => {

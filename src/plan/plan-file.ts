@@ -1,4 +1,4 @@
-import { isRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
+import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError, MismatchError } from '../errors.ts';
 import type { LayerGroups } from '../importance/structures/structures.ts';
 import type { LayerPlan, Plan } from './plan.ts';
@@ -14,30 +14,79 @@ export function decodePlan(bytes: Uint8Array, file = 'The plan'): Plan {
   return parsePlan(parseJsonRecord(bytes, file), file);
 }
 
+/** What a plan file is read for. */
+export interface PlannedModel {
+  readonly parameters: number;
+  readonly groups: readonly LayerGroups[];
+}
+
+/**
+ * Reads plan.json for a model. `format` and `layers` are enough: sizes follow from the model, and without a recipe the plan says that its groups were given.
+ * Throws as `decodePlan` and `checkPlanFits` do.
+ */
+export function decodePlanFor(bytes: Uint8Array, { parameters, groups }: PlannedModel, file = 'The plan'): Plan {
+  const value = parseJsonRecord(bytes, file);
+  const layers = parseLayers(value, file);
+  const whole = groups.reduce(
+    (sum, { attention, mlp }) =>
+      sum + attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup,
+    0,
+  );
+  const removed = whole - keptParameters(layers, groups);
+  const ratio = whole === 0 ? 0 : removed / whole;
+  const given = {
+    model: { name: 'unknown' },
+    metric: 'given',
+    search: 'given',
+    target: { kind: 'ratio', value: ratio },
+  };
+  const recipe =
+    value.recipe === undefined ? parseRecipe({ ...given, seed: 0 }, file) : parseRecipe(value.recipe, file);
+  const plan: Plan = {
+    format: 'espalier-plan/1',
+    recipe,
+    ratio,
+    parametersBefore: parameters,
+    parametersAfter: parameters - removed,
+    layers,
+  };
+  checkPlanFits(plan, groups);
+  return plan;
+}
+
 /** Checks that `value` (parsed JSON) is a plan. Throws FileFormatError naming `file`, the field, the value found and what is expected. */
 export function parsePlan(value: unknown, file = 'The plan'): Plan {
   if (!isRecord(value)) throw new FileFormatError(`${file} is no plan: it must be a JSON object.`);
-  if (value.format !== 'espalier-plan/1') {
-    throw new FileFormatError(
-      `${file} has the format ${JSON.stringify(value.format)}; "espalier-plan/1" is expected. Make the plan again with this version.`,
-    );
-  }
-  const { ratio, parametersBefore, parametersAfter, layers } = value;
+  const { ratio, parametersBefore, parametersAfter } = value;
+  checkFormat(value, file);
   if (typeof ratio !== 'number' || !(ratio >= 0 && ratio <= 1))
     throw new FileFormatError(`${file}: ratio is ${JSON.stringify(ratio)}; it must lie between 0 and 1.`);
   for (const [name, count] of Object.entries({ parametersBefore, parametersAfter })) {
     if (!isCount(count))
       throw new FileFormatError(`${file}: ${name} is ${JSON.stringify(count)}; it must be a whole number, 0 or more.`);
   }
-  if (!Array.isArray(layers)) throw new FileFormatError(`${file}: layers is missing or not a list.`);
+  const layers = parseLayers(value, file);
   return {
     format: 'espalier-plan/1',
     recipe: parseRecipe(value.recipe, file),
     ratio,
     parametersBefore: parametersBefore as number,
     parametersAfter: parametersAfter as number,
-    layers: layers.map((layer: unknown, index) => parseLayer(layer, index, file)),
+    layers,
   };
+}
+
+function checkFormat({ format }: JsonRecord, file: string): void {
+  if (format === 'espalier-plan/1') return;
+  throw new FileFormatError(
+    `${file} has the format ${JSON.stringify(format)}; "espalier-plan/1" is expected. Make the plan again with this version.`,
+  );
+}
+
+function parseLayers(value: JsonRecord, file: string): LayerPlan[] {
+  checkFormat(value, file);
+  if (!Array.isArray(value.layers)) throw new FileFormatError(`${file}: layers is missing or not a list.`);
+  return value.layers.map((layer: unknown, index) => parseLayer(layer, index, file));
 }
 
 function parseLayer(value: unknown, layer: number, file: string): LayerPlan {
@@ -60,7 +109,7 @@ function parseIndices(value: unknown, name: string, file: string): readonly numb
   for (const index of value as unknown[]) {
     if (!isCount(index) || index <= previous) {
       throw new FileFormatError(
-        `${file}: ${name} has ${JSON.stringify(index)} after ${previous}; it must list whole group indices, ascending, each once.`,
+        `${file}: ${name} ${previous < 0 ? 'starts with' : 'has'} ${JSON.stringify(index)}${previous < 0 ? '' : ` after ${previous}`}; it must list whole group indices, ascending, each once.`,
       );
     }
     previous = index;
@@ -93,7 +142,7 @@ export function checkPlanFits(plan: Plan, groups: readonly LayerGroups[]): void 
 }
 
 function remedy(plan: Plan): string {
-  return `Make a plan from this model's scores; this one was made for "${plan.recipe.model.name}".`;
+  return `Make a plan from this model's scores${plan.recipe.model.name === 'unknown' ? '' : `; this one was made for "${plan.recipe.model.name}"`}.`;
 }
 
 /** Parameters of all kept groups under a plan; the embedding, head and norms are not among them. */
