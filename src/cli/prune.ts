@@ -100,7 +100,10 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       `calibration windows that gptq learns from (default: ${DEFAULT_ROUNDING_WINDOWS}, or as many as the text has)`,
       wholeNumber('--rounding-windows', 1),
     )
-    .option('--force', 'export although the plan removes nothing')
+    .option(
+      '--force',
+      'export although the plan removes nothing, or a coarse format is farther from the model than its bounds allow',
+    )
     .requiredOption('--output <folder>', 'folder to write')
     .action(async (name: string, options: PruneOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -144,6 +147,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const verification = { ...result.verification, ...(fromDense && { fromDense }) };
           const files = result.files.map((file) => ({ name: file.name, bytes: file.bytes }));
           for (const each of formats) for (const sentence of each.notes) output.note(`${each.file}: ${sentence}`);
+          if (verification.exceeded) output.note(`${verification.exceeded} It was kept because of --force.`);
           const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes, ...computedOn(open.runtime) };
           output.result({ ...size, verification, files, formats, output: options.output }, () => [
             ...describePlan(plan),

@@ -46,8 +46,12 @@ export interface ExportOptions extends LongRunning {
   readonly reference: ReferenceLogits;
   /** The block programs; with them, coarse formats are also held to the model whose weights are as they are rounded. */
   readonly programs?: Programs | undefined;
-  /** Windows of text to verify on, as token ids; what they lack of 256 positions is drawn from the vocabulary. */
+  /** Windows of text to verify on, as token ids; what they and `sampled` lack of 256 positions is drawn from the vocabulary. */
   readonly windows?: readonly ArrayLike<number>[] | undefined;
+  /** Windows that the model wrote itself, for what `windows` lacks. */
+  readonly sampled?: readonly ArrayLike<number>[] | undefined;
+  /** Keep a coarse format that is farther from the model than its bounds allow. Default false. */
+  readonly force?: boolean | undefined;
   /** Default 'f32'. */
   readonly dataType?: ExportDataType | undefined;
   /** What to write, in one folder with one config.json and tokenizer. Default ONNX alone. */
@@ -127,7 +131,12 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const write = async (name: string, chunks: Parameters<OutputFolder['write']>[1]) => {
     files.push(await writeMeasured(output, name, chunks, { signal }));
   };
-  const windows = verificationWindows(options.windows ?? [], config.vocabulary, decoderPositions(config));
+  const windows = verificationWindows(
+    options.windows ?? [],
+    config.vocabulary,
+    decoderPositions(config),
+    options.sampled,
+  );
   const job: TakeAwayOptions = {
     ...options,
     model,
@@ -217,7 +226,17 @@ function figureOf({ name, against }: MeasureExport, { perplexity, standardError 
 
 /** Writes the decoder's graph and weights, opens them again, compares them, and measures them where asked for. */
 async function takeAwayOnnx(
-  { model, output, runtime, reference, windows: { windows, areText }, onFile, signal, onProgress }: TakeAwayOptions,
+  {
+    model,
+    output,
+    runtime,
+    reference,
+    windows: { windows, source },
+    force,
+    onFile,
+    signal,
+    onProgress,
+  }: TakeAwayOptions,
   dataType: ExportDataType,
   programs: Programs | undefined,
   measure: MeasureExport | undefined,
@@ -255,7 +274,8 @@ async function takeAwayOnnx(
   const verification = await verifyDecoder(decoder, reference, {
     dataType,
     windows,
-    areText,
+    source,
+    force,
     roundedReference,
     signal,
     onProgress,

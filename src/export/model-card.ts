@@ -6,6 +6,7 @@ import { recipeSettings } from '../plan/recipe-words.ts';
 import { codeSpan, frontMatter, plainMarkdown } from './markdown.ts';
 import { type SampleOfUse, samplesOfUse } from './samples-of-use.ts';
 import type { TakenAway } from './take-away.ts';
+import type { VerificationSource } from './verification-windows.ts';
 
 /** What a model card tells. Figures are the caller's own measurements, one line each. */
 export interface ModelCard {
@@ -77,10 +78,10 @@ const weightsLine = ({ format, file, type, bytes, opens }: TakenAway) =>
 function checkLine({
   file,
   notes,
-  verification: { positions, maxAbsoluteDifference, top1Agreement },
+  verification: { positions, maxAbsoluteDifference, top1Agreement, klDivergence, source },
 }: TakenAway): string {
   const sentence = `\`${file}\` was opened again and compared with the model that it was made from, over ${positions} positions: largest difference of a
-logit ${maxAbsoluteDifference.toPrecision(3)}, the same most probable token at ${(100 * top1Agreement).toFixed(1)}% of them.`;
+logit ${maxAbsoluteDifference.toPrecision(3)}, the same most probable token at ${(100 * top1Agreement).toFixed(1)}% of them, a KL divergence of ${klDivergence.toPrecision(3)} nats a token. They are ${POSITIONS[source]}.`;
   return [sentence, ...notes].join(' ');
 }
 
@@ -118,3 +119,10 @@ function figureLines(figures: Readonly<Record<string, string>>): string {
   if (entries.length === 0) return '';
   return `\n| measured | value |\n| --- | --- |\n${entries.map(([what, value]) => `| ${plainMarkdown(what)} | ${plainMarkdown(value)} |`).join('\n')}\n`;
 }
+
+/** What a verification's positions are, in words. */
+const POSITIONS: Readonly<Record<VerificationSource, string>> = {
+  text: 'positions of text',
+  sampled: 'positions of text that the model wrote itself',
+  drawn: 'tokens drawn at random, on which a model is undecided',
+};

@@ -40,6 +40,7 @@ export interface TakeAwayOptions extends LongRunning {
   readonly runtime: Runtime;
   readonly reference: ReferenceLogits;
   readonly windows: VerificationWindows;
+  readonly force?: boolean | undefined;
   readonly safetensorsType: SafetensorsType;
   readonly ggufType: GgufType;
   /** Text in which the GGUF file's rule for words is compared with the tokenizer's, where llama.cpp has no equal one. */
@@ -113,7 +114,7 @@ async function writeWithProgress(
 
 /** The written file by itself, on programs compiled for it: nothing of the model that it was made from takes part. */
 async function verifyWritten(
-  { output, runtime, reference, windows: { windows, areText }, signal, onProgress }: TakeAwayOptions,
+  { output, runtime, reference, windows: { windows, source }, force, signal, onProgress }: TakeAwayOptions,
   weights: string,
   dataType: ExportDataType,
 ): Promise<Verification> {
@@ -123,7 +124,8 @@ async function verifyWritten(
   return await verifyLogits(blockProgramLogits(programs, store), reference, {
     dataType,
     windows,
-    areText,
+    source,
+    force,
     signal,
     onProgress,
   });

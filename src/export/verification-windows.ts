@@ -10,28 +10,33 @@ const DRAWN_PIECE = 64;
 export interface VerificationWindows {
   /** Windows of token ids, none longer than the model holds; `VERIFIED_POSITIONS` together, or the few more that the last piece has. */
   readonly windows: readonly (readonly number[])[];
-  /** Whether all of them are text. */
-  readonly areText: boolean;
+  readonly source: VerificationSource;
 }
 
+/** Text of the caller, text that the model wrote (or some of it), or tokens drawn from the vocabulary (or some of them). */
+export type VerificationSource = 'text' | 'sampled' | 'drawn';
+
 /**
- * Enough windows for a verification: the first of `text`, in pieces, and where those do not suffice tokens drawn from the vocabulary. Any tokens do to tell
- * two programs of one model apart; text is only needed where a share of agreement is to mean something.
+ * Enough windows for a verification: the first of `text`, in pieces, then of what the model itself wrote, and where those do not suffice tokens drawn from the
+ * vocabulary. Any tokens do to tell two programs of one model apart; text is needed where a divergence or a share of agreement is to mean something.
  * @param positions longest sequence of the model.
  */
 export function verificationWindows(
   text: readonly ArrayLike<number>[],
   vocabulary: number,
   positions: number,
+  sampled: readonly ArrayLike<number>[] = [],
 ): VerificationWindows {
-  const windows = firstPieces(text, Math.min(LONGEST_PIECE, positions));
+  const length = Math.min(LONGEST_PIECE, positions);
+  const given = firstPieces(text, length);
+  const windows = firstPieces([...text, ...sampled], length);
   const random = seededRandom(0);
-  const areText = missing(windows) <= 0;
+  const source = missing(given) <= 0 ? 'text' : missing(windows) <= 0 ? 'sampled' : 'drawn';
   while (missing(windows) > 0) {
-    const length = Math.min(DRAWN_PIECE, positions, missing(windows));
-    windows.push(Array.from({ length }, () => Math.floor(random() * vocabulary)));
+    const drawn = Math.min(DRAWN_PIECE, positions, missing(windows));
+    windows.push(Array.from({ length: drawn }, () => Math.floor(random() * vocabulary)));
   }
-  return { windows, areText };
+  return { windows, source };
 }
 
 function firstPieces(text: readonly ArrayLike<number>[], length: number): number[][] {

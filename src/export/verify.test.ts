@@ -9,7 +9,7 @@ import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { randomLlama } from './testing/random-llama.ts';
 import { referenceLogits } from './testing/reference-llama.ts';
-import { type ReferenceLogits, verifyDecoder } from './verify.ts';
+import { type ReferenceLogits, verifyDecoder, verifyLogits } from './verify.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -75,5 +75,55 @@ describe('verifyDecoder', () => {
         verifyDecoder(decoder, definition, { dataType, windows: WINDOWS, roundedReference }),
       ).rejects.toThrow('is allowed');
     }
+  });
+});
+
+describe('a format that is too coarse for a model', () => {
+  const VOCABULARY = 40;
+  /** A model that is sure of itself, and one that is about as far from it as the spread says. */
+  const row = (position: number, spread: number) =>
+    Float32Array.from({ length: VOCABULARY }, (_, token) => {
+      const expected = (token === position % VOCABULARY ? 4 : 0) + Math.sin(position + token);
+      return expected + spread * Math.sin(7 * position + 13 * token);
+    });
+  const logits =
+    (spread: number): ReferenceLogits =>
+    async (window) =>
+      Float32Array.from(window.flatMap((position) => [...row(position, spread)]));
+  const windows = [Array.from({ length: 256 }, (_, position) => position)];
+  const verify = (options: Partial<Parameters<typeof verifyLogits>[2]> = {}, spread = 1.5) =>
+    verifyLogits(logits(spread), logits(0), { dataType: 'q8', windows, ...options });
+
+  test('is refused by its divergence, and the sentence says what to try', async () => {
+    await expect(verify()).rejects.toThrow(
+      /differs from the block programs by .* is allowed\. Nothing was kept\. Export in f16 or f32, or keep it as it is with --force\./,
+    );
+    await expect(verify({ dataType: 'q4' }, 1.3)).rejects.toThrow(
+      /KL divergence.*at most 0\.250 is allowed.*Round by GPTQ/,
+    );
+  });
+
+  test('is kept by force, with the bound that it exceeds; in f32 there is no force', async () => {
+    const kept = await verify({ force: true });
+    expect(kept.exceeded).toMatch(/^The exported q8 model differs from the block programs/);
+    await expect(verify({ force: true, dataType: 'f32' })).rejects.toThrow(VerificationError);
+    expect((await verify({}, 0.01)).exceeded).toBeUndefined();
+  });
+
+  test('states the divergence as its definition gives it, and is not judged by it on drawn tokens', async () => {
+    const { klDivergence, source } = await verify({ force: true });
+    let expected = 0;
+    for (const position of windows[0] ?? []) {
+      const [p, q] = [row(position, 0), row(position, 1.5)].map((values) => {
+        const powers = Float64Array.from(values, Math.exp);
+        const sum = powers.reduce((total, value) => total + value, 0);
+        return powers.map((value) => value / sum);
+      });
+      p?.forEach((value, token) => {
+        expected += (value * Math.log(value / (q?.[token] ?? 0))) / 256;
+      });
+    }
+    expect([klDivergence, source]).toEqual([expect.closeTo(expected, 6), 'text']);
+    expect((await verify({ dataType: 'q4', source: 'drawn' }, 1.3)).klDivergence).toBeGreaterThan(0.25);
   });
 });

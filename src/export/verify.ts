@@ -4,7 +4,7 @@ import { type Bounds, VERIFICATION_BOUNDS } from '../generate/bounds.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import { greatest } from '../generate/sampling.ts';
 import type { LongRunning } from '../progress.ts';
-import { VERIFIED_POSITIONS } from './verification-windows.ts';
+import { VERIFIED_POSITIONS, type VerificationSource } from './verification-windows.ts';
 
 /** Logits [tokens, vocabulary] of the block programs for one window of token ids. */
 export type ReferenceLogits = (tokenIds: readonly number[]) => Promise<Float32Array>;
@@ -17,6 +17,12 @@ export interface Verification {
   /** Share of positions whose most probable token is the same, 0 to 1. */
   readonly top1Agreement: number;
   readonly positions: number;
+  /** Mean over positions of KL(block programs || exported model), in nats a token. */
+  readonly klDivergence: number;
+  /** What the positions are. */
+  readonly source: VerificationSource;
+  /** The bound that is not kept, as a sentence, where the export was kept all the same. */
+  readonly exceeded?: string;
 }
 
 /**
@@ -25,9 +31,9 @@ export interface Verification {
  */
 const ROUNDED_BOUNDS: Readonly<Record<ExportDataType, Bounds>> = {
   f32: VERIFICATION_BOUNDS.f32,
-  f16: { largest: 0.1, rootMeanSquare: 0.01, agreement: 0.97 },
-  q8: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85 },
-  q4: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85 },
+  f16: { largest: 0.1, rootMeanSquare: 0.01, agreement: 0.97, divergence: 0.01 },
+  q8: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85, divergence: 0.05 },
+  q4: { largest: 0.5, rootMeanSquare: 0.05, agreement: 0.85, divergence: 0.05 },
 };
 
 /** Positions at the end of each window that are decoded one by one, through the cache. */
@@ -37,8 +43,13 @@ export interface VerifyOptions extends LongRunning {
   readonly dataType: ExportDataType;
   /** Windows of token ids; at least 256 positions together. */
   readonly windows: readonly (readonly number[])[];
-  /** Whether the windows are text. On drawn tokens a model is undecided, and coarse formats are not judged by the tokens that they choose; in q8 and q4 a single logit may be twice as far off (0.6 of the largest with SmolLM2-135M). Default true. */
-  readonly areText?: boolean | undefined;
+  /**
+   * What the windows are. On drawn tokens a model is undecided, and coarse formats are not judged by the tokens that they choose; in q8 and q4 a single logit may be twice as far off (0.6 of the
+   * largest with SmolLM2-135M). Default 'text'.
+   */
+  readonly source?: VerificationSource | undefined;
+  /** Keep an export whose weights are coarser than the bounds of its format allow. A decoder that computes something else is refused all the same. */
+  readonly force?: boolean | undefined;
   /** Logits of the block programs on `roundedCheckpoint`; without it the coarse formats are only held to the coarse bounds. */
   readonly roundedReference?: ReferenceLogits | undefined;
 }
@@ -62,11 +73,16 @@ export async function verifyLogits(
   reference: ReferenceLogits,
   options: VerifyOptions,
 ): Promise<Verification> {
-  const { dataType, windows, areText = true, roundedReference, signal, onProgress } = options;
+  const { dataType, windows, source = 'text', force = false, roundedReference, signal, onProgress } = options;
   const judged = (bounds: Bounds): Bounds =>
-    areText || dataType === 'f32'
+    source !== 'drawn' || dataType === 'f32'
       ? bounds
-      : { ...bounds, agreement: 0, largest: (dataType === 'f16' ? 1 : 2) * bounds.largest };
+      : {
+          ...bounds,
+          agreement: 0,
+          divergence: Number.POSITIVE_INFINITY,
+          largest: (dataType === 'f16' ? 1 : 2) * bounds.largest,
+        };
   const total = windows.reduce((sum, window) => sum + window.length, 0);
   if (total < VERIFIED_POSITIONS)
     throw new UsageError(
@@ -84,8 +100,14 @@ export async function verifyLogits(
     onProgress?.({ stage: 'verifying', completed: comparison.positions, total, unit: 'tokens' });
   }
   if (roundedReference)
-    rounded.judge(dataType, judged(ROUNDED_BOUNDS[dataType]), 'the block programs on the rounded weights');
-  return comparison.judge(dataType, judged(VERIFICATION_BOUNDS[dataType]), 'the block programs');
+    rounded.judge(dataType, source, judged(ROUNDED_BOUNDS[dataType]), 'the block programs on the rounded weights');
+  return comparison.judge(
+    dataType,
+    source,
+    judged(VERIFICATION_BOUNDS[dataType]),
+    'the block programs',
+    force && dataType !== 'f32',
+  );
 }
 
 async function decodedLogits(decoder: Decoder, window: readonly number[]): Promise<Float32Array> {
@@ -107,6 +129,7 @@ class Comparison {
   #values = 0;
   #scale = 0;
   #agreeing = 0;
+  #divergence = 0;
   #finite = true;
   /** Gaps between the reference's logits of its own best token and of the decoder's, where they disagree. */
   readonly #gaps: number[] = [];
@@ -127,6 +150,7 @@ class Comparison {
     for (let position = 0; position < positions; position++) {
       const row = (values: Float32Array) => values.subarray(position * vocabulary, (position + 1) * vocabulary);
       const reference = row(expected);
+      this.#divergence += klDivergence(reference, row(found));
       const [best, chosen] = [greatest(reference), greatest(row(found))];
       if (best === chosen) this.#agreeing += 1;
       else this.#gaps.push((reference[best] as number) - (reference[chosen] as number));
@@ -135,33 +159,79 @@ class Comparison {
     this.#values += found.length;
   }
 
-  judge(dataType: ExportDataType, bounds: Bounds, reference: string): Verification {
+  judge(
+    dataType: ExportDataType,
+    source: VerificationSource,
+    bounds: Bounds,
+    reference: string,
+    force = false,
+  ): Verification {
     const result = {
       maxAbsoluteDifference: this.#difference,
       rootMeanSquareDifference: Math.sqrt(this.#squares / this.#values),
       top1Agreement: this.#agreeing / this.positions,
       positions: this.positions,
+      klDivergence: this.#divergence / this.positions,
+      source,
     };
     if (!this.#finite)
       throw new VerificationError(
-        `The exported ${dataType} model gave logits that are not finite numbers. Nothing was kept. ${dataType === 'f32' ? 'Please report this model.' : 'Half precision overflows in this model: export in f32.'}`,
+        `The exported ${dataType} model gave logits that are not finite numbers. Nothing was kept; export in f32.`,
       );
-    const remedy = `Nothing was kept. ${dataType === 'f32' ? 'Please report this model.' : 'Export in a finer number format.'}`;
+    const exceeded = this.#exceeded(dataType, result, bounds, reference);
+    if (exceeded === undefined) return result;
+    if (force) return { ...result, exceeded };
+    throw new VerificationError(`${exceeded} Nothing was kept. ${REMEDIES[dataType]}`);
+  }
+
+  /** The first bound that is not kept. */
+  #exceeded(
+    dataType: ExportDataType,
+    result: Omit<Verification, 'exceeded'>,
+    bounds: Bounds,
+    reference: string,
+  ): string | undefined {
     const scale = Math.max(1, this.#scale);
-    const check = (what: string, found: number, allowed: number) => {
-      if (found > allowed)
-        throw new VerificationError(
-          `The exported ${dataType} model differs from ${reference} by ${what} ${found.toPrecision(3)} in a logit; at most ${allowed.toPrecision(3)} is allowed. ${remedy}`,
-        );
-    };
-    check('up to', result.maxAbsoluteDifference, bounds.largest * scale);
-    check('a root mean square of', result.rootMeanSquareDifference, bounds.rootMeanSquare * scale);
+    const differs = (what: string, found: number, allowed: number) =>
+      found > allowed
+        ? `The exported ${dataType} model differs from ${reference} by ${what} ${found.toPrecision(3)}; at most ${allowed.toPrecision(3)} is allowed.`
+        : undefined;
     const ties = dataType === 'f32' ? this.#gaps.filter((gap) => gap <= 2 * this.#difference).length : 0;
     const agreement = (this.#agreeing + ties) / this.positions;
-    if (agreement < bounds.agreement)
-      throw new VerificationError(
-        `The exported ${dataType} model chooses the same token as ${reference} at ${(100 * agreement).toFixed(1)}% of ${this.positions} positions; at least ${(100 * bounds.agreement).toFixed(0)}% is required. ${remedy}`,
-      );
-    return result;
+    return (
+      differs('up to, in a logit,', result.maxAbsoluteDifference, bounds.largest * scale) ??
+      differs('a root mean square, of logits, of', result.rootMeanSquareDifference, bounds.rootMeanSquare * scale) ??
+      differs('a KL divergence, in nats a token, of', result.klDivergence, bounds.divergence) ??
+      (agreement < bounds.agreement
+        ? `The exported ${dataType} model chooses the same token as ${reference} at ${(100 * agreement).toFixed(1)}% of ${this.positions} positions; at least ${(100 * bounds.agreement).toFixed(0)}% is required.`
+        : undefined)
+    );
   }
+}
+
+/** What to try where a format is too coarse for a model. */
+const REMEDIES: Readonly<Record<ExportDataType, string>> = {
+  f32: 'Please report this model.',
+  f16: 'Export in f32, or keep it as it is with --force.',
+  q8: 'Export in f16 or f32, or keep it as it is with --force.',
+  q4: 'Round by GPTQ (give calibration text), export in q8, or keep it as it is with --force.',
+};
+
+/** KL(p || q) of two rows of logits, in nats. */
+function klDivergence(expected: Float32Array, found: Float32Array): number {
+  const [p, q] = [logSum(expected), logSum(found)];
+  let sum = 0;
+  for (let token = 0; token < expected.length; token++) {
+    const logProbability = (expected[token] as number) - p;
+    sum += Math.exp(logProbability) * (logProbability - ((found[token] as number) - q));
+  }
+  return sum;
+}
+
+function logSum(logits: Float32Array): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) largest = Math.max(largest, logit);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - largest);
+  return largest + Math.log(sum);
 }

@@ -12,6 +12,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import { gptqRounded } from '../surgery/gptq-model.ts';
 import type { OpenModel } from './open-model.ts';
+import { sampledWindows } from './sampled-windows.ts';
 import { VERSION } from './version.ts';
 
 export { GGUF_TYPES, type GgufType } from '../export/gguf/blocks.ts';
@@ -24,10 +25,12 @@ export interface ExportPrunedOptions extends LongRunning {
   readonly output: OutputFolder;
   readonly dtype?: ExportDataType;
   readonly plan?: Plan;
-  /** Windows of real text to verify on; what they lack of 256 positions is drawn. */
+  /** Windows of real text to verify on; what they lack of 256 positions the model writes itself. */
   readonly windows?: readonly ArrayLike<number>[] | undefined;
   /** In q4: windows of text on which GPTQ rounds the matrices; without them each weight is rounded to the nearest (docs/method.md section 10). */
   readonly roundingWindows?: readonly ArrayLike<number>[] | undefined;
+  /** Keep a coarse format that is farther from the model than its bounds allow. Default false. */
+  readonly force?: boolean | undefined;
   readonly figures?: Readonly<Record<string, string>>;
   /** Measures the written ONNX file itself. */
   readonly measure?: MeasureExport | undefined;
@@ -42,13 +45,15 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
   const { output, dtype, plan, windows, figures, signal, onProgress } = options;
   const { measure, formats, safetensorsType, ggufType } = options;
   // From here on the export takes what it wrote away; before, whoever made the folder would be left with it.
-  const { sample, rounding } = await prepared(pruned, options).catch(async (error: unknown) => {
+  const { sample, rounding, sampled } = await prepared(pruned, options).catch(async (error: unknown) => {
     await output.discard();
     throw error;
   });
   return exportModel({
     model: pruned.model,
     rounded: rounding,
+    sampled,
+    force: options.force,
     output,
     runtime: pruned.runtime,
     reference: blockProgramLogits(pruned.programs, pruned.store),
@@ -73,6 +78,7 @@ async function prepared(pruned: OpenModel, options: ExportPrunedOptions) {
     // Real text shows best where llama.cpp would cut it otherwise.
     sample: options.formats?.includes('gguf') ? await sampleText(pruned, options.windows) : undefined,
     rounding: await rounded(pruned, options),
+    sampled: await sampledWindows(pruned, options.windows ?? [], options.signal),
   };
 }
 

@@ -24,7 +24,10 @@ export interface PruneOptions
   readonly output?: string | OutputFolder;
   /** Windows of real text to verify the export on; default: those of compensation. */
   readonly verificationWindows?: readonly ArrayLike<number>[] | undefined;
-  /** Export a model that nothing is removed from. Default false: UsageError. */
+  /**
+   * Export a model that nothing is removed from (default false: UsageError), and keep a coarse format that is farther from the model than its bounds allow
+   * (default false: VerificationError).
+   */
   readonly force?: boolean | undefined;
   /** Number format of the export; default: the recipe's, else f32. */
   readonly dtype?: ExportDataType | undefined;
@@ -50,7 +53,7 @@ export async function prune(
 export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned>;
 export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned> {
   const { output, compensate: compensation = 'none', windows, verificationWindows = windows, figures } = options;
-  const { formats, safetensorsType, ggufType, roundingWindows, signal, onProgress } = options;
+  const { formats, safetensorsType, ggufType, roundingWindows, force, signal, onProgress } = options;
   const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
   checkPlanFits(chosen, model.layerGroups());
   checkCompensation(chosen.recipe.shape, compensation);
@@ -74,6 +77,7 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
       safetensorsType,
       ggufType,
       ...(roundingWindows && { roundingWindows }),
+      force,
       signal,
       onProgress,
       figures: { ...(fromDense && damageFigures(fromDense)), ...figures },
