@@ -29,7 +29,8 @@ test.describe('in Firefox', () => {
       const { perplexity } = (await measured(page)) as { readonly perplexity: number };
       expect(perplexity).toBeGreaterThan(1);
       expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
-      expect(await page.evaluate(() => document.body.textContent)).toMatch(/WebGPU/);
+      await page.click('button[data-backend]');
+      expect(await page.evaluate(() => document.body.textContent)).toMatch(/WebGPU cannot be used here/);
       expect(problems).toEqual([]);
     } finally {
       await page.close();

@@ -51,7 +51,8 @@ test('where no service worker may run, one thread computes, and a sentence says 
     const page = await context.newPage();
     await measures(page, host.url);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
-    await expect(page.getByText(/one thread, since this page is not isolated/).first()).toBeAttached();
+    await page.getByRole('button', { name: /WASM/ }).click();
+    await expect(page.getByText(/one thread, since this page is not isolated/).first()).toBeVisible();
   } finally {
     await context.close();
     await host.close();
