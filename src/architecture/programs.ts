@@ -65,7 +65,7 @@ export class Programs implements Disposable {
       for (let token = 0; token < tokens; token++) ids[row * tokens + token] = BigInt(window[token] ?? 0);
     });
     using tokenIds = this.runtime.upload({ dataType: 'int64', shape: [windows.length, tokens], data: ids });
-    return only(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
+    return singleOutput(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
   }
 
   /** The block of one layer: hidden [batch, tokens, hiddenSize] -> the same shape. `positions`: other ones than one causal window per row. */
@@ -77,7 +77,7 @@ export class Programs implements Disposable {
   ): Promise<DeviceTensor> {
     const session = await this.session('block', () => this.architecture.block());
     const { cosine, sine, mask } = positions ?? this.positions(hidden.shape[1] ?? 0, layer);
-    return only(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
+    return singleOutput(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
   }
 
   /** Losses [rows] in nats of hidden rows against targets. */
@@ -85,7 +85,7 @@ export class Programs implements Disposable {
     const session = await this.session('head', () => this.architecture.head());
     using rows = this.runtime.upload(hidden);
     using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
-    using losses = only(
+    using losses = singleOutput(
       await session.run({ ...weights.tensors, hidden: rows, targets: ids }, { outputs: ['losses'] }),
       'losses',
     );
@@ -104,7 +104,10 @@ export class Programs implements Disposable {
     const rows = hidden.shape[0] ?? 0;
     using input = this.runtime.upload(hidden);
     using targets = this.runtime.upload({ dataType: 'int64', shape: [rows], data: new BigInt64Array(rows) });
-    return only(await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }), 'logits');
+    return singleOutput(
+      await session.run({ ...weights.tensors, hidden: input, targets }, { outputs: ['logits'] }),
+      'logits',
+    );
   }
 
   /** Losses [rows] against targets, and the probability of every token [rows, vocabulary]. */
@@ -124,8 +127,8 @@ export class Programs implements Disposable {
     using rows = this.runtime.upload(hidden);
     using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
     const outputs = await session.run({ ...weights.tensors, hidden: rows, targets: ids });
-    using losses = only(outputs, 'losses');
-    using probabilities = only(outputs, 'probabilities');
+    using losses = singleOutput(outputs, 'losses');
+    using probabilities = singleOutput(outputs, 'probabilities');
     return {
       losses: (await this.runtime.read(losses)).data as Float32Array,
       probabilities: (await this.runtime.read(probabilities)).data as Float32Array,
@@ -154,8 +157,8 @@ export class Programs implements Disposable {
       data: logitsGradient,
     });
     const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden: input, targets, logitsGradient: seed };
-    const named = Object.fromEntries(session.inputNames.map((name) => [name, only(feeds, name)]));
-    using gradient = only(await session.run(named), 'gradient/hidden');
+    const named = Object.fromEntries(session.inputNames.map((name) => [name, singleOutput(feeds, name)]));
+    using gradient = singleOutput(await session.run(named), 'gradient/hidden');
     return (await this.runtime.read(gradient)).data as Float32Array;
   }
 
@@ -179,8 +182,8 @@ export class Programs implements Disposable {
     using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
     using seed = this.runtime.upload({ dataType: 'float32', shape: [seeds.length], data: seeds });
     const outputs = await session.run({ ...weights.tensors, hidden: rows, targets: ids, seed });
-    using losses = only(outputs, 'losses');
-    using gradient = only(outputs, 'gradient/hidden');
+    using losses = singleOutput(outputs, 'losses');
+    using gradient = singleOutput(outputs, 'gradient/hidden');
     return {
       losses: (await this.runtime.read(losses)).data as Float32Array,
       gradient: (await this.runtime.read(gradient)).data as Float32Array,
@@ -235,7 +238,7 @@ export class Programs implements Disposable {
 }
 
 /** The named output of a run. */
-export function only(outputs: Record<string, DeviceTensor>, name: string): DeviceTensor {
+export function singleOutput(outputs: Record<string, DeviceTensor>, name: string): DeviceTensor {
   const tensor = outputs[name];
   if (!tensor) throw new MissingError(`The program gave no output ${name}; it has ${Object.keys(outputs).join(', ')}.`);
   return tensor;

@@ -8,9 +8,9 @@ import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { areGrouped } from './group-blocks.ts';
 import { ResidualStream } from './residual-stream.ts';
-import { Roles } from './roles.ts';
 import { givenLengths, type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
 import { WeightFile } from './weight-file.ts';
+import { WeightNames } from './weight-names.ts';
 import { WeightedOperators } from './weighted-operators.ts';
 
 export interface DecoderOptions {
@@ -102,7 +102,7 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
 
   const rows = operators.embed(
     inputIds,
-    new Roles(model.checkpoint, model.architecture.embedWeights()).get('embedding'),
+    new WeightNames(model.checkpoint, model.architecture.embedWeights()).get('embedding'),
   );
   const embedded =
     design.embeddingScale === 1
@@ -180,14 +180,14 @@ function rotaryTableMaker(
 
 function addLayer(scope: Scope, layer: number, widths: LayerWidths): void {
   if (widths.keyValueHeads === 0 && widths.neurons === 0) return;
-  const roles = new Roles(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
+  const roles = new WeightNames(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
   if (widths.keyValueHeads > 0) addAttention(scope, layer, widths.keyValueHeads, roles);
   else scope.stream.addBias(roles.optional('attention.output.bias'));
   if (widths.neurons > 0) addMlp(scope, roles);
   else scope.stream.addBias(roles.optional('mlp.down.bias'));
 }
 
-function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles: Roles): void {
+function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles: WeightNames): void {
   const { model, builder, operators, stream, lengths } = scope;
   const { config, design } = model.architecture;
   const positions = model.architecture.positions(layer);
@@ -220,7 +220,7 @@ const PROJECTIONS = ['attention.query', 'attention.key', 'attention.value'] as c
 function addProjections(
   { model, builder, operators }: Scope,
   input: string,
-  roles: Roles,
+  roles: WeightNames,
   mayPack: boolean,
 ): CachedAttention['projections'] {
   const norms = PROJECTIONS.map((role) => roles.optional(`${role}.norm`));
@@ -251,7 +251,7 @@ function addProjections(
 }
 
 /** The gated MLP: (activation(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. */
-function addMlp({ model, builder, operators, stream }: Scope, roles: Roles): void {
+function addMlp({ model, builder, operators, stream }: Scope, roles: WeightNames): void {
   const { activation } = model.architecture.design;
   const input = stream.normalised(roles.get('mlp.norm'));
   const gate = operators.linear(input, roles.get('mlp.gate'), roles.optional('mlp.gate.bias'));
@@ -268,7 +268,7 @@ function addModule(
   operators: WeightedOperators,
   stream: ResidualStream,
   value: string,
-  roles: Roles,
+  roles: WeightNames,
   role: 'attention.output' | 'mlp.down',
 ): void {
   const norm = roles.optional(`${role}.norm`);
@@ -288,7 +288,7 @@ function addLogits(
   half: boolean,
 ): void {
   const { vocabulary, hiddenSize } = model.architecture.config;
-  const roles = new Roles(model.checkpoint, model.architecture.headWeights());
+  const roles = new WeightNames(model.checkpoint, model.architecture.headWeights());
   const normed = stream.normalised(roles.get('norm'));
   const rows = builder.add('Reshape', [
     keep === undefined ? normed : lastPositions(builder, normed, keep),

@@ -1,5 +1,5 @@
 import { isRemoved } from '../architecture/forward.ts';
-import { only, type Programs } from '../architecture/programs.ts';
+import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { findNotFinite } from '../checkpoint/finite.ts';
 import { DeviceError, throwIfCancelled } from '../errors.ts';
@@ -253,7 +253,7 @@ async function sumOfCosines(
   for (const [index, input] of before.entries()) {
     const output = after[index];
     if (!output) continue;
-    using cosine = only(await session.run({ before: input, after: output }), 'cosine');
+    using cosine = singleOutput(await session.run({ before: input, after: output }), 'cosine');
     sum += (input.shape[0] ?? 1) * Number((await programs.runtime.read(cosine)).data[0]);
   }
   return sum;

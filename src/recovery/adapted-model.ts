@@ -1,5 +1,5 @@
 import { isRemoved } from '../architecture/forward.ts';
-import { only, type Programs } from '../architecture/programs.ts';
+import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { transpose } from '../arrays.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
@@ -149,7 +149,7 @@ export class AdaptedModel implements Disposable {
         for (const [weight, { rank }] of adapters) {
           const { down, up } = adapterInputs(weight);
           const read = async (input: string) =>
-            (await this.programs.runtime.read(only(results.tensors, gradientOf(input)))).data as Float32Array;
+            (await this.programs.runtime.read(singleOutput(results.tensors, gradientOf(input)))).data as Float32Array;
           add(sums.get(down), await read(down));
           add(sums.get(up), transpose(await read(up), rank));
         }
@@ -185,7 +185,7 @@ export class AdaptedModel implements Disposable {
       const keeps = trail?.spend(bytes) ?? false;
       const { output, ...values } = await (await programs.forward(keeps)).run(feeds);
       if (keeps) kept = { values, masks };
-      return { output: only({ ...(output && { output }) }, 'output'), kept };
+      return { output: singleOutput({ ...(output && { output }) }, 'output'), kept };
     } finally {
       if (!kept) owned(masks)[Symbol.dispose]();
     }
@@ -255,7 +255,7 @@ export class AdaptedModel implements Disposable {
 
 /** What the program reads: with kept activations it does without some of them. */
 function feedsOf({ inputNames }: Session, tensors: Tensors): Tensors {
-  return Object.fromEntries(inputNames.map((name) => [name, only(tensors, name)]));
+  return Object.fromEntries(inputNames.map((name) => [name, singleOutput(tensors, name)]));
 }
 
 function bytesOf(shapes: ReadonlyMap<string, readonly number[]>): number {

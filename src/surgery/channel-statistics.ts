@@ -1,4 +1,4 @@
-import { only, type Programs } from '../architecture/programs.ts';
+import { type Programs, singleOutput } from '../architecture/programs.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
@@ -41,10 +41,10 @@ export async function channelStatistics(
   for await (const activation of activations) {
     using input = activation;
     const outputs = await session.run({ rows: input });
-    using partialSum = only(outputs, 'sum');
+    using partialSum = singleOutput(outputs, 'sum');
     sum = add(sum, (await programs.runtime.read(partialSum)).data as Float32Array);
     if (withProduct) {
-      using partialProduct = only(outputs, 'product');
+      using partialProduct = singleOutput(outputs, 'product');
       product = add(product, (await programs.runtime.read(partialProduct)).data as Float32Array);
     }
     rows += input.shape[0] ?? 0;

@@ -1,5 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
-import { only, type Programs } from '../architecture/programs.ts';
+import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -177,7 +177,7 @@ export async function* inputsOf(
     const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
     const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, cosine, sine, mask };
     const needed = Object.fromEntries(session.inputNames.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : [])));
-    yield only(await session.run(needed), projection.input);
+    yield singleOutput(await session.run(needed), projection.input);
   }
 }
 

@@ -3,7 +3,7 @@ import { differentiate } from '../../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../../runtime/runtime.ts';
 import { forwardBlocks, nextTokenTargets, rowChunks } from '../forward.ts';
 import { modelOf } from '../model.ts';
-import { exampleBindings, only, Programs } from '../programs.ts';
+import { exampleBindings, Programs, singleOutput } from '../programs.ts';
 import { WeightStore } from '../weight-store.ts';
 
 export interface Computed {
@@ -72,10 +72,10 @@ async function blockGradients(
     using above = outputGradient;
     const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
     const outputs = await session.run({ ...weights.tensors, hidden, cosine, sine, mask, outputGradient: above });
-    outputGradient = only(outputs, 'gradient/hidden');
+    outputGradient = singleOutput(outputs, 'gradient/hidden');
     gradients.set(`hidden.${layer}`, (await runtime.read(outputGradient)).data as Float32Array);
     for (const name of names) {
-      using gradient = only(outputs, `gradient/${name}`);
+      using gradient = singleOutput(outputs, `gradient/${name}`);
       gradients.set(`${layer}/${name}`, (await runtime.read(gradient)).data as Float32Array);
     }
   }

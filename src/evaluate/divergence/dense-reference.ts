@@ -1,4 +1,4 @@
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import { MismatchError } from '../../errors.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -85,8 +85,8 @@ export class DenseReference {
     using head = await this.#store.lease('head');
     using dense = await this.#programs.deviceLogits(head, this.#rows(window, start, other.shape[0] ?? 0));
     const outputs = await session.run({ dense, other });
-    using divergence = only(outputs, 'divergence');
-    using behind = only(outputs, 'behind');
+    using divergence = singleOutput(outputs, 'divergence');
+    using behind = singleOutput(outputs, 'behind');
     return {
       divergence: (await runtime.read(divergence)).data as Float32Array,
       behind: (await runtime.read(behind)).data as Float32Array,

@@ -1,5 +1,5 @@
 import { headRows, nextTokenTargets, rowChunks } from '../../architecture/forward.ts';
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import type { LongRunning } from '../../progress.ts';
 import { visitFinalStates } from '../final-states.ts';
@@ -106,7 +106,7 @@ export async function divergenceFrom(
       using logits = await programs.deviceLogits(weights, chunk);
       const ids = BigInt64Array.from(teacher.tokens.subarray(first * top, (first + rows) * top), BigInt);
       using tokens = programs.runtime.upload({ dataType: 'int64', shape: [rows, top], data: ids });
-      using output = only(await session.run({ logits, tokens }), 'chosen');
+      using output = singleOutput(await session.run({ logits, tokens }), 'chosen');
       const chosen = (await programs.runtime.read(output)).data as Float32Array;
       for (let row = 0; row < rows; row++) {
         const window = Math.floor((first + row) / length);

@@ -1,4 +1,4 @@
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { DeviceWeights } from '../../architecture/weights.ts';
 import { gradientOf } from '../../passes/differentiate.ts';
 import { type ElementScorer, splitTotals } from '../../runtime/kernels/run-element-scores.ts';
@@ -36,15 +36,15 @@ export class WgslStage implements ElementStage {
 
   async add({ windows, tokens, value }: MemberActivations): Promise<void> {
     for (const { weight, axis, input, output } of this.#members) {
-      const matrix = only(this.#weights.tensors, weight);
+      const matrix = singleOutput(this.#weights.tensors, weight);
       const [outputs = 0, inputs = 0] = matrix.shape;
       const options = { sizes: { windows, tokens, inputs, outputs }, axis, keep: 'sums' } as const;
       using totals = await this.#scorer.score(options, {
         input: value(input),
         outputGradient: value(gradientOf(output)),
         weight: matrix,
-        first: only(this.#sums, `first/${weight}`),
-        second: only(this.#sums, `second/${weight}`),
+        first: singleOutput(this.#sums, `first/${weight}`),
+        second: singleOutput(this.#sums, `second/${weight}`),
       });
       this.#absolute
         .get(weight)

@@ -1,4 +1,4 @@
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { DeviceWeights } from '../../architecture/weights.ts';
 import { gradientOf } from '../../passes/differentiate.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
@@ -32,7 +32,7 @@ export class OnnxStage implements ElementStage {
     const session = await this.#programs.session('elements', () => elementGraph(this.#members));
     const feeds: Record<string, DeviceTensor> = {};
     for (const { weight, input, output } of this.#members) {
-      feeds[weight] = only(this.#weights.tensors, weight);
+      feeds[weight] = singleOutput(this.#weights.tensors, weight);
       feeds[`input/${weight}`] = batch.value(input);
       feeds[`outputGradient/${weight}`] = batch.value(gradientOf(output));
     }

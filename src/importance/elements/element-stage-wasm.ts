@@ -1,4 +1,4 @@
-import { only } from '../../architecture/programs.ts';
+import { singleOutput } from '../../architecture/programs.ts';
 import type { DeviceWeights, HostWeights } from '../../architecture/weights.ts';
 import { gradientOf } from '../../passes/differentiate.ts';
 import type { ScoredMatrix, WasmElementScorer } from '../../runtime/kernels/run-element-scores-wasm.ts';
@@ -11,7 +11,7 @@ import type { ElementStage, ElementTotals, MemberActivations, WeightSum } from '
 /** The members as the kernel sees them. */
 export function scoredMatrices(members: readonly LinearMember[], weights: DeviceWeights): ScoredMatrix[] {
   return members.map(({ weight, axis, input, output }) => {
-    const [outputs = 0, inputs = 0] = only(weights.tensors, weight).shape;
+    const [outputs = 0, inputs = 0] = singleOutput(weights.tensors, weight).shape;
     return { name: weight, axis, outputs, inputs, input, outputGradient: gradientOf(output) };
   });
 }

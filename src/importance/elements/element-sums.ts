@@ -1,4 +1,4 @@
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { DeviceWeights } from '../../architecture/weights.ts';
 import type { DeviceTensor, Runtime } from '../../runtime/runtime.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
@@ -15,7 +15,7 @@ export function allocateSums(
   weights: DeviceWeights,
 ): Record<string, DeviceTensor> {
   const entries = members.flatMap(({ weight }) => {
-    const { shape } = only(weights.tensors, weight);
+    const { shape } = singleOutput(weights.tensors, weight);
     return WEIGHT_SUMS.map((sum) => [`${sum}/${weight}`, runtime.allocate('float32', shape)] as const);
   });
   return Object.fromEntries(entries);
@@ -29,7 +29,7 @@ export async function readAll(
 ): Promise<Float32Array[]> {
   const arrays: Float32Array[] = [];
   for (const name of names) {
-    using tensor = only(outputs, name);
+    using tensor = singleOutput(outputs, name);
     arrays.push((await runtime.read(tensor)).data as Float32Array);
   }
   return arrays;
@@ -43,7 +43,7 @@ export async function writeSums(
   sums: (sum: WeightSum, weight: string) => Numbers,
 ): Promise<void> {
   for (const { weight } of members)
-    for (const sum of WEIGHT_SUMS) await runtime.write(only(tensors, `${sum}/${weight}`), sums(sum, weight));
+    for (const sum of WEIGHT_SUMS) await runtime.write(singleOutput(tensors, `${sum}/${weight}`), sums(sum, weight));
 }
 
 /** One of them. */
@@ -53,7 +53,7 @@ export async function readSum(
   sum: WeightSum,
   weight: string,
 ): Promise<Float32Array> {
-  return (await runtime.read(only(tensors, `${sum}/${weight}`))).data as Float32Array;
+  return (await runtime.read(singleOutput(tensors, `${sum}/${weight}`))).data as Float32Array;
 }
 
 /** Reduces the sums of every member to channels. */
@@ -68,8 +68,8 @@ export async function reduceSums(
   for (const { weight, axis } of members) {
     const session = await programs.session(`element reduction ${axis}`, () => elementReductionGraph(axis));
     const outputs = await session.run({
-      first: only(sums, `first/${weight}`),
-      second: only(sums, `second/${weight}`),
+      first: singleOutput(sums, `first/${weight}`),
+      second: singleOutput(sums, `second/${weight}`),
       scale,
     });
     const names = ['elementFirst', 'elementSecond', 'elementMixed'];

@@ -1,5 +1,5 @@
 import { isRemoved } from '../../architecture/forward.ts';
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import { throwIfCancelled } from '../../errors.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
@@ -64,7 +64,7 @@ export async function scoreForward(
           mask,
         });
         for (const value of Object.values(values)) owned.own(value);
-        next.push(owned.own(only({ ...(output && { output }) }, 'output')));
+        next.push(owned.own(singleOutput({ ...(output && { output }) }, 'output')));
         kept.push(values);
       }
       options.onWindows(batches[index]?.length ?? 0);

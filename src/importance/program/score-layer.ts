@@ -1,4 +1,4 @@
-import { only, type Programs } from '../../architecture/programs.ts';
+import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../../errors.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -67,7 +67,7 @@ export async function scoreLayer(
       if (!outputGradient) throw new MismatchError(`Batch ${index} of layer ${layer} has states and no gradient.`);
       const [windows = 0, tokens = 0] = hidden.shape;
       const { cosine, sine, mask } = programs.positions(tokens, layer);
-      const key = `${session.outputNames.length}:${hidden.shape}:${members.map(({ weight }) => only(weights.tensors, weight).shape)}`;
+      const key = `${session.outputNames.length}:${hidden.shape}:${members.map(({ weight }) => singleOutput(weights.tensors, weight).shape)}`;
       const target = spare && `${spare.shape}` === `${hidden.shape}` ? spare : undefined;
       const outputs = await watch.time('backward', () =>
         buffers.run(
@@ -78,7 +78,7 @@ export async function scoreLayer(
         ),
       );
       if (target) spare = undefined;
-      gradients[index] = target ?? buffers.take('gradient/hidden') ?? only(outputs, 'gradient/hidden');
+      gradients[index] = target ?? buffers.take('gradient/hidden') ?? singleOutput(outputs, 'gradient/hidden');
       spare?.dispose();
       spare = outputGradient;
       sums.add(
@@ -87,7 +87,9 @@ export async function scoreLayer(
         members,
         await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares|energy)\//)),
       );
-      await watch.time('elements', async () => stage?.add({ windows, tokens, value: (name) => only(outputs, name) }));
+      await watch.time('elements', async () =>
+        stage?.add({ windows, tokens, value: (name) => singleOutput(outputs, name) }),
+      );
       if (stage) sums.addMagnitudes(stage.magnitudes());
       options.onWindows(windows);
       if (index + 1 < states.length)
@@ -131,7 +133,7 @@ async function snapshot(
 
 /** What the program reads: with kept activations it does without some weights. */
 function feedsOf(session: Session, tensors: Readonly<Record<string, DeviceTensor>>): Record<string, DeviceTensor> {
-  return Object.fromEntries(session.inputNames.map((name) => [name, only(tensors, name)]));
+  return Object.fromEntries(session.inputNames.map((name) => [name, singleOutput(tensors, name)]));
 }
 
 async function readMatching(

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MissingError } from '../errors.ts';
 
 /** The weights of one program, by role ('attention.query'), with those that the checkpoint does not have told apart from those that must be there. */
-export class Roles {
+export class WeightNames {
   readonly #bindings: ReadonlyMap<string, WeightBinding>;
   readonly #checkpoint: Checkpoint;
 
