@@ -172,6 +172,37 @@ describe('commands', () => {
     expect((await readdir(folder)).filter((name) => name.includes('partial'))).toEqual([]);
   });
 
+  it('prune writes every format with a smaller vocabulary, and says what each is and what it cost', async () => {
+    const output = inFolder('everywhere');
+    const how = ['--ratio', '0.2', '--format', 'gguf,onnx,safetensors', '--gguf-type', 'F32', '--vocabulary', '32'];
+    const result = await resultOf(['prune', model, ...how, '--shape', 'uniform', ...calibration, '--output', output]);
+    const { tokensBefore, tokensAfter } = result.vocabulary as { tokensBefore: number; tokensAfter: number };
+    expect([tokensBefore, tokensAfter]).toEqual([32, 32]);
+    const formats = result.formats as {
+      format: string;
+      file: string;
+      verification: { maxAbsoluteDifference: number };
+    }[];
+    expect(formats.map(({ format }) => format)).toEqual(['onnx', 'safetensors', 'gguf']);
+    for (const { file, verification } of formats) {
+      expect(verification.maxAbsoluteDifference).toBeLessThan(1e-3);
+      expect(result.files).toContainEqual({ name: file, bytes: expect.any(Number) });
+      expect((await readFile(join(output, file))).length).toBeGreaterThan(0);
+    }
+    const { code, stderr } = await runInside([
+      'prune',
+      model,
+      '--ratio',
+      '0.2',
+      '--vocabulary',
+      'few',
+      '--output',
+      output,
+    ]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('"few" is no size of a vocabulary');
+  });
+
   it('prune scores by itself, compensates, and writes smaller number formats under the names that transformers.js looks for', async () => {
     const output = inFolder('quantised');
     const how = ['--ratio', '0.2', '--compensate', 'least-squares', '--compensation-windows', '30', '--dtype', 'q8'];

@@ -11,6 +11,7 @@ import {
 } from '../library/export.ts';
 import { checkPlanFits } from '../library/plan.ts';
 import { checkCompensation, prune } from '../library/prune.ts';
+import { checkedVocabulary, type VocabularyCost } from '../library/vocabulary.ts';
 import {
   hasCalibration,
   readCompensationWindows,
@@ -43,6 +44,7 @@ interface PruneOptions extends CommonOptions, ChoosePlanOptions {
   readonly lambda?: number;
   readonly output: string;
   readonly force?: boolean;
+  readonly vocabulary?: string;
   readonly format: readonly TakeAwayFormat[];
   readonly ggufType: GgufType;
   readonly safetensorsType?: 'f32' | 'f16' | 'bf16';
@@ -104,6 +106,11 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       '--force',
       'export although the plan removes nothing, or a coarse format is farther from the model than its bounds allow',
     )
+    .option(
+      '--vocabulary <keep>',
+      'tokens that stay: a number such as 16384, a share such as 0.5, or "seen" for those of the calibration text',
+      checkedVocabulary,
+    )
     .requiredOption('--output <folder>', 'folder to write')
     .action(async (name: string, options: PruneOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
@@ -123,6 +130,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             pruned,
             exported: result,
             fromDense,
+            vocabulary,
           } = await prune(open, {
             plan,
             output: folder,
@@ -133,6 +141,10 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             verificationWindows: hasCalibration(name, options)
               ? await readVerificationWindows(name, open, options, { signal })
               : undefined,
+            ...(options.vocabulary !== undefined && {
+              vocabulary: options.vocabulary,
+              vocabularyWindows: windows ?? (await readCompensationWindows(name, open, options, { signal })),
+            }),
             formats: options.format,
             force: options.force,
             ggufType: options.ggufType,
@@ -149,12 +161,16 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           for (const each of formats) for (const sentence of each.notes) output.note(`${each.file}: ${sentence}`);
           if (verification.exceeded) output.note(`${verification.exceeded} It was kept because of --force.`);
           const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes, ...computedOn(open.runtime) };
-          output.result({ ...size, verification, files, formats, output: options.output }, () => [
-            ...describePlan(plan),
-            ...(fromDense ? [damageSentence(fromDense)] : []),
-            ...formats.map(describeFormat),
-            `Wrote ${options.output}.`,
-          ]);
+          output.result(
+            { ...size, verification, ...(vocabulary && { vocabulary }), files, formats, output: options.output },
+            () => [
+              ...describePlan(plan),
+              ...(fromDense ? [damageSentence(fromDense)] : []),
+              ...(vocabulary ? [describeVocabulary(vocabulary)] : []),
+              ...formats.map(describeFormat),
+              `Wrote ${options.output}.`,
+            ],
+          );
         });
       } finally {
         await folder.discard();
@@ -165,4 +181,9 @@ export function addPrune(program: Command, signal: AbortSignal): void {
 function describeFormat({ file, bytes, type, opens, verification }: TakenAway): string {
   const { maxAbsoluteDifference, top1Agreement, positions } = verification;
   return `${file}: ${megabytes(bytes)}, ${type}, for ${opens}; over ${positions} positions the largest logit difference is ${maxAbsoluteDifference.toExponential(1)}, and the most probable token the same at ${(top1Agreement * 100).toFixed(1)}%.`;
+}
+
+function describeVocabulary(cost: VocabularyCost): string {
+  const { tokensBefore, tokensAfter, tokensPerWordBefore, tokensPerWordAfter } = cost;
+  return `Vocabulary: ${tokensAfter} of ${tokensBefore} tokens stay; calibration text takes ${tokensPerWordAfter.toFixed(3)} tokens per word instead of ${tokensPerWordBefore.toFixed(3)}.`;
 }

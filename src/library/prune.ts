@@ -12,6 +12,7 @@ import { type Damage, damage, damageFigures } from './damage.ts';
 import { type ExportPrunedOptions, exportPruned } from './export.ts';
 import type { OpenModel } from './open-model.ts';
 import { planFor } from './plan.ts';
+import { trimVocabulary, type VocabularyCost, vocabularyCost } from './vocabulary.ts';
 
 export { checkCompensation } from '../plan/search/plain-shape.ts';
 
@@ -31,6 +32,10 @@ export interface PruneOptions
   readonly force?: boolean | undefined;
   /** Number format of the export; default: the recipe's, else f32. */
   readonly dtype?: ExportDataType | undefined;
+  /** How much of the vocabulary stays: '16384', '0.5' or 'seen' (`trimVocabulary`). Absent: all of it. */
+  readonly vocabulary?: string | undefined;
+  /** Text that the vocabulary is chosen by, as windows of token ids; default: that of verification. */
+  readonly vocabularyWindows?: readonly ArrayLike<number>[] | undefined;
   /** Measurements for the model card. */
   readonly figures?: Readonly<Record<string, string>>;
 }
@@ -39,6 +44,8 @@ export interface Pruned {
   readonly plan: Plan;
   /** The caller's to dispose. */
   readonly pruned: OpenModel;
+  /** What happened to the vocabulary, where it was made smaller. */
+  readonly vocabulary?: VocabularyCost;
   /** Undefined where there was no output. */
   readonly exported: ExportResult | undefined;
   /** How far the pruned model is from the dense one, on the windows that the export was verified on. */
@@ -57,7 +64,8 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
   const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
   checkPlanFits(chosen, model.layerGroups());
   checkCompensation(chosen.recipe.shape, compensation);
-  if (output !== undefined && !options.force && removesNothing(chosen, model))
+  const keepsAll = options.vocabulary === undefined && removesNothing(chosen, model);
+  if (output !== undefined && !options.force && keepsAll)
     throw new UsageError(
       'The plan removes nothing: the export would be the model as it is. Ask for more, or for smaller steps (--round-to 1); --force exports it all the same.',
     );
@@ -68,21 +76,40 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
   try {
     const folder = typeof output === 'string' ? await (await import('../export/disk.ts')).diskOutput(output) : output;
     const fromDense = verificationWindows && (await damage(model, pruned, verificationWindows, { signal, onProgress }));
-    const exported = await exportPruned(pruned, {
+    const trimmed =
+      options.vocabulary === undefined
+        ? undefined
+        : await trimVocabulary(pruned, {
+            keep: options.vocabulary,
+            windows: options.vocabularyWindows ?? verificationWindows ?? [],
+            signal,
+            onProgress,
+          });
+    const inTokens = (given: readonly ArrayLike<number>[] | undefined) => given && (trimmed?.reencode(given) ?? given);
+    const rounding = inTokens(roundingWindows);
+    const cost = trimmed && vocabularyCost(trimmed);
+    const exported = await exportPruned(trimmed?.model ?? pruned, {
       output: folder,
       dtype,
       plan,
-      windows: verificationWindows,
+      windows: inTokens(verificationWindows),
       formats,
       safetensorsType,
       ggufType,
-      ...(roundingWindows && { roundingWindows }),
       force,
+      ...(rounding && { roundingWindows: rounding }),
       signal,
       onProgress,
-      figures: { ...(fromDense && damageFigures(fromDense)), ...figures },
+      figures: { ...(fromDense && damageFigures(fromDense)), ...(cost && vocabularyFigures(cost)), ...figures },
     });
-    return { plan, pruned, exported, ...(fromDense && { fromDense }) };
+    if (trimmed) pruned.dispose();
+    return {
+      plan,
+      pruned: trimmed?.model ?? pruned,
+      exported,
+      ...(fromDense && { fromDense }),
+      ...(cost && { vocabulary: cost }),
+    };
   } catch (error) {
     pruned.dispose();
     throw error;
@@ -97,4 +124,12 @@ function removesNothing({ layers }: Pick<Plan, 'layers'>, model: OpenModel): boo
       ({ attention, mlp }, layer) =>
         layers[layer]?.attention.length === attention.groups && layers[layer]?.mlp.length === mlp.groups,
     );
+}
+
+function vocabularyFigures(cost: VocabularyCost): Record<string, string> {
+  const { tokensBefore, tokensAfter, tokensPerWordBefore, tokensPerWordAfter } = cost;
+  return {
+    'tokens in the vocabulary': `${tokensAfter} (dense ${tokensBefore})`,
+    'tokens per word of calibration text': `${tokensPerWordAfter.toFixed(3)} (dense ${tokensPerWordBefore.toFixed(3)})`,
+  };
 }

@@ -13,6 +13,12 @@ const PREDICTED_WINDOWS = 16;
 const CHECKED_TOKENS = 32;
 const ALLOWED = 1e-3;
 
+/** `keep` as it is, once it is known to be a size of a vocabulary. Throws UsageError. */
+export function checkedVocabulary(keep: string): string {
+  parseVocabularyTarget(keep);
+  return keep;
+}
+
 export interface TrimVocabularyOptions extends LongRunning {
   /** '16384', '0.5' or 'seen' (`parseVocabularyTarget`). */
   readonly keep: string;
@@ -30,8 +36,19 @@ export interface TrimmedVocabulary {
   /** Tokens per word (per run of characters that are no white space) of the windows' text. */
   readonly tokensPerWordBefore: number;
   readonly tokensPerWordAfter: number;
-  /** The windows' text in the new tokens. */
-  readonly windows: readonly (readonly number[])[];
+  /** Windows of the whole vocabulary as windows of the smaller one, by way of their text. */
+  readonly reencode: (windows: readonly ArrayLike<number>[]) => number[][];
+}
+
+/** What a smaller vocabulary costs, as plain data. */
+export type VocabularyCost = Pick<
+  TrimmedVocabulary,
+  'tokensBefore' | 'tokensAfter' | 'tokensPerWordBefore' | 'tokensPerWordAfter'
+>;
+
+export function vocabularyCost(trimmed: TrimmedVocabulary): VocabularyCost {
+  const { tokensBefore, tokensAfter, tokensPerWordBefore, tokensPerWordAfter } = trimmed;
+  return { tokensBefore, tokensAfter, tokensPerWordBefore, tokensPerWordAfter };
 }
 
 /**
@@ -56,9 +73,9 @@ export async function trimVocabulary(open: OpenModel, options: TrimVocabularyOpt
   try {
     await checkLogits(open, model, kept);
     const [before, after] = [await open.tokenizer(), await loadTokenizer(model.model.checkpoint)];
-    const texts = windows.map((window) => before.decode(Array.from(window), { skipSpecialTokens: true }));
+    const textOf = (window: ArrayLike<number>) => before.decode(Array.from(window), { skipSpecialTokens: true });
+    const texts = windows.map(textOf);
     const words = texts.reduce((sum, text) => sum + (text.match(/\S+/g)?.length ?? 0), 0);
-    const encoded = texts.map((text) => after.encode(text));
     const count = (lists: readonly ArrayLike<number>[]) => lists.reduce((sum, { length }) => sum + length, 0);
     return {
       model,
@@ -66,8 +83,8 @@ export async function trimVocabulary(open: OpenModel, options: TrimVocabularyOpt
       tokensBefore: open.config.vocabulary,
       tokensAfter: kept.length,
       tokensPerWordBefore: count(texts.map((text) => before.encode(text))) / words,
-      tokensPerWordAfter: count(encoded) / words,
-      windows: encoded,
+      tokensPerWordAfter: count(texts.map((text) => after.encode(text))) / words,
+      reencode: (each) => each.map((window) => after.encode(textOf(window))),
     };
   } catch (error) {
     model.dispose();
