@@ -7,11 +7,10 @@ declare global {
   }
 }
 
+/** On WebGPU only what the browser has a part in; the conformance suite and our kernels run there in Node (src/runtime/node-webgpu.test.ts). */
 const RUNS: readonly { readonly backend: 'wasm' | 'webgpu'; readonly suite: Suite; readonly cases: number }[] = [
   { backend: 'wasm', suite: 'conformance', cases: 60 },
-  { backend: 'webgpu', suite: 'conformance', cases: 60 },
   { backend: 'webgpu', suite: 'webgpu', cases: 5 },
-  { backend: 'webgpu', suite: 'kernels', cases: 5 },
 ];
 
 test.beforeEach(async ({ page }) => {

@@ -1,4 +1,3 @@
-import { ELEMENT_SCORE_CASES } from '../../src/runtime/conformance/element-scores.ts';
 import { WEBGPU_CASES } from '../../src/runtime/conformance/webgpu.ts';
 import { CONFORMANCE_CASES } from '../../src/runtime/conformance.ts';
 import type { Runtime, RuntimeStatistics } from '../../src/runtime/runtime.ts';
@@ -10,8 +9,8 @@ export interface RuntimePage {
   run(backend: 'webgpu' | 'wasm', suite: Suite): Promise<ConformanceReport>;
 }
 
-/** All runtimes, what only WebGPU does, our own kernels. */
-export type Suite = 'conformance' | 'webgpu' | 'kernels';
+/** All runtimes, and what only WebGPU does. */
+export type Suite = 'conformance' | 'webgpu';
 
 export interface ConformanceReport {
   readonly description: string;
@@ -26,7 +25,7 @@ export interface ConformanceReport {
 function casesOf(suite: Suite, runtime: Runtime): { readonly name: string; readonly run: () => Promise<void> }[] {
   if (suite === 'conformance') return CONFORMANCE_CASES.map(({ name, run }) => ({ name, run: () => run(runtime) }));
   if (!(runtime instanceof WebGpuRuntime)) throw new Error(`The suite ${suite} is for WebGPU.`);
-  return (suite === 'webgpu' ? WEBGPU_CASES : ELEMENT_SCORE_CASES).map(({ name, run }) => ({
+  return WEBGPU_CASES.map(({ name, run }) => ({
     name,
     run: () => run(runtime, () => createWebRuntime({ backend: 'webgpu' })),
   }));

@@ -1,19 +1,10 @@
-import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
-import { openCheckpoint } from '../../src/checkpoint/folder.ts';
-import { memoryFiles } from '../../src/checkpoint/testing/memory-files.ts';
 import { type RandomLlamaOptions, randomLlama } from '../../src/export/testing/random-llama.ts';
-import type { ElementEngine } from '../../src/importance/elements/element-stages.ts';
 import { importance } from '../../src/importance/importance.ts';
 import type { Metric } from '../../src/importance/sums/scores.ts';
 import { OpenModel } from '../../src/library/open-model.ts';
 import { createWebRuntime, webgpuSupport } from '../../src/runtime/web.ts';
 import type { Engine } from '../../src/worker/engine.ts';
 import { connect } from '../../src/worker/rpc.ts';
-
-/** A model that the test describes: drawn at random by options, or files of a folder in base64. */
-export type ScoredModel =
-  | { readonly random: RandomLlamaOptions }
-  | { readonly files: Readonly<Record<string, string>> };
 
 export interface PlainScores {
   readonly loss: number;
@@ -34,28 +25,21 @@ export interface WorkerScores {
 /** What the test asks of this page. */
 export interface ScoresPage {
   support: typeof webgpuSupport;
-  score(
-    backend: 'webgpu' | 'wasm',
-    model: ScoredModel,
-    windows: readonly number[][],
-    engine?: ElementEngine,
-  ): Promise<PlainScores>;
+  score(backend: 'webgpu' | 'wasm', model: RandomLlamaOptions, windows: readonly number[][]): Promise<PlainScores>;
   /** Scores the studio's model on WebGPU in the studio's worker, once for each of `faults`: by that part of its results the program for a layer is wrong. */
   scoreInWorker(faults: readonly number[]): Promise<readonly WorkerScores[]>;
 }
 
 const page: ScoresPage = {
   support: webgpuSupport,
-  async score(backend, model, windows, engine) {
+  async score(backend, model, windows) {
     using runtime = await createWebRuntime({ backend });
     const before = runtime.statistics().liveTensors;
-    const checkpoint = await open(model);
     let scores: Omit<PlainScores, 'leaked'>;
     {
-      using opened = new OpenModel(runtime, checkpoint, { residentBytes: 0 });
+      using opened = new OpenModel(runtime, randomLlama(model), { residentBytes: 0 });
       const { loss, layers } = await importance(opened.programs, opened.store, windows, {
         structuresOf: opened.structuresOf,
-        ...(engine ? { elementEngine: engine } : {}),
       });
       scores = { loss, layers: layers.map(({ attention, mlp }) => ({ attention: plain(attention), mlp: plain(mlp) })) };
     }
@@ -94,17 +78,6 @@ const page: ScoresPage = {
     }
   },
 };
-
-async function open(model: ScoredModel): Promise<Checkpoint> {
-  if ('random' in model) return randomLlama(model.random);
-  const files = Object.fromEntries(
-    Object.entries(model.files).map(([name, base64]) => [
-      name,
-      Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)),
-    ]),
-  );
-  return openCheckpoint(memoryFiles('model', files));
-}
 
 function plain(module: Partial<Record<Metric, Float32Array>>): Partial<Record<Metric, number[]>> {
   return Object.fromEntries(Object.entries(module).map(([metric, values]) => [metric, Array.from(values)]));

@@ -100,11 +100,16 @@ export async function openAdapter(adapter: GPUAdapter): Promise<GpuDevice> {
   return { device, adapter: describeAdapter(adapter), description };
 }
 
-/** ONNX Runtime 1.30's attention over 32 tokens or more is wrong with subgroups of fewer than 8, which software adapters have (SwiftShader: 4). */
-const SMALLEST_SUBGROUP = 8;
+/**
+ * ONNX Runtime 1.30's attention over 32 tokens or more is wrong with subgroups of 8 or fewer, which software adapters have (SwiftShader: 4, lavapipe: 8).
+ * Graphics cards whose subgroups may have 8 but also more (Intel: 8 to 32) are not among them.
+ */
+const SMALLEST_SUBGROUPS = { least: 8, most: 16 };
 
 function isUsable(feature: GPUFeatureName, { info }: GPUAdapter): boolean {
-  return feature !== 'subgroups' || !(info.subgroupMinSize < SMALLEST_SUBGROUP);
+  if (feature !== 'subgroups') return true;
+  const { least, most } = SMALLEST_SUBGROUPS;
+  return !(info.subgroupMinSize < least) && !(info.subgroupMaxSize < most);
 }
 
 async function examine(): Promise<{

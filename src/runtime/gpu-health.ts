@@ -19,14 +19,14 @@ export class GpuHealth {
   check(during: string): void {
     if (this.#lost !== undefined)
       throw new DeviceLostError(
-        `${during}: the graphics device was lost (${this.#lost}). Create a new runtime; if it happens again, use smaller batches or the wasm backend.`,
+        `${during}: the graphics device was lost (${this.#lost}). Start again; if it happens again, use smaller batches or the cpu or wasm backend.`,
       );
     const error = this.#error;
     this.#error = undefined;
     if (!error) return;
     if (error instanceof GPUOutOfMemoryError)
       throw new OutOfMemoryError(
-        `${during}: the graphics device is out of memory (${error.message || 'no detail'}). Use shorter texts or a smaller model, or the wasm backend.`,
+        `${during}: the graphics device is out of memory (${error.message || 'no detail'}). Use shorter texts or a smaller model, or the cpu or wasm backend.`,
       );
     throw new DeviceError(`${during}: the graphics device reported: ${error.message}`);
   }

@@ -123,7 +123,7 @@ export function gpuMemory(
     const size = Math.max(BUFFER_ALIGNMENT, align(tensorBytes(type, shape)));
     if (size > device.limits.maxBufferSize)
       throw new OutOfMemoryError(
-        `The tensor ${describeType(type, shape)} takes ${size} bytes, but a buffer of this device holds at most ${device.limits.maxBufferSize}. Use smaller batches, or the wasm backend.`,
+        `The tensor ${describeType(type, shape)} takes ${size} bytes, but a buffer of this device holds at most ${device.limits.maxBufferSize}. Use smaller batches, or the cpu or wasm backend.`,
       );
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     try {
@@ -131,7 +131,7 @@ export function gpuMemory(
     } catch (error) {
       // Mapped buffers that find no memory are refused at once, others by an event that the next check tells.
       throw new OutOfMemoryError(
-        `No memory was left for the tensor ${describeType(type, shape)} of ${size} bytes. Use shorter texts, or the wasm backend.`,
+        `No memory was left for the tensor ${describeType(type, shape)} of ${size} bytes. Use shorter texts, or the cpu or wasm backend.`,
         {
           cause: error,
         },
