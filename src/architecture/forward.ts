@@ -1,9 +1,8 @@
 import { throwIfCancelled } from '../errors.ts';
-import type { LongRunning } from '../progress.ts';
-import { finishedWork } from '../runtime/finished-work.ts';
 import type { DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import type { Programs } from './programs.ts';
 import type { WeightStore } from './weight-store.ts';
+import type { DeviceWeights } from './weights.ts';
 
 /** Rows whose logits exist at once: at most this many values of vocabulary size. */
 const LOGIT_VALUES = 16 << 20;
@@ -19,60 +18,87 @@ export function isRemoved(store: WeightStore, layer: number): boolean {
   return widths !== undefined && widths.keyValueHeads === 0 && widths.neurons === 0;
 }
 
-/**
- * Runs batches of windows through embedding and blocks, layer by layer, so that each layer's weights are leased once.
- * `onLayer` sees the hidden states [batch, tokens, hiddenSize] that enter a layer and may keep them (return true) — otherwise they are freed.
- * Returns the states after the last block, owned by the caller.
- */
-export async function forwardBlocks(
+/** How states pass the blocks of a model; without options every block runs on its own weights and frees what entered it. */
+export interface StreamOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Stops before this layer. Default: all layers. */
+  readonly layers?: number;
+  /** What a layer runs on, made when its turn comes and disposed after its last batch; without any, states pass it unchanged. Default: its lease. */
+  readonly weights?: (layer: number, states: readonly DeviceTensor[]) => Promise<DeviceWeights | undefined>;
+  /** Runs one batch through a layer. It takes over `hidden`, to keep or to free, unless it throws. Default: the block program. */
+  readonly run?: (weights: DeviceWeights, hidden: DeviceTensor, layer: number, batch: number) => Promise<DeviceTensor>;
+  /** A batch has passed a layer, be it a removed one. On a graphics device its run may only be submitted. */
+  readonly onPass?: (layer: number, batch: number) => void | Promise<void>;
+}
+
+/** Hidden states [windows, tokens, hiddenSize] of batches of equally long windows, owned by the caller. */
+export async function embedBatches(
   programs: Programs,
   store: WeightStore,
   batches: readonly (readonly ArrayLike<number>[])[],
-  options: LongRunning & {
-    readonly onLayer?: (layer: number, states: readonly DeviceTensor[]) => boolean;
-    readonly stage?: string;
-  } = {},
 ): Promise<DeviceTensor[]> {
-  const layers = store.model.architecture.config.layers;
-  const total = layers * batches.length;
-  const finished = finishedWork(programs.runtime);
-  const report = async (completed: number) => {
-    if (options.onProgress && (await finished(completed === total)))
-      options.onProgress({ stage: options.stage ?? 'forward', completed, total, unit: 'passes' });
-  };
-  let states: DeviceTensor[] = [];
+  const states: DeviceTensor[] = [];
   try {
-    {
-      using weights = await store.lease('embed');
-      for (const batch of batches) states.push(await programs.embed(weights, batch));
-    }
+    using weights = await store.lease('embed');
+    for (const batch of batches) states.push(await programs.embed(weights, batch));
+    return states;
+  } catch (error) {
+    disposeAll(states);
+    throw error;
+  }
+}
+
+/**
+ * The loop over layers: takes over hidden states [windows, tokens, hiddenSize], one tensor a batch, and runs all batches through one block after the other, so that
+ * each layer's weights are on the device once. Blocks that were removed pass their input on.
+ * Returns the states after the last block, owned by the caller; frees those that it holds when it throws.
+ */
+export async function streamBlocks(
+  programs: Programs,
+  store: WeightStore,
+  entering: readonly DeviceTensor[],
+  options: StreamOptions = {},
+): Promise<DeviceTensor[]> {
+  const { signal, layers = store.model.architecture.config.layers } = options;
+  const lease = options.weights ?? ((layer: number) => store.lease(layer));
+  const run =
+    options.run ??
+    (async (weights: DeviceWeights, hidden: DeviceTensor, layer: number) => {
+      const output = await programs.block(weights, hidden, layer);
+      hidden.dispose();
+      return output;
+    });
+  const states = [...entering];
+  try {
     for (let layer = 0; layer < layers; layer++) {
-      throwIfCancelled(options.signal);
-      if (isRemoved(store, layer)) {
-        await report((layer + 1) * batches.length);
-        continue;
-      }
-      const keep = options.onLayer?.(layer, states) ?? false;
-      const next: DeviceTensor[] = [];
-      const entering = states;
-      states = keep ? next : [...entering];
-      using weights = await store.lease(layer);
-      for (const [index, hidden] of entering.entries()) {
-        throwIfCancelled(options.signal);
-        const output = await programs.block(weights, hidden, layer);
-        if (keep) next.push(output);
-        else {
-          hidden.dispose();
-          states[index] = output;
-        }
-        await report(layer * batches.length + index + 1);
+      throwIfCancelled(signal);
+      using weights = isRemoved(store, layer) ? undefined : await lease(layer, states);
+      for (const [batch, hidden] of states.entries()) {
+        throwIfCancelled(signal);
+        if (weights) states[batch] = await run(weights, hidden, layer, batch);
+        await options.onPass?.(layer, batch);
       }
     }
     return states;
   } catch (error) {
-    for (const state of states) state.dispose();
+    disposeAll(states);
     throw error;
   }
+}
+
+/** Runs batches of windows through embedding and blocks (`streamBlocks`). Returns the states after the last block, owned by the caller. */
+export async function forwardBlocks(
+  programs: Programs,
+  store: WeightStore,
+  batches: readonly (readonly ArrayLike<number>[])[],
+  options: StreamOptions = {},
+): Promise<DeviceTensor[]> {
+  return await streamBlocks(programs, store, await embedBatches(programs, store, batches), options);
+}
+
+/** Frees the states of all batches. */
+export function disposeAll(states: readonly DeviceTensor[]): void {
+  for (const state of states) state.dispose();
 }
 
 /** Splits hidden states [batch, tokens, hiddenSize] on the host into row chunks for the head program. */

@@ -1,9 +1,10 @@
-import { forwardBlocks } from '../architecture/forward.ts';
+import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import { checkComputed } from '../architecture/not-finite.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
+import { finishedWork } from '../runtime/finished-work.ts';
 import type { HostTensor } from '../runtime/runtime.ts';
 
 /** Tokens per run of a program and per pass over the layers. */
@@ -47,9 +48,14 @@ export async function visitFinalStates(
         total: windows.length,
         unit: 'windows',
       });
+    const finished = finishedWork(programs.runtime);
+    const passes = units - batches.length;
     const states = await forwardBlocks(programs, store, batches, {
       signal: options.signal,
-      onProgress: options.onProgress && (({ completed }) => report(completed)),
+      onPass: async (layer, batch) => {
+        const done = layer * batches.length + batch + 1;
+        if (options.onProgress && (await finished(done === passes))) report(done);
+      },
     });
     try {
       for (const [index, batch] of batches.entries()) {
@@ -59,10 +65,10 @@ export async function visitFinalStates(
         const hidden = await programs.runtime.read(state);
         await checkComputed(programs, store, batch, [], hidden.data as Float32Array);
         await visit({ windows: batch, first: start + index * perBatch, hidden });
-        report(units - batches.length + index + 1);
+        report(passes + index + 1);
       }
     } finally {
-      for (const state of states) state.dispose();
+      disposeAll(states);
     }
   }
 }

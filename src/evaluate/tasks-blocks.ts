@@ -1,5 +1,5 @@
 import type { LayerPositions } from '../architecture/architecture.ts';
-import { headRows, isRemoved, rowChunks } from '../architecture/forward.ts';
+import { disposeAll, forwardBlocks, headRows, rowChunks } from '../architecture/forward.ts';
 import { findBeyond } from '../architecture/not-finite.ts';
 import type { Positions, Programs } from '../architecture/programs.ts';
 import { rotaryTables } from '../architecture/rope.ts';
@@ -33,7 +33,7 @@ export function blockLikelihoods(programs: Programs, store: WeightStore): Likeli
           if (row) row[continuation] = (row[continuation] ?? 0) - loss;
         }
       } finally {
-        for (const state of states) state.dispose();
+        disposeAll(states);
       }
       options.onProgress?.({ stage: 'tasks', completed: groups.length, total: groups.length, unit: 'items' });
       return sums;
@@ -51,33 +51,25 @@ async function forwardPacks(
 ): Promise<DeviceTensor[]> {
   const { config } = store.model.architecture;
   const positions = packs.map((pack) => new PackPositions(programs, pack));
-  const states: DeviceTensor[] = [];
+  const batches = packs.map(({ tokenIds }) => [tokenIds]);
   try {
-    {
-      using weights = await store.lease('embed');
-      for (const { tokenIds } of packs) states.push(await programs.embed(weights, [tokenIds]));
-    }
-    for (let layer = 0; layer < config.layers; layer++) {
-      if (isRemoved(store, layer)) continue;
-      throwIfCancelled(options.signal);
-      using weights = await store.lease(layer);
-      for (const [index, hidden] of states.entries()) {
-        throwIfCancelled(options.signal);
-        states[index] = await programs.block(weights, hidden, layer, positions[index]?.of(layer));
+    return await forwardBlocks(programs, store, batches, {
+      signal: options.signal,
+      run: async (weights, hidden, layer, index) => {
+        const output = await programs.block(weights, hidden, layer, positions[index]?.of(layer));
         hidden.dispose();
-        const done = (layer + (index + 1) / states.length) / config.layers;
+        return output;
+      },
+      onPass: (layer, index) => {
+        const done = (layer + (index + 1) / packs.length) / config.layers;
         options.onProgress?.({
           stage: 'tasks',
           completed: Math.floor((groups - 1) * done),
           total: groups,
           unit: 'items',
         });
-      }
-    }
-    return states;
-  } catch (error) {
-    for (const state of states) state.dispose();
-    throw error;
+      },
+    });
   } finally {
     for (const each of positions) each[Symbol.dispose]();
   }

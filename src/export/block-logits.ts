@@ -1,4 +1,4 @@
-import { forwardBlocks, headRows, rowChunks } from '../architecture/forward.ts';
+import { disposeAll, forwardBlocks, headRows, rowChunks } from '../architecture/forward.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import type { ReferenceLogits } from './verify.ts';
@@ -18,7 +18,7 @@ export function blockProgramLogits(programs: Programs, store: WeightStore): Refe
       }
       return logits;
     } finally {
-      for (const state of states) state.dispose();
+      disposeAll(states);
     }
   };
 }

@@ -1,6 +1,7 @@
-import { isRemoved } from '../architecture/forward.ts';
+import { streamBlocks } from '../architecture/forward.ts';
 import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
+import { DeviceWeights } from '../architecture/weights.ts';
 import { transpose } from '../arrays.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { gradientOf } from '../passes/differentiate.ts';
@@ -81,33 +82,28 @@ export class AdaptedModel implements Disposable {
     dropout: ((run: number) => DropoutState | undefined) | undefined,
     { signal, trail }: { readonly signal?: AbortSignal | undefined; readonly trail?: ActivationTrail } = {},
   ): Promise<DeviceTensor[]> {
-    const current = [...states];
-    try {
-      for (const [layer, adapters] of this.layers.entries()) {
-        if (isRemoved(this.store, layer)) continue;
-        using weights = await this.store.lease(layer);
-        using adapted = this.#lease(adapters);
-        for (const [run, hidden] of current.entries()) {
-          throwIfCancelled(signal);
-          const masks = this.#masks(layer, adapters, hidden, dropout?.(run));
-          const feeds = {
-            ...weights.tensors,
-            ...adapted.tensors,
-            ...this.#shared(layer, adapters, hidden),
-            ...masks,
-            hidden,
-          };
-          const { output, kept } = await this.#runBlock(feeds, masks, trail);
-          current[run] = output;
-          if (trail) trail.keep(layer, { hidden, kept });
-          else hidden.dispose();
+    return await streamBlocks(this.programs, this.store, states, {
+      signal,
+      layers: this.layers.length,
+      weights: async (layer) => {
+        const weights = await this.store.lease(layer);
+        try {
+          return new AdaptedWeights(weights, this.#lease(this.#adapters(layer)));
+        } catch (error) {
+          weights.dispose();
+          throw error;
         }
-      }
-      return current;
-    } catch (error) {
-      for (const state of current) state.dispose();
-      throw error;
-    }
+      },
+      run: async ({ tensors }, hidden, layer, run) => {
+        const adapters = this.#adapters(layer);
+        const masks = this.#masks(layer, adapters, hidden, dropout?.(run));
+        const feeds = { ...tensors, ...this.#shared(layer, adapters, hidden), ...masks, hidden };
+        const { output, kept } = await this.#runBlock(feeds, masks, trail);
+        if (trail) trail.keep(layer, { hidden, kept });
+        else hidden.dispose();
+        return output;
+      },
+    });
   }
 
   /**
@@ -122,7 +118,7 @@ export class AdaptedModel implements Disposable {
     sums: ReadonlyMap<string, Float32Array>,
     signal?: AbortSignal,
   ): Promise<DeviceTensor[]> {
-    const adapters = this.layers[layer] ?? new Map<string, Adapter>();
+    const adapters = this.#adapters(layer);
     const gradients: DeviceTensor[] = [];
     using weights = await this.store.lease(layer);
     using adapted = this.#lease(adapters);
@@ -195,6 +191,10 @@ export class AdaptedModel implements Disposable {
     return Object.keys(masks).length > 0 ? this.#masked : this.#plain;
   }
 
+  #adapters(layer: number): LayerAdapters {
+    return this.layers[layer] ?? new Map<string, Adapter>();
+  }
+
   /** A and B of a layer on the device. */
   #lease(adapters: LayerAdapters) {
     const { runtime } = this.programs;
@@ -250,6 +250,18 @@ export class AdaptedModel implements Disposable {
     });
     this.#pools.set(inputs, pool);
     return pool;
+  }
+}
+
+/** The weights of a block and of its adapters together. */
+class AdaptedWeights extends DeviceWeights {
+  readonly #parts: readonly Disposable[];
+  constructor(weights: DeviceWeights, adapters: Disposable & { readonly tensors: Tensors }) {
+    super({ ...weights.tensors, ...adapters.tensors });
+    this.#parts = [adapters, weights];
+  }
+  override dispose(): void {
+    for (const part of this.#parts) part[Symbol.dispose]();
   }
 }
 

@@ -1,4 +1,4 @@
-import { isRemoved } from '../architecture/forward.ts';
+import { disposeAll, embedBatches, isRemoved } from '../architecture/forward.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { OwnedTensors } from '../importance/program/owned-tensors.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
@@ -124,17 +124,18 @@ export async function meanLossBy(
         learnt += batch.rows.length;
       }
     } finally {
-      for (const tensor of last) tensor.dispose();
+      disposeAll(last);
     }
   }
   return sum / learnt;
 }
 
 async function embed({ programs, store }: AdaptedModel, batches: readonly TrainingBatch[]): Promise<DeviceTensor[]> {
-  using weights = await store.lease('embed');
-  const states: DeviceTensor[] = [];
-  for (const { ids } of batches) states.push(await programs.embed(weights, ids));
-  return states;
+  return await embedBatches(
+    programs,
+    store,
+    batches.map(({ ids }) => ids),
+  );
 }
 
 function tensorOf(tensors: readonly DeviceTensor[], run: number): DeviceTensor {

@@ -1,4 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
+import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
@@ -46,43 +47,27 @@ export async function compensate(
   const layers = architecture.config.layers;
   const tokens = windows[0]?.length ?? 0;
   const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, tokens)));
-  let states: DeviceTensor[] = [];
-  try {
-    {
-      using weights = await store.lease('embed');
-      for (let start = 0; start < windows.length; start += perBatch)
-        states.push(await programs.embed(weights, windows.slice(start, start + perBatch)));
-    }
-    for (let layer = 0; layer < layers; layer++) {
-      throwIfCancelled(options.signal);
-      options.onProgress?.({ stage: 'compensation', completed: layer, total: layers, unit: 'layers' });
+  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
+    windows.slice(index * perBatch, (index + 1) * perBatch),
+  );
+  const report = (completed: number) =>
+    options.onProgress?.({ stage: 'compensation', completed, total: layers, unit: 'layers' });
+  const last = await forwardBlocks(programs, store, batches, {
+    signal: options.signal,
+    weights: async (layer, states) => {
+      report(layer);
       const kept = plan[layer];
-      if (!kept || kept.attention.length === 0) continue;
+      if (!kept || kept.attention.length === 0) return undefined;
       const bindings = architecture.blockWeights(layer);
-      const weights = await repairLayer(
-        programs,
-        layer,
-        await readWeights(checkpoint, bindings),
-        states,
-        kept,
-        options,
-      );
+      const dense = await readWeights(checkpoint, bindings);
+      const weights = await repairLayer(programs, layer, dense, states, kept, options);
       recordRepairs(replacements, bindings, weights);
-      using resident = uploadWeights(programs.runtime, weights.tensors);
-      const next: DeviceTensor[] = [];
-      for (const [index, state] of states.entries()) {
-        throwIfCancelled(options.signal);
-        next.push(await programs.block(resident, state, layer));
-        state.dispose();
-        states[index] = next[index] as DeviceTensor;
-      }
-      states = next;
-    }
-    options.onProgress?.({ stage: 'compensation', completed: layers, total: layers, unit: 'layers' });
-    return overlayCheckpoint(sliced, replacements);
-  } finally {
-    for (const state of states) state.dispose();
-  }
+      return uploadWeights(programs.runtime, weights.tensors);
+    },
+  });
+  disposeAll(last);
+  report(layers);
+  return overlayCheckpoint(sliced, replacements);
 }
 
 interface RepairedLayer {

@@ -1,5 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
-import { isRemoved } from '../architecture/forward.ts';
+import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
@@ -34,35 +34,26 @@ export async function gptqRounded(
 ): Promise<Checkpoint> {
   const { checkpoint, architecture } = store.model;
   const { layers } = architecture.config;
-  const { signal, onProgress } = options;
   const rounded = new RoundedTensors(checkpoint);
   const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, windows[0]?.length ?? 1)));
-  const states: DeviceTensor[] = [];
-  try {
-    {
-      using weights = await store.lease('embed');
-      for (let start = 0; start < windows.length; start += perBatch)
-        states.push(await programs.embed(weights, windows.slice(start, start + perBatch)));
-    }
-    for (let layer = 0; layer < layers; layer++) {
-      throwIfCancelled(signal);
-      onProgress?.({ stage: 'rounding', completed: layer, total: layers, unit: 'layers' });
-      if (isRemoved(store, layer)) continue;
+  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
+    windows.slice(index * perBatch, (index + 1) * perBatch),
+  );
+  const report = (completed: number) =>
+    options.onProgress?.({ stage: 'rounding', completed, total: layers, unit: 'layers' });
+  const last = await forwardBlocks(programs, store, batches, {
+    signal: options.signal,
+    weights: async (layer, states) => {
+      report(layer);
       const bindings = architecture.blockWeights(layer);
       const weights = await roundLayer(programs, layer, await readWeights(checkpoint, bindings), states, options);
       await rounded.record(bindings, weights);
-      using resident = uploadWeights(programs.runtime, weights.tensors);
-      for (const [index, state] of states.entries()) {
-        throwIfCancelled(signal);
-        states[index] = await programs.block(resident, state, layer);
-        state.dispose();
-      }
-    }
-    onProgress?.({ stage: 'rounding', completed: layers, total: layers, unit: 'layers' });
-    return overlayCheckpoint(checkpoint, rounded.replacements);
-  } finally {
-    for (const state of states) state.dispose();
-  }
+      return uploadWeights(programs.runtime, weights.tensors);
+    },
+  });
+  disposeAll(last);
+  report(layers);
+  return overlayCheckpoint(checkpoint, rounded.replacements);
 }
 
 interface RoundedLayer {

@@ -26,9 +26,10 @@ export async function computeAll(
   using store = new WeightStore(runtime, model);
   const inputs: DeviceTensor[] = [];
   const [last] = await forwardBlocks(programs, store, [windows], {
-    onLayer: (_layer, [state]) => {
-      inputs.push(state as DeviceTensor);
-      return true;
+    run: async (weights, hidden, layer) => {
+      const output = await programs.block(weights, hidden, layer);
+      inputs.push(hidden);
+      return output;
     },
   });
   using final = last as DeviceTensor;

@@ -1,7 +1,6 @@
-import { isRemoved } from '../../architecture/forward.ts';
+import { forwardBlocks, isRemoved } from '../../architecture/forward.ts';
 import { type Programs, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
-import { throwIfCancelled } from '../../errors.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
 import type { OwnedTensors } from './owned-tensors.ts';
 import type { ScorePrograms } from './score-programs.ts';
@@ -35,42 +34,31 @@ export async function scoreForward(
   score: ScorePrograms,
   options: ScoreForwardOptions,
 ): Promise<{ readonly layers: readonly (LayerStates | undefined)[]; readonly last: readonly DeviceTensor[] }> {
-  const layers: (LayerStates | undefined)[] = [];
-  let hidden: DeviceTensor[] = [];
-  {
-    using weights = await store.lease('embed');
-    for (const batch of batches) hidden.push(owned.own(await programs.embed(weights, batch)));
-  }
-  for (let layer = 0; layer < options.layers; layer++) {
-    if (isRemoved(store, layer)) {
-      layers.push(undefined);
-      for (const batch of batches) options.onWindows(batch.length);
-      continue;
-    }
-    const keeps = layer >= options.keepFrom;
-    const kept: Record<string, DeviceTensor>[] = [];
-    const next: DeviceTensor[] = [];
-    using weights = await store.lease(layer);
-    for (const [index, state] of hidden.entries()) {
-      throwIfCancelled(options.signal);
-      if (!keeps) next.push(owned.own(await programs.block(weights, state, layer)));
+  const layers = Array.from({ length: options.layers }, (_, layer) => {
+    if (isRemoved(store, layer)) return undefined;
+    const hidden: DeviceTensor[] = [];
+    const kept: Record<string, DeviceTensor>[] | undefined = layer >= options.keepFrom ? [] : undefined;
+    return { hidden, kept };
+  });
+  const last = await forwardBlocks(programs, store, batches, {
+    signal: options.signal,
+    layers: options.layers,
+    run: async (weights, hidden, layer) => {
+      const states = layers[layer];
+      let after: DeviceTensor;
+      if (!states?.kept) after = await programs.block(weights, hidden, layer);
       else {
-        const { cosine, sine, mask } = programs.positions(state.shape[1] ?? 0, layer);
-        const { output, ...values } = await (await score.keepingBlock()).run({
-          ...weights.tensors,
-          hidden: state,
-          cosine,
-          sine,
-          mask,
-        });
+        const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
+        const session = await score.keepingBlock();
+        const { output, ...values } = await session.run({ ...weights.tensors, hidden, cosine, sine, mask });
         for (const value of Object.values(values)) owned.own(value);
-        next.push(owned.own(singleOutput({ ...(output && { output }) }, 'output')));
-        kept.push(values);
+        after = singleOutput({ ...(output && { output }) }, 'output');
+        states.kept.push(values);
       }
-      options.onWindows(batches[index]?.length ?? 0);
-    }
-    layers.push({ hidden, kept: keeps ? kept : undefined });
-    hidden = next;
-  }
-  return { layers, last: hidden };
+      states?.hidden.push(owned.own(hidden));
+      return after;
+    },
+    onPass: (_layer, batch) => options.onWindows(batches[batch]?.length ?? 0),
+  });
+  return { layers, last: last.map((state) => owned.own(state)) };
 }
