@@ -77,7 +77,7 @@ it('recovers a pruned model, tells every step, and measures, writes and hands ou
   });
   expect(written.tokenIds).toHaveLength(3);
   const { name, verification } = await engine.export(plan, { dtype: 'f32', text, repair });
-  expect(name).toBe('stories-recovered-30');
+  expect(name).toBe('stories-recovered-30-f32');
   expect(verification.top1Agreement).toBeGreaterThan(0.9);
 });
 
