@@ -32,6 +32,8 @@ export interface HeatmapProps {
   readonly onCursor: (cell: HeatmapCell | undefined) => void;
   /** A cell was chosen (click, Enter): its layer and the place in it. */
   readonly onChoose: (layer: number, module: HeatmapModule, place: number) => void;
+  /** P was pressed on a cell: its layer is to be kept whole, or freed. */
+  readonly onProtect: (layer: number) => void;
 }
 
 const KEYS: Readonly<Record<string, CursorMove>> = {
@@ -57,6 +59,7 @@ export function Heatmap({
   cursor,
   onCursor,
   onChoose,
+  onProtect,
 }: HeatmapProps) {
   const { ref, width } = useWidth<HTMLDivElement>();
   const layout = useMemo(() => heatmapLayout(rows, Math.max(160, width), rowHeight), [rows, width, rowHeight]);
@@ -78,6 +81,7 @@ export function Heatmap({
     const move = KEYS[event.key];
     if (event.key === 'Escape') onCursor(undefined);
     if (event.key === 'Enter' && cursor) choose(cursor);
+    if (event.key === 'p' && cursor) onProtect(cursor.layer);
     if (!move) return;
     event.preventDefault();
     onCursor(cursor ? moveCursor(layout, rows, cursor, move) : { layer: 0, module: 'attention', column: 0 });
@@ -107,7 +111,7 @@ export function Heatmap({
         role="application"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the map takes arrow keys, and its readings are announced below.
         tabIndex={0}
-        aria-label={`Importance of ${rows.length} layers by attention groups and neurons. Arrow keys move from cell to cell, Enter shows a layer's single groups.`}
+        aria-label={`Importance of ${rows.length} layers by attention groups and neurons. Arrow keys move from cell to cell, Enter shows a layer's single groups, P keeps a layer whole.`}
         style={{ height: layout.height }}
         onKeyDown={onKeyDown}
         onPointerMove={onPointerMove}

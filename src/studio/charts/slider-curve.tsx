@@ -103,9 +103,12 @@ export function SliderCurve({
       {y?.ticks.map((tick) => (
         <g key={tick} transform={`translate(0 ${round(y.scale(tick))})`}>
           <line className="grid-line" x1={0} x2={width} />
-          <text className="axis-text" x={width} y={-3} textAnchor="end">
-            {formatTick(tick)}
-          </text>
+          {/* The dense model's own value stands in words above the curve. */}
+          {(dense === undefined || Math.abs(y.scale(tick) - y.scale(dense)) > 14) && (
+            <text className="axis-text" x={0} y={-3}>
+              {formatTick(tick)}
+            </text>
+          )}
         </g>
       ))}
       {cost && <path className="cost-area" d={cost} />}

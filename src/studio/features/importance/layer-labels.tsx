@@ -1,5 +1,8 @@
 import { useStudio } from '../../store.ts';
 
+/** Lower rows are too small to be aimed at one by one; the map's own keys do the same. */
+const SMALLEST_TARGET = 24;
+
 /** A button per layer, at the heatmap's row height: protects the layer from pruning, or frees it. */
 export function LayerLabels({ layers, rowHeight }: { readonly layers: number; readonly rowHeight: number }) {
   const protect = useStudio((state) => state.recipe.protect);
@@ -17,6 +20,7 @@ export function LayerLabels({ layers, rowHeight }: { readonly layers: number; re
             type="button"
             className={isProtected ? 'layer-label protected' : 'layer-label'}
             style={{ height: rowHeight }}
+            tabIndex={rowHeight < SMALLEST_TARGET ? -1 : 0}
             aria-pressed={isProtected}
             aria-label={`Protect layer ${layer}`}
             title={isProtected ? 'Protected. Click to free.' : 'Click to protect this layer.'}

@@ -43,6 +43,7 @@ export function ImportancePanel() {
 
 function ImportanceView({ scores }: { readonly scores: Scores }) {
   const { rows, scale, theme, colours, unit } = useImportance(scores);
+  const toggleProtected = useStudio((state) => state.toggleProtected);
   const { arrangement, asTable, cursor, setView } = useStudio(
     useShallow(({ arrangement, asTable, cursor, setView }) => ({ arrangement, asTable, cursor, setView })),
   );
@@ -84,6 +85,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
               }
               cursor={cursor}
               onCursor={(cell) => setView({ cursor: cell })}
+              onProtect={toggleProtected}
               onChoose={(layer, module, centre) => setView({ zoom: { layer, module, centre } })}
             />
             <div className="heat-shares">
