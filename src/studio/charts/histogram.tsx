@@ -1,6 +1,8 @@
 import { scaleLinear, scaleLog } from 'd3';
+import { edgeAnchor } from './axes.tsx';
 import type { HistogramBin } from './histogram-bins.ts';
 import { formatImportance } from './normalise.ts';
+import { round } from './round.ts';
 
 const MARGIN = { top: 14, right: 8, bottom: 18, left: 8 };
 
@@ -62,7 +64,7 @@ export function Histogram({
           className="axis-text"
           x={round(x(tick))}
           y={height - 5}
-          textAnchor={index === 0 ? 'start' : index === 2 ? 'end' : 'middle'}
+          textAnchor={edgeAnchor(index, ticks.length)}
         >
           {formatImportance(tick)}
         </text>
@@ -82,8 +84,4 @@ export function Histogram({
       )}
     </svg>
   );
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

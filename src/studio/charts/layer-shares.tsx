@@ -1,3 +1,5 @@
+import { round } from './round.ts';
+
 /** Share of a layer's attention groups, neurons and parameters that a plan removes, 0 … 1. */
 export interface LayerShare {
   readonly parameters: number;
@@ -62,8 +64,4 @@ export function LayerShares({
 function sharesLabel(shares: readonly LayerShare[]): string {
   const percent = (share: number) => `${Math.round(share * 100)}%`;
   return `Share removed per layer, attention and MLP: ${shares.map(({ attention, mlp }, layer) => `layer ${layer}: ${percent(attention)}, ${percent(mlp)}`).join('; ')}`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

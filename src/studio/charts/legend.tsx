@@ -1,5 +1,6 @@
 import { heatColour } from './heat-scale.ts';
 import type { NormalisedScale } from './normalise.ts';
+import { round } from './round.ts';
 
 const STEPS = 48;
 const BAR = 8;
@@ -41,8 +42,4 @@ export function HeatLegend({
       ))}
     </svg>
   );
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

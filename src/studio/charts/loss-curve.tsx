@@ -1,5 +1,7 @@
-import { line, format as numberFormat, scaleLinear } from 'd3';
+import { line, scaleLinear } from 'd3';
+import { BaseAxis, ValueGrid } from './axes.tsx';
 import { ChartTitle } from './chart-title.tsx';
+import { round } from './round.ts';
 
 /** One step of a training; losses in nats, undefined where there is none. Step 0 is before the first. */
 export interface LossPoint {
@@ -54,27 +56,15 @@ export function LossCurve({
           ● held-out text
         </tspan>
       </ChartTitle>
-      {all.length > 0 &&
-        y.ticks(4).map((tick) => (
-          <g key={tick} transform={`translate(0 ${round(y(tick))})`}>
-            <line className="grid-line" x1={MARGIN.left} x2={right} />
-            <text className="axis-text" x={MARGIN.left - 6} dy="0.35em" textAnchor="end">
-              {formatTick(tick)}
-            </text>
-          </g>
-        ))}
-      {x
-        .ticks(Math.min(5, Math.max(1, steps)))
-        .filter((tick) => Number.isInteger(tick))
-        .map((tick) => (
-          <g key={tick} transform={`translate(${round(x(tick))} ${bottom})`}>
-            <line className="axis-line" y2={4} />
-            <text className="axis-text" y={16} textAnchor="middle">
-              {tick}
-            </text>
-          </g>
-        ))}
-      <line className="axis-line" x1={MARGIN.left} x2={right} y1={bottom + 0.5} y2={bottom + 0.5} />
+      {all.length > 0 && <ValueGrid ticks={y.ticks(4)} scale={y} left={MARGIN.left} right={right} />}
+      <BaseAxis
+        ticks={x.ticks(Math.min(5, Math.max(1, steps))).filter((tick) => Number.isInteger(tick))}
+        scale={x}
+        left={MARGIN.left}
+        right={right}
+        bottom={bottom}
+        format={String}
+      />
       <text className="axis-text" x={right} y={HEIGHT - 3} textAnchor="end">
         steps
       </text>
@@ -124,10 +114,4 @@ function summary(heldOut: readonly Value[], steps: number): string {
   const [first, last] = [heldOut[0], heldOut.at(-1)];
   if (!first || !last) return 'Loss over the steps of the training. No step made yet.';
   return `Loss over ${steps} steps. Held-out loss ${first.value.toFixed(3)} nats before, ${last.value.toFixed(3)} after step ${last.step}.`;
-}
-
-const formatTick = numberFormat(',.3~r');
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

@@ -1,5 +1,8 @@
-import { line, format as numberFormat, scaleLinear, scaleLog } from 'd3';
+import { line, scaleLinear } from 'd3';
+import { BaseAxis, ValueGrid } from './axes.tsx';
 import { ChartTitle } from './chart-title.tsx';
+import { round } from './round.ts';
+import { logarithmicScale, scaleFromZero } from './value-scale.ts';
 
 /** A measured value and the ends of its error bar, in the same unit. */
 export interface BarredValue {
@@ -102,21 +105,15 @@ export function RatioChart({
       role="figure"
     >
       <ChartTitle title={title} unit={unit} />
-      {x.ticks(Math.min(6, Math.max(2, Math.floor(width / 70)))).map((tick) => (
-        <g key={tick} transform={`translate(${round(x(tick))} ${bottom})`}>
-          <line className="axis-line" y2={4} />
-          <text className="axis-text" y={16} textAnchor="middle">{`${Math.round(tick * 100)}%`}</text>
-        </g>
-      ))}
-      <line className="axis-line" x1={MARGIN.left} x2={right} y1={bottom + 0.5} y2={bottom + 0.5} />
-      {y?.ticks.map((tick) => (
-        <g key={tick} transform={`translate(0 ${round(y.scale(tick))})`}>
-          <line className="grid-line" x1={MARGIN.left} x2={right} />
-          <text className="axis-text" x={MARGIN.left - 6} dy="0.35em" textAnchor="end">
-            {formatTick(tick)}
-          </text>
-        </g>
-      ))}
+      <BaseAxis
+        ticks={x.ticks(Math.min(6, Math.max(2, Math.floor(width / 70))))}
+        scale={x}
+        left={MARGIN.left}
+        right={right}
+        bottom={bottom}
+        format={(tick) => `${Math.round(tick * 100)}%`}
+      />
+      {y && <ValueGrid ticks={y.ticks} scale={y.scale} left={MARGIN.left} right={right} />}
       <line className="ratio-rule" x1={round(x(ratio))} x2={round(x(ratio))} y1={MARGIN.top - 8} y2={bottom} />
       {y && dense && (
         <g>
@@ -350,26 +347,8 @@ function valueAt(points: readonly RatioPoint[], ratio: number): number {
   return points.find((point) => point.ratio === ratio)?.value ?? 0;
 }
 
-/** 4, 0.5, 1,500. */
-const formatTick = numberFormat(',.3~r');
-
 /** The value axis over what there is, error bars included; undefined when there is nothing. */
 function valueScale(points: readonly RatioPoint[], logarithmic: boolean, range: readonly [number, number]) {
-  if (points.length === 0) return undefined;
-  const low = Math.min(...points.map(({ low }) => low));
-  const high = Math.max(...points.map(({ high }) => high));
-  if (logarithmic) {
-    const scale = scaleLog([Math.max(low / 1.15, Number.MIN_VALUE), high * 1.15], range);
-    const ticks = scale.ticks(4);
-    return {
-      scale,
-      ticks: ticks.length > 6 ? ticks.filter((_, index) => index % Math.ceil(ticks.length / 5) === 0) : ticks,
-    };
-  }
-  const scale = scaleLinear([0, high * 1.15], range);
-  return { scale, ticks: scale.ticks(4) };
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
+  const values = points.flatMap(({ low, high }) => [low, high]);
+  return logarithmic ? logarithmicScale(values, range) : scaleFromZero(values, range);
 }

@@ -1,4 +1,5 @@
 import { scaleLinear } from 'd3';
+import { round } from './round.ts';
 
 const MARGIN = { top: 10, right: 8, bottom: 16, left: 40 };
 
@@ -64,8 +65,4 @@ export function RefineTrace({
       )}
     </svg>
   );
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

@@ -1,5 +1,8 @@
-import { area, line, format as numberFormat, scaleLinear, scaleLog } from 'd3';
+import { area, line, scaleLinear } from 'd3';
 import type { PointerEvent } from 'react';
+import { formatTick } from './axes.tsx';
+import { round } from './round.ts';
+import { logarithmicScale } from './value-scale.ts';
 
 export interface CurvePoint {
   readonly ratio: number;
@@ -180,30 +183,13 @@ function valueNear(
 }
 
 /** 4, 0.5, 1,500. */
-const formatTick = numberFormat(',.3~r');
 
-/** A logarithmic axis over positive values; undefined when there are none. */
+/** With room for the numbers above their lines. */
 function valueAxis(values: readonly number[], range: readonly [number, number]) {
-  if (values.length === 0) return undefined;
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const scale = scaleLog([low / 1.03, Math.max(high, low * 1.4) * 1.05], range);
-  return { scale, ticks: separate(scale.ticks(3), scale, 26) };
-}
-
-/** Ticks from the lowest on that stand `gap` pixels apart. */
-function separate(ticks: readonly number[], scale: (value: number) => number, gap: number): number[] {
-  const kept: number[] = [];
-  for (const tick of ticks) {
-    const last = kept.at(-1);
-    if (last === undefined || Math.abs(scale(last) - scale(tick)) >= gap) kept.push(tick);
-  }
-  return kept;
+  return logarithmicScale(values, range, { below: 1.03, above: 1.05 * Math.max(1, (1.4 * low) / high), gap: 26 });
 }
 
 function percent(ratio: number): string {
   return `${Math.round(ratio * 1000) / 10}%`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

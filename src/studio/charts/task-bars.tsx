@@ -1,5 +1,6 @@
 import { scaleLinear } from 'd3';
 import { ChartTitle } from './chart-title.tsx';
+import { round } from './round.ts';
 
 /** One model's accuracy on a task, 0 … 1; `error` is one standard error. */
 export interface TaskBar {
@@ -148,8 +149,4 @@ function Bar({
       )}
     </g>
   );
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }

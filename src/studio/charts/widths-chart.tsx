@@ -1,4 +1,5 @@
 import type { LayerWidth } from '../features/history/run.ts';
+import { round } from './round.ts';
 
 const LABEL = 22;
 const TRUNK = 10;
@@ -98,8 +99,4 @@ function widthsLabel(
     return `layer ${index}: ${attention} and ${mlp}, ${other?.attention ?? attention} and ${other?.mlp ?? mlp}`;
   });
   return `Attention groups and neurons that stay per layer, ${names[0]} and ${names[1]}: ${layers.join('; ')}`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
 }
