@@ -22,9 +22,16 @@ export async function keptMeasurement<What extends keyof KeptMeasurements>(
   what: What,
   timeout: number,
 ): Promise<KeptMeasurements[What]> {
-  await expect.poll(async () => (await page.evaluate(readKept, what)) !== undefined, { timeout }).toBe(true);
-  const kept = await page.evaluate(readKept, what);
-  if (kept === undefined) throw new Error(`The page no longer keeps ${what}.`);
+  let kept: object | undefined;
+  const look = async () => {
+    // A page that loads a second time, to be isolated, cannot answer meanwhile.
+    kept = await page.evaluate(readKept, what).catch((error: Error) => {
+      if (/context was destroyed|navigation/.test(error.message)) return undefined;
+      throw error;
+    });
+    return kept !== undefined;
+  };
+  await expect.poll(look, { timeout }).toBe(true);
   return kept as unknown as KeptMeasurements[What];
 }
 
