@@ -78,6 +78,12 @@ function persisted(state: StudioState) {
   };
 }
 
+/** What a reload may bring back of a kept state: what is written there, and nothing else that bears the name of a field. */
+function broughtBack(kept: Partial<StudioState>, initial: StudioState): Partial<StudioState> {
+  const names = new Set([...Object.keys(persisted(initial)), 'chosenModel', 'scoresChoice', 'drawer']);
+  return Object.fromEntries(Object.entries(kept).filter(([name]) => names.has(name)));
+}
+
 function shippedScores(model: ChosenModel) {
   return { kind: model.kind === 'embedded' ? 'precomputed' : 'none' } as const;
 }
@@ -101,7 +107,7 @@ export const useStudio = create<StudioState>()(
     }),
     {
       ...{ name: 'espalier-studio', version: 1, storage: restedStorage(() => localStorage), partialize: persisted },
-      merge: (kept, initial) => ({ ...initial, ...checkedState(kept, initial) }),
+      merge: (kept, initial) => ({ ...initial, ...broughtBack(checkedState(kept, initial), initial) }),
     },
   ),
 );
