@@ -53,12 +53,14 @@ try {
     await written('dense');
   };
   /** Waits until the figures are measured, and no estimates. */
-  const measured = () =>
-    page.waitForFunction(
-      `document.querySelector('.figure-grid .estimate') === null && !/not measured|measuring/.test(document.querySelector('.figure-grid')?.textContent)`,
-      undefined,
-      { timeout: PATIENT },
-    );
+  const measured = async () => {
+    const grid = page.locator('.figure-grid');
+    for (const end = Date.now() + PATIENT; Date.now() < end; await page.waitForTimeout(250)) {
+      const isEstimate = (await grid.locator('.estimate').count()) > 0;
+      if (!isEstimate && !/not measured|measuring/.test((await grid.textContent()) ?? '')) return;
+    }
+    throw new Error('The figures were not measured in time.');
+  };
   await written('dense');
   await page.screenshot({ path: join(FOLDER, '1-whole.png') });
   await drag(0.2);

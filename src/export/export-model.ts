@@ -42,6 +42,8 @@ export interface ExportOptions extends LongRunning {
   readonly rounded?: { readonly model: Model; readonly how: string } | undefined;
   readonly output: OutputFolder;
   readonly runtime: Runtime;
+  /** Another runtime, for a decoder in half precision where the device has none. */
+  readonly elsewhere?: (() => Promise<Runtime>) | undefined;
   /** Logits of the block programs, which the written decoder must reproduce. */
   readonly reference: ReferenceLogits;
   /** The block programs; with them, coarse formats are also held to the model whose weights are as they are rounded. */
@@ -230,6 +232,7 @@ async function takeAwayOnnx(
     model,
     output,
     runtime,
+    elsewhere,
     reference,
     windows: { windows, source },
     force,
@@ -261,8 +264,12 @@ async function takeAwayOnnx(
       signal,
     }),
   );
-  const opened = await output.openModel(file, dataName, runtime.backend);
-  using decoder = await openDecoder(runtime, opened.model, {
+  // Half precision on a device that has none is run where it is expanded to single precision.
+  using other =
+    elsewhere && dataType === 'f16' && runtime.adapter?.halfPrecision === false ? await elsewhere() : undefined;
+  const ran = other ?? runtime;
+  const opened = await output.openModel(file, dataName, ran.backend);
+  using decoder = await openDecoder(ran, opened.model, {
     externalData: opened.externalData,
     label: file,
     fixedCache: allowsFixedCache(config.headDimension),

@@ -38,6 +38,8 @@ export interface TakeAwayOptions extends LongRunning {
   readonly model: Model;
   readonly output: OutputFolder;
   readonly runtime: Runtime;
+  /** Another runtime, for a decoder in half precision where the device has none; it is disposed afterwards. */
+  readonly elsewhere?: (() => Promise<Runtime>) | undefined;
   readonly reference: ReferenceLogits;
   readonly windows: VerificationWindows;
   readonly force?: boolean | undefined;

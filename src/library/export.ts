@@ -10,6 +10,7 @@ import type { TakeAwayFormat } from '../export/take-away.ts';
 import { zipBlob } from '../export/zip.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { gptqRounded } from '../surgery/gptq-model.ts';
 import type { OpenModel } from './open-model.ts';
 import { sampledWindows } from './sampled-windows.ts';
@@ -38,12 +39,14 @@ export interface ExportPrunedOptions extends LongRunning {
   readonly formats?: readonly TakeAwayFormat[] | undefined;
   readonly safetensorsType?: SafetensorsType | undefined;
   readonly ggufType?: GgufType | undefined;
+  /** Another runtime to verify half precision on, where the device has none. */
+  readonly elsewhere?: (() => Promise<Runtime>) | undefined;
 }
 
 /** Writes a (pruned) model as an ONNX folder and verifies it against the block programs before it gets its name (docs/architecture.md section 1.6). */
 export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptions): Promise<ExportResult> {
   const { output, dtype, plan, windows, figures, signal, onProgress } = options;
-  const { measure, formats, safetensorsType, ggufType } = options;
+  const { measure, formats, safetensorsType, ggufType, elsewhere } = options;
   // From here on the export takes what it wrote away; before, whoever made the folder would be left with it.
   const { sample, rounding, sampled } = await prepared(pruned, options).catch(async (error: unknown) => {
     await output.discard();
@@ -56,6 +59,7 @@ export async function exportPruned(pruned: OpenModel, options: ExportPrunedOptio
     force: options.force,
     output,
     runtime: pruned.runtime,
+    elsewhere,
     reference: blockProgramLogits(pruned.programs, pruned.store),
     programs: pruned.programs,
     version: VERSION,

@@ -7,6 +7,7 @@ import type { Plan } from '../plan/plan.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import { checkCompensation } from '../plan/search/plain-shape.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { type ApplyPlanOptions, applyPlan } from './apply-plan.ts';
 import { type Damage, damage, damageFigures } from './damage.ts';
 import { type ExportPrunedOptions, exportPruned } from './export.ts';
@@ -96,6 +97,7 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
       formats,
       safetensorsType,
       ggufType,
+      elsewhere: onHost,
       force,
       ...(rounding && { roundingWindows: rounding }),
       signal,
@@ -132,4 +134,9 @@ function vocabularyFigures(cost: VocabularyCost): Record<string, string> {
     'tokens in the vocabulary': `${tokensAfter} (dense ${tokensBefore})`,
     'tokens per word of calibration text': `${tokensPerWordAfter.toFixed(3)} (dense ${tokensPerWordBefore.toFixed(3)})`,
   };
+}
+
+/** Where half precision is verified when the device has none. */
+async function onHost(): Promise<Runtime> {
+  return (await import('./create-runtime.ts')).createRuntime({ backend: 'document' in globalThis ? 'wasm' : 'cpu' });
 }

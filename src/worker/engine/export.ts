@@ -83,6 +83,7 @@ async function deliver(
     dtype,
     plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
     windows: await bench.windowsOf(text, VERIFIED_LENGTH),
+    elsewhere: () => bench.platform.createRuntime('wasm'),
     ...(figures && { figures }),
     ...(measure && {
       measure: { ...measure, windows: (await bench.windowsOf(text, measure.length)).slice(0, measure.windows) },
