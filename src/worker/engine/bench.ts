@@ -30,6 +30,9 @@ export interface Platform extends BackendPlatform {
   readonly training?: KeptFile;
 }
 
+/** Smaller models are loaded again before anyone could read that they were freed. */
+const TOLD_BYTES = 100e6;
+
 /** What all calls share: one runtime, the open model on it with the models made of it, and the order of heavy work. */
 export class Bench {
   readonly platform: Platform;
@@ -54,10 +57,12 @@ export class Bench {
     this.trainings = new TrainingKeeper(platform.training);
     this.#decoders = new DecoderCache(
       () => this.models.columns,
-      (key) =>
+      (key) => {
+        if (this.model.model.checkpoint.byteLength < TOLD_BYTES) return;
         this.notes.push(
           `The ${key === 'dense' ? 'dense' : 'earlier pruned'} model was freed from memory to make room; it is loaded again when it is asked for.`,
-        ),
+        );
+      },
     );
     this.#checks = new DecoderChecks(
       () => platform.createRuntime('wasm'),
