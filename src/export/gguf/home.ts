@@ -1,6 +1,7 @@
 import type { LayerWidths } from '../../architecture/architecture.ts';
 import type { Model } from '../../architecture/model.ts';
 import { UnsupportedError } from '../../errors.ts';
+import { modelShape } from '../safetensors/shape.ts';
 
 /** The architecture of llama.cpp that computes a model, and the widths of its layers. */
 export interface GgufHome {
@@ -32,13 +33,9 @@ const GEMMA_PATTERN = 6;
  */
 export function ggufHome(model: Model): GgufHome {
   const { config } = model.architecture;
-  const widths = config.layerWidths;
-  const [first] = widths;
-  const isUniform = widths.every(
-    (each) => each.keyValueHeads === first?.keyValueHeads && each.neurons === first.neurons,
-  );
+  const { widths, uniform } = modelShape(model);
   const native = NATIVE[config.architecture];
-  const place = { widths, uniform: isUniform ? first : undefined };
+  const place = { widths, uniform };
   if (native === undefined)
     throw new UnsupportedError(
       `GGUF files are written for ${Object.keys(NATIVE).join(', ')}, and this model is ${config.architecture}. Take it away as ONNX or safetensors.`,
@@ -48,7 +45,7 @@ export function ggufHome(model: Model): GgufHome {
     throw new UnsupportedError(
       `llama.cpp lets every ${GEMMA_PATTERN}th layer of Gemma 3 see everything, and with layers removed others would. Choose a plan that removes no whole layers, or take the model away as ONNX or safetensors.`,
     );
-  if (isUniform && biased === undefined) return { architecture: native, ...place };
+  if (uniform && biased === undefined) return { architecture: native, ...place };
   if (FREE_AS_DECI.has(config.architecture)) return { architecture: 'deci', ...place };
   if (config.architecture === 'qwen3' && config.tiedEmbedding && biased === undefined)
     return { architecture: 'openelm', ...place };
