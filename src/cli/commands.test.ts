@@ -161,6 +161,10 @@ describe('commands', () => {
       expect(measured).toMatchObject({ tokens: 20 * 19, window: 20 });
       expect(measured.perplexity).toBeGreaterThan(1);
       expect(measured.standardError).toBeGreaterThan(0);
+      // Predictions of one token each stand for a byte at least.
+      const bitsPerToken = (measured.loss as number) / Math.LN2;
+      expect(measured.bitsPerByte).toBeGreaterThan(0);
+      expect(measured.bitsPerByte).toBeLessThanOrEqual(bitsPerToken * (1 + 1e-12));
     }
     expect(small.perplexity).not.toBe(dense.perplexity);
 

@@ -61,7 +61,7 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
       const { klDivergence, klStandardError, top1Agreement } = result;
       output.result({ model: name, source, ...result }, () => [
         `${name} on ${source}: perplexity ${result.perplexity.toFixed(3)} ± ${result.standardError.toFixed(3)} (standard error over ${windowLosses.length} windows).`,
-        `${result.tokens} predictions in windows of ${result.window} tokens; loss ${result.loss.toFixed(4)} nats.`,
+        `${result.tokens} predictions in windows of ${result.window} tokens; loss ${result.loss.toFixed(4)} nats${result.bitsPerByte === undefined ? '' : `, ${result.bitsPerByte.toFixed(4)} bits per byte of text`}.`,
         ...(klDivergence === undefined
           ? []
           : [

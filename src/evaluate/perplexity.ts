@@ -20,6 +20,8 @@ export interface PerplexityResult extends Partial<Divergence> {
   readonly windows: number;
   /** Mean loss of each window, for paired comparisons. */
   readonly windowLosses: readonly number[];
+  /** Bits that the model needs for a byte of text (`bitsPerByte`), where a tokenizer tells the windows' text. */
+  readonly bitsPerByte?: number;
 }
 
 export interface PerplexityOptions extends LongRunning {

@@ -1,7 +1,8 @@
-import { UsageError } from '../errors.ts';
+import { EspalierError, UsageError } from '../errors.ts';
 import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
 import { DenseReference } from '../evaluate/divergence/dense-reference.ts';
 import { type PerplexityResult, perplexity } from '../evaluate/perplexity.ts';
+import { bitsPerByte, predictedBytes } from '../evaluate/predicted-bytes.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
 import type { LongRunning } from '../progress.ts';
 import type { ExportedModel } from './exported-model.ts';
@@ -30,9 +31,24 @@ export async function evaluate(
   const running = { signal, onProgress };
   const against =
     dense instanceof OpenModel ? await DenseReference.of(dense.programs, dense.store, windows, running) : dense;
-  return model instanceof OpenModel
+  const result = await (model instanceof OpenModel
     ? perplexity(model.programs, model.store, windows, { against, ...running })
-    : decoderPerplexity(model.decoder, model.vocabulary, windows, { against, ...running });
+    : decoderPerplexity(model.decoder, model.vocabulary, windows, { against, ...running }));
+  const bytes = await bytesOf(model, windows);
+  return bytes > 0 ? { ...result, bitsPerByte: bitsPerByte(result, bytes) } : result;
+}
+
+/** Bytes that the predictions stand for; 0 where the model has no tokenizer that tells. */
+async function bytesOf(
+  model: Pick<OpenModel | ExportedModel, 'tokenizer'>,
+  windows: readonly ArrayLike<number>[],
+): Promise<number> {
+  try {
+    return predictedBytes(await model.tokenizer(), windows);
+  } catch (error) {
+    if (error instanceof EspalierError) return 0;
+    throw error;
+  }
 }
 
 /** A text's first tokens in windows, in order. */
