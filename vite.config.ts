@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
 import { offline } from './scripts/vite-offline.ts';
@@ -11,6 +12,8 @@ import { ISOLATION_HEADERS, STUDIO_HEADERS } from './src/cli/security-headers.ts
  * The command line and the library are built by scripts/build-library.mjs.
  */
 export default defineConfig(({ mode }) => ({
+  // Whatever the working directory is.
+  root: import.meta.dirname,
   // Relative, so that the built studio runs under any path of any host.
   base: './',
   plugins: [
@@ -34,6 +37,7 @@ export default defineConfig(({ mode }) => ({
 }));
 
 function testPages(): string[] {
-  const pages = readdirSync('e2e/pages').filter((name) => name.endsWith('.html'));
-  return ['index.html', ...pages.map((name) => `e2e/pages/${name}`)].filter((path) => existsSync(path));
+  const folder = join(import.meta.dirname, 'e2e/pages');
+  const pages = readdirSync(folder).filter((name) => name.endsWith('.html'));
+  return [join(import.meta.dirname, 'index.html'), ...pages.map((name) => join(folder, name))];
 }

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { replaceFolder } from './replace-folder.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUT = join(ROOT, 'dist/studio');
-const MARK = join(OUTPUT, '.built-from');
+const MARK = '.built-from';
 
 /** Files and folders that the studio is made of, beside Vite's plugins in scripts. */
 const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package-lock.json'];
@@ -13,11 +14,15 @@ const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package-lock.
 /** The folder of the studio built from the current sources. `beforeBuild` is called first when it has to be built. */
 export async function builtStudio(beforeBuild = () => {}) {
   const wanted = fingerprint();
-  if (!existsSync(MARK) || readFileSync(MARK, 'utf8') !== wanted) {
+  const mark = join(OUTPUT, MARK);
+  if (!existsSync(mark) || readFileSync(mark, 'utf8') !== wanted) {
     beforeBuild();
     const { build } = await import('vite');
-    await build({ root: ROOT, configFile: join(ROOT, 'vite.config.ts'), logLevel: 'error' });
-    writeFileSync(MARK, wanted);
+    await replaceFolder(OUTPUT, async (outDir) => {
+      const configFile = join(ROOT, 'vite.config.ts');
+      await build({ root: ROOT, configFile, logLevel: 'error', build: { outDir, emptyOutDir: true } });
+      writeFileSync(join(outDir, MARK), wanted);
+    });
   }
   return OUTPUT;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import type { Plugin } from 'vite';
 
 /** Files that the studio needs to work without a network: everything that is built, and everything in the public folder. */
@@ -8,21 +8,24 @@ function filesUnder(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => statSync(join(folder, name)).isFile())
-    .map((name) => relative('.', name).split(sep).join('/'))
+    .map((name) => name.split(sep).join('/'))
     .sort();
 }
 
 /**
  * Builds the service worker: the source with the list of files and a version that changes with any of them. After the first visit the studio opens and
  * works offline; a new version is fetched in the background and takes over at the next opening. `headers` are put on every answer whose server did not send them.
+ * `path` is that of the source below Vite's root, which is not always the working directory.
  */
-export function offline(source: string, headers: Readonly<Record<string, string>>): Plugin {
+export function offline(path: string, headers: Readonly<Record<string, string>>): Plugin {
   let publicDir = 'public';
+  let source = path;
   return {
     name: 'espalier:offline',
     apply: 'build',
     configResolved(config) {
       publicDir = config.publicDir;
+      source = resolve(config.root, path);
     },
     generateBundle: {
       order: 'post',
