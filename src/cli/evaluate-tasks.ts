@@ -101,7 +101,20 @@ function taskLines(tasks: Readonly<Record<string, TaskResult>>): string[] {
   const share = (value: number, error: number) => `${(100 * value).toFixed(1)} ± ${(100 * error).toFixed(1)}%`;
   const width = Math.max(...Object.keys(tasks).map(({ length }) => length));
   return Object.entries(tasks).map(
-    ([name, { accuracy, standardError, accuracyNormalized, standardErrorNormalized, items, unscored, chance }]) =>
-      `  ${name.padEnd(width)}  accuracy ${share(accuracy, standardError)}, by bytes ${share(accuracyNormalized, standardErrorNormalized)} (${items} items${unscored > 0 ? `, ${unscored} of them not scored and wrong` : ''}, chance ${(100 * chance).toFixed(0)}%)`,
+    ([
+      name,
+      {
+        accuracy,
+        standardError,
+        accuracyNormalized,
+        standardErrorNormalized,
+        margin,
+        marginStandardError,
+        items,
+        unscored,
+        chance,
+      },
+    ]) =>
+      `  ${name.padEnd(width)}  accuracy ${share(accuracy, standardError)}, by bytes ${share(accuracyNormalized, standardErrorNormalized)}, margin ${margin.toFixed(3)} ± ${marginStandardError.toFixed(3)} nats (${items} items${unscored > 0 ? `, ${unscored} of them not scored and wrong` : ''}, chance ${(100 * chance).toFixed(0)}%)`,
   );
 }

@@ -18,6 +18,11 @@ export interface TaskResult {
   /** [items]; the choice taken, by log-likelihood and by log-likelihood per byte. The first of equal ones; -1 where the model gives no numbers. */
   readonly predictions: readonly number[];
   readonly predictionsNormalized: readonly number[];
+  /** Mean over items of `margins`, and its standard error; far less noisy than an accuracy. */
+  readonly margin: number;
+  readonly marginStandardError: number;
+  /** [items]; log-likelihood of the right choice minus that of the best wrong one, in nats; 0 for an item that could not be scored. */
+  readonly margins: readonly number[];
 }
 
 /** Judges the log-likelihoods [items][choices] of a task (docs/method.md section 8); an item without any could not be scored. */
@@ -33,6 +38,8 @@ export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[
   });
   const plain = meanAndError(correctness(task, predictions));
   const normalized = meanAndError(correctness(task, predictionsNormalized));
+  const margins = task.items.map(({ gold }, item) => marginOf(logLikelihoods[item] ?? [], gold));
+  const margin = meanAndError(margins);
   return {
     accuracy: plain.mean,
     accuracyNormalized: normalized.mean,
@@ -43,7 +50,16 @@ export function judgeTask(task: Task, logLikelihoods: readonly (readonly number[
     chance: task.items.reduce((sum, { choices }) => sum + 1 / choices.length, 0) / task.items.length,
     predictions,
     predictionsNormalized,
+    margin: margin.mean,
+    marginStandardError: margin.standardError,
+    margins,
   };
+}
+
+/** Of the right choice over the best wrong one; 0 where there are no numbers. */
+function marginOf(values: readonly number[], gold: number): number {
+  const margin = (values[gold] ?? Number.NaN) - Math.max(...values.filter((_, choice) => choice !== gold));
+  return Number.isFinite(margin) ? margin : 0;
 }
 
 /** [items]: 1 where the prediction is right, else 0. */

@@ -210,8 +210,12 @@ test('a task is judged by log-likelihood, and by log-likelihood per byte', () =>
   // sqrt(p (1 - p) / (n - 1))
   expect(result.standardError).toBeCloseTo(Math.sqrt(1 / 3 / 3));
   expect(result.chance).toBeCloseTo((0.5 + 0.5 + 0.25) / 3);
+  expect(result.margins).toEqual([0.5, -1, -2]);
+  expect(result.margin).toBeCloseTo(-2.5 / 3);
+  expect(result.marginStandardError).toBeCloseTo(Math.sqrt((0.25 + 1 + 4 - 2.5 ** 2 / 3) / 2 / 3));
   expect(judgeTask({ name: 'quiz', items }, [[Number.NaN, Number.NaN], [], []])).toMatchObject({
     predictions: [-1, -1, -1],
+    margins: [0, 0, 0],
     unscored: 2,
   });
 });

@@ -14,6 +14,10 @@ export interface TaskScores {
   /** One character an item: '1' right, '0' wrong; by log-likelihood, and by log-likelihood per byte. */
   readonly correct: string;
   readonly correctNormalized: string;
+  /** Mean margin of the right choice's log-likelihood in nats, its standard error, and every item's, to 1e-4; absent in files of versions before 0.2. */
+  readonly margin?: number;
+  readonly marginStandardError?: number;
+  readonly margins?: readonly number[];
 }
 
 export async function scoreTasks(
@@ -26,12 +30,17 @@ export async function scoreTasks(
     tasks.flatMap((task) => {
       const result = results[task.name];
       if (!result) return [];
-      const { predictions, predictionsNormalized, chance: _, ...numbers } = result;
+      const { predictions, predictionsNormalized, margins, chance: _, ...numbers } = result;
       const answers = (chosen: readonly number[]) => correctness(task, chosen).join('');
       return [
         [
           task.name,
-          { ...numbers, correct: answers(predictions), correctNormalized: answers(predictionsNormalized) },
+          {
+            ...numbers,
+            correct: answers(predictions),
+            correctNormalized: answers(predictionsNormalized),
+            margins: margins.map((value) => Math.round(value * 1e4) / 1e4),
+          },
         ] as const,
       ];
     }),

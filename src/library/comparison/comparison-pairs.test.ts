@@ -15,6 +15,7 @@ function row(method: string, ratio: number, seed: number, answers: Readonly<Reco
         items: correct.length,
         correct,
         correctNormalized: correct,
+        margins: [...correct].map((digit) => Number(digit) - 0.5 + seed),
       },
     ]),
   );
@@ -56,6 +57,22 @@ test('methods are paired at their ratio and against dense, items averaged over s
   expect(cloze?.standardError).toBeCloseTo(Math.sqrt(2 / 1 / 2));
   expect(pairs[0]?.accuracy.difference).toBeCloseTo((0.375 + 0) / 2);
   expect(pairs[0]?.accuracy.standardError).toBeCloseTo(Math.sqrt((quiz?.standardError ?? 0) ** 2 + 1) / 2);
+  expect(pairs[0]?.accuracy.pooled).toMatchObject({ difference: 1.5 / 6, onlyFirst: 3, onlySecond: 2 });
+  expect(pairs[0]?.accuracy.pooled.pValue).toBeCloseTo(1);
+});
+
+test('margins are paired like answers, where all rows have them', () => {
+  const [pair] = pairedMethods(ROWS);
+  // Half an item's answer lies between its margins of right and wrong, so differences are those of answers.
+  expect(pair?.margin?.tasks.quiz?.difference).toBeCloseTo(0.375);
+  expect(pair?.margin?.tasks.quiz?.standardError).toBeCloseTo(pair?.accuracy.tasks.quiz?.standardError ?? 0);
+  expect(pair?.margin).toMatchObject({ difference: pair?.accuracy.difference });
+  const old = ROWS.map((each) => ({
+    ...each,
+    tasks: Object.fromEntries(Object.entries(each.tasks ?? {}).map(([name, { margins: _, ...task }]) => [name, task])),
+  }));
+  expect(pairedMethods(old)[0]).not.toHaveProperty('margin');
+  expect(tasksMarkdown(old)).toMatch(/\| p 1\.0 \| {2}\|/);
 });
 
 test('tables show accuracies best first, and the best method against the others', () => {
@@ -63,7 +80,9 @@ test('tables show accuracies best first, and the best method against the others'
   expect(text).toContain('| 0.0% | dense | 100.0 / 100.0 | 100.0 / 100.0 | 100.0 / 100.0 |');
   expect(text.indexOf('| 20.0% | saap | 62.5 / 62.5 | 50.0 / 50.0 | 56.3 ± 6.3 / 56.3 ± 6.3 |')).toBeGreaterThan(0);
   expect(text.indexOf('| saap | 62.5')).toBeLessThan(text.indexOf('| wanda | 25.0'));
-  expect(text).toMatch(/\| 20% \| saap \| wanda \| \+18\.8 ± [\d.]+ \| \+18\.8 ± [\d.]+ \|/);
+  expect(text).toMatch(
+    /\| 20% \| saap \| wanda \| \+18\.8 ± [\d.]+ \| \+18\.8 ± [\d.]+ \| p 1\.0 \| \+0\.188 ± [\d.]+ \|/,
+  );
   expect(text).toMatch(/\| 20% \| saap \| dense \| -43\.8 ±/);
   expect(tasksMarkdown([{ ...row('dense', 0, 0, {}) }])).toBe('');
 });

@@ -1,4 +1,6 @@
 import { type PairedComparison, pairedComparison } from '../../evaluate/tasks-paired.ts';
+import { meanAndError } from '../../evaluate/tasks-result.ts';
+import type { TaskScores } from '../task-scores.ts';
 import { meanAndSpread } from './comparison-table.ts';
 import type { ComparisonRow } from './types.ts';
 
@@ -9,14 +11,24 @@ export interface MethodPair {
   readonly second: string;
   readonly accuracy: PairedTasks;
   readonly accuracyNormalized: PairedTasks;
+  /** Of the right choice's log-likelihood over the best wrong one, in nats; absent in files of versions that did not keep it. */
+  readonly margin?: PairedMeans;
 }
 
-export interface PairedTasks {
-  /** Mean over tasks of the first's accuracy minus the second's. */
+/** Means over tasks of what the first has more than the second. */
+interface PairedMeans<Task extends Difference = Difference> extends Difference {
+  readonly tasks: Readonly<Record<string, Task>>;
+}
+
+interface Difference {
   readonly difference: number;
-  /** Of that mean, over items: sqrt(sum of the tasks' squared errors) / tasks. */
+  /** Over items; of a mean over tasks: sqrt(sum of the tasks' squared errors) / tasks. */
   readonly standardError: number;
-  readonly tasks: Readonly<Record<string, PairedComparison>>;
+}
+
+export interface PairedTasks extends PairedMeans<PairedComparison> {
+  /** The items of all tasks together, each counting alike. */
+  readonly pooled: PairedComparison;
 }
 
 type Answers = ReadonlyMap<string, readonly number[]>;
@@ -34,7 +46,12 @@ export function pairedMethods(rows: readonly ComparisonRow[]): MethodPair[] {
     );
     const methods = [...new Set(there.map(({ method }) => method))].map((method) => {
       const own = there.filter((row) => row.method === method);
-      return { method, plain: meanAnswers(own, 'correct'), normalized: meanAnswers(own, 'correctNormalized') };
+      return {
+        method,
+        plain: meanAnswers(own, ({ correct }) => digits(correct)),
+        normalized: meanAnswers(own, ({ correctNormalized }) => digits(correctNormalized)),
+        margins: own.every(hasMargins) ? meanAnswers(own, ({ margins = [] }) => margins) : undefined,
+      };
     });
     return methods.flatMap((first, index) =>
       methods.slice(index + 1).map((second) => ({
@@ -43,21 +60,28 @@ export function pairedMethods(rows: readonly ComparisonRow[]): MethodPair[] {
         second: second.method,
         accuracy: pairTasks(first.plain, second.plain),
         accuracyNormalized: pairTasks(first.normalized, second.normalized),
+        ...(first.margins && second.margins && { margin: pairMargins(first.margins, second.margins) }),
       })),
     );
   });
 }
 
-function meanAnswers(rows: readonly ComparisonRow[], key: 'correct' | 'correctNormalized'): Answers {
+const digits = (text: string) => Array.from(text, Number);
+
+function hasMargins({ tasks }: ComparisonRow): boolean {
+  return Object.values(tasks ?? {}).every(({ margins }) => margins !== undefined);
+}
+
+/** Of each task and item, the mean over rows. */
+function meanAnswers(rows: readonly ComparisonRow[], valuesOf: (task: TaskScores) => readonly number[]): Answers {
   const names = Object.keys(rows[0]?.tasks ?? {});
   return new Map(
     names.map((name) => {
-      const answers = rows.map(({ tasks }) => tasks?.[name]?.[key] ?? '');
+      const values = rows.map(({ tasks }) => (tasks?.[name] ? valuesOf(tasks[name]) : []));
       return [
         name,
-        Array.from(
-          answers[0] ?? '',
-          (_, item) => answers.reduce((sum, each) => sum + Number(each[item]), 0) / answers.length,
+        (values[0] ?? []).map(
+          (_, item) => values.reduce((sum, each) => sum + (each[item] ?? Number.NaN), 0) / values.length,
         ),
       ];
     }),
@@ -68,6 +92,25 @@ function pairTasks(first: Answers, second: Answers): PairedTasks {
   const tasks = Object.fromEntries(
     [...first].map(([name, answers]) => [name, pairedComparison(answers, second.get(name) ?? [])]),
   );
+  const all = (answers: Answers) => [...first.keys()].flatMap((name) => answers.get(name) ?? []);
+  return { ...meanOver(tasks), pooled: pairedComparison(all(first), all(second)) };
+}
+
+function pairMargins(first: Answers, second: Answers): PairedMeans {
+  return meanOver(
+    Object.fromEntries(
+      [...first].map(([name, margins]) => {
+        const others = second.get(name) ?? [];
+        const { mean, standardError } = meanAndError(
+          margins.map((margin, item) => margin - (others[item] ?? Number.NaN)),
+        );
+        return [name, { difference: mean, standardError }];
+      }),
+    ),
+  );
+}
+
+function meanOver<Task extends Difference>(tasks: Readonly<Record<string, Task>>): PairedMeans<Task> {
   const all = Object.values(tasks);
   return {
     difference: all.reduce((sum, { difference }) => sum + difference, 0) / all.length,
@@ -78,7 +121,7 @@ function pairTasks(first: Answers, second: Answers): PairedTasks {
 
 /**
  * Markdown tables of zero-shot accuracies in percent (plain / by bytes), best mean first within a ratio, and of the best method's lead over every
- * other one, tested on the same items. With several seeds the mean over tasks has its spread between them. Empty when the rows have no tasks.
+ * other one on the same items: of accuracies, and of the margin of the right choice; McNemar's test is over the items of all tasks. With several seeds the mean over tasks has its spread between them. Empty when the rows have no tasks.
  */
 export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
   const names = Object.keys(rows[0]?.tasks ?? {});
@@ -87,7 +130,10 @@ export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
     `| removed | method | ${names.join(' | ')} | mean |`,
     `|---|---|${names.map(() => '---|').join('')}---|`,
   ];
-  const leads = ['| removed | best method | against | accuracy, points | by bytes, points |', '|---|---|---|---|---|'];
+  const leads = [
+    '| removed | best method | against | accuracy, points | by bytes, points | McNemar, all items, by bytes | margin, nats |',
+    '|---|---|---|---|---|---|---|',
+  ];
   const pairs = pairedMethods(rows);
   for (const ratio of [...new Set(rows.map((row) => row.ratio))].sort((a, b) => a - b)) {
     const methods = [...new Set(rows.filter((row) => row.ratio === ratio).map(({ method }) => method))]
@@ -104,11 +150,18 @@ export function tasksMarkdown(rows: readonly ComparisonRow[]): string {
     const best = methods[0]?.[0]?.method;
     for (const pair of pairs.filter((each) => each.ratio === ratio && (each.first === best || each.second === best))) {
       const sign = pair.first === best ? 1 : -1;
-      const lead = ({ difference, standardError }: PairedTasks) =>
-        `${signed(100 * sign * difference)} ± ${(100 * standardError).toFixed(1)}`;
-      leads.push(
-        `| ${(100 * ratio).toFixed(0)}% | ${best} | ${sign > 0 ? pair.second : pair.first} | ${lead(pair.accuracy)} | ${lead(pair.accuracyNormalized)} |`,
-      );
+      const lead = ({ difference, standardError }: Difference, unit: number, digits: number) =>
+        `${signed(unit * sign * difference, digits)} ± ${(unit * standardError).toFixed(digits)}`;
+      const cells = [
+        `${(100 * ratio).toFixed(0)}%`,
+        best,
+        sign > 0 ? pair.second : pair.first,
+        lead(pair.accuracy, 100, 1),
+        lead(pair.accuracyNormalized, 100, 1),
+        `p ${pair.accuracyNormalized.pooled.pValue.toPrecision(2)}`,
+        pair.margin ? lead(pair.margin, 1, 3) : '',
+      ];
+      leads.push(`| ${cells.join(' | ')} |`);
     }
   }
   return `${lines.join('\n')}\n${leads.length > 2 ? `\n${leads.join('\n')}\n` : ''}`;
@@ -147,4 +200,4 @@ function summary(rows: readonly ComparisonRow[]) {
 
 const percent = ({ mean, spread }: Share) =>
   [mean, ...(spread === undefined ? [] : [spread])].map((share) => (100 * share).toFixed(1)).join(' ± ');
-const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(1)}`;
+const signed = (value: number, digits: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(digits)}`;
