@@ -92,6 +92,26 @@ export class Programs implements Disposable {
     return (await this.runtime.read(losses)).data as Float32Array;
   }
 
+  /** The same losses [rows], and the logits [rows, vocabulary] that they come from, by one run; the logits stay on the device and are the caller's to dispose. */
+  async lossesAndLogits(
+    weights: DeviceWeights,
+    hidden: HostTensor,
+    targets: BigInt64Array,
+  ): Promise<{ readonly losses: Float32Array; readonly logits: DeviceTensor }> {
+    const session = await this.session('head', () => this.architecture.head());
+    using rows = this.runtime.upload(hidden);
+    using ids = this.runtime.upload({ dataType: 'int64', shape: [targets.length], data: targets });
+    const outputs = await session.run(
+      { ...weights.tensors, hidden: rows, targets: ids },
+      { outputs: ['losses', 'logits'] },
+    );
+    using losses = singleOutput(outputs, 'losses');
+    return {
+      losses: (await this.runtime.read(losses)).data as Float32Array,
+      logits: singleOutput(outputs, 'logits'),
+    };
+  }
+
   /** Logits [rows, vocabulary] of hidden rows. */
   async logits(weights: DeviceWeights, hidden: HostTensor): Promise<Float32Array> {
     using logits = await this.deviceLogits(weights, hidden);

@@ -49,14 +49,16 @@ export async function perplexity(
     const sums = new Float64Array(states.windows.length);
     for (const { start: first, chunk } of rowChunks(states.hidden, headRows(vocabulary))) {
       const count = chunk.shape[0] ?? 0;
-      const losses = await programs.losses(weights, chunk, targets.subarray(first, first + count));
+      const own = targets.subarray(first, first + count);
+      const { losses, logits } = tally
+        ? await programs.lossesAndLogits(weights, chunk, own)
+        : { losses: await programs.losses(weights, chunk, own), logits: undefined };
+      using kept = logits;
       losses.forEach((loss, row) => {
         if (rowWeights[first + row] !== 0)
           sums[Math.floor((first + row) / tokens)] = (sums[Math.floor((first + row) / tokens)] ?? 0) + loss;
       });
-      if (!tally) continue;
-      using logits = await programs.deviceLogits(weights, chunk);
-      await tally.add(states.first + Math.floor(first / tokens), first % tokens, logits);
+      if (kept) await tally?.add(states.first + Math.floor(first / tokens), first % tokens, kept);
     }
     await checkComputed(programs, store, states.windows, sums);
     for (const sum of sums) windowLosses.push(sum / (tokens - 1));
