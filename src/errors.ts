@@ -50,6 +50,13 @@ export class NetworkError extends EspalierError {
   }
 }
 
+/** Another process is writing the same thing. Trying again later may help. */
+export class BusyError extends EspalierError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('busy', message, options);
+  }
+}
+
 /** Storage is full, or fuller than a download needs. */
 export class StorageError extends EspalierError {
   constructor(message: string, options?: ErrorOptions) {

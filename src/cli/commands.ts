@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addCompare } from './compare.ts';
+import { addCompletion } from './completion/completion.ts';
 import { addEvaluate } from './evaluate.ts';
 import { addGenerate } from './generate.ts';
 import { addInspect } from './inspect.ts';
@@ -26,4 +27,5 @@ export const COMMANDS: readonly AddCommand[] = [
   addCompare,
   addPush,
   addStudio,
+  addCompletion,
 ];

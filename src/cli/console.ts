@@ -1,5 +1,7 @@
 import { DeviceError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
+import { barLine, plainLine, shareOf } from './progress-line.ts';
+import { isColourful, isTerminal } from './terminal.ts';
 
 /** Where a command writes: results on standard output, everything else on standard error. */
 export interface Console {
@@ -14,9 +16,24 @@ export interface Console {
 
 const REFRESH_MILLISECONDS = 100;
 
-/** A console for this process: progress is drawn on a terminal and told in tenths elsewhere; `quiet` silences both and notes. */
+/** Whether this command's JSON document is out: there is exactly one, a result or an error. */
+let hasDocument = false;
+
+/** A command begins: nothing is printed yet. */
+export function beginDocument(): void {
+  hasDocument = false;
+}
+
+/** Prints a failure as the JSON document of `--json`, unless the result is out already. */
+export function failureDocument(failure: { readonly code: string; readonly message: string }): void {
+  if (!hasDocument) process.stdout.write(`${JSON.stringify({ error: failure })}\n`);
+  hasDocument = true;
+}
+
+/** A console for this process: progress is a bar on a terminal and told in tenths elsewhere; `quiet` silences both and notes. */
 export function createConsole({ json, quiet }: { readonly json: boolean; readonly quiet: boolean }): Console {
-  const terminal = process.stderr.isTTY === true;
+  const terminal = isTerminal(process.stderr, process.env);
+  const colourful = isColourful(process.stderr, process.env);
   let drawn = 0;
   let stage = '';
   let tenth = -1;
@@ -30,6 +47,7 @@ export function createConsole({ json, quiet }: { readonly json: boolean; readonl
     result(document, lines) {
       clear();
       process.stdout.write(json ? `${finiteJson(document)}\n` : `${lines().join('\n')}\n`);
+      hasDocument = true;
     },
     stream(text) {
       clear();
@@ -47,14 +65,13 @@ export function createConsole({ json, quiet }: { readonly json: boolean; readonl
         tenth = -1;
         started = now;
       }
-      const share = progress.total > 0 ? progress.completed / progress.total : 1;
-      const left = share > 0.02 && share < 1 ? `, ${duration(((now - started) / share) * (1 - share))} left` : '';
-      const line = `${progress.stage} ${progress.completed}/${progress.total} ${progress.unit} (${Math.floor(share * 100)}%${left})`;
+      const share = shareOf(progress);
       if (!terminal) {
         if (Math.floor(share * 10) <= tenth) return;
         tenth = Math.floor(share * 10);
-        process.stderr.write(`${line}\n`);
+        process.stderr.write(`${plainLine(progress, now - started)}\n`);
       } else if (share === 1 || now - drawn > REFRESH_MILLISECONDS) {
+        const line = barLine(progress, now - started, process.stderr.columns ?? 80, colourful);
         process.stderr.write(`\r\u001b[K${line}${share === 1 ? '\n' : ''}`);
         drawn = share === 1 ? 0 : now;
       }
@@ -71,9 +88,4 @@ export function finiteJson(document: unknown): string {
       );
     return value;
   });
-}
-
-function duration(milliseconds: number): string {
-  const seconds = Math.ceil(milliseconds / 1000);
-  return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
 }

@@ -1,11 +1,21 @@
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { CancelledError, EspalierError, UsageError } from '../errors.ts';
-import { VERSION } from '../library/version.ts';
 import { asksForAdapters, tellAdapters } from './adapters.ts';
-import { COMMANDS } from './commands.ts';
+import { beginDocument, failureDocument } from './console.ts';
+import { OutputLocks } from './output-locks.ts';
+import { createProgram } from './program.ts';
+import { isColourful, styled } from './terminal.ts';
 
 /** Exit codes of docs/architecture.md section 7.1. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Why a command did not do what it was asked for. */
+interface Failure {
+  readonly code: string;
+  /** A sentence for people. */
+  readonly message: string;
+  readonly exit: number;
+}
 
 /**
  * Runs one command. Resolves with the exit code; never throws. Ctrl-C aborts the command's signal, so that nothing half-written is left;
@@ -19,40 +29,49 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const program = new Command('espalier')
-    .description('Prune language models by structural importance (SAAP).')
-    .version(VERSION);
-  program.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) });
-  for (const add of COMMANDS) add(program, controller.signal);
-  for (const command of program.commands)
-    command.exitOverride().configureOutput({ writeErr: (text) => process.stderr.write(text) });
+  beginDocument();
+  const locks = new OutputLocks();
   try {
-    if (asksForAdapters(argv)) {
-      await tellAdapters(argv);
-      return EXIT.done;
-    }
-    await program.parseAsync(argv, { from: 'user' });
+    if (asksForAdapters(argv)) await tellAdapters(argv);
+    else
+      await createProgram(controller.signal)
+        .hook('preAction', (_, command) => locks.take(command))
+        .parseAsync(argv, { from: 'user' });
     return EXIT.done;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (controller.signal.aborted || error instanceof CancelledError) {
-      process.stderr.write('Interrupted; nothing was written.\n');
-      return EXIT.interrupted;
-    }
-    if (error instanceof EspalierError) process.stderr.write(`espalier: ${error.message}\n`);
-    else if (isSystemError(error))
-      process.stderr.write(
-        `espalier: the system refused: ${error.message}. Check that path, its permissions and the free space.\n`,
-      );
-    else
-      process.stderr.write(
-        `espalier: unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-      );
-    return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    const failure = failureOf(error, controller.signal);
+    if (!(error instanceof CommanderError)) process.stderr.write(sentence(failure));
+    if (argv.includes('--json') && failure.exit !== EXIT.interrupted) failureDocument(failure);
+    return failure.exit;
   } finally {
+    await locks.release();
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+function failureOf(error: unknown, signal: AbortSignal): Failure {
+  if (signal.aborted || error instanceof CancelledError)
+    return { code: 'cancelled', message: 'Interrupted; nothing was written.', exit: EXIT.interrupted };
+  // Commander has told people already.
+  if (error instanceof CommanderError)
+    return { code: 'usage', message: error.message.replace(/^error: /, ''), exit: EXIT.usage };
+  if (error instanceof EspalierError)
+    return { code: error.code, message: error.message, exit: error instanceof UsageError ? EXIT.usage : EXIT.failed };
+  if (isSystemError(error))
+    return {
+      code: 'system',
+      message: `the system refused: ${error.message}. Check that path, its permissions and the free space.`,
+      exit: EXIT.failed,
+    };
+  const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: 'unexpected', message: `unexpected failure: ${told}`, exit: EXIT.failed };
+}
+
+function sentence({ exit, message }: Failure): string {
+  if (exit === EXIT.interrupted) return `${message}\n`;
+  return `${styled('espalier:', 'red', isColourful(process.stderr, process.env))} ${message}\n`;
 }
 
 /** A refusal by the operating system: no permission, no space, too many files. */

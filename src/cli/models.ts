@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MismatchError, MissingError, UsageError } from '../errors.ts';
-import { type BackendChoice, createRuntime } from '../library/create-runtime.ts';
+import { createRuntime } from '../library/create-runtime.ts';
 import { defaultStoreFolder, embeddedFolder, isExportedFolder, openExportedFolder } from '../library/disk.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
 import { openModel } from '../library/open.ts';
@@ -12,13 +12,9 @@ import type { Backend, Runtime } from '../runtime/runtime.ts';
 import { createConsole } from './console.ts';
 import type { CommonOptions } from './options.ts';
 
-const BACKENDS: readonly BackendChoice[] = ['cpu', 'wasm', 'webgpu', 'auto'];
-
 /** The runtime that the common options ask for. */
 async function openRuntime(options: CommonOptions): Promise<Runtime> {
-  const { backend: name, threads, adapter, json = false, quiet = false } = options;
-  const backend = BACKENDS.find((choice) => choice === name);
-  if (!backend) throw new UsageError(`--backend is "${name}"; choose ${BACKENDS.join(', ')}.`);
+  const { backend, threads, adapter, json = false, quiet = false } = options;
   if (adapter !== undefined && backend !== 'webgpu' && backend !== 'auto')
     throw new UsageError(`--adapter is for graphics adapters; add --backend webgpu.`);
   if (backend === 'wasm')

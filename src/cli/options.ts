@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
+import type { BackendChoice } from '../library/create-runtime.ts';
+
+const BACKENDS: readonly BackendChoice[] = ['cpu', 'wasm', 'webgpu', 'auto'];
 
 /** Options that every command takes (docs/architecture.md section 7.1). */
 export interface CommonOptions {
-  readonly backend: string;
+  readonly backend: BackendChoice;
   readonly adapter?: string;
   readonly threads?: number;
   readonly json?: boolean;
@@ -34,12 +37,14 @@ export function addCommonOptions(command: Command): Command {
     .option(
       '--backend <name>',
       'where to compute: cpu, wasm, webgpu, or auto, which takes a graphics card where there is one',
+      oneOf('--backend', BACKENDS),
       'cpu',
     )
     .option('--adapter <part of its name>', 'the graphics adapter to use; "--adapter list" tells which there are')
     .option('--threads <n>', 'threads of the CPU backend (default: all cores)', wholeNumber('--threads', 1))
     .option('--json', 'print one JSON document on standard output')
     .option('--quiet', 'no progress and notes on standard error')
+    .option('--config <file>', 'options from a JSON file: a recipe, or what has one (a plan, an espalier.json)')
     .option('--ignore-tensors', 'leave out tensors of MODEL that its architecture does not read');
 }
 
@@ -112,25 +117,43 @@ export function ratio(option: string): (text: string) => number {
   };
 }
 
+/** A parser that says which words it takes. */
+interface WordParser<Value> {
+  (text: string): Value;
+  readonly words: readonly string[];
+}
+
 /** A parser that accepts one of a list of words. */
-export function oneOf<Word extends string>(option: string, words: readonly Word[]): (text: string) => Word {
-  return (text) => {
+export function oneOf<Word extends string>(option: string, words: readonly Word[]): WordParser<Word> {
+  const parse = (text: string) => {
     const word = words.find((candidate) => candidate === text);
     if (word !== undefined) return word;
     throw new UsageError(`${option} is "${text}"; choose ${words.join(', ')}.`);
   };
+  return Object.assign(parse, { words });
+}
+
+/** A parser of its own that shells complete with `words`. */
+export function completedBy<Value>(words: readonly string[], parse: (text: string) => Value): WordParser<Value> {
+  return Object.assign((text: string) => parse(text), { words });
+}
+
+/** The words that a parser takes, as far as it says so; undefined for others. */
+export function wordsOf(parser: unknown): readonly string[] | undefined {
+  return typeof parser === 'function' && 'words' in parser ? (parser as WordParser<unknown>).words : undefined;
 }
 
 /** A parser that accepts some of a list of words, separated by commas, each once. */
-export function listOf<Word extends string>(option: string, words: readonly Word[]): (text: string) => readonly Word[] {
+export function listOf<Word extends string>(option: string, words: readonly Word[]): WordParser<readonly Word[]> {
   const one = oneOf(option, words);
-  return (text) => [
+  const parse = (text: string) => [
     ...new Set(
       text
         .split(',')
         .map((part) => part.trim())
         .filter((part) => part !== '')
-        .map(one),
+        .map((part) => one(part)),
     ),
   ];
+  return Object.assign(parse, { words });
 }

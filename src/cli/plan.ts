@@ -1,24 +1,30 @@
 import type { Command } from 'commander';
+import { UsageError } from '../errors.ts';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../library/multiply-accumulates.ts';
 import { encodePlan, plan as planScores } from '../library/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { createConsole } from './console.ts';
+import { addMethodOption, withMethod } from './method-option.ts';
 import { readScores } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 import { addPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
 import { checkWritable, writeWhole } from './write-file.ts';
 
 interface PlanOptions extends CommonOptions, PlanCommandOptions {
+  readonly method?: string;
   readonly output: string;
 }
 
 export function addPlan(program: Command, signal: AbortSignal): void {
   addCommonOptions(
-    addPlanOptions(program.command('plan <scores>').description('which groups stay, from a score file alone')),
+    addMethodOption(
+      addPlanOptions(program.command('plan <scores>').description('which groups stay, from a score file alone')),
+    ),
   )
     .option('--seed <n>', 'seed of the random baseline', wholeNumber('--seed', 0))
     .requiredOption('--output <file>', 'plan to write (JSON)')
-    .action(async (path: string, options: PlanOptions) => {
+    .action(async (path: string, given: PlanOptions) => {
+      const options = planningOnly(withMethod(given), given.method);
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const planning = planOptionsFrom(options);
       await checkWritable(options.output);
@@ -37,6 +43,19 @@ export function addPlan(program: Command, signal: AbortSignal): void {
         `Planned in ${milliseconds.toFixed(1)} ms; wrote ${options.output}.`,
       ]);
     });
+}
+
+/** Throws UsageError for a method that does more than plan from scores. */
+function planningOnly(
+  options: PlanOptions & { readonly compensate?: string },
+  method: string | undefined,
+): PlanOptions {
+  const { compensate = 'none', search } = options;
+  if (method !== undefined && (compensate !== 'none' || search === 'measured'))
+    throw new UsageError(
+      `--method ${method} needs the model, and plan has its scores alone; give it to "espalier prune".`,
+    );
+  return options;
 }
 
 function describeWork({ context, before, after }: MultiplyAccumulates): string {

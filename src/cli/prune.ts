@@ -21,6 +21,7 @@ import {
 import { addChoosePlanOptions, type ChoosePlanOptions, choosePlan } from './choose-plan.ts';
 import { createConsole } from './console.ts';
 import { megabytes } from './megabytes.ts';
+import { addMethodOption, withMethod } from './method-option.ts';
 import { computedOn, withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -39,6 +40,7 @@ import { addPlanOptions } from './plan-options.ts';
 const GGUF_TYPE_NAMES = Object.keys(GGUF_TYPES) as GgufType[];
 
 interface PruneOptions extends CommonOptions, ChoosePlanOptions {
+  readonly method?: string;
   readonly compensate: 'none' | 'bias' | 'least-squares';
   readonly compensationWindows?: number;
   readonly lambda?: number;
@@ -58,7 +60,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
   const command = program
     .command('prune <model>')
     .description('slices, compensates, exports and verifies a pruned ONNX model');
-  addCommonOptions(addCalibrationOptions(addChoosePlanOptions(addPlanOptions(command))))
+  addCommonOptions(addCalibrationOptions(addChoosePlanOptions(addMethodOption(addPlanOptions(command)))))
     .option(
       '--compensate <how>',
       'repair of the output projections: none, bias or least-squares',
@@ -112,7 +114,8 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       checkedVocabulary,
     )
     .requiredOption('--output <folder>', 'folder to write')
-    .action(async (name: string, options: PruneOptions) => {
+    .action(async (name: string, given: PruneOptions) => {
+      const options = withMethod(given);
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const folder = await diskOutput(options.output);
       try {

@@ -16,6 +16,7 @@ import {
   addObjectiveOptions,
   type CalibrationOptions,
   type CommonOptions,
+  completedBy,
   type ObjectiveOptions,
 } from './options.ts';
 import { stateFile } from './score-state.ts';
@@ -24,7 +25,7 @@ import { checkWritable, writeWhole } from './write-file.ts';
 
 interface ScoreOptions extends CommonOptions, CalibrationOptions, ObjectiveOptions {
   readonly against?: string;
-  readonly metrics?: string;
+  readonly metrics?: ReturnType<typeof parseMetrics>;
   readonly shard?: { readonly index: number; readonly count: number };
   readonly output: string;
 }
@@ -41,6 +42,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
     .option(
       '--metrics <list>',
       `comma-separated metrics, or fast, those without weight gradients (default: all): ${METRICS.join(', ')}`,
+      completedBy(['fast', ...METRICS], parseMetrics),
     )
     .option(
       '--shard <i/n>',
@@ -50,7 +52,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
     .requiredOption('--output <file>', 'score file to write (safetensors)')
     .action(async (name: string, options: ScoreOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
-      const metrics = options.metrics === undefined ? METRICS : parseMetrics(options.metrics);
+      const { metrics = METRICS } = options;
       await checkWritable(options.output);
       await withModel(name, options, signal, async (open) => {
         const telling = { signal, onProgress: output.onProgress };

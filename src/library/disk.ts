@@ -7,6 +7,7 @@ import { type ExportedModel, isExported, openExported } from './exported-model.t
 export { defaultStoreFolder, diskFolder, diskSource } from '../checkpoint/files/disk.ts';
 export { packageRoot } from '../checkpoint/files/package-root.ts';
 export { embeddedFolder } from '../checkpoint/local.ts';
+export { tryDiskLock } from '../checkpoint/store/disk-lock.ts';
 export { diskOutput, makeFolder } from '../export/disk.ts';
 export { explainWriting, throughLinks, written } from '../export/writing.ts';
 
