@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { throwIfCancelled } from '../errors.ts';
 import { type Inspection, inspect } from '../library/inspect.ts';
 import { createConsole } from './console.ts';
 import { megabytes } from './megabytes.ts';
@@ -14,6 +15,7 @@ export function addInspect(program: Command, signal: AbortSignal): void {
       ...inspect(open),
       ...computedOn(open.runtime),
     }));
+    throwIfCancelled(signal);
     output.result(found, () => describeModel(found));
   });
 }
