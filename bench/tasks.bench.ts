@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { basename } from 'node:path';
 import { embeddedFolder, openNamed } from '../src/checkpoint/local.ts';
-import { readBytes } from '../src/cli/calibration.ts';
+import { readBytes } from '../src/cli/input-file.ts';
 import { readTask, type Task } from '../src/evaluate/tasks.ts';
 import { decoderForModel } from '../src/generate/model-decoder.ts';
 import { OpenModel } from '../src/library/open-model.ts';

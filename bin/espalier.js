@@ -11,7 +11,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 // From a checkout the sources are built when they have changed; the published package has them built.
 const isCheckout = existsSync(new URL('../src/cli/main.ts', import.meta.url));
-const { main } = isCheckout
+const { main, endWithReader } = isCheckout
   ? await (await import('../scripts/build-library.mjs')).importBuilt('cli/main')
   : await import('../dist/cli/main.js');
+endWithReader();
 process.exitCode = await main(process.argv.slice(2));

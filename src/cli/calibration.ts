@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { MissingError, UsageError } from '../errors.ts';
+import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
 import { type Calibration, calibrationOf, calibrationOfTokenIds } from '../library/calibration.ts';
 import { embeddedFolder } from '../library/disk.ts';
 import { VERIFIED_POSITIONS } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import type { LongRunning } from '../progress.ts';
+import { readInput } from './input-file.ts';
 import {
   type CalibrationOptions,
   DEFAULT_COMPENSATION_WINDOWS,
@@ -29,8 +29,7 @@ export async function readCalibration(
 ): Promise<Calibration> {
   const { seed, length, windows } = options;
   if (options.tokenIds !== undefined) {
-    const file = { name: basename(options.tokenIds), bytes: await readBytes(options.tokenIds) };
-    return calibrationOfTokenIds(file, open.vocabulary, seed);
+    return calibrationOfTokenIds(await readInput(options.tokenIds), open.vocabulary, seed);
   }
   const { ids, source, sha256 } = await idsOf(open, calibrationFiles(name, options.calibration), running);
   return calibrationOf(
@@ -130,20 +129,4 @@ function calibrationFiles(name: string, files: readonly string[] | undefined): r
   throw new UsageError(
     `${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`,
   );
-}
-
-/** A file's bytes; MissingError when it is not there. */
-export async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw new MissingError(`There is no file ${path}.`, { cause: error });
-    if (code === 'ERR_FS_FILE_TOO_LARGE')
-      throw new UsageError(`${path} has more than 2 GB, which is more than is read at once. Split it.`, {
-        cause: error,
-      });
-    if (code === 'EISDIR') throw new MissingError(`${path} is a folder; a file is needed.`, { cause: error });
-    throw error;
-  }
 }

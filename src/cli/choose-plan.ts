@@ -8,8 +8,9 @@ import { refine } from '../library/refine.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
-import { readBytes, readCalibration, readMeasureWindows } from './calibration.ts';
+import { readCalibration, readMeasureWindows } from './calibration.ts';
 import type { Console } from './console.ts';
+import { readBytes } from './input-file.ts';
 import { embeddedScores, readScores } from './models.ts';
 import {
   addObjectiveOptions,

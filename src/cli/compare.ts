@@ -16,6 +16,7 @@ import { readCalibration, readCompensationWindows, readMeasureWindows } from './
 import { type ComparisonSetting, ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
+import { interruptedKeeping } from './interrupted.ts';
 import { computedOn, withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -112,6 +113,9 @@ export function addCompare(program: Command, signal: AbortSignal): void {
             output.note(describeRow(row));
             await store?.add(key, row);
           },
+        }).catch((error: unknown) => {
+          if (!signal.aborted || !store || store.rows.size === 0) throw error;
+          throw interruptedKeeping(`${store.path} keeps ${store.rows.size} finished cells`);
         });
         const markdown = [comparisonMarkdown(rows), tasksMarkdown(rows)].filter((table) => table !== '').join('\n');
         if (options.output) await writeWhole(options.output.replace(/(\.json)?$/, '.md'), markdown);

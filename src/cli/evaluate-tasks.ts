@@ -6,6 +6,7 @@ import { OpenModel } from '../library/open-model.ts';
 import { evaluateTasks } from '../library/tasks.ts';
 import { VERSION } from '../library/version.ts';
 import type { Console } from './console.ts';
+import { interruptedKeeping } from './interrupted.ts';
 import { computedOn, withAnyModel } from './models.ts';
 import { type CommonOptions, wholeNumber } from './options.ts';
 import { readTasks, type TaskFile, taskFolders } from './task-files.ts';
@@ -82,8 +83,8 @@ async function measure(
     return results;
   } catch (error) {
     await store?.write();
-    if (store && signal.aborted)
-      output.note(`${store.path} keeps ${store.items} finished items; the same command goes on from there.`);
+    if (store && store.items > 0 && signal.aborted)
+      throw interruptedKeeping(`${store.path} keeps ${store.items} finished items`);
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import type { PerplexityResult } from '../evaluate/perplexity.ts';
@@ -8,9 +7,9 @@ import { evaluate } from '../library/evaluate.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import type { LongRunning } from '../progress.ts';
-import { readBytes } from './calibration.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, evaluateTasksCommand, type TaskOptions } from './evaluate-tasks.ts';
+import { readInput } from './input-file.ts';
 import { computedOn, openDense, withAnyModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 import { readTextIds } from './text-files.ts';
@@ -89,11 +88,8 @@ async function readWindows(
   running: LongRunning,
 ): Promise<{ readonly windows: readonly Int32Array[]; readonly source: string }> {
   if (options.tokenIds !== undefined) {
-    const name = basename(options.tokenIds);
-    return {
-      windows: readTokenIds({ name, bytes: await readBytes(options.tokenIds) }, model.vocabulary),
-      source: name,
-    };
+    const file = await readInput(options.tokenIds);
+    return { windows: readTokenIds(file, model.vocabulary), source: file.name };
   }
   if (!options.text)
     throw new UsageError('Nothing to evaluate on: give --text FILE, --token-ids FILE or --tasks NAMES.');

@@ -100,6 +100,8 @@ describe('Ctrl-C', () => {
     ];
     const run = await interruptedAt('comparison 2/', args);
     expect(run).toMatchObject({ pressed: true, code: 130 });
+    expect(run.stderr).toContain(`Interrupted; ${output} keeps 2 finished cells. The same command goes on from there.`);
+    expect(run.stderr).not.toContain('nothing was written');
     const kept = JSON.parse(await readFile(output, 'utf8')) as { rows: unknown[] };
     expect(kept.rows).toHaveLength(2);
     const finished = await runInside([...args, '--json']);

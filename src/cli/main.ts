@@ -2,9 +2,12 @@ import { CommanderError } from 'commander';
 import { CancelledError, EspalierError, UsageError } from '../errors.ts';
 import { asksForAdapters, tellAdapters } from './adapters.ts';
 import { beginDocument, failureDocument } from './console.ts';
+import { interruption } from './interrupted.ts';
 import { OutputLocks } from './output-locks.ts';
 import { createProgram } from './program.ts';
 import { isColourful, styled } from './terminal.ts';
+
+export { endWithReader } from './closed-pipe.ts';
 
 /** Exit codes of docs/architecture.md section 7.1. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -53,7 +56,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (signal.aborted || error instanceof CancelledError)
-    return { code: 'cancelled', message: 'Interrupted; nothing was written.', exit: EXIT.interrupted };
+    return { code: 'cancelled', message: interruption(error), exit: EXIT.interrupted };
   // Commander has told people already.
   if (error instanceof CommanderError)
     return { code: 'usage', message: error.message.replace(/^error: /, ''), exit: EXIT.usage };

@@ -10,6 +10,7 @@ import type { OpenModel } from '../library/open-model.ts';
 import { decodeScores, type Scores } from '../library/score-file.ts';
 import type { Backend, Runtime } from '../runtime/runtime.ts';
 import { createConsole } from './console.ts';
+import { streamed } from './input-file.ts';
 import type { CommonOptions } from './options.ts';
 
 /** The runtime that the common options ask for. */
@@ -92,7 +93,7 @@ export async function openDense(
 /** Reads a score file. */
 export async function readScores(path: string): Promise<Scores> {
   try {
-    return await decodeScores(new Uint8Array(await readFile(path)), path);
+    return await decodeScores((await streamed(path))?.bytes ?? new Uint8Array(await readFile(path)), path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT')
       throw new MissingError(`There is no score file ${path}; make one with "espalier score".`, { cause: error });

@@ -126,7 +126,10 @@ export function addRecoverOptions(command: Command): Command {
       'kl',
     );
   return addTrainingOptions(planned)
-    .option('--checkpoint <file>', 'state of the training, kept as it goes; an interrupted one goes on from it exactly')
+    .option(
+      '--checkpoint <file>',
+      'state of the training, kept as it goes, from which an interrupted one goes on exactly (default: OUTPUT.partial, until OUTPUT is written)',
+    )
     .requiredOption('--output <folder>', 'folder to write');
 }
 

@@ -82,26 +82,28 @@ describe('recover', () => {
     await rm(at('plain'), { recursive: true });
   });
 
-  it('interrupted, leaves nothing but the checkpoint, and goes on from it to the same losses', async () => {
+  it.each([
+    { named: '--checkpoint @state ', state: 'state' },
+    { named: '', state: 'interrupted.partial' },
+  ])('interrupted, leaves nothing but $state, and goes on from it to the same losses', async ({ named, state }) => {
     const whole = (await recovered('--output @whole')) as unknown as Document;
     const before = (await readdir(folder, { recursive: true })).sort();
     let pressed = false;
-    const run = await runInside(words(`${COMMON} --checkpoint @state --output @interrupted`), (line) => {
+    const run = await runInside(words(`${COMMON} ${named}--output @interrupted`), (line) => {
       if (pressed || !line.startsWith('recovery 2/')) return;
       pressed = true;
       process.emit('SIGINT');
     });
     expect(run).toMatchObject({ code: 130, stdout: '' });
-    expect(run.stderr).toMatch(/Kept the training at step [23] in .*state; the same command goes on from there/);
-    expect((await readdir(folder, { recursive: true })).sort()).toEqual([...before, 'state'].sort());
-    const resumed = (await recovered('--checkpoint @state --output @interrupted')) as unknown as Document;
+    expect(run.stderr).toContain(`Interrupted; ${at(state)} keeps the training. The same command goes on from there.`);
+    expect(run.stderr).not.toContain('nothing was written');
+    expect((await readdir(folder, { recursive: true })).sort()).toEqual([...before, state].sort());
+    const other = await runInside(words(`${COMMON} --seed 1 ${named}--output @interrupted`));
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringMatching(/(state|partial): .*of another training/) });
+    const resumed = (await recovered(`${named}--output @interrupted`)) as unknown as Document;
     expect(resumed.history).toEqual(whole.history);
-    const other = await runInside(words(`${COMMON} --seed 1 --checkpoint @state --output @other`));
-    expect(other.code).toBe(1);
-    expect(other.stderr).toContain('of another training');
-    await rm(at('whole'), { recursive: true });
-    await rm(at('interrupted'), { recursive: true });
-    await rm(at('state'));
+    expect(existsSync(at(state))).toBe(named !== '');
+    for (const name of ['whole', 'interrupted', 'state']) await rm(at(name), { recursive: true, force: true });
   });
 });
 

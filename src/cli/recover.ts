@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { ExportDataType } from '../decoder/dtypes.ts';
-import { CancelledError, UsageError } from '../errors.ts';
+import { CancelledError, FileFormatError, MismatchError, UsageError } from '../errors.ts';
 import { DenseReference } from '../evaluate/divergence/dense-reference.ts';
 import type { PerplexityResult } from '../evaluate/perplexity.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
@@ -23,11 +23,12 @@ import type { LongRunning } from '../progress.ts';
 import { hasCalibration, readCompensationWindows, readVerificationWindows } from './calibration.ts';
 import { choosePlan } from './choose-plan.ts';
 import { type Console, createConsole } from './console.ts';
+import { interruptedKeeping } from './interrupted.ts';
 import { megabytes } from './megabytes.ts';
 import { computedOn, withModel } from './models.ts';
 import { describePlan } from './plan.ts';
 import { addRecoverOptions, type RecoverCommandOptions, settingsFrom, trainingDtype } from './recover-options.ts';
-import { checkpointFile } from './recovery-file.ts';
+import { type TrainingFile, trainingFile } from './recovery-file.ts';
 import { readTextIds } from './text-files.ts';
 import { readTrainingFiles } from './training-files.ts';
 import { checkWritable } from './write-file.ts';
@@ -40,12 +41,22 @@ export function addRecover(program: Command, signal: AbortSignal): void {
   ).action(async (name: string, options: RecoverCommandOptions) => {
     const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
     const dtype = trainingDtype(options);
-    if (options.checkpoint !== undefined) await checkWritable(options.checkpoint);
+    const training = trainingFile(options.checkpoint, options.output);
+    await checkWritable(training.path);
     const folder = await diskOutput(options.output);
     try {
       await withModel(name, options, signal, (open) =>
-        recoverAndExport(name, open, options, dtype, folder, output, signal),
+        recoverAndExport(name, open, options, dtype, { folder, training }, output, signal),
       );
+      await training.finish();
+    } catch (error) {
+      if (training.saved() && error instanceof MismatchError)
+        throw new MismatchError(`${training.path}: ${error.message}`, { cause: error });
+      if (!training.saved() || error instanceof FileFormatError) throw error;
+      const kept = `${training.path} keeps the training`;
+      if (signal.aborted) throw interruptedKeeping(kept);
+      output.note(`${kept}; the same command goes on from there.`);
+      throw error;
     } finally {
       await folder.discard();
     }
@@ -57,7 +68,7 @@ async function recoverAndExport(
   open: OpenModel,
   options: RecoverCommandOptions,
   dtype: ExportDataType,
-  folder: Awaited<ReturnType<typeof diskOutput>>,
+  { folder, training }: { readonly folder: Awaited<ReturnType<typeof diskOutput>>; readonly training: TrainingFile },
   output: Console,
   signal: AbortSignal,
 ): Promise<void> {
@@ -74,7 +85,7 @@ async function recoverAndExport(
     examples: data.windows,
     ...(heldOut ? { heldOut } : {}),
   };
-  const recovered = await run(pruned, settings, options, output, signal);
+  const recovered = await run(pruned, settings, training, output, signal);
   using model = recovered.model;
   for (const note of recovered.notes) output.note(note);
 
@@ -127,15 +138,14 @@ async function recoverAndExport(
   ]);
 }
 
-/** Trains; Ctrl-C keeps the checkpoint and ends the command. */
+/** Trains; Ctrl-C keeps the state and ends the command. */
 async function run(
   pruned: OpenModel,
   settings: RecoverSettings,
-  options: RecoverCommandOptions,
+  checkpoint: TrainingFile,
   output: Console,
   signal: AbortSignal,
 ): Promise<Recovered> {
-  const { checkpoint: path } = options;
   const onProgress = (progress: RecoveryProgress) => {
     const { step, loss, heldOutLoss, tokensPerSecond } = progress;
     if (heldOutLoss !== undefined)
@@ -148,12 +158,10 @@ async function run(
     ...settings,
     signal,
     onProgress,
-    ...(path === undefined ? {} : { checkpoint: checkpointFile(path) }),
+    checkpoint,
   });
   if (recovered.stoppedBecause !== 'cancelled') return recovered;
   recovered.model.dispose();
-  if (path !== undefined)
-    output.note(`Kept the training at step ${recovered.steps} in ${path}; the same command goes on from there.`);
   throw new CancelledError();
 }
 

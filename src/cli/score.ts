@@ -8,6 +8,7 @@ import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
 import type { LongRunning } from '../progress.ts';
 import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
+import { interruptedKeeping } from './interrupted.ts';
 import { megabytes } from './megabytes.ts';
 import { computedOn, openDense, withModel } from './models.ts';
 import {
@@ -63,8 +64,10 @@ export function addScore(program: Command, signal: AbortSignal): void {
           return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
         const state = stateFile(options.output);
         const run = await score(open, { ...scoring, state }).catch((error: unknown) => {
-          if (state.saved())
-            output.note(`${state.name} keeps the layers that are scored; the same command goes on from there.`);
+          if (!state.saved()) throw error;
+          const kept = `${state.name} keeps the layers that are scored`;
+          if (signal.aborted) throw interruptedKeeping(kept);
+          output.note(`${kept}; the same command goes on from there.`);
           throw error;
         });
         await writeWhole(options.output, encodeScores(run.scores), signal);

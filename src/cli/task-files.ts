@@ -4,7 +4,7 @@ import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
 import { MissingError, UsageError } from '../errors.ts';
 import { readTask, type Task } from '../evaluate/tasks.ts';
 import { embeddedFolder } from '../library/disk.ts';
-import { readBytes } from './calibration.ts';
+import { readBytes } from './input-file.ts';
 
 /** A task with what a record of results says about it. */
 export interface TaskFile {

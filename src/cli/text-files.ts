@@ -6,6 +6,7 @@ import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { MissingError, throwIfCancelled, UsageError } from '../errors.ts';
 import { encodePieces, type TextSource, textPieces } from '../evaluate/text-stream.ts';
 import type { LongRunning } from '../progress.ts';
+import { streamed } from './input-file.ts';
 
 const CHUNK = 1 << 20;
 /** Texts below this are tokenised in a moment; nothing is told. */
@@ -68,6 +69,11 @@ export async function readTextIds(
 }
 
 async function textFile(path: string): Promise<TextSource> {
+  const stream = await streamed(path);
+  if (stream) {
+    const { name, bytes } = stream;
+    return { name, byteLength: bytes.length, chunks: () => inChunks(bytes) };
+  }
   const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw new MissingError(`There is no file ${path}.`, { cause: error });
     throw error;
@@ -78,4 +84,8 @@ async function textFile(path: string): Promise<TextSource> {
     byteLength: status.size,
     chunks: () => createReadStream(path, { highWaterMark: CHUNK }),
   };
+}
+
+async function* inChunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += CHUNK) yield bytes.subarray(start, start + CHUNK);
 }

@@ -1,7 +1,6 @@
-import { basename } from 'node:path';
 import type { OpenModel } from '../library/open-model.ts';
 import { readTrainingData, type TrainingData } from '../library/training-data.ts';
-import { readBytes } from './calibration.ts';
+import { readInput } from './input-file.ts';
 
 /** Windows of held-out text at most: they are measured again and again. */
 const HELD_OUT_WINDOWS = 64;
@@ -22,9 +21,7 @@ export async function readTrainingFiles(
 ): Promise<{ readonly data: TrainingData; readonly heldOut?: TrainingData['windows'] }> {
   const tokenizer = await open.tokenizer();
   const read = async (paths: readonly string[], windows: number | undefined) => {
-    const files = await Promise.all(
-      paths.map(async (path) => ({ name: basename(path), bytes: await readBytes(path) })),
-    );
+    const files = await Promise.all(paths.map(readInput));
     return readTrainingData(files, tokenizer, { length: window, windows, seed });
   };
   return {

@@ -9,6 +9,7 @@ import type { PlanOptions } from '../plan/plan-options.ts';
 import { checkCompensation } from '../plan/search/plain-shape.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type ApplyPlanOptions, applyPlan } from './apply-plan.ts';
+import { createRuntime } from './create-runtime.ts';
 import { type Damage, damage, damageFigures } from './damage.ts';
 import { type ExportPrunedOptions, exportPruned } from './export.ts';
 import type { OpenModel } from './open-model.ts';
@@ -138,5 +139,5 @@ function vocabularyFigures(cost: VocabularyCost): Record<string, string> {
 
 /** Where half precision is verified when the device has none. */
 async function onHost(): Promise<Runtime> {
-  return (await import('./create-runtime.ts')).createRuntime({ backend: 'document' in globalThis ? 'wasm' : 'cpu' });
+  return createRuntime({ backend: 'document' in globalThis ? 'wasm' : 'cpu' });
 }

@@ -61,7 +61,7 @@ export async function decodeTraining(
     );
   if (metadata.fingerprint !== fingerprint)
     throw new MismatchError(
-      'The recovery checkpoint is of another training: model, plan, text or options differ. Give the same ones, or name another checkpoint to start anew.',
+      'The recovery checkpoint is of another training: model, plan, text or options differ. Give the same ones; to start anew, remove it or name another checkpoint.',
     );
   const list = (kind: (typeof KINDS)[number]) =>
     Promise.all(
