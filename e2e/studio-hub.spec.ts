@@ -31,7 +31,9 @@ async function standIn(page: Page, gate: () => Promise<void>): Promise<void> {
   });
 }
 
-test('finds a public model, downloads it, goes on after a stop, keeps it, and says what is wrong', async ({ page }) => {
+test('finds a model, gated ones with a token that is kept nowhere, downloads it, goes on after a stop, and says what is wrong', async ({
+  page,
+}) => {
   let open = () => {};
   const gate = new Promise<void>((resolve) => {
     open = resolve;
@@ -55,8 +57,13 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   await expect(model.getByRole('alert')).toContainText('has no model org/none', { timeout: PATIENT });
   hub.mischief.token = 'secret';
   await lookUp('org/stories');
-  await expect(model.getByRole('alert')).toContainText('This page opens public models only', { timeout: PATIENT });
-  delete hub.mischief.token;
+  await expect(model.getByRole('alert')).toContainText('type an access token for it here', { timeout: PATIENT });
+  const token = model.getByLabel('Access token');
+  await model.getByText('A private model, or one whose terms').click();
+  await token.fill('wrong');
+  await lookUp('org/stories');
+  await expect(model.getByRole('alert')).toContainText('Check the token.', { timeout: PATIENT });
+  await token.fill('secret');
 
   await lookUp('org/stories');
   await expect(model.getByRole('status')).toContainText(/org\/stories, mit, 9\.\d MB to download/, {
@@ -70,6 +77,8 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   // The model before is still there.
   await expect(model.getByRole('progressbar', { name: 'Opening the model' })).toBeHidden({ timeout: PATIENT });
   await expect(model.getByRole('definition').filter({ hasText: /^stories$/ })).toBeVisible();
+  await expect(token).toHaveValue('');
+  await token.fill('secret');
   await lookUp('org/stories');
   await expect(model.getByRole('status')).toContainText('are here already', { timeout: PATIENT });
   open();
@@ -78,6 +87,8 @@ test('finds a public model, downloads it, goes on after a stop, keeps it, and sa
   await expect(model.getByRole('definition').filter({ hasText: /^9\.\d MB$/ })).toBeVisible({ timeout: PATIENT });
   await expect(studio.panel('Importance')).toContainText('No scores yet');
 
+  const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  expect(kept).not.toContain('secret');
   hub.mischief.status = 500;
   await page.reload();
   await studio.show('Model');

@@ -45,7 +45,7 @@ ${title(provenance)} with ${count(card.parametersBefore)} parameters, pruned to 
 Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. ${workLine(card.multiplyAccumulates)} The weights are in
 ${formats.map(weightsLine).join(';\n')}.
 
-${provenance.licence ? `The licence of the base model, ${plainMarkdown(provenance.licence)}, applies.` : 'The licence of the base model applies; its files did not state one.'}
+${licenceSentence(provenance.licence)}
 
 ## How it was made
 
@@ -70,6 +70,13 @@ ${card.config.layerWidths.map(widthRow).join('\n')}
 
 A pruned model can be wrong in ways that its perplexity does not show. Test it on your own task.
 `;
+}
+
+/** What the card says of the licence. */
+export function licenceSentence(licence: string | undefined): string {
+  return licence
+    ? `The licence of the base model, ${plainMarkdown(licence)}, applies.`
+    : 'The licence of the base model applies; its files did not state one.';
 }
 
 const weightsLine = ({ format, file, type, bytes, opens }: TakenAway) =>

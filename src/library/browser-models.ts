@@ -7,7 +7,7 @@ import { findStored, openHubModel, planDownload } from '../checkpoint/store/hub.
 import { type HubModel, parseHubModel } from '../checkpoint/store/hub-model.ts';
 import { NetworkError, UsageError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
-import type { DownloadOffer, ModelSource, StoredModel } from './model-sources.ts';
+import type { DownloadOffer, HubAccess, ModelSource, StoredModel } from './model-sources.ts';
 
 const store = opfsStore();
 
@@ -21,29 +21,32 @@ export async function openInBrowser(source: ModelSource, options: LongRunning, b
       return openCheckpoint(folder, { name: folder.name });
     }
     case 'hub':
-      return forBrowser(openHubModel(hubModel(source.name), store, options));
+      return forBrowser(openHubModel(hubModel(source.name), store, { ...options, token: source.token }));
   }
 }
 
 /** What opening a hub's model would download: nothing when it is stored. */
-export async function offerFromHub(name: string, { signal }: LongRunning = {}): Promise<DownloadOffer> {
+export async function offerFromHub(
+  name: string,
+  { signal, token }: LongRunning & HubAccess = {},
+): Promise<DownloadOffer> {
   const model = hubModel(name);
   const stored = await findStored(model, store);
   if (stored) {
     const bytes = stored.files.reduce((sum, { size }) => sum + size, 0);
     return { name: model.id, licence: stored.licence, bytes, present: bytes };
   }
-  const { licence, bytes, present } = await forBrowser(planDownload(model, store, { signal }));
+  const { licence, bytes, present } = await forBrowser(planDownload(model, store, { signal, token }));
   return { name: model.id, licence, bytes, present };
 }
 
-/** Refusals name a token of the command line; a page has none, and should not ask for one. */
+/** Refusals name where the command line has its token from; in a page it is typed. */
 async function forBrowser<Value>(asked: Promise<Value>): Promise<Value> {
   return asked.catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
     const message = error.message.replace(
       /Set HF_TOKEN .*$/,
-      'This page opens public models only: download its files with your account and open the folder here.',
+      'If you have access, type an access token for it here; or download its files with your account and open the folder.',
     );
     throw new NetworkError(message, { cause: error });
   });

@@ -109,17 +109,20 @@ async function sampleText(model: OpenModel, windows: readonly ArrayLike<number>[
   return [PROBE, ...texts].join('\n');
 }
 
-/** The same as a zip archive that holds the folder `name`, with its model card. Throws what `exportPruned` throws, and UnsupportedError above 4 GiB. */
+/** The same as a zip archive that holds the folder `name`, with its files one by one and its model card. Throws what `exportPruned` throws, and UnsupportedError above 4 GiB. */
 export async function exportArchive(
   pruned: OpenModel,
   name: string,
   options: Omit<ExportPrunedOptions, 'output'>,
-): Promise<ExportResult & { readonly archive: Blob; readonly card: Blob }> {
+): Promise<
+  ExportResult & { readonly archive: Blob; readonly card: Blob; readonly contents: ReadonlyMap<string, Blob> }
+> {
   const output = memoryFolder();
   const result = await exportPruned(pruned, { ...options, output });
   return {
     ...result,
     archive: await zipBlob(output.files, name),
     card: output.files.get('README.md') ?? new Blob(),
+    contents: output.files,
   };
 }

@@ -2,7 +2,19 @@
 export type ModelSource =
   | { readonly kind: 'embedded'; readonly id: string }
   | { readonly kind: 'files'; readonly files: readonly PickedFile[] }
-  | { readonly kind: 'hub' /** 'org/name', 'org/name@revision' or an address. */; readonly name: string };
+  | {
+      readonly kind: 'hub';
+      /** 'org/name', 'org/name@revision' or an address. */
+      readonly name: string;
+      /** An access token for a gated or private model: used for this call and kept nowhere. */
+      readonly token?: string | undefined;
+    };
+
+/** How a hub is asked. */
+export interface HubAccess {
+  /** As in `ModelSource`. */
+  readonly token?: string | undefined;
+}
 
 /** A file that the reader picked or dropped. `path` is relative to what was picked. */
 export interface PickedFile {

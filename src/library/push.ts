@@ -1,11 +1,13 @@
 import { commitIter, createRepo, deleteRepo, HubApiError } from '@huggingface/hub';
 import type { ByteSource } from '../checkpoint/checkpoint.ts';
+import { blobFiles } from '../checkpoint/files/file.ts';
 import type { FileAccess } from '../checkpoint/files/files.ts';
 import { parseHubModel } from '../checkpoint/store/hub-model.ts';
 import { CancelledError, EspalierError, MissingError, NetworkError, throwIfCancelled, UsageError } from '../errors.ts';
+import { type CardFields, checkCardFields, withCardFields } from '../export/card-fields.ts';
 import type { LongRunning } from '../progress.ts';
 
-export interface PushOptions extends LongRunning {
+export interface PushOptions extends LongRunning, CardFields {
   /** A folder that `prune` or `recover` wrote. */
   readonly folder: FileAccess;
   /** 'org/name' */
@@ -32,7 +34,7 @@ export interface Pushed {
 
 /**
  * Publishes a folder as a model on a hub: all files in one commit, so that either all of them are there or none. A repository that was made for a push which then fails or is
- * cancelled is taken away again. Throws UsageError for a name that is none, MissingError for a folder that no export wrote, NetworkError where the hub refuses or is not reached.
+ * cancelled is taken away again. Throws UsageError for a name, licence or base model that is none, MissingError for a folder that no export wrote, NetworkError where the hub refuses or is not reached.
  */
 export async function push(options: PushOptions): Promise<Pushed> {
   const { repository, token, signal, onProgress } = options;
@@ -41,6 +43,7 @@ export async function push(options: PushOptions): Promise<Pushed> {
     throw new UsageError(`"${repository}" is no name of a repository. Give one such as your-name/your-model.`);
   if (token === '')
     throw new UsageError('A push needs an access token with the right to write. Set HF_TOKEN to it for this command.');
+  checkCardFields(options);
   const files = await readFolder(options);
   const request = {
     repo: { type: 'model' as const, name: model.id },
@@ -69,12 +72,25 @@ export async function push(options: PushOptions): Promise<Pushed> {
   }
 }
 
+/** Publishes files that are at hand, such as those of an export in a page. Throws as `push`. */
+export function pushFiles(
+  files: readonly { readonly name: string; readonly content: Blob }[],
+  { name, ...options }: Omit<PushOptions, 'folder' | 'blobOf'> & { readonly name: string },
+): Promise<Pushed> {
+  const contents = new Map(files.map((file) => [file.name, file.content]));
+  const blobOf = async (file: string) => contents.get(file) ?? new Blob();
+  return push({ ...options, folder: blobFiles(name, contents), blobOf });
+}
+
 interface UploadFile {
   readonly path: string;
   readonly content: Blob;
 }
 
-async function readFolder({ folder, blobOf }: PushOptions): Promise<UploadFile[]> {
+/** The model card of a folder. */
+const CARD = 'README.md';
+
+async function readFolder({ folder, blobOf, ...card }: PushOptions): Promise<UploadFile[]> {
   const names = await folder.list();
   if (!names.includes('espalier.json'))
     throw new MissingError(
@@ -87,7 +103,10 @@ async function readFolder({ folder, blobOf }: PushOptions): Promise<UploadFile[]
     const content = blobOf
       ? await blobOf(name, source)
       : new Blob([(await source.read(0, source.byteLength)) as Uint8Array<ArrayBuffer>]);
-    files.push({ path: name, content });
+    files.push({
+      path: name,
+      content: name === CARD ? new Blob([withCardFields(await content.text(), card)]) : content,
+    });
   }
   return files;
 }

@@ -28,6 +28,7 @@ import './features/tour/tour.css';
 import './features/plan/plan.css';
 import './features/calibration/calibration.css';
 import './features/history/history.css';
+import './features/take-away/take-away.css';
 import './features/tasks/tasks.css';
 import './features/share/share.css';
 import './styles/forced.css';

@@ -14,6 +14,7 @@ import { createRecipeSlice, type RecipeSlice } from './features/plan/slice.ts';
 import { createGenerateSlice, type GenerateSlice } from './features/read/slice.ts';
 import { createRecoverySlice, type RecoverySlice } from './features/recovery/slice.ts';
 import { createShareSlice, type ShareSlice } from './features/share/slice.ts';
+import { createTakeAwaySlice, type TakeAwaySlice } from './features/take-away/slice.ts';
 import { createZeroShotSlice, type ZeroShotSlice } from './features/tasks/slice.ts';
 
 export type StudioState = ModelSlice &
@@ -27,6 +28,7 @@ export type StudioState = ModelSlice &
   ZeroShotSlice &
   RecoverySlice &
   RunsSlice &
+  TakeAwaySlice &
   ShareSlice;
 
 /** Steps of undo that outlive a reload. */
@@ -49,6 +51,7 @@ function persisted(state: StudioState) {
     topP,
     repetitionPenalty,
   } = state;
+  const { takeFormats, ggufType, safetensorsType } = state;
   const { taskItems, taskThrough, taskMethods, taskMetric } = state;
   const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoverSeed, recoverDetails } = state;
   const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
@@ -64,6 +67,7 @@ function persisted(state: StudioState) {
     ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
     ...{ speedTokens, speedSeconds, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
     ...{ ...(drawer !== undefined && { drawer }), drawerShare, curveMethods, tourSeen, autoRead },
+    ...{ takeFormats, ggufType, safetensorsType },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
     ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoverSeed, recoverDetails },
     ...{ topK, topP, repetitionPenalty },
@@ -103,6 +107,7 @@ export const useStudio = create<StudioState>()(
       ...createZeroShotSlice(...use),
       ...createRecoverySlice(...use),
       ...createRunsSlice(...use),
+      ...createTakeAwaySlice(...use),
       ...createShareSlice(...use),
     }),
     {

@@ -16,11 +16,14 @@ import type {
   GenerateRequest,
   Generating,
   Generation,
+  HubAccess,
   KeptTraining,
   MeasuringTask,
   ModelSource,
   ModelSummary,
   PerplexityMeasurement,
+  PublishRequest,
+  Pushed,
   Recovering,
   RecoverRequest,
   Recovery,
@@ -39,7 +42,7 @@ import { type Callable, connect } from './rpc.ts';
 expectTypeOf<Engine>().toEqualTypeOf<{
   backend(choice: BackendChoice): Promise<BackendInfo>;
   openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
-  offer(name: string, options?: LongRunning): Promise<DownloadOffer>;
+  offer(name: string, options?: LongRunning & HubAccess): Promise<DownloadOffer>;
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
@@ -54,6 +57,7 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   recover(plan: Plan, request: RecoverRequest, options?: Recovering): Promise<Recovery>;
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
   export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;
+  publish(request: PublishRequest, options?: LongRunning): Promise<Pushed>;
 }>();
 
 /** Every call can cross the boundary, and the page's end has the type of the worker's. */

@@ -4,6 +4,7 @@ import { type ExportCalls, exportCalls } from './engine/export.ts';
 import { type GenerateCalls, generateCalls } from './engine/generate.ts';
 import { type ModelCalls, modelCalls } from './engine/models.ts';
 import { type PlanCalls, planCalls } from './engine/plan.ts';
+import { type PublishCalls, publishCalls } from './engine/publish.ts';
 import { type RecoverCalls, recoverCalls } from './engine/recover.ts';
 import { type ScoreCalls, scoreCalls } from './engine/score.ts';
 
@@ -15,6 +16,7 @@ export type * from './engine/generate.ts';
 export type { KeptTraining } from './engine/kept-training.ts';
 export type * from './engine/models.ts';
 export type * from './engine/plan.ts';
+export type * from './engine/publish.ts';
 export type * from './engine/recover.ts';
 export type { Repair } from './engine/repaired-models.ts';
 export type * from './engine/score.ts';
@@ -30,7 +32,8 @@ export interface Engine
     EvaluateCalls,
     RecoverCalls,
     GenerateCalls,
-    ExportCalls {}
+    ExportCalls,
+    PublishCalls {}
 
 /** The engine behind the page: the library's verbs on one runtime and one open model. */
 export function createEngine(platform: Platform): Engine {
@@ -43,5 +46,6 @@ export function createEngine(platform: Platform): Engine {
     ...recoverCalls(bench),
     ...generateCalls(bench),
     ...exportCalls(bench),
+    ...publishCalls(),
   };
 }

@@ -4,6 +4,7 @@ import { NORMALISATIONS } from '../charts/normalise.ts';
 import { DRAWERS, drawerShareWithin } from '../features/bench/slice.ts';
 import { keptRecipe } from '../features/plan/checked-recipe.ts';
 import { INITIAL_RECIPE } from '../features/plan/slice.ts';
+import { FORMATS, GGUF_TYPE_NAMES, SAFETENSORS_TYPES } from '../features/take-away/slice.ts';
 
 type Check = (value: unknown) => unknown;
 
@@ -44,6 +45,9 @@ const CHECKS: Readonly<Record<string, Check>> = {
   taskThrough: oneOf('blocks', 'decoder'),
   taskMetric: oneOf('accuracy', 'accuracyNormalized'),
   recoverMethod: oneOf('group-wise-4', 'group-wise-8', 'lora'),
+  takeFormats: (value) => (Array.isArray(value) ? FORMATS.filter((format) => value.includes(format)) : refuse()),
+  ggufType: oneOf(...GGUF_TYPE_NAMES),
+  safetensorsType: oneOf(...SAFETENSORS_TYPES),
   comparedMethods: (value) =>
     Array.isArray(value) ? value.filter((name) => typeof name === 'string' && isMethod(name)) : refuse(),
 };

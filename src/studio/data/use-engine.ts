@@ -1,6 +1,7 @@
 import { type QueryClient, skipToken, useQuery } from '@tanstack/react-query';
 import type { Scores } from '../../importance/sums/scores.ts';
-import type { ModelSummary } from '../../worker/engine.ts';
+import type { ModelSource, ModelSummary } from '../../worker/engine.ts';
+import { takeHubToken } from '../features/model/hub-tokens.ts';
 import { rememberedFiles } from '../features/model/picked-files.ts';
 import { type ChosenModel, EMBEDDED_MODEL, modelKey } from '../features/model/slice.ts';
 import { useStudio } from '../store.ts';
@@ -51,7 +52,7 @@ async function openModel(chosen: ChosenModel, signal: AbortSignal): Promise<Mode
   const { beginTask, reportTask, endTask } = useStudio.getState();
   beginTask('model');
   try {
-    const source = chosen.kind === 'files' ? { kind: 'files' as const, files: rememberedFiles(chosen.key) } : chosen;
+    const source = sourceOf(chosen);
     // Not waited for: a browser may ask the reader first.
     if (chosen.kind === 'hub') void askToPersist();
     const engine = await studioEngine();
@@ -59,6 +60,11 @@ async function openModel(chosen: ChosenModel, signal: AbortSignal): Promise<Mode
   } finally {
     endTask('model');
   }
+}
+
+function sourceOf(chosen: ChosenModel): ModelSource {
+  if (chosen.kind === 'files') return { kind: 'files', files: rememberedFiles(chosen.key) };
+  return chosen.kind === 'hub' ? { ...chosen, token: takeHubToken(chosen.name) } : chosen;
 }
 
 /** The scores that the page works from: shipped ones until the reader's own run replaces them; none for another model that is not scored yet. */

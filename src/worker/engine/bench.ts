@@ -3,7 +3,7 @@ import { UsageError } from '../../errors.ts';
 import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { Decoder } from '../../generate/decoder.ts';
 import { DecoderChecks } from '../../library/decoder-checks.ts';
-import type { DownloadOffer, ModelSource, StoredModel } from '../../library/model-sources.ts';
+import type { DownloadOffer, HubAccess, ModelSource, StoredModel } from '../../library/model-sources.ts';
 import { OpenModel } from '../../library/open-model.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -21,7 +21,7 @@ import { TextCache } from './text-cache.ts';
 /** What the engine needs of where it runs: runtimes, and models. */
 export interface Platform extends BackendPlatform {
   open(source: ModelSource, options: LongRunning): Promise<Checkpoint>;
-  offer(name: string, options?: LongRunning): Promise<DownloadOffer>;
+  offer(name: string, options?: LongRunning & HubAccess): Promise<DownloadOffer>;
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
   /** Where scoring keeps what is finished, so that a closed page goes on; absent where there is no such place. */

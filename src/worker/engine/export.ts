@@ -1,6 +1,14 @@
 import type { PerplexityResult } from '../../evaluate/perplexity.ts';
+import type { ExportResult } from '../../export/export-model.ts';
 import { directoryFolder } from '../../library/directory-folder.ts';
-import { exportArchive, exportPruned } from '../../library/export.ts';
+import {
+  exportArchive,
+  exportPruned,
+  type GgufType,
+  type SafetensorsType,
+  type TakeAwayFormat,
+  type TakenAway,
+} from '../../library/export.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
@@ -8,8 +16,16 @@ import type { Bench } from './bench.ts';
 import type { PerplexityMeasurement } from './evaluate.ts';
 import type { Repair } from './repaired-models.ts';
 
+export type { GgufType, SafetensorsType, TakeAwayFormat, TakenAway } from '../../library/export.ts';
+
 export interface ExportRequest {
   readonly dtype: 'f32' | 'f16' | 'q8' | 'q4';
+  /** What to write into the one folder. Default ONNX alone. */
+  readonly formats?: readonly TakeAwayFormat[] | undefined;
+  /** Default F16. */
+  readonly ggufType?: GgufType | undefined;
+  /** Default: float32 where `dtype` is f32, else float16. */
+  readonly safetensorsType?: SafetensorsType | undefined;
   /** Text to verify on. */
   readonly text: string;
   readonly repair?: Repair | undefined;
@@ -45,10 +61,20 @@ export interface ExportedModel {
   readonly archive: Blob | undefined;
   /** The model card. */
   readonly card: Blob;
-  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  readonly files: readonly ExportedFile[];
+  /** Every format with what opens it and how it agrees, as it was opened again. */
+  readonly formats: readonly TakenAway[];
+  /** Of the first format. */
   readonly verification: Verification;
   /** Of the built file, where it was measured. */
   readonly perplexity: PerplexityMeasurement | undefined;
+}
+
+export interface ExportedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** What is in it; of a picked folder as it lies there. */
+  readonly content: Blob;
 }
 
 export interface ExportCalls {
@@ -73,14 +99,15 @@ async function deliver(
   bench: Bench,
   open: OpenModel,
   plan: Plan,
-  { dtype, text, repair, figures, measure, folder }: ExportRequest,
+  { dtype, formats = ['onnx'], ggufType, safetensorsType, text, repair, figures, measure, folder }: ExportRequest,
   options: LongRunning,
 ): Promise<ExportedModel> {
   const made = repair && 'recovered' in repair ? 'recovered' : 'pruned';
   const compensate = repair && 'compensate' in repair ? repair.compensate : (plan.recipe.compensate ?? 'none');
-  const wanted = `${open.model.checkpoint.provenance.name.split('/').at(-1)}-${made}-${Math.round(plan.ratio * 100)}-${dtype}`;
+  const name = open.model.checkpoint.provenance.name.split('/').at(-1);
+  const wanted = `${name}-${made}-${Math.round(plan.ratio * 100)}${formats.includes('onnx') ? `-${dtype}` : ''}`;
   const exporting = {
-    dtype,
+    ...{ dtype, formats, ggufType, safetensorsType },
     plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
     windows: await bench.windowsOf(text, VERIFIED_LENGTH),
     elsewhere: () => bench.platform.createRuntime('wasm'),
@@ -92,19 +119,15 @@ async function deliver(
   };
   if (folder) {
     const output = await directoryFolder(folder, wanted);
-    const { files, verification, perplexity } = await exportPruned(open, { output, ...exporting });
+    const result = await exportPruned(open, { output, ...exporting });
     const card = await output.read('README.md');
-    const measured = measurement(perplexity);
-    return {
-      ...{ name: output.name, archive: undefined, card },
-      ...{ files: files.map(sized), verification, perplexity: measured },
-    };
+    const files: ExportedFile[] = [];
+    for (const { name, bytes } of result.files) files.push({ name, bytes, content: await output.read(name) });
+    return { ...{ name: output.name, archive: undefined, card, files }, ...outcome(result) };
   }
-  const { files, verification, perplexity, archive, card } = await exportArchive(open, wanted, exporting);
-  return {
-    ...{ name: wanted, archive, card },
-    ...{ files: files.map(sized), verification, perplexity: measurement(perplexity) },
-  };
+  const { archive, card, contents, ...result } = await exportArchive(open, wanted, exporting);
+  const files = [...contents].map(([name, content]) => ({ name, bytes: content.size, content }));
+  return { ...{ name: wanted, archive, card, files }, ...outcome(result) };
 }
 
 function measurement(result: PerplexityResult | undefined): PerplexityMeasurement | undefined {
@@ -113,6 +136,7 @@ function measurement(result: PerplexityResult | undefined): PerplexityMeasuremen
   return { perplexity, standardError, tokens, windows, windowLosses };
 }
 
-function sized({ name, bytes }: { readonly name: string; readonly bytes: number }) {
-  return { name, bytes };
+/** What a reader is told of a build, as plain data. */
+function outcome({ formats, verification, perplexity }: Pick<ExportResult, 'formats' | 'verification' | 'perplexity'>) {
+  return { formats, verification, perplexity: measurement(perplexity) };
 }

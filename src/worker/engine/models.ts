@@ -1,12 +1,12 @@
 import type { LayerGroups } from '../../importance/structures/structures.ts';
 import { inspect } from '../../library/inspect.ts';
-import type { DownloadOffer, ModelSource, StoredModel } from '../../library/model-sources.ts';
+import type { DownloadOffer, HubAccess, ModelSource, StoredModel } from '../../library/model-sources.ts';
 import type { OpenModel } from '../../library/open-model.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { BackendChoice, BackendInfo } from './backend.ts';
 import type { Bench } from './bench.ts';
 
-export type { DownloadOffer, ModelSource, PickedFile, StoredModel } from '../../library/model-sources.ts';
+export type { DownloadOffer, HubAccess, ModelSource, PickedFile, StoredModel } from '../../library/model-sources.ts';
 
 /** What the page shows about an opened model. */
 export interface ModelSummary {
@@ -32,7 +32,7 @@ export interface ModelCalls {
   /** Opens a model in place of the one before; a hub's is downloaded into this browser first. */
   openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
   /** What opening a hub's model would download; asks the hub. */
-  offer(name: string, options?: LongRunning): Promise<DownloadOffer>;
+  offer(name: string, options?: LongRunning & HubAccess): Promise<DownloadOffer>;
   /** Models of hubs that are stored in this browser. */
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;

@@ -9,7 +9,7 @@ it('guards what the reader started and would lose, and nothing that the page mea
     store.getState().beginTask(name);
     expect(wouldLoseWork(store.getState().tasks)).toBe(false);
   }
-  for (const name of ['score', 'export', 'recover', 'refine', 'tasks'] as const) {
+  for (const name of ['score', 'export', 'publish', 'recover', 'refine', 'tasks'] as const) {
     store.getState().beginTask(name);
     expect(wouldLoseWork(store.getState().tasks)).toBe(true);
     store.getState().endTask(name);

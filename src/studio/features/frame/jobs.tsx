@@ -4,6 +4,7 @@ import { useRefine } from '../plan/use-refine.ts';
 import { useGeneration } from '../read/use-generation.ts';
 import { useRecoveredExport, useRecovery } from '../recovery/use-recovery.ts';
 import { useExport } from '../take-away/use-export.ts';
+import { usePublish } from '../take-away/use-publish.ts';
 import { useTaskRun } from '../tasks/use-tasks.ts';
 
 /** What the reader can start: it goes on, and can be stopped, when the sheet or drawer that started it is closed. */
@@ -15,6 +16,7 @@ function useAllJobs() {
     recovery: useRecovery(),
     recoveredExport: useRecoveredExport(),
     exporting: useExport(),
+    publishing: usePublish(),
     tasks: useTaskRun(),
   };
 }

@@ -8,6 +8,7 @@ export type TaskName =
   | 'speed'
   | 'generate'
   | 'export'
+  | 'publish'
   | 'tasks'
   | 'refine'
   | 'recover';

@@ -3,6 +3,8 @@ import { useId, useState } from 'react';
 import { studioEngine } from '../../data/engine.ts';
 import { formatBytes } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
+import { TokenField } from '../../parts/token-field.tsx';
+import { lendHubToken } from './hub-tokens.ts';
 
 /** Small models that are good to begin with, public and of an architecture that opens here. Sizes are read from the hub when one is looked up. */
 const SUGGESTED = [
@@ -14,13 +16,19 @@ const SUGGESTED = [
 /** A model of the hub: looked up first, so that its size and licence are known before anything is downloaded. */
 export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }) {
   const [name, setName] = useState('');
+  const [token, setToken] = useState('');
   const fieldId = useId();
   const offer = useMutation({
-    mutationFn: async (asked: string) => ({ asked, ...(await (await studioEngine()).offer(asked)) }),
+    mutationFn: async (asked: string) => ({ asked, ...(await (await studioEngine()).offer(asked, { token })) }),
   });
   const lookUp = (asked: string) => {
     setName(asked);
     offer.mutate(asked);
+  };
+  const openOffered = (asked: string) => {
+    lendHubToken(asked, token);
+    setToken('');
+    onOpen(asked);
   };
   return (
     <form
@@ -56,15 +64,19 @@ export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }
           </li>
         ))}
       </ul>
-      <p className="soft small">
-        Models whose terms have to be accepted first (Llama, Gemma): download their files with your account and open the
-        folder below.
-      </p>
+      <details className="small">
+        <summary>A private model, or one whose terms have to be accepted (Llama, Gemma)</summary>
+        <TokenField label="Access token of your account, to read it" value={token} onChange={setToken} />
+        <p className="soft">
+          It goes to the hub with this look-up and this download, is forgotten when the model opens, and is stored
+          nowhere.
+        </p>
+      </details>
       {offer.error && <Notice kind="error">{offer.error.message}</Notice>}
       {offer.data && (
         <p className="offer small" role="status">
           <strong>{offer.data.name}</strong>, {offer.data.licence ?? 'licence not stated'}, {sizeOf(offer.data)}.{' '}
-          <button type="button" className="primary" onClick={() => offer.data && onOpen(offer.data.asked)}>
+          <button type="button" className="primary" onClick={() => openOffered(offer.data.asked)}>
             {offer.data.present === offer.data.bytes
               ? 'Open'
               : offer.data.present > 0

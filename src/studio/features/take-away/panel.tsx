@@ -12,6 +12,9 @@ import { usePlan } from '../plan/use-plan.ts';
 import { cardFigures } from './card-figures.ts';
 import { Downloads, fileSafe } from './downloads.tsx';
 import { FormatCards } from './format-cards.tsx';
+import { FormatChoice } from './format-choice.tsx';
+import { Publish } from './publish.tsx';
+import { ShapeChoice } from './shape-choice.tsx';
 import { useDtype } from './use-dtype.ts';
 import { canPickFolder, pickFolder } from './use-export.ts';
 import { Verified } from './verified.tsx';
@@ -31,6 +34,7 @@ export function TakeAwayPanel() {
   const ready = run.data && run.data.plan === plan ? run.data.exported : undefined;
   const name = scores ? fileSafe(`${scores.model.name}-${Math.round((plan?.ratio ?? 0) * 100)}`) : '';
   const dtype = useDtype();
+  const formats = useStudio((state) => state.takeFormats);
   const build = async (into: 'folder' | 'zip') => {
     if (!plan || !scores) return;
     setRefusal(undefined);
@@ -46,19 +50,26 @@ export function TakeAwayPanel() {
         name: `perplexity of the ${dtype} file on ${measuredOn}`,
         against: dense && `(dense ${formatPerplexity(dense.perplexity)})`,
       };
-      run.mutate({ plan, scores, dtype, figures, measure, ...(folder && { folder }) });
+      run.mutate({ plan, scores, dtype, formats, figures, measure, ...(folder && { folder }) });
     } catch (error) {
       setRefusal(
         `The folder cannot be written: ${error instanceof Error ? error.message : String(error)} Build a zip archive instead.`,
       );
     }
   };
-  const isReady = model !== undefined && plan !== undefined && !exporting;
+  const isReady = model !== undefined && plan !== undefined && !exporting && formats.length > 0;
   return (
-    <Panel id="take-away" title="Take away" hint="ONNX files that transformers.js and ONNX Runtime load as they are.">
+    <Panel
+      id="take-away"
+      title="Take away"
+      hint="Files that other programs load as they are: each is opened again and compared before you get it."
+    >
       <div className="take-away">
         <div className="export">
-          {plan && scores && <FormatCards plan={plan} scores={scores} />}
+          <ShapeChoice />
+          {plan && scores && <FormatChoice plan={plan} scores={scores} />}
+          {plan && scores && formats.includes('onnx') && <FormatCards plan={plan} scores={scores} />}
+          {formats.length === 0 && <Notice kind="note">Choose a format to take the model away as.</Notice>}
           <div className="fields">
             <div className="field field-action build-buttons">
               <button type="button" className="primary" disabled={!isReady} onClick={() => void build('zip')}>
@@ -75,6 +86,7 @@ export function TakeAwayPanel() {
           {refusal && <Notice kind="error">{refusal}</Notice>}
           {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
           {ready && <Verified exported={ready} />}
+          {ready && <Publish key={ready.name} exported={ready} />}
           {run.data && !ready && (
             <p className="soft small">The plan has changed since the last build. Build again to take this one away.</p>
           )}

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useRef } from 'react';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import type { Plan } from '../../../plan/plan.ts';
-import type { ExportRequest } from '../../../worker/engine.ts';
+import type { ExportRequest, TakeAwayFormat } from '../../../worker/engine.ts';
 import { studioEngine } from '../../data/engine.ts';
 import { readText } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
@@ -12,6 +12,7 @@ export interface ExportWish {
   readonly plan: Plan;
   readonly scores: Scores;
   readonly dtype: ExportRequest['dtype'];
+  readonly formats: readonly TakeAwayFormat[];
   /** Lines of the model card. */
   readonly figures: Readonly<Record<string, string>>;
   /** How the built file itself is measured. */
@@ -31,14 +32,15 @@ export function useExport() {
       const { signal } = controller.current;
       beginTask('export');
       try {
-        const { dtype, figures, measure, folder } = wish;
+        const { dtype, formats, figures, measure, folder } = wish;
+        const { ggufType, safetensorsType } = useStudio.getState();
         const engine = await studioEngine();
         const text = await readText(client, useStudio.getState().measureText, 'evaluation');
         const plan = await exactPlan(wish);
         const repair = await repairFor(client, plan);
         const exported = await engine.export(
           plan,
-          { dtype, text, repair, figures, measure, ...(folder && { folder }) },
+          { dtype, formats, ggufType, safetensorsType, text, repair, figures, measure, ...(folder && { folder }) },
           { signal, onProgress: (progress) => reportTask('export', progress) },
         );
         return { ...wish, exported };

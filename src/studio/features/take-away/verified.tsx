@@ -4,14 +4,19 @@ import { download } from './use-export.ts';
 
 /** A build that was verified: how well it agrees, where it is or how to take it, and its files. */
 export function Verified({ exported }: { readonly exported: ExportedModel }) {
-  const { name, archive, files, verification, perplexity } = exported;
+  const { name, archive, files, formats, perplexity } = exported;
   return (
     <div className="verified" data-verified="true" role="status">
-      <p>
-        <strong>Verified.</strong> {verificationSentence(verification)}
-        {perplexity &&
-          ` Measured: perplexity ${formatPerplexity(perplexity.perplexity)} ± ${formatPerplexity(perplexity.standardError)}.`}
-      </p>
+      {formats.map(({ format, file, type, bytes, opens, notes, verification }) => (
+        <p key={format}>
+          <strong>Verified.</strong> {file}, {formatBytes(bytes)}, {type}, for {opens}.{' '}
+          {verificationSentence(verification)}
+          {format === 'onnx' &&
+            perplexity &&
+            ` Measured: perplexity ${formatPerplexity(perplexity.perplexity)} ± ${formatPerplexity(perplexity.standardError)}.`}
+          {notes.map((note) => ` ${note}`)}
+        </p>
+      ))}
       {archive ? (
         <button type="button" className="primary" onClick={() => download(`${name}.zip`, archive)}>
           Download {name}.zip, {formatBytes(archive.size)}
