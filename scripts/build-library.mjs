@@ -14,7 +14,7 @@ const DAY = 24 * 60 * 60 * 1000;
 const ENTRIES = {
   index: 'src/index.ts',
   'runtime/node': 'src/runtime/node.ts',
-  'runtime/web': 'src/runtime/web.ts',
+  web: 'src/web.ts',
   'cli/main': 'src/cli/main.ts',
 };
 

@@ -3,7 +3,7 @@ import { join, posix, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseSync } from 'rolldown/experimental';
 
-/** Folders of src from the bottom up, in the order of the pipeline. A file imports from its own folder and from those before it. Files directly in src, except index.ts, are below all. */
+/** Folders of src from the bottom up, in the order of the pipeline. A file imports from its own folder and from those before it. Files directly in src, except index.ts and web.ts, are below all. */
 const ORDER = [
   'onnx',
   'operators',
@@ -21,6 +21,7 @@ const ORDER = [
   'export',
   'library',
   'index.ts',
+  'web.ts',
   'worker',
   'studio',
   'cli',

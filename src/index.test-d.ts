@@ -34,6 +34,7 @@ import type {
   Task,
   TaskResult,
 } from './index.ts';
+import type * as web from './web.ts';
 
 type Library = typeof espalier;
 
@@ -70,7 +71,15 @@ expectTypeOf<Library['generate']>().parameters.toEqualTypeOf<[model: Generator, 
 expectTypeOf<Library['compare']>().toEqualTypeOf<
   (open: OpenModel, options: CompareOptions) => Promise<ComparisonRow[]>
 >();
-expectTypeOf<Library['exportPruned']>().parameters.toEqualTypeOf<[pruned: OpenModel, options: ExportPrunedOptions]>();
+expectTypeOf<Library['exportPruned']>().toBeCallableWith({} as OpenModel, { output: 'folder' });
+expectTypeOf<Library['generateTokens']>().returns.toExtend<AsyncIterable<{ readonly text: string }>>();
+expectTypeOf<Library['openExported']>().returns.resolves.toEqualTypeOf<ExportedModel>();
+
+/** In a browser outputs are folders, never paths; the rest is the same. */
+type InBrowser = typeof web;
+expectTypeOf<InBrowser['exportPruned']>().parameters.toEqualTypeOf<[pruned: OpenModel, options: ExportPrunedOptions]>();
+expectTypeOf<InBrowser['score']>().toEqualTypeOf<Library['score']>();
+expectTypeOf<InBrowser['openModel']>().toEqualTypeOf<Library['openModel']>();
 
 /** Files. */
 expectTypeOf<Library['encodeScores']>().returns.toExtend<Uint8Array>();

@@ -10,7 +10,7 @@ import { type DownloadPlan, openHubModel } from './store/hub.ts';
 import { parseHubModel } from './store/hub-model.ts';
 
 /** Models that ship with the package, with their calibration text and scores. */
-export const EMBEDDED_MODELS = ['stories'] as const;
+const EMBEDDED_MODELS = ['stories'] as const;
 
 /** Folder of an embedded model, or undefined for any other name. A path that exists wins over an embedded id. */
 export function embeddedFolder(name: string): string | undefined {
@@ -22,12 +22,16 @@ export function embeddedFolder(name: string): string | undefined {
 }
 
 /**
- * Opens a model by its name on this machine: an embedded id, a folder, a weight file, or a hub id, which is downloaded once (endpoint from HF_ENDPOINT,
- * token from HF_TOKEN) and kept in `defaultStoreFolder`. `onPlan` is told before a download. Throws MissingError saying what a model can be.
+ * Opens a model by its name on this machine: an embedded id, a folder, a weight file, or a hub id, which is downloaded once (endpoint and token from the options, else from HF_ENDPOINT and
+ * HF_TOKEN) and kept in `defaultStoreFolder`. `onPlan` is told before a download. Throws MissingError saying what a model can be.
  */
 export async function openNamed(
   name: string,
-  options: LongRunning & { readonly onPlan?: (plan: DownloadPlan) => void } = {},
+  options: LongRunning & {
+    readonly endpoint?: string | undefined;
+    readonly token?: string | undefined;
+    readonly onPlan?: (plan: DownloadPlan) => void;
+  } = {},
 ): Promise<Checkpoint> {
   const embedded = embeddedFolder(name);
   const path = embedded ?? name;
@@ -35,9 +39,9 @@ export async function openNamed(
     const { files, weights, name: shown } = await diskModel(path);
     return openCheckpoint(files, { ...(weights === undefined ? {} : { weights }), name: embedded ? name : shown });
   }
-  const model = parseHubModel(name, process.env.HF_ENDPOINT || undefined);
-  if (model)
-    return openHubModel(model, diskStore(defaultStoreFolder(process.env)), { ...options, token: process.env.HF_TOKEN });
+  const { endpoint = process.env.HF_ENDPOINT || undefined, token = process.env.HF_TOKEN, ...rest } = options;
+  const model = parseHubModel(name, endpoint);
+  if (model) return openHubModel(model, diskStore(defaultStoreFolder(process.env)), { ...rest, token });
   throw new MissingError(
     `There is no model "${name}": it is no folder or file here, not the embedded model "stories", and no hub id such as org/name. Give a Hugging Face folder, a weight file or a hub id.`,
   );

@@ -10,7 +10,8 @@ import {
   type TakenAway,
 } from '../library/export.ts';
 import { checkPlanFits } from '../library/plan.ts';
-import { checkCompensation, prune } from '../library/prune.ts';
+import { checkCompensation } from '../library/prune.ts';
+import { prune } from '../library/prune-to-disk.ts';
 import { checkedVocabulary, type VocabularyCost } from '../library/vocabulary.ts';
 import {
   hasCalibration,

@@ -8,9 +8,9 @@ import { tokenWindows } from '../evaluate/token-windows.ts';
 import { applyPlan } from '../library/apply-plan.ts';
 import { diskOutput } from '../library/disk.ts';
 import { evaluate } from '../library/evaluate.ts';
-import { exportPruned } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { checkPlanFits } from '../library/plan.ts';
+import { exportPruned } from '../library/prune-to-disk.ts';
 import {
   type Recovered,
   type RecoverOptions as RecoverSettings,

@@ -49,7 +49,7 @@ const CONTEXT_TOKENS = 8;
  * Continues a prompt of token ids: yields tokens as they come and returns the whole with its timing. The same seed gives the same tokens.
  * A lost or full device is recovered from where `reopen` is given. Throws UsageError for options outside their domain or a prompt that does not fit, CancelledError between tokens when the signal fires.
  */
-async function* generateTokens(
+export async function* generateTokens(
   decoder: Decoder,
   tokenizer: Tokenizer,
   promptIds: readonly number[],

@@ -1,7 +1,7 @@
 import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openOnDisk } from '../export/disk.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type ExportedModel, isExported, openExported } from './exported-model.ts';
+import { type ExportedModel, isExported, openExportedFiles } from './exported-model.ts';
 
 /** What the verbs read and write on a disk, in Node. */
 export { defaultStoreFolder, diskFolder, diskSource } from '../checkpoint/files/disk.ts';
@@ -16,12 +16,12 @@ export async function isExportedFolder(path: string): Promise<boolean> {
   return isExported(await diskFolder(path));
 }
 
-/** Opens the exported decoder of a folder. Throws what `openExported` throws; `onNote` is told what people should know. */
+/** Opens the exported decoder of a folder. Throws what `openExportedFiles` throws; `onNote` is told what people should know. */
 export async function openExportedFolder(
   runtime: Runtime,
   path: string,
-  onNote: (sentence: string) => void,
+  onNote?: (sentence: string) => void,
 ): Promise<ExportedModel> {
   const open = (file: string) => openOnDisk(`${path}/${file}`, runtime.backend);
-  return openExported(runtime, await diskFolder(path), open, onNote);
+  return openExportedFiles(runtime, await diskFolder(path), open, onNote);
 }

@@ -8,7 +8,7 @@ import { diskOutput, openOnDisk } from '../export/disk.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { exportPruned } from './export.ts';
-import { openExported } from './exported-model.ts';
+import { openExportedFiles } from './exported-model.ts';
 import { generate } from './generate.ts';
 import { OpenModel } from './open-model.ts';
 
@@ -36,7 +36,7 @@ afterAll(async () => {
 async function written(runtime: Runtime) {
   const notes: string[] = [];
   const path = join(folder, 'half');
-  using model = await openExported(
+  using model = await openExportedFiles(
     runtime,
     await diskFolder(path),
     (file) => openOnDisk(join(path, file), runtime.backend),

@@ -13,14 +13,22 @@ import { decoderForModel } from '../generate/model-decoder.ts';
 import { spotCheck } from '../generate/spot-check.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { OpenModel } from './open-model.ts';
+import { type Platform, startRuntime } from './open-on.ts';
+import type { RuntimeOptions } from './runtime-options.ts';
 
-/** A folder in the layout of transformers.js that has been opened for generation: what `prune` writes. */
+/** A folder in the layout of transformers.js that has been opened for generation: what `prune` writes. Dispose it to free the device. */
 export interface ExportedModel extends Disposable {
+  /** The folder's name. */
   readonly name: string;
+  /** Where it computes. */
   readonly runtime: Runtime;
+  /** Its decoder, with the weights on the device. */
   readonly decoder: Decoder;
+  /** The tokenizer of the folder. */
   tokenizer(): Promise<Tokenizer>;
+  /** Tokens that it knows. */
   readonly vocabulary: number;
+  /** Tokens that a sequence may have, prompt included. */
   readonly maximumPositions: number;
   /** The ONNX file, e.g. 'onnx/model.onnx'. */
   readonly file: string;
@@ -47,7 +55,7 @@ export async function isExported(files: FileAccess): Promise<boolean> {
  * with its own weights in single precision on a few positions; where it is wrong, they are decoded instead, and `onNote` is told in a sentence.
  * Throws MissingError when the folder has no decoder.
  */
-export async function openExported(
+export async function openExportedFiles(
   runtime: Runtime,
   files: FileAccess,
   openFile: (name: string) => Promise<OpenedModel>,
@@ -120,6 +128,37 @@ async function checkedHalf(
       return decoder;
     }
     decoder.dispose();
+    throw error;
+  }
+}
+
+/** Options of opening what an export wrote. */
+export interface OpenExportedOptions extends RuntimeOptions {
+  /** A runtime that stays the caller's, or a function that starts one, which goes with the model. Default: one of `backend`. */
+  readonly runtime?: Runtime | (() => Promise<Runtime>);
+  /** Told a sentence where half precision is wrong, or could not be checked. */
+  readonly onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** Opens an export on the runtime that the options ask for, which goes with the model unless it is the caller's. */
+export async function openExportOn(
+  platform: Pick<Platform, 'createRuntime'>,
+  options: OpenExportedOptions,
+  open: (runtime: Runtime) => Promise<ExportedModel>,
+): Promise<ExportedModel> {
+  const { runtime, ownsRuntime } = await startRuntime(platform, options);
+  try {
+    const model = await open(runtime);
+    if (!ownsRuntime) return model;
+    return {
+      ...model,
+      [Symbol.dispose]() {
+        model[Symbol.dispose]();
+        runtime.dispose();
+      },
+    };
+  } catch (error) {
+    if (ownsRuntime) runtime.dispose();
     throw error;
   }
 }

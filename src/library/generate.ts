@@ -5,15 +5,18 @@ import {
   type GeneratedToken,
   type Generation,
   generate as runDecoder,
+  generateTokens as tokensOf,
 } from '../generate/generate.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import type { LongRunning } from '../progress.ts';
 import type { ExportedModel } from './exported-model.ts';
 import { OpenModel } from './open-model.ts';
 
+/** What is generated, and how. */
 export interface GenerateOptions extends DecodeOptions, LongRunning {
   /** Text to continue; or a conversation, which the model's chat template writes. */
   readonly prompt: string | readonly ChatMessage[];
+  /** Told each token as it comes. */
   readonly onToken?: ((token: GeneratedToken) => void) | undefined;
 }
 
@@ -31,6 +34,22 @@ export async function generate(
   if (!(model instanceof OpenModel)) return runDecoder(model.decoder, tokenizer, ids, decoding);
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
   return await runDecoder(decoder, tokenizer, ids, decoding);
+}
+
+/**
+ * The same as an async iterator: `for await (const { text } of generateTokens(model, { prompt }))`. Who leaves the loop ends the generation. Its return value is the
+ * whole. Throws what `generate` throws.
+ */
+export async function* generateTokens(
+  model: Generator,
+  { prompt, onProgress, onToken: _, ...options }: GenerateOptions,
+): AsyncGenerator<GeneratedToken, Generation, undefined> {
+  const tokenizer = await model.tokenizer();
+  const ids = promptIds(tokenizer, prompt);
+  const decoding = { maximumPositions: model.maximumPositions, ...options };
+  if (!(model instanceof OpenModel)) return yield* tokensOf(model.decoder, tokenizer, ids, decoding);
+  using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
+  return yield* tokensOf(decoder, tokenizer, ids, decoding);
 }
 
 function promptIds(tokenizer: Tokenizer, prompt: GenerateOptions['prompt']): number[] {

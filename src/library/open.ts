@@ -1,44 +1,29 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { DownloadPlan } from '../checkpoint/store/hub.ts';
-import type { LongRunning } from '../progress.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import { createRuntime, type RuntimeOptions } from './create-runtime.ts';
-import { OpenModel } from './open-model.ts';
+import { openNamed } from '../checkpoint/local.ts';
+import { createRuntime } from './create-runtime.ts';
+import { openExportedFolder } from './disk.ts';
+import { type ExportedModel, type OpenExportedOptions, openExportOn } from './exported-model.ts';
+import type { OpenModel } from './open-model.ts';
+import { type OpenModelOptions, openOn, type Platform } from './open-on.ts';
 
-export interface OpenModelOptions extends LongRunning, RuntimeOptions {
-  /** A runtime that stays the caller's, or a function that starts one, which goes with the model. Default: one of `backend`. */
-  readonly runtime?: Runtime | (() => Promise<Runtime>);
-  readonly residentBytes?: number;
-  /** Leave out tensors that the architecture does not read, instead of refusing the model. Default false. */
-  readonly ignoreTensors?: boolean;
-  /** Called before a model of a hub is downloaded. */
-  readonly onDownload?: (plan: DownloadPlan) => void;
+const NODE: Platform = {
+  openNamed: (name, { onDownload, ...options }) =>
+    openNamed(name, { ...options, ...(onDownload && { onPlan: onDownload }) }),
+  createRuntime,
+};
+
+/**
+ * Opens a model in Node: a checkpoint, or a name (an embedded id, a folder, a weight file, a hub id such as `org/name@revision`, which is downloaded once). Dispose it
+ * after use (`using`). Throws MissingError, FileFormatError or UnsupportedError saying what is wrong with the model.
+ */
+export function openModel(source: string | Checkpoint, options: OpenModelOptions = {}): Promise<OpenModel> {
+  return openOn(NODE, source, options);
 }
 
 /**
- * Opens a model: a checkpoint, or in Node a name (an embedded id, a folder, a weight file, a hub id). Dispose it after use (`using`).
- * Throws MissingError, FileFormatError or UnsupportedError saying what is wrong with the model.
+ * Opens what `prune` wrote, a folder on disk in the layout of transformers.js, for generation and evaluation. A decoder in half precision that is wrong is replaced by one
+ * in single precision, and `onNote` is told. Dispose it after use (`using`). Throws MissingError when the folder has no decoder.
  */
-export async function openModel(source: string | Checkpoint, options: OpenModelOptions = {}): Promise<OpenModel> {
-  const { signal, onProgress, onDownload, residentBytes, ignoreTensors = false } = options;
-  const checkpoint =
-    typeof source === 'string'
-      ? await (await import('../checkpoint/local.ts')).openNamed(source, {
-          signal,
-          onProgress,
-          ...(onDownload && { onPlan: onDownload }),
-        })
-      : source;
-  const given = typeof options.runtime === 'object' ? options.runtime : undefined;
-  const runtime = given ?? (await (typeof options.runtime === 'function' ? options.runtime() : createRuntime(options)));
-  try {
-    return new OpenModel(runtime, checkpoint, {
-      ...(residentBytes === undefined ? {} : { residentBytes }),
-      ignoreTensors,
-      ownsRuntime: given === undefined,
-    });
-  } catch (error) {
-    if (!given) runtime.dispose();
-    throw error;
-  }
+export function openExported(folder: string, options: OpenExportedOptions = {}): Promise<ExportedModel> {
+  return openExportOn(NODE, options, (runtime) => openExportedFolder(runtime, folder, options.onNote));
 }

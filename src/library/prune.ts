@@ -7,9 +7,7 @@ import type { Plan } from '../plan/plan.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import { checkCompensation } from '../plan/search/plain-shape.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { type ApplyPlanOptions, applyPlan } from './apply-plan.ts';
-import { createRuntime } from './create-runtime.ts';
 import { type Damage, damage, damageFigures } from './damage.ts';
 import { type ExportPrunedOptions, exportPruned } from './export.ts';
 import type { OpenModel } from './open-model.ts';
@@ -20,11 +18,11 @@ export { checkCompensation } from '../plan/search/plain-shape.ts';
 
 export interface PruneOptions
   extends ApplyPlanOptions,
-    Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows'> {
+    Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows' | 'elsewhere'> {
   /** A plan, or scores with what to plan for. */
   readonly plan: Plan | { readonly scores: Scores; readonly options: PlanOptions };
-  /** Folder on disk (a path, in Node), or any other output. Absent: nothing is written, and only the pruned model is returned. */
-  readonly output?: string | OutputFolder;
+  /** Where the export goes. Absent: nothing is written, and only the pruned model is returned. */
+  readonly output?: OutputFolder;
   /** Windows of real text to verify the export on; default: those of compensation. */
   readonly verificationWindows?: readonly ArrayLike<number>[] | undefined;
   /**
@@ -57,12 +55,12 @@ export interface Pruned {
 /** Slices, compensates, and where an output is given exports and verifies. Throws MismatchError for a plan of another model, UsageError for one that removes nothing, and what export throws. */
 export async function prune(
   model: OpenModel,
-  options: PruneOptions & { readonly output: string | OutputFolder },
+  options: PruneOptions & { readonly output: OutputFolder },
 ): Promise<Pruned & { readonly exported: ExportResult }>;
 export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned>;
 export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned> {
   const { output, compensate: compensation = 'none', windows, verificationWindows = windows, figures } = options;
-  const { formats, safetensorsType, ggufType, roundingWindows, force, signal, onProgress } = options;
+  const { formats, safetensorsType, ggufType, roundingWindows, elsewhere, force, signal, onProgress } = options;
   const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
   checkPlanFits(chosen, model.layerGroups());
   checkCompensation(chosen.recipe.shape, compensation);
@@ -76,7 +74,6 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
   const pruned = await applyPlan(model, chosen.layers, options);
   if (output === undefined) return { plan, pruned, exported: undefined };
   try {
-    const folder = typeof output === 'string' ? await (await import('../export/disk.ts')).diskOutput(output) : output;
     const fromDense = verificationWindows && (await damage(model, pruned, verificationWindows, { signal, onProgress }));
     const trimmed =
       options.vocabulary === undefined
@@ -91,14 +88,14 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
     const rounding = inTokens(roundingWindows);
     const cost = trimmed && vocabularyCost(trimmed);
     const exported = await exportPruned(trimmed?.model ?? pruned, {
-      output: folder,
+      output,
       dtype,
       plan,
       windows: inTokens(verificationWindows),
       formats,
       safetensorsType,
       ggufType,
-      elsewhere: onHost,
+      elsewhere,
       force,
       ...(rounding && { roundingWindows: rounding }),
       signal,
@@ -135,9 +132,4 @@ function vocabularyFigures(cost: VocabularyCost): Record<string, string> {
     'tokens in the vocabulary': `${tokensAfter} (dense ${tokensBefore})`,
     'tokens per word of calibration text': `${tokensPerWordAfter.toFixed(3)} (dense ${tokensPerWordBefore.toFixed(3)})`,
   };
-}
-
-/** Where half precision is verified when the device has none. */
-async function onHost(): Promise<Runtime> {
-  return createRuntime({ backend: 'document' in globalThis ? 'wasm' : 'cpu' });
 }

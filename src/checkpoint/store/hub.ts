@@ -40,7 +40,7 @@ export interface DownloadPlan {
  */
 export async function planDownload(
   model: HubModel,
-  store: ModelStore,
+  store: Pick<ModelStore, 'files'>,
   options: HubOptions = {},
 ): Promise<DownloadPlan> {
   const request = {
