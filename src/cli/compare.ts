@@ -9,7 +9,7 @@ import { comparisonCsv, comparisonMarkdown } from '../library/comparison/compari
 import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../library/comparison/methods.ts';
 import type { ComparisonCalibration, ComparisonRow, ComparisonTraining } from '../library/comparison/types.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { score } from '../library/score.ts';
+import { type ScoreObjective, score } from '../library/score.ts';
 import { VERSION } from '../library/version.ts';
 import type { LongRunning } from '../progress.ts';
 import { readCalibration, readCompensationWindows, readMeasureWindows } from './calibration.ts';
@@ -43,6 +43,8 @@ interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions,
   readonly maxTokens?: number;
   readonly seeds: string;
   readonly compensationWindows?: number;
+  readonly objective: 'text' | 'model';
+  readonly draws?: number;
   readonly format: 'markdown' | 'csv';
   readonly output?: string;
 }
@@ -66,6 +68,17 @@ export function addCompare(program: Command, signal: AbortSignal): void {
       `calibration windows that compensation learns from (default: ${DEFAULT_COMPENSATION_WINDOWS}, or as many as the text has)`,
       wholeNumber('--compensation-windows', 1),
     )
+    .option(
+      '--objective <what>',
+      'what scores are the gradient of: text, its cross-entropy; model, the same with labels that the model draws',
+      oneOf('--objective', ['text', 'model']),
+      'text',
+    )
+    .option(
+      '--draws <n>',
+      'with --objective model: times that the labels of each window are drawn (default: 1)',
+      wholeNumber('--draws', 1),
+    )
     .option('--data <file...>', `for methods with recovery, what to learn: ${TRAINING_FILES}`);
   addTrainingOptions(command)
     .option(
@@ -79,6 +92,8 @@ export function addCompare(program: Command, signal: AbortSignal): void {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const ratios = options.ratios.split(',').map(ratio('--ratios'));
       const seeds = options.seeds.split(',').map(wholeNumber('--seeds', 0));
+      if (options.draws !== undefined && options.objective !== 'model')
+        throw new UsageError(`--draws is for --objective model; it is ${options.objective}.`);
       const trained = options.methods
         .split(',')
         .map(parseMethod)
@@ -168,14 +183,20 @@ async function calibrate(
   const compensates = methods.some((method) => method.recipe.compensate !== 'none');
   const measures = methods.some((method) => method.planning === 'measured');
   const compensationWindows = compensates ? await readCompensationWindows(name, open, options, { signal }) : [];
-  const { scores } = await score(open, { windows, calibration, signal, onProgress });
+  const objective = objectiveOf(options);
+  const { scores } = await score(open, { windows, calibration, objective, signal, onProgress });
   return {
     seed: options.seed,
     scores,
+    objective,
     compensationWindows,
     windows,
     ...(measures && { measureWindows: await readMeasureWindows(name, open, options, { signal }) }),
   };
+}
+
+function objectiveOf({ objective, draws }: CompareOptions): ScoreObjective {
+  return objective === 'model' ? { kind: 'model', draws: draws ?? 1 } : { kind: 'text' };
 }
 
 /** The training of methods with recovery, and what a file of cells says of it. */
@@ -212,6 +233,7 @@ async function openStore(
   return ComparisonStore.open(options.output, {
     model: { name: checkpoint.provenance.name, sha256: await checkpoint.sha256() },
     calibration: { source: calibration.source, sha256: calibration.sha256, windows, length, compensationWindows },
+    ...(options.objective !== 'text' && { objective: objectiveOf(options) }),
     texts: texts.map(({ name, sha256, windows: cut }) => ({
       name,
       sha256,

@@ -15,6 +15,8 @@ export interface ComparisonSetting {
     readonly length: number;
     readonly compensationWindows: number;
   };
+  /** What scores are the gradient of; absent: cross-entropy with the text. */
+  readonly objective?: { readonly kind: string; readonly draws?: number };
   readonly texts: readonly {
     readonly name: string;
     readonly sha256: string;

@@ -93,8 +93,15 @@ export function importanceOptions(open: OpenModel, options: ScoreOptions, firstW
   };
 }
 
-/** Throws UsageError for a number of draws that is none, or a teacher of other windows. */
-function objectiveOf({ objective = { kind: 'text' }, calibration, windows }: ScoreOptions): Objective {
+/** What a run differentiates. Throws UsageError for a number of draws that is none, or a teacher of other windows. */
+export function objectiveOf({
+  objective = { kind: 'text' },
+  calibration,
+  windows,
+}: Pick<ScoreOptions, 'windows'> & {
+  readonly objective?: ScoreObjective | undefined;
+  readonly calibration: { readonly seed: number };
+}): Objective {
   if (objective.kind === 'text') return objective;
   if (objective.kind === 'teacher') {
     if (objective.teacher.windows !== windows)

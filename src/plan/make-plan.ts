@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { type GroupTable, groupCount, type Segment } from '../importance/structures/group-table.ts';
 import type { Scores } from '../importance/sums/scores.ts';
-import { fusedImportance, metricScores } from './metric.ts';
+import { type FurtherMetrics, fusedImportance, metricScores } from './metric.ts';
 import type { Plan, Recipe } from './plan.ts';
 import { type PlanOptions, readOptions } from './plan-options.ts';
 import { ascendingOrder } from './search/order.ts';
@@ -38,7 +38,7 @@ export function makePlan(scores: Scores, options: PlanOptions): Plan {
 
   const context: SearchContext = {
     table,
-    importance: importanceOf(scores, table, recipe, search),
+    importance: importanceOf(scores, table, recipe, search, options.furtherMetrics),
     ratio: removal.amount / sum(blocks),
     protectedLayers,
     gamma: recipe.gamma,
@@ -141,9 +141,15 @@ function sum(values: readonly number[]): number {
 }
 
 /** Fused importance [groups], times (1 + stability) to the recipe's or the search's exponent. */
-function importanceOf(scores: Scores, table: GroupTable, recipe: Recipe, search: Search): Float64Array {
+function importanceOf(
+  scores: Scores,
+  table: GroupTable,
+  recipe: Recipe,
+  search: Search,
+  further: FurtherMetrics | undefined,
+): Float64Array {
   const { metric, fusion = 'shared', fusionScope: scope = 'model', seed } = recipe;
-  const importance = fusedImportance(scores, table, { metric, fusion, scope, seed });
+  const importance = fusedImportance(scores, table, { metric, fusion, scope, seed, further });
   const exponent = recipe.stability ?? search.stability ?? 0;
   if (exponent === 0) return importance;
   const stability = metricScores(scores, table, 'stability', seed);

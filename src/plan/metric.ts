@@ -9,8 +9,11 @@ import { randomScores } from './methods/random.ts';
 export type MetricName = Metric | 'random';
 const METRIC_NAMES: readonly MetricName[] = [...METRICS, 'random'];
 
+/** Metrics that no score file holds, by name: importance of every group [groups] in the table's order. */
+export type FurtherMetrics = ReadonlyMap<string, Float64Array>;
+
 export interface MetricTerm {
-  readonly metric: MetricName;
+  readonly metric: string;
   readonly weight: number;
 }
 
@@ -18,15 +21,16 @@ export interface MetricTerm {
  * The terms of a metric expression: names joined by '+', each with an optional weight before it ('element-second+fisher', 'element-first+0.5*fisher').
  * Throws UsageError naming the part that is none.
  */
-export function parseMetric(expression: string): readonly MetricTerm[] {
+export function parseMetric(expression: string, further?: FurtherMetrics): readonly MetricTerm[] {
+  const names: readonly string[] = [...METRIC_NAMES, ...(further?.keys() ?? [])];
   return expression.split('+').map((part) => {
     const [, factor = '1', name = ''] =
       /^\s*(?:([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)\s*\*)?\s*([a-z0-9-]+)\s*$/.exec(part) ?? [];
-    const metric = METRIC_NAMES.find((known) => known === name);
+    const metric = names.find((known) => known === name);
     const weight = Number(factor);
     if (!metric)
       throw new UsageError(
-        `"${part}" in the metric "${expression}" is no metric. Metrics are ${METRIC_NAMES.join(', ')}, joined by "+", each with an optional weight ("0.5*fisher").`,
+        `"${part}" in the metric "${expression}" is no metric. Metrics are ${names.join(', ')}, joined by "+", each with an optional weight ("0.5*fisher").`,
       );
     if (!(weight > 0))
       throw new UsageError(`The metric "${expression}" gives "${metric}" the weight ${factor}; a weight is above 0.`);
@@ -35,13 +39,23 @@ export function parseMetric(expression: string): readonly MetricTerm[] {
 }
 
 /** One metric of all groups in the table's order, float64. Throws MissingError where a layer lacks it, MismatchError for values that are no scores. */
-export function metricScores(scores: Scores, table: GroupTable, metric: MetricName, seed: number): Float64Array {
+export function metricScores(
+  scores: Scores,
+  table: GroupTable,
+  metric: string,
+  seed: number,
+  further?: FurtherMetrics,
+): Float64Array {
   if (metric === 'random') return randomScores(table.length, seed);
+  const given = further?.get(metric);
+  if (given && given.length !== table.length)
+    throw new MismatchError(`"${metric}" has ${given.length} values for the ${table.length} groups of the model.`);
+  if (given) return given;
   const flat = new Float64Array(table.length);
   for (const { layer, module, start, end } of table.segments) {
     if (start === end) continue; // a block that was removed before
     const modules = scores.layers[layer];
-    const values = modules?.[module][metric];
+    const values = modules?.[module][metric as Metric];
     if (!values) {
       const present = METRICS.filter((name) => modules?.[module][name]);
       throw new MissingError(
@@ -62,7 +76,7 @@ export function metricScores(scores: Scores, table: GroupTable, metric: MetricNa
   return flat;
 }
 
-function notFinite(flat: Float64Array, table: GroupTable, metric: MetricName): MismatchError {
+function notFinite(flat: Float64Array, table: GroupTable, metric: string): MismatchError {
   const index = flat.findIndex((value) => !Number.isFinite(value));
   const segment = table.segments.find(({ end }) => index < end);
   return new MismatchError(
@@ -82,10 +96,12 @@ export function fusedImportance(
     readonly fusion: 'shared' | 'geometric';
     readonly scope: FusionScope;
     readonly seed: number;
+    readonly further?: FurtherMetrics | undefined;
   },
 ): Float64Array {
-  const observations: Observation[] = parseMetric(options.metric).map(({ metric, weight }) => ({
-    scores: metricScores(scores, table, metric, options.seed),
+  const { further } = options;
+  const observations: Observation[] = parseMetric(options.metric, further).map(({ metric, weight }) => ({
+    scores: metricScores(scores, table, metric, options.seed, further),
     weight,
   }));
   return options.fusion === 'geometric' ? fuseGeometric(observations) : fuseShared(observations, table, options.scope);

@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.ts';
 import { type GroupTable, groupTable } from '../importance/structures/group-table.ts';
 import type { Scores } from '../importance/sums/scores.ts';
+import type { FurtherMetrics } from './metric.ts';
 import { checkFields, DEFAULT_RECIPE, type Recipe, shown } from './recipe.ts';
 import type { Search } from './search/search.ts';
 import { findSearch } from './search/searches.ts';
@@ -11,6 +12,8 @@ export interface PlanOptions extends Partial<Omit<Recipe, 'model' | 'calibration
   readonly target: Recipe['target'];
   /** How an export stores parameters, for targets in bytes; by default that of `dtype`. */
   readonly storage?: StorageCost;
+  /** Metrics beside those of the scores, by name, which the metric of the recipe may use: importance of every group [groups] in the order of `groupTable`. */
+  readonly furtherMetrics?: FurtherMetrics;
 }
 
 /** The recipe with its defaults filled in, its search, and the groups that it is about. Throws UsageError naming the option and its domain. */
@@ -18,7 +21,7 @@ export function readOptions(
   scores: Scores,
   options: PlanOptions,
 ): { recipe: Recipe; search: Search; table: GroupTable } {
-  const { storage: _, ...asked } = options;
+  const { storage: _, furtherMetrics: _metrics, ...asked } = options;
   const search = findSearch(asked.search ?? DEFAULT_RECIPE.search);
   const { name, revision, sha256 } = scores.model;
   const { source, sha256: calibrationHash, windows, length, seed } = scores.calibration;

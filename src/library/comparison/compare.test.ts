@@ -36,7 +36,7 @@ const calibrate = async (seed: number) => {
     windows: calibrationWindows,
     calibration: { source: 'drawn', sha256: '0'.repeat(64), seed },
   });
-  return { seed, scores, compensationWindows: calibrationWindows };
+  return { seed, scores, compensationWindows: calibrationWindows, windows: calibrationWindows };
 };
 
 describe('compare', () => {
@@ -48,6 +48,20 @@ describe('compare', () => {
     expect(Math.max(...removed) - Math.min(...removed)).toBeLessThanOrEqual(neuron);
     for (const row of rows) expect(row.perplexity).toBeGreaterThan(1);
     expect(scored).toBe(1);
+  });
+
+  it('takes methods that look at the model itself, and computes what they see once for all ratios', async () => {
+    const names = ['surgeon', 'saap-surgeon', 'saap-kronecker'];
+    const rows = await compare(open, { methods: names, ratios: [0.3, 0.5], seeds: [0], texts, calibrate });
+    expect(rows.map(({ method }) => method)).toEqual(['dense', ...names.flatMap((name) => [name, name])]);
+    for (const row of rows.slice(1)) {
+      expect(Math.abs(row.reachedRatio - row.ratio)).toBeLessThan(0.005);
+      expect(row.klDivergence).toBeGreaterThan(0);
+    }
+    const { windows: _, ...without } = await calibrate(0);
+    await expect(
+      compare(open, { methods: ['surgeon'], ratios: [0.3], seeds: [0], texts, calibrate: async () => without }),
+    ).rejects.toThrow('surgeon works on the model itself');
   });
 
   it('measures one plan once, and takes finished cells as they are', async () => {

@@ -2,6 +2,7 @@ import { CancelledError, UsageError } from '../../errors.ts';
 import type { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
 import { perplexity } from '../../evaluate/perplexity.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import type { ModelMetric } from '../../plan/methods/method.ts';
 import type { Method } from '../../plan/methods/methods.ts';
 import type { LayerPlan, Plan } from '../../plan/plan.ts';
 import type { PlanOptions } from '../../plan/plan-options.ts';
@@ -11,7 +12,9 @@ import type { OpenModel } from '../open-model.ts';
 import { planInPasses } from '../plan-in-passes.ts';
 import { recover } from '../recover.ts';
 import { refine } from '../refine.ts';
+import { objectiveOf } from '../score.ts';
 import { scoreTasks } from '../task-scores.ts';
+import { surgeonMetric } from './surgeon-metric.ts';
 import type { CompareOptions, ComparisonCalibration, ComparisonRow, RowRecovery } from './types.ts';
 
 /** Removed at most in one pass of `saap-passes` (docs/method.md section 6). */
@@ -20,11 +23,12 @@ const PASS_RATIO = 0.1;
 /** The plan of a method at a ratio. Throws UsageError for a method that works on the model when the calibration lacks its windows. */
 export async function planCell(
   open: OpenModel,
-  { name, planning, recipe: { compensate: _, ...recipe } }: Method,
-  { scores, windows, measureWindows, seed }: ComparisonCalibration,
+  { name, planning, modelMetric, recipe: { compensate: _, ...recipe } }: Method,
+  calibration: ComparisonCalibration,
   ratio: number,
   signal: AbortSignal | undefined,
 ): Promise<Plan> {
+  const { scores, windows, measureWindows, objective, seed } = calibration;
   const plan: PlanOptions = { ...recipe, target: { kind: 'ratio', value: ratio }, seed };
   const needed = (found: readonly ArrayLike<number>[] | undefined) => {
     if (!found) throw new UsageError(`${name} works on the model itself; give the calibration its windows.`);
@@ -40,10 +44,39 @@ export async function planCell(
       scores,
       windows: needed(windows),
       calibration: scores.calibration,
+      ...(objective && { objective }),
       signal,
     });
   }
-  return makePlan(scores, plan);
+  if (!modelMetric) return makePlan(scores, plan);
+  const values = await metricOnModel(open, modelMetric, calibration, needed(windows), signal);
+  return makePlan(scores, { ...plan, furtherMetrics: new Map([[modelMetric, values]]) });
+}
+
+const metricsOfCalibrations = new WeakMap<ComparisonCalibration, Map<ModelMetric, Promise<Float64Array>>>();
+
+/** Computed once for all ratios of a calibration. */
+async function metricOnModel(
+  open: OpenModel,
+  metric: ModelMetric,
+  calibration: ComparisonCalibration,
+  windows: readonly ArrayLike<number>[],
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
+  const metrics = metricsOfCalibrations.get(calibration) ?? new Map<ModelMetric, Promise<Float64Array>>();
+  metricsOfCalibrations.set(calibration, metrics);
+  const known =
+    metrics.get(metric) ??
+    surgeonMetric(open, windows, {
+      signal,
+      objective: objectiveOf({
+        windows,
+        calibration: calibration.scores.calibration,
+        objective: calibration.objective,
+      }),
+    });
+  metrics.set(metric, known);
+  return await known;
 }
 
 /** A model to be measured, owned by the caller, and how its training went where it was trained. */

@@ -3,6 +3,7 @@ import type { Task } from '../../evaluate/tasks.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Recovered, RecoverOptions } from '../recover.ts';
+import type { ScoreObjective } from '../score.ts';
 import type { TaskScores } from '../task-scores.ts';
 
 /** One cell of a comparison: a method at a ratio with one calibration seed. */
@@ -53,7 +54,9 @@ export interface ComparisonCalibration {
   readonly seed: number;
   readonly scores: Scores;
   readonly compensationWindows: readonly ArrayLike<number>[];
-  /** For `saap-passes`: the windows that the scores are of. */
+  /** What the scores are the gradient of. Default: cross-entropy with the text. */
+  readonly objective?: ScoreObjective;
+  /** For methods that look at the model itself: the windows that the scores are of. */
   readonly windows?: readonly ArrayLike<number>[];
   /** For `saap-measured`: windows to measure pruned models on. */
   readonly measureWindows?: readonly ArrayLike<number>[];

@@ -5,8 +5,9 @@ import { DEPTH } from './depth.ts';
 import { FLAP } from './flap.ts';
 import { LLM_PRUNER } from './llm-pruner.ts';
 import { MAGNITUDE } from './magnitude.ts';
-import type { MethodRecipe } from './method.ts';
+import type { MethodRecipe, ModelMetric } from './method.ts';
 import { RANDOM } from './random.ts';
+import { SAAP_SURGEON, SURGEON } from './surgeon.ts';
 import { WANDA } from './wanda.ts';
 
 /** Structurally-aware adaptive pruning, our reading of arXiv 2412.15127 (docs/method.md): fused importance, tempered global ranking. */
@@ -16,10 +17,18 @@ export const SAAP: MethodRecipe = {
   source: 'SAAP (our reading): fused element-second and fisher, tempered',
 };
 
+/** The same without any weight gradient (docs/method.md section 2). */
+const SAAP_KRONECKER: MethodRecipe = {
+  ...SAAP,
+  name: 'saap-kronecker',
+  metric: 'kronecker+fisher',
+  source: 'SAAP from activations and their gradients alone: fused kronecker and fisher, tempered (ours)',
+};
+
 /** Every method that plans from scores alone (docs/architecture.md section 7.1). */
 export const METHODS: readonly MethodRecipe[] = [SAAP, ...LLM_PRUNER, WANDA, FLAP, DEPTH, ...MAGNITUDE, RANDOM];
 
-/** Methods that need the model to plan (docs/method.md sections 4 and 6). They are compared like the others. */
+/** Methods that need more to plan than every score file has: the model (docs/method.md sections 4 and 6), or a metric that older files lack. They are compared like the others. */
 export const MODEL_METHODS: readonly MethodRecipe[] = [
   {
     ...SAAP,
@@ -33,6 +42,9 @@ export const MODEL_METHODS: readonly MethodRecipe[] = [
     planning: 'passes',
     source: 'SAAP, scored anew after each tenth that is removed (ours)',
   },
+  SAAP_KRONECKER,
+  SURGEON,
+  SAAP_SURGEON,
 ];
 
 const COMPENSATIONS = ['bias', 'least-squares'] as const;
@@ -48,6 +60,8 @@ export interface Method {
   readonly name: string;
   readonly source: string;
   readonly planning?: 'measured' | 'passes';
+  /** Computed on the model and given to the planner beside the scores. */
+  readonly modelMetric?: ModelMetric;
   readonly recipe: Pick<Recipe, 'metric' | 'fusion' | 'fusionScope' | 'search'> & {
     readonly compensate: NonNullable<Recipe['compensate']>;
   };
@@ -74,11 +88,12 @@ export function parseMethod(text: string): Method {
     throw new UsageError(
       `"${text.trim()}" asks for a compensation or a recovery that there is not: ${base}+bias and ${base}+least-squares are compensated, ${base}+lora and ${base}+group-wise recovered, and ${base}+bias+lora is both, in this order.`,
     );
-  const { metric, fusion, fusionScope, search, planning, source } = method;
+  const { metric, fusion, fusionScope, search, planning, modelMetric, source } = method;
   return {
     name: text.trim(),
     source,
     ...(planning && { planning }),
+    ...(modelMetric && { modelMetric }),
     recipe: {
       metric,
       ...(fusion && { fusion }),
