@@ -13,6 +13,6 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const isCheckout = existsSync(new URL('../src/cli/main.ts', import.meta.url));
 const { main, endWithReader } = isCheckout
   ? await (await import('../scripts/build-library.mjs')).importBuilt('cli/main')
-  : await import('../dist/cli/main.js');
+  : await import('../dist/library/cli/main.js');
 endWithReader();
 process.exitCode = await main(process.argv.slice(2));

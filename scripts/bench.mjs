@@ -13,7 +13,7 @@ const [wanted = [], options] = [
   process.argv.slice(2).filter((word) => names.includes(word)),
   process.argv.slice(2).filter((word) => !names.includes(word)),
 ];
-await buildLibrary(folder, Object.fromEntries(names.map((name) => [name, `bench/${name}.bench.ts`])));
+await buildLibrary(folder, { entries: Object.fromEntries(names.map((name) => [name, `bench/${name}.bench.ts`])) });
 for (const name of wanted.length > 0 ? wanted : names) {
   console.log(`\n# ${name}`);
   const { run } = await import(pathToFileURL(join(folder, `${name}.js`)).href);

@@ -6,44 +6,118 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = join(ROOT, 'src');
-const DISTRIBUTION = join(ROOT, 'dist');
 const CACHE = join(ROOT, 'node_modules/.cache/espalier');
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What is built, by its path without extension under the output folder. @type {Record<string, string>} */
-const ENTRIES = {
+/** What is built for Node, by its path without extension under the output folder. @type {Record<string, string>} */
+const NODE_ENTRIES = {
   index: 'src/index.ts',
   'runtime/node': 'src/runtime/node.ts',
-  web: 'src/web.ts',
   'cli/main': 'src/cli/main.ts',
 };
+
+/** What is built for browsers and their bundlers. @type {Record<string, string>} */
+const WEB_ENTRIES = { web: 'src/web.ts' };
+
+/** Stands in a build for the folder that the output folder is in. */
+const BESIDE = 'espalier-beside:';
 
 /** Folders of src that only the studio uses. */
 const BROWSER_ONLY = ['studio', 'worker'];
 
 /**
- * Builds the library and the command line, or other `entries`, into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules.
+ * Builds of onnxruntime-web that the package carries, where they lie from its folders. A page never asks for the one without a GPU, so that bundlers need not copy it.
+ * @type {Record<'node' | 'web', Record<string, string>>}
+ */
+const SHIPPED = {
+  node: {
+    'onnxruntime-web/wasm': 'ort/ort.wasm.bundle.min.mjs',
+    'onnxruntime-web/webgpu': 'studio/ort/ort.webgpu.bundle.min.mjs',
+    'onnxruntime-web/jspi': 'studio/ort/ort.jspi.bundle.min.mjs',
+  },
+  web: {
+    'onnxruntime-web/wasm': 'studio/ort/ort.webgpu.bundle.min.mjs',
+    'onnxruntime-web/webgpu': 'studio/ort/ort.webgpu.bundle.min.mjs',
+    'onnxruntime-web/jspi': 'studio/ort/ort.jspi.bundle.min.mjs',
+  },
+};
+
+/**
+ * Builds the library and the command line, or other `entries`, into `folder`, for Node 20.19 and later. Packages stay outside and are resolved from node_modules;
+ * in a package that is `published`, onnxruntime-web is what lies beside `folder`.
  * @param {string} folder
  */
-export async function buildLibrary(folder, entries = ENTRIES) {
+export async function buildLibrary(folder, { entries = NODE_ENTRIES, published = false } = {}) {
+  await bundle(folder, entries, {
+    platform: 'node',
+    transform: { target: 'node20.19' },
+    shipped: published ? SHIPPED.node : {},
+  });
+}
+
+/**
+ * Builds the entries for browsers into `folder`: one for all bundlers, with no module of Node and no other file that a bundler would have to find than those of
+ * onnxruntime-web.
+ * @param {string} folder
+ */
+export async function buildWebLibrary(folder) {
+  // What Vite would replace in a site's own code is nothing in a library.
+  const transform = { target: 'es2023', define: { 'import.meta.env': 'undefined' } };
+  await bundle(folder, WEB_ENTRIES, {
+    platform: 'browser',
+    transform,
+    shipped: SHIPPED.web,
+    plugins: [inlineHelper()],
+  });
+}
+
+/**
+ * @param {string} folder
+ * @param {Record<string, string>} input
+ * @param {{ platform: 'node' | 'browser', transform: NonNullable<import('rolldown').InputOptions['transform']>, shipped: Record<string, string>, plugins?: import('rolldown').Plugin[] }} how
+ */
+async function bundle(folder, input, { platform, transform, shipped, plugins = [] }) {
   const [{ build }, { oxcRuntimePlugin }] = await Promise.all([import('rolldown'), import('rolldown/experimental')]);
+  /** @type {import('rolldown').Plugin} */
+  const beside = {
+    name: 'espalier:shipped',
+    resolveId: (id) => (shipped[id] ? { id: `${BESIDE}${shipped[id]}`, external: true } : undefined),
+    renderChunk: (code, { fileName }) => code.replaceAll(BESIDE, '../'.repeat(fileName.split('/').length)),
+  };
   await build({
     cwd: ROOT,
-    input: entries,
-    platform: 'node',
+    input,
+    platform,
     // All packages; but not our own files, nor the helpers for `using`, which Node 20 does not know.
-    external: (id) => !/^[./\0]|^@oxc-project\/runtime/.test(id),
-    transform: { target: 'node20.19' },
-    plugins: [oxcRuntimePlugin()],
+    external: (id) => !shipped[id] && !/^[./\0]|^@oxc-project\/runtime/.test(id),
+    transform,
+    plugins: [beside, ...plugins, oxcRuntimePlugin()],
     output: {
       dir: folder,
       format: 'esm',
       entryFileNames: '[name].js',
       chunkFileNames: 'chunks/[name]-[hash].js',
-      cleanDir: folder !== DISTRIBUTION,
+      cleanDir: true,
     },
     logLevel: 'warn',
   });
+}
+
+/**
+ * In a library, threads that help are started from their text: no bundler has to find a file for them.
+ * @returns {import('rolldown').Plugin}
+ */
+function inlineHelper() {
+  const [file, inline] = ['web-helper.ts', 'inline-helper.ts'].map((name) => join(SOURCES, 'runtime/kernels', name));
+  return {
+    name: 'espalier:inline-helper',
+    async resolveId(id, importer, options) {
+      const found = id.endsWith('/web-helper.ts')
+        ? await this.resolve(id, importer, { ...options, skipSelf: true })
+        : null;
+      return found?.id === file ? inline : undefined;
+    },
+  };
 }
 
 /**
@@ -92,5 +166,3 @@ function removeOldBuilds() {
     if (Date.now() - statSync(path).mtimeMs > DAY) rmSync(path, { recursive: true, force: true });
   }
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildLibrary(DISTRIBUTION);

@@ -36,7 +36,7 @@ async function main() {
   const seed = Number(values.seed);
   const from = Number(values.only ?? values.from);
   const end = values.only === undefined ? from + Number(values.count) : from + 1;
-  await buildLibrary(BUILT, { hostile: 'src/checkpoint/testing/hostile.ts' });
+  await buildLibrary(BUILT, { entries: { hostile: 'src/checkpoint/testing/hostile.ts' } });
   const { hostileFormats } = await import(pathToFileURL(join(BUILT, 'hostile.js')).href);
   /** @type {string[]} */
   const known = (await hostileFormats(...FOLDERS)).map((/** @type {{ name: string }} */ { name }) => name);

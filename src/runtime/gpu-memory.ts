@@ -1,4 +1,4 @@
-import type { Tensor, TensorConstructor } from 'onnxruntime-web/webgpu';
+import type { Tensor, TensorConstructor } from 'onnxruntime-common';
 import { DeviceError, MismatchError, OutOfMemoryError, UnsupportedError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';
 import {

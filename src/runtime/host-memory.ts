@@ -1,4 +1,4 @@
-import type { Tensor, TensorConstructor } from 'onnxruntime-web/webgpu';
+import type { Tensor, TensorConstructor } from 'onnxruntime-common';
 import { elementCount } from '../arrays.ts';
 import { DeviceError, MismatchError } from '../errors.ts';
 import type { DataType } from '../onnx/graph.ts';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { UsageError } from '../errors.ts';
+import type { InferenceSession } from 'onnxruntime-common';
+import { MissingError, UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';
 import { hostMemory } from './host-memory.ts';
 import { type HelperThread, helperThread, serveCalls } from './kernels/helper-threads.ts';
@@ -9,15 +9,20 @@ import { Ledger } from './ledger.ts';
 import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
 import type { Runtime } from './runtime.ts';
 
+/** The version that the results were measured on. */
+const ONNX_RUNTIME_VERSION = '1.30.0';
+
 /**
  * The CPU runtime of Node, on onnxruntime-node. Tensors are typed arrays that ONNX Runtime reads and writes without copying.
  * A run blocks the event loop while it computes; between runs timers and signals get their turn.
- * @param options.threads threads within one operator; default: all that the machine offers. Throws UsageError unless a whole number of at least 1.
+ * @param options.threads threads within one operator; default: all that the machine offers. Throws UsageError unless a whole number of at least 1, and
+ * MissingError where the package onnxruntime-node, which is installed on request, is not there.
  */
 export async function createNodeRuntime(options: { readonly threads?: number } = {}): Promise<Runtime> {
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1)
     throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
+  const onnxRuntime = await loadOnnxRuntime();
   const ledger = new Ledger();
   const create: CreateInnerSession = async (model, { label, externalData, optimization, frequentRuns }) => {
     const sessionOptions: InferenceSession.SessionOptions = {
@@ -33,18 +38,31 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
       extra: { session: { force_spinning_stop: frequentRuns ? '0' : '1' } },
     };
     return 'path' in model
-      ? InferenceSession.create(model.path, sessionOptions)
-      : InferenceSession.create(model, sessionOptions);
+      ? onnxRuntime.InferenceSession.create(model.path, sessionOptions)
+      : onnxRuntime.InferenceSession.create(model, sessionOptions);
   };
   return new OnnxRuntime({
     backend: 'cpu',
     description: `Node CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    memory: hostMemory(ledger, Tensor, true),
+    memory: hostMemory(ledger, onnxRuntime.Tensor, true),
     ledger,
     helpers: { count: threads - 1, start: startHelper },
     create,
     behaviour: { survivesFailure: true },
   });
+}
+
+/** It is an optional peer of the published package: pages have no use for its 290 MB. */
+async function loadOnnxRuntime(): Promise<typeof import('onnxruntime-node')> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new MissingError(
+      `The cpu backend needs the package onnxruntime-node, which cannot be loaded (${reason}). Install it with "npm install onnxruntime-node@${ONNX_RUNTIME_VERSION} --ignore-scripts" (its script only downloads CUDA, which is not used), or use the wasm backend.`,
+      { cause },
+    );
+  }
 }
 
 /** Node starts a thread from text as well as from a file, so that none has to be found beside a bundle. */

@@ -1,4 +1,4 @@
-import type { InferenceSession } from 'onnxruntime-web/webgpu';
+import type { InferenceSession } from 'onnxruntime-common';
 import { DeviceError, EspalierError } from '../errors.ts';
 import type { DataType, Graph } from '../onnx/graph.ts';
 import { writeModel } from '../onnx/write.ts';

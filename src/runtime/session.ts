@@ -1,4 +1,4 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { DeviceError, EspalierError, MismatchError, MissingError, OutOfMemoryError } from '../errors.ts';
 import type { DataType, ValueInfo } from '../onnx/graph.ts';
 import { describeType } from './data-types.ts';

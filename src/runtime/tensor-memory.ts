@@ -1,4 +1,4 @@
-import type { Tensor } from 'onnxruntime-web/webgpu';
+import type { Tensor } from 'onnxruntime-common';
 import type { DataType } from '../onnx/graph.ts';
 import type { DeviceTensor, HostTensor, TensorArray } from './runtime.ts';
 

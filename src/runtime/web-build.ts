@@ -1,4 +1,4 @@
-import type { Env, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-web/webgpu';
+import type { Env, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
 
 /** What the runtimes use of one build of onnxruntime-web. */
 export interface WebBuild {

@@ -1,4 +1,4 @@
-import type { InferenceSession } from 'onnxruntime-web/webgpu';
+import type { InferenceSession } from 'onnxruntime-common';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';
 import { type GpuDevice, requestGpuDevice } from './gpu-device.ts';
@@ -22,7 +22,7 @@ export interface WebRuntimeOptions {
    * The first runtime of a page decides for all.
    */
   readonly threads?: number;
-  /** URL of the folder with ONNX Runtime's WebAssembly; default: `ort/` under the site's base, and in Node the package's own. */
+  /** URL of the folder with ONNX Runtime's WebAssembly; default: beside its scripts, where bundlers and Node find it, and `ort/` of the studio's site. */
   readonly wasmPaths?: string;
 }
 
@@ -43,7 +43,7 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runt
     throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
   const site = siteFolder();
   const folder = options.wasmPaths ?? (site && new URL('ort/', site).href);
-  if (folder === undefined && threads > 1)
+  if (globalThis.location === undefined && threads > 1)
     throw new UsageError(
       `threads is ${threads}, but outside a browser the wasm backend runs on one thread. Leave it out, or use the cpu backend.`,
     );

@@ -1,4 +1,4 @@
-import type { InferenceSession, TensorConstructor } from 'onnxruntime-web/webgpu';
+import type { InferenceSession, TensorConstructor } from 'onnxruntime-common';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { writeModel } from '../onnx/write.ts';
 import type { Adapter } from './adapter.ts';
