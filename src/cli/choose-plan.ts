@@ -6,9 +6,10 @@ import { DEFAULT_EVALUATIONS, planFor, readPlan } from '../library/plan.ts';
 import { planInPasses } from '../library/plan-in-passes.ts';
 import { refine } from '../library/refine.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
+import { spendVocabulary } from '../library/spend-vocabulary.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
-import { readCalibration, readMeasureWindows } from './calibration.ts';
+import { readCalibration, readCompensationWindows, readMeasureWindows } from './calibration.ts';
 import type { Console } from './console.ts';
 import { readBytes } from './input-file.ts';
 import { embeddedScores, readScores } from './models.ts';
@@ -20,7 +21,7 @@ import {
   oneOf,
   wholeNumber,
 } from './options.ts';
-import { givenPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
+import { AUTO_VOCABULARY, givenPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
 
 /** Options of `prune` that say where its plan comes from. */
 export interface ChoosePlanOptions extends CalibrationOptions, ObjectiveOptions, Omit<PlanCommandOptions, 'seed'> {
@@ -70,13 +71,23 @@ export async function choosePlan(
   if (options.plan !== undefined) {
     const [clash] = [...givenPlanOptions(options), ...(options.scores === undefined ? [] : ['--scores'])];
     if (clash) throw new UsageError(`--plan already says what stays; leave out ${clash}.`);
+    if (options.vocabulary === AUTO_VOCABULARY)
+      throw new UsageError(
+        '--vocabulary auto chooses how a target is met, and --plan says what stays. Give a size such as --vocabulary 0.5, or a target in place of --plan.',
+      );
     return readPlan(await readBytes(options.plan), open, options.plan);
   }
   const planning = planOptionsFrom(options);
   const measures = planning.search === 'measured';
+  const spends = planning.vocabulary === AUTO_VOCABULARY;
+  if (spends && (measures || options.passes > 1))
+    throw new UsageError(
+      '--vocabulary auto plans in one pass by a closed-form search; leave out --search measured and --passes, or give a size such as --vocabulary 0.5.',
+    );
   if (measures && options.passes > 1)
     throw new UsageError('--search measured plans in one pass; leave out --passes, or choose another search.');
   const scores = await chooseScores(name, open, options, output, signal);
+  if (spends) return spend(name, open, scores, planning, options, output, signal);
   if (measures) return measure(name, open, scores, planning, options, output, signal);
   if (options.passes === 1) return planFor(open, scores, planning);
   const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
@@ -90,6 +101,30 @@ export async function choosePlan(
     signal,
     onProgress: output.onProgress,
   });
+}
+
+/** The plan with the size of the vocabulary that meets the target best, and what was tried for it. */
+async function spend(
+  name: string,
+  open: OpenModel,
+  scores: Scores,
+  { vocabulary: _, ...plan }: PlanOptions,
+  options: ChoosePlanOptions,
+  output: Console,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const found = await spendVocabulary(open, scores, {
+    plan,
+    windows: await readCompensationWindows(name, open, options, { signal }),
+    measureWindows: await readMeasureWindows(name, open, options, { signal }),
+    signal,
+    onProgress: output.onProgress,
+  });
+  for (const { tokens, ratio, bitsPerByte } of found.trials)
+    output.note(
+      `With ${tokens} tokens the target takes ${(100 * ratio).toFixed(1)}% of attention and MLP: ${bitsPerByte.toFixed(4)} bits per byte of calibration text.`,
+    );
+  return found.plan;
 }
 
 async function measure(

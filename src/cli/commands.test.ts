@@ -204,7 +204,7 @@ describe('commands', () => {
       output,
     ]);
     expect(code).toBe(2);
-    expect(stderr).toContain('"few" is no size of a vocabulary');
+    expect(stderr).toContain('--vocabulary is "few"; it must be a number of tokens such as "16384"');
   });
 
   it('prune scores by itself, compensates, and writes smaller number formats under the names that transformers.js looks for', async () => {

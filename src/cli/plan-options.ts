@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { DEFAULT_ROUND_TO, RECIPE_ENTRIES } from '../library/plan.ts';
-import type { Shape } from '../plan/field-kinds.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
-import type { RecipeChoices, RecipeKey, Target } from '../plan/recipe.ts';
+import type { RecipeChoices, RecipeField, RecipeKey, Target } from '../plan/recipe.ts';
 import { oneOf, ratio, realNumber, wholeNumber } from './options.ts';
 
 type TargetKind = Target['kind'];
@@ -29,7 +28,8 @@ class FieldOption extends Option {
   }
 }
 
-export function addPlanOptions(command: Command): Command {
+/** `without`: fields that the command does not take. */
+export function addPlanOptions(command: Command, without: readonly RecipeKey[] = []): Command {
   command
     .option('--ratio <r>', 'share of the prunable weights to remove, e.g. 0.2', ratio('--ratio'))
     .option('--parameters <n>', 'parameters that the pruned model may have', wholeNumber('--parameters', 1))
@@ -41,10 +41,10 @@ export function addPlanOptions(command: Command): Command {
     )
     .option('--context <n>', 'tokens in the cache for --memory', wholeNumber('--context', 1));
   for (const [field, { kind, option }] of RECIPE_ENTRIES) {
-    if (!option) continue;
+    if (!option || without.includes(field)) continue;
     const added = new FieldOption(field, option.flags, option.help);
-    const parse = parserOf(`--${added.name()}`, kind.shape);
-    command.addOption(parse ? added.argParser(parse) : added);
+    const parse = parserOf(`--${added.name()}`, kind);
+    command.addOption(added.argParser(parse));
   }
   return command;
 }
@@ -94,11 +94,20 @@ function targetFrom(options: PlanCommandOptions): Target {
   return { kind, value, context };
 }
 
-/** A parser of what a field of that shape holds; undefined for text. Throws UsageError where the shape has no words. */
-function parserOf(flag: string, shape: Shape): ((text: string) => unknown) | undefined {
+/** As much of the vocabulary as a target is best met with: found by measuring, so that only commands with the model can. */
+export const AUTO_VOCABULARY = 'auto';
+
+/** A parser of what a field of that kind holds. Throws UsageError where its shape has no words. */
+function parserOf(flag: string, kind: RecipeField['kind']): (text: string) => unknown {
+  const { shape } = kind;
   switch (shape.type) {
     case 'text':
-      return undefined;
+      return (text) =>
+        text === AUTO_VOCABULARY && flag === '--vocabulary'
+          ? text
+          : kind.read(text, flag, (_, value, expected) => {
+              throw new UsageError(`${flag} is ${JSON.stringify(value)}; it must be ${expected}.`);
+            });
     case 'choice':
       return oneOf(flag, shape.values);
     case 'whole':

@@ -12,7 +12,7 @@ import {
 import { checkPlanFits } from '../library/plan.ts';
 import { checkCompensation } from '../library/prune.ts';
 import { prune } from '../library/prune-to-disk.ts';
-import { checkedVocabulary, type VocabularyCost } from '../library/vocabulary.ts';
+import type { VocabularyCost } from '../library/vocabulary.ts';
 import {
   hasCalibration,
   readCompensationWindows,
@@ -36,7 +36,7 @@ import {
   wholeNumber,
 } from './options.ts';
 import { describePlan } from './plan.ts';
-import { addPlanOptions } from './plan-options.ts';
+import { AUTO_VOCABULARY, addPlanOptions } from './plan-options.ts';
 
 const GGUF_TYPE_NAMES = Object.keys(GGUF_TYPES) as GgufType[];
 
@@ -47,7 +47,6 @@ interface PruneOptions extends CommonOptions, ChoosePlanOptions {
   readonly lambda?: number;
   readonly output: string;
   readonly force?: boolean;
-  readonly vocabulary?: string;
   readonly format: readonly TakeAwayFormat[];
   readonly ggufType: GgufType;
   readonly safetensorsType?: 'f32' | 'f16' | 'bf16';
@@ -109,11 +108,6 @@ export function addPrune(program: Command, signal: AbortSignal): void {
       '--force',
       'export although the plan removes nothing, or a coarse format is farther from the model than its bounds allow',
     )
-    .option(
-      '--vocabulary <keep>',
-      'tokens that stay: a number such as 16384, a share such as 0.5, or "seen" for those of the calibration text',
-      checkedVocabulary,
-    )
     .requiredOption('--output <folder>', 'folder to write')
     .action(async (name: string, given: PruneOptions) => {
       const options = withMethod(given);
@@ -125,6 +119,11 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           checkPlanFits(plan, open.layerGroups());
           checkCompensation(plan.recipe.shape, options.compensate);
           const dtype = options.dtype ?? plan.recipe.dtype ?? 'f32';
+          // What was chosen by measuring stands in the plan.
+          const keep =
+            options.vocabulary === AUTO_VOCABULARY
+              ? plan.recipe.vocabulary
+              : (options.vocabulary ?? plan.recipe.vocabulary);
           const { note } = EXPORT_FORMATS[dtype];
           if (note) output.note(`${dtype}: ${note}`);
           const windows =
@@ -145,8 +144,8 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             verificationWindows: hasCalibration(name, options)
               ? await readVerificationWindows(name, open, options, { signal })
               : undefined,
-            ...(options.vocabulary !== undefined && {
-              vocabulary: options.vocabulary,
+            ...(keep !== undefined && {
+              vocabulary: keep,
               vocabularyWindows: windows ?? (await readCompensationWindows(name, open, options, { signal })),
             }),
             formats: options.format,

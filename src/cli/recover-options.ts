@@ -102,7 +102,7 @@ export function addTrainingOptions(command: Command): Command {
 }
 
 export function addRecoverOptions(command: Command): Command {
-  const planned = addCommonOptions(addCalibrationOptions(addChoosePlanOptions(addPlanOptions(command))))
+  const planned = addCommonOptions(addCalibrationOptions(addChoosePlanOptions(addPlanOptions(command, ['vocabulary']))))
     .requiredOption('--data <file...>', `what to learn: ${TRAINING_FILES}`)
     .option('--text <file...>', 'text whose perplexity is measured before and after')
     .option('--max-tokens <n>', 'use the first so many tokens of --text', wholeNumber('--max-tokens', 2))

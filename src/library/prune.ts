@@ -32,7 +32,7 @@ export interface PruneOptions
   readonly force?: boolean | undefined;
   /** Number format of the export; default: the recipe's, else f32. */
   readonly dtype?: ExportDataType | undefined;
-  /** How much of the vocabulary stays: '16384', '0.5' or 'seen' (`trimVocabulary`). Absent: all of it. */
+  /** How much of the vocabulary stays: '16384', '0.5' or 'seen' (`trimVocabulary`). Default: what the plan's recipe says, else all of it. */
   readonly vocabulary?: string | undefined;
   /** Text that the vocabulary is chosen by, as windows of token ids; default: that of verification. */
   readonly vocabularyWindows?: readonly ArrayLike<number>[] | undefined;
@@ -64,22 +64,26 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
   const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
   checkPlanFits(chosen, model.layerGroups());
   checkCompensation(chosen.recipe.shape, compensation);
-  const keepsAll = options.vocabulary === undefined && removesNothing(chosen, model);
+  const vocabulary = options.vocabulary ?? chosen.recipe.vocabulary;
+  const keepsAll = vocabulary === undefined && removesNothing(chosen, model);
   if (output !== undefined && !options.force && keepsAll)
     throw new UsageError(
       'The plan removes nothing: the export would be the model as it is. Ask for more, or for smaller steps (--round-to 1); --force exports it all the same.',
     );
   const dtype = options.dtype ?? chosen.recipe.dtype ?? 'f32';
-  const plan = { ...chosen, recipe: { ...chosen.recipe, compensate: compensation, dtype } };
+  const plan = {
+    ...chosen,
+    recipe: { ...chosen.recipe, ...(vocabulary !== undefined && { vocabulary }), compensate: compensation, dtype },
+  };
   const pruned = await applyPlan(model, chosen.layers, options);
   if (output === undefined) return { plan, pruned, exported: undefined };
   try {
     const fromDense = verificationWindows && (await damage(model, pruned, verificationWindows, { signal, onProgress }));
     const trimmed =
-      options.vocabulary === undefined
+      vocabulary === undefined
         ? undefined
         : await trimVocabulary(pruned, {
-            keep: options.vocabulary,
+            keep: vocabulary,
             windows: options.vocabularyWindows ?? verificationWindows ?? [],
             signal,
             onProgress,

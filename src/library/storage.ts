@@ -1,4 +1,4 @@
-import type { Model } from '../architecture/model.ts';
+import { type Model, modelOf } from '../architecture/model.ts';
 import { decoderGraph } from '../decoder/decoder-graph.ts';
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { groupTable } from '../importance/structures/group-table.ts';
@@ -7,6 +7,8 @@ import { writeModel } from '../onnx/write.ts';
 import { makePlan } from '../plan/make-plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import { type StorageCost, storageFor, weightBytes } from '../plan/search/storage.ts';
+import { keptTokens, withVocabulary } from '../plan/search/vocabulary.ts';
+import { layoutWithTokens } from '../surgery/vocabulary.ts';
 import type { OpenModel } from './open-model.ts';
 
 /** Corrections until an export fits: what rounding to groups, widths, blocks of inputs and aligned tensors leaves. Each weighs twice the last: an excess may be far smaller than the step in which plans change. */
@@ -23,18 +25,26 @@ export function exportedBytes(model: Model, dataType: ExportDataType): number {
  * exports of the dense model and of the plan. For other targets the costs do not matter. Throws what `makePlan` throws.
  */
 export function exactStorage(open: OpenModel, scores: Scores, options: PlanOptions): StorageCost {
-  const { target, dtype = 'f32' } = options;
+  const { target, dtype = 'f32', vocabulary } = options;
   const table = groupTable(scores.groups);
-  let storage = storageFor(dtype, scores.model, table);
+  const known = withVocabulary(scores.model, vocabulary, table.parameters);
+  let storage = storageFor(dtype, known, table);
   if (target.kind !== 'bytes' && target.kind !== 'memory') return storage;
-  const estimate = weightBytes({ block: table.parameters, other: scores.model.parameters - table.parameters }, storage);
-  storage = { ...storage, fixed: storage.fixed + exportedBytes(open.model, dtype) - estimate };
+  const bytesOf = ({ model }: OpenModel) =>
+    exportedBytes(
+      vocabulary === undefined
+        ? model
+        : modelOf(layoutWithTokens(model.checkpoint, keptTokens(vocabulary, open.config.vocabulary))),
+      dtype,
+    );
+  const estimate = weightBytes({ block: table.parameters, other: known.parameters - table.parameters }, storage);
+  storage = { ...storage, fixed: storage.fixed + bytesOf(open) - estimate };
   const cachePerHead = target.kind === 'memory' ? 2 * open.config.headDimension * target.context * storage.cache : 0;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { layers } = makePlan(scores, { ...options, storage });
     using pruned = open.pruned(layers);
     const heads = layers.reduce((sum, { attention }) => sum + attention.length, 0);
-    const excess = exportedBytes(pruned.model, dtype) + heads * cachePerHead - target.value;
+    const excess = bytesOf(pruned) + heads * cachePerHead - target.value;
     if (excess <= 0) break;
     storage = { ...storage, fixed: storage.fixed + Math.ceil(excess) * 2 ** attempt };
   }

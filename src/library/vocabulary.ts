@@ -13,12 +13,6 @@ const PREDICTED_WINDOWS = 16;
 const CHECKED_TOKENS = 32;
 const ALLOWED = 1e-3;
 
-/** `keep` as it is, once it is known to be a size of a vocabulary. Throws UsageError. */
-export function checkedVocabulary(keep: string): string {
-  parseVocabularyTarget(keep);
-  return keep;
-}
-
 export interface TrimVocabularyOptions extends LongRunning {
   /** '16384', '0.5' or 'seen' (`parseVocabularyTarget`). */
   readonly keep: string;

@@ -7,6 +7,7 @@ import { keptParameters } from './plan-file.ts';
 import type { PlanOptions } from './plan-options.ts';
 import { storageFor } from './search/storage.ts';
 import { wholeSize } from './search/target.ts';
+import { withVocabulary } from './search/vocabulary.ts';
 
 export interface IterativeOptions {
   /** Parts that are removed one after the other, at least 1. */
@@ -28,6 +29,10 @@ export async function iterativePlan({ passes, plan: asked, scoresOf, signal }: I
     throw new UsageError(`passes is ${passes}; it must be a whole number, 1 or more.`);
   const dense = await scoresOf(undefined, 0);
   if (passes === 1) return makePlan(dense, asked);
+  if (asked.vocabulary !== undefined && asked.target.kind !== 'ratio')
+    throw new UsageError(
+      `A smaller vocabulary and a target in ${asked.target.kind} are planned for in one pass. Leave out --passes, or give a ratio.`,
+    );
   // What the dense model's planner would take for granted must not change while the model shrinks.
   const neurons = Math.max(...dense.groups.map(({ mlp }) => mlp.groups));
   const options: PlanOptions = {
@@ -52,7 +57,7 @@ export async function iterativePlan({ passes, plan: asked, scoresOf, signal }: I
     recipe: { ...first.recipe, passes },
     ratio: removed / whole,
     parametersBefore: dense.model.parameters,
-    parametersAfter: dense.model.parameters - removed,
+    parametersAfter: withVocabulary(dense.model, asked.vocabulary, whole).parameters - removed,
     layers,
   };
 }

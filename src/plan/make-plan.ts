@@ -9,8 +9,9 @@ import { removeToPlainShape } from './search/plain-shape.ts';
 import { type RemovalLimits, removableCost, removalStep, removeBlocks, removeInOrder } from './search/remove.ts';
 import { roundWidths } from './search/round-widths.ts';
 import type { Search, SearchContext } from './search/search.ts';
-import { storageFor } from './search/storage.ts';
-import { type Removal, removalFor } from './search/target.ts';
+import { type StorageCost, storageFor } from './search/storage.ts';
+import { type Removal, removalFor, wholeSize } from './search/target.ts';
+import { withVocabulary } from './search/vocabulary.ts';
 
 /** Neurons that stay in every layer by default: 64 of 1,536, and at least 8. */
 export function defaultMinimumNeurons(neurons: number): number {
@@ -26,12 +27,7 @@ export function defaultMinimumNeurons(neurons: number): number {
 export function makePlan(scores: Scores, options: PlanOptions): Plan {
   const { recipe, search, table } = readOptions(scores, options);
   const protectedLayers = new Set([...(recipe.protect ?? []), ...(search.protects?.(table.layers) ?? [])]);
-  const removal = removalFor(
-    recipe.target,
-    table,
-    scores.model,
-    options.storage ?? storageFor(recipe.dtype ?? 'f32', scores.model, table),
-  );
+  const removal = removalBeside(scores, recipe, table, options.storage);
   const minimums = table.segments.map((segment) => minimumGroups(segment, recipe, protectedLayers));
   const limits: RemovalLimits = { costs: removal.costs, minimums };
   const blocks = blockCosts(table, removal.costs);
@@ -82,6 +78,19 @@ export function makePlan(scores: Scores, options: PlanOptions): Plan {
   if (!isBound) return groupPlan(scores, recipe, table, remove(removal.amount));
   const removed = (gone: Uint8Array) => costOf(table, gone, removal.costs);
   return groupPlan(scores, recipe, table, removeEnough(removal, remove, removed, step / 2));
+}
+
+/** What groups have to give: the vocabulary that the recipe keeps may have given a part of what the target asks for, or all. */
+function removalBeside(scores: Scores, recipe: Recipe, table: GroupTable, storage: StorageCost | undefined): Removal {
+  const { target, vocabulary, dtype = 'f32' } = recipe;
+  const costOf = (model: Scores['model']) => storage ?? storageFor(dtype, model, table);
+  if (vocabulary === undefined) return removalFor(target, table, scores.model, costOf(scores.model));
+  const model = withVocabulary(scores.model, vocabulary, table.parameters);
+  const size = wholeSize(target, table, model, costOf(model));
+  const isMet = target.kind !== 'ratio' && target.value > size;
+  // Refused as without a vocabulary where the whole model is within the target.
+  if (isMet) removalFor(target, table, scores.model, costOf(scores.model));
+  return removalFor(isMet ? { ...target, value: size } : target, table, model, costOf(model));
 }
 
 /** Sums of costs that are equal but for rounding count as equal. */
@@ -198,7 +207,7 @@ function groupPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: Uint
     recipe,
     ratio: removed / table.parameters,
     parametersBefore: before,
-    parametersAfter: before - removed,
+    parametersAfter: withVocabulary(scores.model, recipe.vocabulary, table.parameters).parameters - removed,
     layers,
   };
 }

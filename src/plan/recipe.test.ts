@@ -30,6 +30,7 @@ const RECIPE: Required<Recipe> = {
   dtype: 'q8',
   roundTo: 8,
   shape: 'uniform',
+  vocabulary: '0.5',
   seed: 3,
   measured: { loss: 2.5, evaluations: 9 },
   passes: 4,

@@ -1,5 +1,6 @@
 import { isRecord } from '../checkpoint/files/json.ts';
-import { FileFormatError } from '../errors.ts';
+import { parseVocabularyTarget } from '../checkpoint/tokenizer/trim/choose.ts';
+import { FileFormatError, UsageError } from '../errors.ts';
 import {
   type Kind,
   LAYERS,
@@ -58,6 +59,19 @@ export const DEFAULT_RECIPE = {
  * (`npm run bench -- widths`: 1.4 times as fast). The target is then met to within four neurons instead of one; methods are compared without it, at equal size.
  */
 export const DEFAULT_ROUND_TO = 4;
+
+/** How much of a vocabulary stays: a number of tokens, a share, or what texts use. */
+const VOCABULARY: Kind<string> = {
+  shape: { type: 'text' },
+  read(value, path, refuse) {
+    try {
+      if (typeof value === 'string' && parseVocabularyTarget(value)) return value;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
+    return refuse(path, value, 'a number of tokens such as "16384", a share such as "0.5", or "seen"');
+  },
+};
 
 /** What else is known of a field of a recipe: all that is said about it, anywhere, is derived from this. */
 interface About<Value> {
@@ -207,6 +221,22 @@ export const RECIPE_FIELDS = {
       help: "free: every layer its own widths; uniform: the same neurons in every layer and all attention groups, which is the model's own class in other programs; standard: also a multiple of 32, and no biases (default: free)",
     },
     words: (shape) => shape,
+  }),
+  /** Tokens that stay, with what they are made of; absent: all. See plan/search/vocabulary.ts. */
+  vocabulary: described(optional(VOCABULARY), {
+    name: 'Vocabulary',
+    option: {
+      flags: '--vocabulary <keep>',
+      help: 'tokens that stay: a number such as 16384, a share such as 0.5, or "seen" for those of the calibration text; with prune also "auto": as many as a target in parameters or bytes is best met with',
+    },
+    show: (keep) =>
+      keep === 'seen'
+        ? 'tokens of the calibration text'
+        : keep.includes('.')
+          ? `${keep} of the tokens`
+          : `${keep} tokens`,
+    words: (keep) => (keep === 'seen' ? 'seen tokens' : `vocabulary ${keep}`),
+    isBeside: true,
   }),
   seed: described(required(whole(0)), { name: 'Seed', usual: 0 }),
   /** The numbers above were found by measuring so many pruned models on calibration text; this one's `loss` in nats was the lowest: KL from the dense model, or cross-entropy with the text (`perplexity`, and where nothing is said). */

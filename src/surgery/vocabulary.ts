@@ -53,6 +53,17 @@ export async function trimmedCheckpoint(checkpoint: Checkpoint, kept: readonly n
   };
 }
 
+/** The same checkpoint with so many tokens, for what is asked of its layout: nothing of the tables can be read. */
+export function layoutWithTokens(checkpoint: Checkpoint, tokens: number): Checkpoint {
+  return {
+    ...checkpoint,
+    config: { ...checkpoint.config, vocab_size: tokens },
+    tensors: new Map(
+      [...checkpoint.tensors].map(([name, info]) => [name, isTable(name) ? withRows(info, tokens) : info]),
+    ),
+  };
+}
+
 const isTable = (name: string) => name === EMBEDDING || name === HEAD;
 
 function withRows(info: TensorInfo, rows: number): TensorInfo {
