@@ -21,15 +21,22 @@ export interface ModelConfig {
   readonly maximumPositions: number;
   readonly bosTokenId: number | undefined;
   readonly eosTokenIds: readonly number[];
-  /** Kept widths of every layer; equal to keyValueHeads and neurons in a dense model. Both 0: the block is removed (identity). */
+  /** Kept widths of every layer; equal to the dense sizes in a dense model. All 0: the block is removed (identity). */
   readonly layerWidths: readonly LayerWidths[];
+  /** Of the layers that convolve: channels of the dense model, and positions that a channel sees, itself and those just before. */
+  readonly convolution?: { readonly channels: number; readonly kernel: number };
 }
 
 /** Kept widths of one layer. Query heads = keyValueHeads * (queryHeads / keyValueHeads of the dense model). */
 export interface LayerWidths {
   readonly keyValueHeads: number;
   readonly neurons: number;
+  /** Of a layer that convolves in place of attending. */
+  readonly channels?: number;
 }
+
+/** What a layer mixes tokens by. Layers of one kind share their programs. */
+export type LayerKind = 'attention' | 'convolution';
 
 /** One weight of a program: the graph input it feeds and the checkpoint tensor it comes from. */
 export interface WeightBinding {
@@ -71,15 +78,18 @@ export interface LayerPositions {
 /**
  * An architecture emits three programs whose weights are graph inputs and whose sizes are symbolic.
  * - embed: `tokenIds` int64 [batch, tokens], `embedding` [vocabulary, hiddenSize] -> `hidden` [batch, tokens, hiddenSize]
- * - block: `hidden`, `cosine`, `sine` [tokens, rotaryDimension / 2], `mask` [tokens, tokens] (0 or -1e9...), block weights -> `output` [batch, tokens, hiddenSize]
+ * - block, one of each kind of layers: `hidden`, `cosine`, `sine` [tokens, rotaryDimension / 2], `mask` [tokens, tokens] (0 or -1e9...; these three where layers attend), block weights
+ *   -> `output` [batch, tokens, hiddenSize]
  * - head: `hidden` [rows, hiddenSize], `norm` [hiddenSize], `projection` [vocabulary, hiddenSize], `targets` int64 [rows] -> `losses` [rows] (nats), `logits` [rows, vocabulary]
  */
 export interface Architecture {
   readonly config: ModelConfig;
   readonly design: DecoderDesign;
   positions(layer: number): LayerPositions;
+  kind(layer: number): LayerKind;
   embed(): Graph;
-  block(): Graph;
+  /** The program of layers of one kind. Default: of the kind that most architectures have alone, attention. */
+  block(kind?: LayerKind): Graph;
   head(): Graph;
   embedWeights(): WeightBinding[];
   blockWeights(layer: number): WeightBinding[];

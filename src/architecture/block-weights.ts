@@ -1,5 +1,5 @@
 import type { Dimension } from '../onnx/graph.ts';
-import type { ModelConfig, WeightBinding } from './architecture.ts';
+import type { LayerKind, LayerWidths, ModelConfig, WeightBinding } from './architecture.ts';
 
 /** Weights that a block may have, as inputs of its program, with their shapes; symbolic sizes are a layer's widths. */
 const SHAPES = {
@@ -15,6 +15,17 @@ const SHAPES = {
   'attention.output': ['hiddenSize', 'queryChannels'],
   'attention.output.bias': ['hiddenSize'],
   'attention.output.norm': ['hiddenSize'],
+  'convolution.norm': ['hiddenSize'],
+  'convolution.inputGate': ['channels', 'hiddenSize'],
+  'convolution.inputGate.bias': ['channels'],
+  'convolution.outputGate': ['channels', 'hiddenSize'],
+  'convolution.outputGate.bias': ['channels'],
+  'convolution.value': ['channels', 'hiddenSize'],
+  'convolution.value.bias': ['channels'],
+  'convolution.kernel': ['channels', 'one', 'kernel'],
+  'convolution.kernel.bias': ['channels'],
+  'convolution.output': ['hiddenSize', 'channels'],
+  'convolution.output.bias': ['hiddenSize'],
   'mlp.norm': ['hiddenSize'],
   'mlp.gate': ['neurons', 'hiddenSize'],
   'mlp.gate.bias': ['neurons'],
@@ -29,7 +40,7 @@ export type BlockWeight = keyof typeof SHAPES;
 
 /**
  * The weights that an architecture's blocks have: program input to checkpoint tensor below `model.layers.N.`. What is not listed is not
- * computed. Inputs that name the same tensor are fused in it, one after the other in the order of SHAPES (query, key, value; gate, up).
+ * computed. Inputs that name the same tensor are fused in it, one after the other in the order of SHAPES (query, key, value; the gates and the value of a convolution; gate, up).
  */
 export type BlockTensors = Readonly<Partial<Record<BlockWeight, string>>>;
 
@@ -60,6 +71,9 @@ export const biasOf = <
     | 'attention.key'
     | 'attention.value'
     | 'attention.output'
+    | 'convolution.inputGate'
+    | 'convolution.outputGate'
+    | 'convolution.value'
     | 'mlp.gate'
     | 'mlp.up'
     | 'mlp.down',
@@ -67,7 +81,11 @@ export const biasOf = <
   weight: Weight,
 ) => `${weight}.bias` as const;
 
-/** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels` and `neurons` are symbolic. */
+/** What a block mixes tokens by, by the weights that it has. */
+export const kindOf = (tensors: BlockTensors): LayerKind =>
+  tensors['convolution.kernel'] === undefined ? 'attention' : 'convolution';
+
+/** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels`, `channels` and `neurons` are symbolic. */
 export function blockInputs(
   config: ModelConfig,
   tensors: BlockTensors,
@@ -76,6 +94,8 @@ export function blockInputs(
   const sizes: Readonly<Record<string, number>> = {
     hiddenSize: config.hiddenSize,
     headDimension: config.headDimension,
+    one: 1,
+    kernel: config.convolution?.kernel ?? 0,
   };
   return new Map(present.map((weight) => [weight, SHAPES[weight].map((size) => sizes[size] ?? size)]));
 }
@@ -96,12 +116,7 @@ export function blockBindings(
   options: BindingOptions = {},
 ): WeightBinding[] {
   const widths = config.layerWidths[layer] ?? config;
-  const keyChannels = widths.keyValueHeads * config.headDimension;
-  const sizes: Readonly<Record<string, number>> = {
-    keyChannels,
-    queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
-    neurons: widths.neurons,
-  };
+  const sizes = widthBindings(config, widths);
   const bindings = [...blockInputs(config, tensors)].map(([input, shape]): WeightBinding => {
     const optional = input.endsWith('.bias') && !options.required?.includes(input);
     return {
@@ -113,6 +128,22 @@ export function blockBindings(
     };
   });
   return bindings.map((binding) => inFusedTensor(binding, bindings));
+}
+
+/** The symbolic sizes of a block program at the widths of a layer. */
+export function widthBindings(config: ModelConfig, widths: LayerWidths): Readonly<Record<string, number>> {
+  const keyChannels = widths.keyValueHeads * config.headDimension;
+  return {
+    keyChannels,
+    queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
+    channels: widths.channels ?? 0,
+    neurons: widths.neurons,
+  };
+}
+
+/** Whether nothing of a layer is left: it passes its input on. */
+export function isRemovedLayer({ keyValueHeads, neurons, channels = 0 }: LayerWidths): boolean {
+  return keyValueHeads === 0 && neurons === 0 && channels === 0;
 }
 
 /** Adds the rows that a weight takes in a tensor that several share. */

@@ -1,11 +1,12 @@
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { DecoderDesign, ModelConfig } from './architecture.ts';
-import { type BlockTensors, type BlockWeight, blockInputs } from './block-weights.ts';
+import { type BlockTensors, type BlockWeight, blockInputs, kindOf } from './block-weights.ts';
+import { gatedConvolution } from './convolution.ts';
 import { activate, attention, linear, rmsNorm } from './pieces.ts';
 
 /**
- * One pre-norm transformer block: h + attention(norm(h)), then h + mlp(norm(h)), gated MLP. Biases, norms of queries and keys and norms of
+ * One pre-norm transformer block: h + attention(norm(h)), or h + convolution(norm(h)), then h + mlp(norm(h)), gated MLP. Biases, norms of queries and keys and norms of
  * what a module adds are there when the architecture has weights for them.
  */
 export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors: BlockTensors): Graph {
@@ -13,9 +14,12 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const { hiddenSize } = config;
   const half = config.ropeInverseFrequencies.length;
   const hidden = builder.input('hidden', 'float32', ['batch', 'tokens', hiddenSize]);
-  const cosine = builder.input('cosine', 'float32', ['tokens', half]);
-  const sine = builder.input('sine', 'float32', ['tokens', half]);
-  const mask = builder.input('mask', 'float32', ['tokens', 'tokens']);
+  const kind = kindOf(tensors);
+  if (kind === 'attention') {
+    builder.input('cosine', 'float32', ['tokens', half]);
+    builder.input('sine', 'float32', ['tokens', half]);
+    builder.input('mask', 'float32', ['tokens', 'tokens']);
+  }
   const weights = blockInputs(config, tensors);
   for (const [name, shape] of weights) builder.input(name, 'float32', shape);
 
@@ -27,20 +31,32 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
 
   const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
   const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
-  const attentionInput = norm(residual, 'attention.norm');
-  const context = attention(builder, config, {
-    query: project(attentionInput, 'attention.query'),
-    key: project(attentionInput, 'attention.key'),
-    value: project(attentionInput, 'attention.value'),
-    leading,
-    cosine,
-    sine,
-    mask,
-    queryNorm: ifPresent('attention.query.norm'),
-    keyNorm: ifPresent('attention.key.norm'),
-    scale: design.attentionScale,
-  });
-  const middle = builder.add('Add', [residual, norm(project(context, 'attention.output'), 'attention.output.norm')]);
+  const mixerInput = norm(residual, `${kind}.norm`);
+  const mixed =
+    kind === 'attention'
+      ? attention(builder, config, {
+          query: project(mixerInput, 'attention.query'),
+          key: project(mixerInput, 'attention.key'),
+          value: project(mixerInput, 'attention.value'),
+          leading,
+          cosine: 'cosine',
+          sine: 'sine',
+          mask: 'mask',
+          queryNorm: ifPresent('attention.query.norm'),
+          keyNorm: ifPresent('attention.key.norm'),
+          scale: design.attentionScale,
+        })
+      : gatedConvolution(builder, {
+          inputGate: project(mixerInput, 'convolution.inputGate'),
+          outputGate: project(mixerInput, 'convolution.outputGate'),
+          value: project(mixerInput, 'convolution.value'),
+          leading,
+          kernel: 'convolution.kernel',
+          taps: config.convolution?.kernel ?? 0,
+          bias: ifPresent('convolution.kernel.bias'),
+        });
+  const added = project(mixed, `${kind}.output`);
+  const middle = builder.add('Add', [residual, kind === 'attention' ? norm(added, 'attention.output.norm') : added]);
   const mlpInput = norm(middle, 'mlp.norm');
   const gate = activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
   const activation = builder.add('Mul', [gate, project(mlpInput, 'mlp.up')]);

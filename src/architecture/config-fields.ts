@@ -97,6 +97,16 @@ export class ConfigFields {
     });
   }
 
+  /** A list of whole numbers from 0; undefined when it is absent. */
+  indices(key: string): readonly number[] | undefined {
+    return this.has(key) ? this.tokenIds(key) : undefined;
+  }
+
+  /** The same fields with other values for some. */
+  with(values: Raw): ConfigFields {
+    return new ConfigFields({ ...this.#raw, ...values }, this.#path);
+  }
+
   /** Throws UnsupportedError for a key that is not computed (`checkKeys`). */
   check(rules: KeyRules): void {
     checkKeys(this.#raw, rules, this.#path === '' ? '' : `${this.#path}.`);

@@ -133,6 +133,21 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ...all('honoured', 'sliding_window_pattern _sliding_window_pattern rope_local_base_freq query_pre_attn_scalar'),
   },
   phi3: { ...COMMON, ...WINDOWS },
+  lfm2: {
+    ...COMMON,
+    ...QUERY_KEY_NORMS,
+    ...all(
+      'honoured',
+      `norm_eps conv_L_cache conv_bias full_attn_idxs block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of tie_embedding`,
+    ),
+    ...all(
+      'harmless',
+      'block_dim block_mlp_init_scale block_norm_eps block_out_init_scale block_use_xavier_init conv_use_xavier_init num_heads',
+    ),
+    block_use_swiglu: only('the MLP of this architecture has a gate', true),
+    use_pos_enc: only('all attention of this architecture turns queries and keys', true),
+    ...all(only('convolutions have as many channels as the hidden state'), 'conv_dim conv_dim_out'),
+  },
 };
 
 /** Keys of `rope_scaling` and `rope_parameters`. */

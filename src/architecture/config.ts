@@ -75,7 +75,10 @@ export function readCommonConfig(
       maximumPositions: Math.min(stated, longest),
       bosTokenId: fields.tokenIds('bos_token_id')[0],
       eosTokenIds: fields.tokenIds('eos_token_id'),
-      layerWidths: readWidths(fields, layers, keyValueHeads, neurons),
+      layerWidths: readWidths(
+        fields,
+        Array.from({ length: layers }, () => ({ keyValueHeads, neurons })),
+      ),
     },
   };
 }
@@ -100,11 +103,15 @@ function readActivation(fields: ConfigFields): Activation {
 }
 
 /** Widths of a pruned model's layers, under `espalier`; a model without them is dense. */
-function readWidths(fields: ConfigFields, layers: number, keyValueHeads: number, neurons: number): LayerWidths[] {
+export function readWidths(fields: ConfigFields, dense: readonly LayerWidths[]): readonly LayerWidths[] {
   const espalier = fields.object('espalier');
-  if (!espalier) return Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
-  return espalier.objects('layers', layers).map((entry) => ({
-    keyValueHeads: entry.integer('keyValueHeads', keyValueHeads, undefined, 0),
-    neurons: entry.integer('neurons', neurons, undefined, 0),
-  }));
+  if (!espalier) return dense;
+  return espalier.objects('layers', dense.length).map((entry, layer) => {
+    const { keyValueHeads = 0, neurons = 0, channels } = dense[layer] ?? {};
+    return {
+      keyValueHeads: entry.integer('keyValueHeads', keyValueHeads, undefined, 0),
+      neurons: entry.integer('neurons', neurons, undefined, 0),
+      ...(channels !== undefined && { channels: entry.integer('channels', channels, undefined, 0) }),
+    };
+  });
 }

@@ -1,4 +1,4 @@
-import type { Architecture, DecoderDesign, LayerPositions, ModelConfig } from './architecture.ts';
+import type { Architecture, DecoderDesign, LayerKind, LayerPositions, ModelConfig } from './architecture.ts';
 import { blockProgram } from './block.ts';
 import { type BindingOptions, type BlockTensors, blockBindings, LLAMA_TENSORS } from './block-weights.ts';
 import { embedProgram, headProgram } from './ends.ts';
@@ -8,12 +8,18 @@ export interface DecoderParts extends BindingOptions, Partial<DecoderDesign> {
   readonly config: ModelConfig;
   /** Default: LLaMA's. */
   readonly tensors?: BlockTensors;
+  /** Of the layers that convolve in place of attending. */
+  readonly convolution?: { readonly tensors: BlockTensors; readonly convolves: (layer: number) => boolean };
+  /** Tensor of the norm after the last block. Default: 'model.norm.weight'. */
+  readonly finalNorm?: string;
   readonly positions: (layer: number) => LayerPositions;
 }
 
 /** A decoder-only architecture in the Hugging Face layout, from what it declares. Without more it is LLaMA. */
 export function decoder(parts: DecoderParts): Architecture {
-  const { config, tensors = LLAMA_TENSORS, positions } = parts;
+  const { config, tensors = LLAMA_TENSORS, positions, convolution } = parts;
+  const tensorsOf = (kind: LayerKind) => (kind === 'convolution' && convolution ? convolution.tensors : tensors);
+  const kind = (layer: number): LayerKind => (convolution?.convolves(layer) ? 'convolution' : 'attention');
   const design: DecoderDesign = {
     embeddingScale: parts.embeddingScale ?? 1,
     attentionScale: parts.attentionScale ?? config.headDimension ** -0.5,
@@ -21,7 +27,7 @@ export function decoder(parts: DecoderParts): Architecture {
   };
   const norm = {
     input: 'norm',
-    tensor: 'model.norm.weight',
+    tensor: parts.finalNorm ?? 'model.norm.weight',
     shape: [config.hiddenSize],
     ...(parts.normOffset && { offset: parts.normOffset }),
   };
@@ -32,10 +38,11 @@ export function decoder(parts: DecoderParts): Architecture {
     design,
     positions,
     embed: () => embedProgram(config, design.embeddingScale),
-    block: () => blockProgram(config, design, tensors),
+    kind,
+    block: (which = 'attention') => blockProgram(config, design, tensorsOf(which)),
     head: () => headProgram(config),
     embedWeights: () => [{ input: 'embedding', tensor: embedding, shape: matrix }],
-    blockWeights: (layer) => blockBindings(config, tensors, layer, parts),
+    blockWeights: (layer) => blockBindings(config, tensorsOf(kind(layer)), layer, parts),
     headWeights: () => [
       norm,
       { input: 'projection', tensor: config.tiedEmbedding ? embedding : 'lm_head.weight', shape: matrix },

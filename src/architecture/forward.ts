@@ -1,5 +1,6 @@
 import { throwIfCancelled } from '../errors.ts';
 import type { DeviceTensor, HostTensor } from '../runtime/runtime.ts';
+import { isRemovedLayer } from './block-weights.ts';
 import type { Programs } from './programs.ts';
 import type { WeightStore } from './weight-store.ts';
 import type { DeviceWeights } from './weights.ts';
@@ -15,7 +16,7 @@ export function headRows(vocabulary: number): number {
 /** True for a block that pruning removed as a whole: it passes its input on. */
 export function isRemoved(store: WeightStore, layer: number): boolean {
   const widths = store.model.architecture.config.layerWidths[layer];
-  return widths !== undefined && widths.keyValueHeads === 0 && widths.neurons === 0;
+  return widths !== undefined && isRemovedLayer(widths);
 }
 
 /** How states pass the blocks of a model; without options every block runs on its own weights and frees what entered it. */

@@ -3,6 +3,7 @@ import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { Architecture, ArchitectureFactory } from './architecture.ts';
 import { checkKeys, KEY_RULES } from './config-keys.ts';
 import { gemma3 } from './gemma3.ts';
+import { lfm2 } from './lfm2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { phi3 } from './phi3.ts';
@@ -12,6 +13,7 @@ import { QUANTISATION_TENSOR } from './unread-tensors.ts';
 
 const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   llama,
+  lfm2,
   mistral,
   qwen2,
   qwen3,

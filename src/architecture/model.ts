@@ -1,6 +1,7 @@
 import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
+import { isRemovedLayer } from './block-weights.ts';
 import { architectureFor } from './index.ts';
 import { refuseKnownUnread, refuseUnread, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
@@ -31,8 +32,8 @@ export function modelOf(checkpoint: Checkpoint, { ignoreTensors = false }: Model
 
 /** Every weight of a model; tied tensors appear once per program that reads them. */
 export function allBindings(architecture: Architecture): WeightBinding[] {
-  const blocks = architecture.config.layerWidths.flatMap(({ keyValueHeads }, layer) =>
-    keyValueHeads === 0 ? [] : architecture.blockWeights(layer),
+  const blocks = architecture.config.layerWidths.flatMap((widths, layer) =>
+    isRemovedLayer(widths) ? [] : architecture.blockWeights(layer),
   );
   return [...architecture.embedWeights(), ...blocks, ...architecture.headWeights()];
 }

@@ -1,5 +1,6 @@
 import { multiplyAccumulates } from '../passes/multiply-accumulates.ts';
-import type { Architecture, LayerWidths } from './architecture.ts';
+import type { Architecture, LayerKind, LayerWidths } from './architecture.ts';
+import { widthBindings } from './block-weights.ts';
 
 /** What one token costs, in multiply-accumulates of the matrix products: every part of a block grows in proportion to its groups. */
 export interface TokenCosts {
@@ -8,6 +9,8 @@ export interface TokenCosts {
   /** Of one key/value head with its query heads: its share of the projections, and its products with keys and values of the context. */
   readonly keyValueHead: number;
   readonly neuron: number;
+  /** Of one channel of a convolution: its share of the projections. */
+  readonly channel: number;
   /** Of the matrix that gives the logits. */
   readonly head: number;
 }
@@ -17,19 +20,22 @@ const USUAL_CONTEXT = 2048;
 
 /** The costs of one token of `architecture` with a context of 2,048 tokens, or of as many as the model takes; counted on its programs, at any widths. */
 export function tokenCosts(architecture: Architecture): TokenCosts {
-  const { headDimension, queryHeads, keyValueHeads, maximumPositions } = architecture.config;
-  const context = Math.min(USUAL_CONTEXT, maximumPositions);
-  const block = architecture.block();
-  const at = (heads: number, neurons: number) => {
-    const keyChannels = heads * headDimension;
-    const queryChannels = keyChannels * (queryHeads / keyValueHeads);
-    return multiplyAccumulates(block, { batch: 1, tokens: context, neurons, keyChannels, queryChannels }) / context;
+  const { config } = architecture;
+  const context = Math.min(USUAL_CONTEXT, config.maximumPositions);
+  const counter = (kind: LayerKind) => {
+    const block = architecture.block(kind);
+    return (widths: LayerWidths) =>
+      multiplyAccumulates(block, { batch: 1, tokens: context, ...widthBindings(config, widths) }) / context;
   };
-  const one = at(1, 1);
+  const attending = counter('attention');
+  const one = attending({ keyValueHeads: 1, neurons: 1 });
+  const convolving = config.convolution && counter('convolution');
+  const channels = (count: number) => convolving?.({ keyValueHeads: 0, neurons: 1, channels: count }) ?? 0;
   return {
     context,
-    keyValueHead: at(2, 1) - one,
-    neuron: at(1, 2) - one,
+    keyValueHead: attending({ keyValueHeads: 2, neurons: 1 }) - one,
+    neuron: attending({ keyValueHeads: 1, neurons: 2 }) - one,
+    channel: channels(2) - channels(1),
     head: multiplyAccumulates(architecture.head(), { rows: 1 }),
   };
 }
@@ -37,7 +43,8 @@ export function tokenCosts(architecture: Architecture): TokenCosts {
 /** Multiply-accumulates of one token through layers of these widths and the head. */
 export function perToken(costs: TokenCosts, layers: readonly LayerWidths[]): number {
   return layers.reduce(
-    (sum, { keyValueHeads, neurons }) => sum + keyValueHeads * costs.keyValueHead + neurons * costs.neuron,
+    (sum, { keyValueHeads, neurons, channels = 0 }) =>
+      sum + keyValueHeads * costs.keyValueHead + neurons * costs.neuron + channels * costs.channel,
     costs.head,
   );
 }

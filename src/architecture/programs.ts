@@ -3,7 +3,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { differentiate } from '../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runtime.ts';
-import type { Architecture, LayerPositions } from './architecture.ts';
+import type { Architecture, LayerKind, LayerPositions } from './architecture.ts';
 import { HEAD_CONSTANTS } from './ends.ts';
 import { causalMask, rotaryTables } from './rope.ts';
 import type { DeviceWeights } from './weights.ts';
@@ -27,6 +27,7 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
     neurons: 11,
     keyChannels,
     queryChannels: keyChannels * (queryHeads / keyValueHeads),
+    channels: 13,
   };
 }
 
@@ -75,9 +76,26 @@ export class Programs implements Disposable {
     layer: number,
     positions?: Omit<Positions, typeof Symbol.dispose>,
   ): Promise<DeviceTensor> {
-    const session = await this.session('block', () => this.architecture.block());
-    const { cosine, sine, mask } = positions ?? this.positions(hidden.shape[1] ?? 0, layer);
-    return singleOutput(await session.run({ ...weights.tensors, hidden, cosine, sine, mask }), 'output');
+    const session = await this.blockSession(layer);
+    const shared = this.shared(hidden.shape[1] ?? 0, layer, positions);
+    return singleOutput(await session.run({ ...weights.tensors, hidden, ...shared }), 'output');
+  }
+
+  /** The session of a layer's block. */
+  blockSession(layer: number): Promise<Session> {
+    const kind = this.architecture.kind(layer);
+    return this.session(programName('block', kind), () => this.architecture.block(kind));
+  }
+
+  /** What the block of a layer reads beside states and weights, for windows of `tokens`. `positions`: other ones than one causal window per row. */
+  shared(
+    tokens: number,
+    layer: number,
+    positions?: Omit<Positions, typeof Symbol.dispose>,
+  ): Readonly<Record<string, DeviceTensor>> {
+    if (this.architecture.kind(layer) !== 'attention') return {};
+    const { cosine, sine, mask } = positions ?? this.positions(tokens, layer);
+    return { cosine, sine, mask };
   }
 
   /** Losses [rows] in nats of hidden rows against targets. */
@@ -255,6 +273,11 @@ export class Programs implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** What a program of layers is called for those of one kind. */
+export function programName(name: string, kind: LayerKind): string {
+  return kind === 'attention' ? name : `${name} (${kind})`;
 }
 
 /** The named output of a run. */

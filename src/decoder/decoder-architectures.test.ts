@@ -38,6 +38,21 @@ const WIDTHS = {
   ],
 };
 
+const LFM2 = {
+  ...SIZES,
+  model_type: 'lfm2',
+  layer_types: ['conv', 'full_attention', 'conv', 'conv'],
+  block_auto_adjust_ff_dim: false,
+};
+const LFM2_WIDTHS = {
+  layers: [
+    { keyValueHeads: 0, channels: 31, neurons: 40 },
+    { keyValueHeads: 1, neurons: 11 },
+    { keyValueHeads: 0, channels: 0, neurons: 0 },
+    { keyValueHeads: 0, channels: 48, neurons: 9 },
+  ],
+};
+
 /** What each adds to LLaMA is in its name. */
 const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'qwen2, biases of query, key and value': { ...SIZES, model_type: 'qwen2' },
@@ -53,10 +68,13 @@ const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     sliding_window_pattern: 2,
     query_pre_attn_scalar: 24,
   },
+  'lfm2, gated short convolutions': LFM2,
+  'lfm2, gated short convolutions with biases and two taps': { ...LFM2, conv_bias: true, conv_L_cache: 2 },
 };
 
 for (const [name, config] of Object.entries(CONFIGS)) {
-  for (const [kind, widths] of Object.entries({ dense: {}, pruned: { espalier: WIDTHS } })) {
+  const pruned = { espalier: config.model_type === 'lfm2' ? LFM2_WIDTHS : WIDTHS };
+  for (const [kind, widths] of Object.entries({ dense: {}, pruned })) {
     test(`the decoder of ${name} (${kind}) equals its block programs`, async () => {
       const model = modelOf(randomModel({ ...config, ...widths }));
       using programs = new Programs(runtime, model.architecture);

@@ -1,10 +1,12 @@
 import type { LayerPositions, LayerWidths, ModelConfig, WeightBinding } from '../architecture/architecture.ts';
+import { isRemovedLayer } from '../architecture/block-weights.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { float, GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside } from './attention.ts';
+import { cachedConvolution, convolutionStates } from './convolution.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { areGrouped } from './group-blocks.ts';
 import { ResidualStream } from './residual-stream.ts';
@@ -43,13 +45,13 @@ export function decoderPositions({ maximumPositions }: ModelConfig): number {
   return Math.min(maximumPositions, LONGEST_TABLE);
 }
 
-/** Whether a decoder of single tokens can be built: attention rotates by itself, and the embedding is not in blocks (WebGPU looks up no bytes). */
+/** Whether a decoder of single tokens can be built: attention rotates by itself, no layer convolves, and the embedding is not in blocks (WebGPU looks up no bytes). */
 export function allowsSingleToken({ architecture }: Model, dataType: ExportDataType): boolean {
   const { config } = architecture;
   const isInside = config.layerWidths.every((_, layer) =>
     rotatesInside(config.headDimension, architecture.positions(layer).inverseFrequencies.length),
   );
-  return isInside && EXPORT_FORMATS[dataType].embeddingBits === undefined;
+  return isInside && convolutionStates(config).length === 0 && EXPORT_FORMATS[dataType].embeddingBits === undefined;
 }
 
 /** Everything that the layers of one decoder share. */
@@ -66,6 +68,7 @@ interface Scope {
  * The static decoder of a (pruned) model as transformers.js expects it: `input_ids` int64 [batch, sequence], `attention_mask` int64
  * [batch, past + sequence], `num_logits_to_keep` int64 [] (0: all), `past_key_values.{i}.key|value` [batch, keyValueHeads_i, past,
  * headDimension] -> `logits` float32 [batch, kept, vocabulary], `present.{i}.key|value`. Sequences of a batch are padded on the right.
+ * A layer that convolves has `past_conv.{i}` [batch, channels_i, kernel] -> `present_conv.{i}` for its cache; there the sequences of a batch must be equally long.
  * Layers have their own widths; a removed layer or module leaves no nodes and no cache. A tied embedding is stored once.
  * Throws UnsupportedError when no attention is left, UsageError for more positions than the model has.
  */
@@ -85,6 +88,7 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const keep = single ? undefined : builder.input('num_logits_to_keep', 'int64', []);
   const givens = attentionMask === undefined ? givenLengths(builder) : undefined;
   const caches = attendingLayers(config.layerWidths);
+  const states = convolutionStates(config);
   const cacheShape = (heads: number, length: string) =>
     single ? [1, heads, single.capacity, config.headDimension] : ['batch_size', heads, length, config.headDimension];
   for (const { layer, keyValueHeads } of caches) {
@@ -122,12 +126,14 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
       options.positions ?? decoderPositions(config),
     ),
   };
+  for (const { input, shape } of states) builder.input(input, format.activations, shape);
   for (const [layer, widths] of config.layerWidths.entries()) addLayer(scope, layer, widths);
   addLogits(scope, inputIds, keep, format.activations === 'float16');
   for (const { layer, keyValueHeads } of caches) {
     builder.output(`present.${layer}.key`, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'));
     builder.output(`present.${layer}.value`, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'));
   }
+  for (const { output, shape } of states) builder.output(output, format.activations, shape);
   return { graph: builder.build(), weights };
 }
 
@@ -179,9 +185,10 @@ function rotaryTableMaker(
 }
 
 function addLayer(scope: Scope, layer: number, widths: LayerWidths): void {
-  if (widths.keyValueHeads === 0 && widths.neurons === 0) return;
+  if (isRemovedLayer(widths)) return;
   const roles = new WeightNames(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
-  if (widths.keyValueHeads > 0) addAttention(scope, layer, widths.keyValueHeads, roles);
+  if (scope.model.architecture.kind(layer) === 'convolution') addConvolution(scope, layer, widths.channels ?? 0, roles);
+  else if (widths.keyValueHeads > 0) addAttention(scope, layer, widths.keyValueHeads, roles);
   else scope.stream.addBias(roles.optional('attention.output.bias'));
   if (widths.neurons > 0) addMlp(scope, roles);
   else scope.stream.addBias(roles.optional('mlp.down.bias'));
@@ -212,6 +219,40 @@ function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles:
     rotary,
   });
   addModule(operators, stream, context, roles, 'attention.output');
+}
+
+const CONVOLUTION = ['convolution.inputGate', 'convolution.outputGate', 'convolution.value'] as const;
+
+/** The gated short convolution over the present tokens and those that its cache holds. */
+function addConvolution(scope: Scope, layer: number, channels: number, roles: WeightNames): void {
+  const { model, builder, operators, stream } = scope;
+  if (channels === 0) {
+    stream.addBias(roles.optional('convolution.output.bias'));
+    return;
+  }
+  const biases = CONVOLUTION.map((role) => roles.optional(`${role}.bias`)).filter((bias) => bias !== undefined);
+  const projected = operators.stackedLinear(
+    stream.normalised(roles.get('convolution.norm')),
+    CONVOLUTION.map((role) => roles.get(role)),
+    biases,
+  );
+  const [inputGate = '', outputGate = '', value = ''] = builder.addMany(
+    'Split',
+    [projected, builder.integers(CONVOLUTION.map(() => channels))],
+    CONVOLUTION.length,
+    { axis: 2 },
+  );
+  const bias = roles.optional('convolution.kernel.bias');
+  const convolved = cachedConvolution(builder, {
+    value: builder.add('Mul', [inputGate, value]),
+    kernel: operators.tensor(roles.get('convolution.kernel')),
+    bias: bias && operators.tensor(bias),
+    channels,
+    taps: model.architecture.config.convolution?.kernel ?? 0,
+    past: `past_conv.${layer}`,
+    present: `present_conv.${layer}`,
+  });
+  addModule(operators, stream, builder.add('Mul', [outputGate, convolved]), roles, 'convolution.output');
 }
 
 const PROJECTIONS = ['attention.query', 'attention.key', 'attention.value'] as const;
@@ -269,7 +310,7 @@ function addModule(
   stream: ResidualStream,
   value: string,
   roles: WeightNames,
-  role: 'attention.output' | 'mlp.down',
+  role: 'attention.output' | 'convolution.output' | 'mlp.down',
 ): void {
   const norm = roles.optional(`${role}.norm`);
   const bias = roles.optional(`${role}.bias`);

@@ -1,4 +1,6 @@
 import type { ModelConfig } from '../architecture/architecture.ts';
+import { layerTypes } from '../architecture/layer-types.ts';
+import type { Model } from '../architecture/model.ts';
 import { withStatedRopeFactor } from '../architecture/rope-factor.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { ExportFormat } from '../decoder/dtypes.ts';
@@ -34,11 +36,11 @@ export async function copiedFiles(
  * `espalier.layers`, and transformers.js learns dtype and external data. `positions` is the longest sequence that the decoder holds.
  */
 export function exportedConfig(
-  checkpoint: Checkpoint,
-  config: ModelConfig,
+  { checkpoint, architecture }: Model,
   format: ExportFormat,
   positions: number,
 ): Record<string, unknown> {
+  const { config } = architecture;
   const { quantization_config: _, torch_dtype: __, ...kept } = withStatedRopeFactor(checkpoint.config);
   return {
     ...kept,
@@ -47,7 +49,9 @@ export function exportedConfig(
     num_key_value_heads: config.keyValueHeads,
     tie_word_embeddings: config.tiedEmbedding,
     dtype: format.activations,
-    espalier: { layers: config.layerWidths.map(({ keyValueHeads, neurons }) => ({ keyValueHeads, neurons })) },
+    // transformers.js looks here for layers with other caches than keys and values.
+    ...(config.convolution && { layer_types: layerTypes(architecture) }),
+    espalier: { layers: config.layerWidths },
     'transformers.js_config': { dtype: format.transformersName, use_external_data_format: { [format.file]: 1 } },
   };
 }

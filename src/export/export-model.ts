@@ -17,7 +17,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { compactedCheckpoint } from '../surgery/compact.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
-import { GENAI_FILE, genaiConfig, genaiGraph } from './genai.ts';
+import { GENAI_FILE, genaiConfig, genaiGraph, genaiRefusal } from './genai.ts';
 import type { GgufType } from './gguf/blocks.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
@@ -148,7 +148,7 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     sample: options.sample ?? '',
     onFile: (file) => files.push(file),
   };
-  const onnxKeys = exportedConfig(checkpoint, config, format, decoderPositions(config));
+  const onnxKeys = exportedConfig(model, format, decoderPositions(config));
   const plainKeys = isOnnxAlone ? {} : safetensorsConfig(model, modelShape(model), job.safetensorsType);
   await write('config.json', textChunks(asked.includes('onnx') ? { ...onnxKeys, ...plainKeys } : plainKeys));
   const generation = await generationConfig(checkpoint, config);
@@ -257,13 +257,13 @@ async function takeAwayOnnx(
   const graphFile = await writeMeasured(output, file, [writeModel(graph)], { signal });
   onFile(data);
   onFile(graphFile);
-  onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
   const { config } = model.architecture;
-  onFile(
-    await writeMeasured(output, 'genai_config.json', textChunks(genaiConfig(config, decoderPositions(config))), {
-      signal,
-    }),
-  );
+  const refusal = genaiRefusal(graph);
+  if (refusal === undefined) {
+    const chunks = textChunks(genaiConfig(config, decoderPositions(config)));
+    onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
+    onFile(await writeMeasured(output, 'genai_config.json', chunks, { signal }));
+  }
   // Half precision on a device that has none is run where it is expanded to single precision.
   using other =
     elsewhere && dataType === 'f16' && runtime.adapter?.halfPrecision === false ? await elsewhere() : undefined;
@@ -300,7 +300,7 @@ async function takeAwayOnnx(
       bytes: data.bytes + graphFile.bytes,
       type: format.transformersName,
       opens: 'transformers.js and ONNX Runtime',
-      notes: [],
+      notes: refusal === undefined ? [] : [refusal],
       verification,
     },
     perplexity,

@@ -9,6 +9,12 @@ const KEPT_LOGITS = 'num_logits_to_keep';
 
 const CACHE = /^(past_key_values|present)\.(\d+)\.(key|value)$/;
 
+/** Why there are no files for ONNX Runtime GenAI beside a decoder; undefined where there are. */
+export function genaiRefusal({ inputs }: Graph): string | undefined {
+  const state = inputs.find(({ name }) => /^past_(?!key_values)/.test(name));
+  return state && `No files for ONNX Runtime GenAI are written: it has no place for the cache ${state.name}.`;
+}
+
 /** The decoder as ONNX Runtime GenAI takes it: it gives the logits of all positions, of which the last are picked there, and caches are numbered without gaps where layers were removed. */
 export function genaiGraph(graph: Graph): Graph {
   const layers = cacheLayers(graph);

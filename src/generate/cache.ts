@@ -1,3 +1,4 @@
+import { elementCount } from '../arrays.ts';
 import type { ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
 
@@ -12,9 +13,20 @@ export interface CacheSlot {
   readonly headDimension: number;
 }
 
+/** State of a layer that does not grow with the sequence, and that every run replaces: the last inputs of a convolution. */
+export interface StateSlot {
+  /** Graph input, 'past_conv.3'. */
+  readonly past: string;
+  /** Graph output, 'present_conv.3'. */
+  readonly present: string;
+  readonly dataType: ValueInfo['dataType'];
+  /** Of one sequence, its batch of 1 included. */
+  readonly shape: readonly number[];
+}
+
 type Tensors = Readonly<Record<string, DeviceTensor>>;
 
-/** Keys and values of one sequence between runs. */
+/** Keys, values and states of one sequence between runs. */
 export interface KeyValueCache extends Disposable {
   /** Whether tokens at its end are dropped by not counting them. */
   readonly cutsFree: boolean;
@@ -32,13 +44,26 @@ export interface KeyValueCache extends Disposable {
 
 /** Every run returns new, longer tensors. Works with any decoder; each token moves the whole cache. */
 export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): KeyValueCache {
-  type State = ReadonlyMap<string, DeviceTensor>;
-  const empty: State = new Map(
-    slots.map(({ past, dataType, heads, headDimension }) => [
-      past,
-      runtime.allocate(dataType, [1, heads, 0, headDimension]),
-    ]),
+  return replacedCache(slots, ({ dataType, heads, headDimension }) =>
+    runtime.allocate(dataType, [1, heads, 0, headDimension]),
   );
+}
+
+/** States that are zero before the first token; every run returns new ones of the same size. */
+export function stateCache(runtime: Runtime, slots: readonly StateSlot[]): KeyValueCache {
+  return replacedCache(slots, ({ dataType, shape }) => {
+    const size = elementCount(shape);
+    const data = dataType === 'float16' ? new Uint16Array(size) : new Float32Array(size);
+    return runtime.upload({ dataType, shape, data });
+  });
+}
+
+function replacedCache<Slot extends Pick<CacheSlot, 'past' | 'present'>>(
+  slots: readonly Slot[],
+  first: (slot: Slot) => DeviceTensor,
+): KeyValueCache {
+  type State = ReadonlyMap<string, DeviceTensor>;
+  const empty: State = new Map(slots.map((slot) => [slot.past, first(slot)]));
   let current = empty;
   let marked = empty;
   const free = (state: State) => {
@@ -67,6 +92,23 @@ export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): Key
       leave();
       free(marked);
     },
+  };
+}
+
+/** Several caches as one. */
+export function joinedCaches(caches: readonly KeyValueCache[]): KeyValueCache {
+  const each = (action: (cache: KeyValueCache) => void) => () => {
+    for (const cache of caches) action(cache);
+  };
+  const all = (tensors: (cache: KeyValueCache) => Tensors): Tensors => Object.assign({}, ...caches.map(tensors));
+  return {
+    cutsFree: caches.every(({ cutsFree }) => cutsFree),
+    feeds: () => all((cache) => cache.feeds()),
+    targets: () => all((cache) => cache.targets()),
+    advance: (outputs) => each((cache) => cache.advance(outputs))(),
+    mark: each((cache) => cache.mark()),
+    rewind: each((cache) => cache.rewind()),
+    [Symbol.dispose]: each((cache) => cache[Symbol.dispose]()),
   };
 }
 

@@ -1,10 +1,19 @@
 import { halfToFloat } from '../checkpoint/half.ts';
-import { MismatchError, UnsupportedError, UsageError } from '../errors.ts';
-import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
+import { MismatchError, UsageError } from '../errors.ts';
+import type { DataType, Graph } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
-import { type CacheSlot, fixedCache, growingCache, type KeyValueCache } from './cache.ts';
+import {
+  type CacheSlot,
+  fixedCache,
+  growingCache,
+  joinedCaches,
+  type KeyValueCache,
+  type StateSlot,
+  stateCache,
+} from './cache.ts';
 import { CacheShelf } from './cache-shelf.ts';
 import { CapturedStep } from './captured-step.ts';
+import { cachesOf } from './decoder-caches.ts';
 import { type Choice, chooseFrom, type Sampler } from './sampling.ts';
 import { Shortlister } from './shortlist.ts';
 
@@ -37,9 +46,9 @@ export async function openDecoder(
   const files = externalData ? { externalData } : {};
   const session = await runtime.createSession(model, { label, frequentRuns: true, ...files });
   try {
-    const slots = cacheSlots(session, label, headDimension);
+    const { slots, states } = cachesOf(session, label, headDimension);
     if (!singleToken || !fixed || runtime.backend !== 'webgpu')
-      return new Decoder({ runtime, session, label, fixed, owned, slots });
+      return new Decoder({ runtime, session, label, fixed, owned, slots, states });
     const { graph, capacity } = singleToken;
     const step = await runtime.createSession(graph, {
       label: `${label}, token by token`,
@@ -54,6 +63,7 @@ export async function openDecoder(
       fixed,
       owned,
       slots,
+      states,
       step: new CapturedStep(runtime, step, slots, capacity, Number(vocabulary)),
     });
   } catch (error) {
@@ -69,6 +79,8 @@ export interface DecoderParts {
   readonly label: string;
   readonly fixed: boolean;
   readonly slots: readonly CacheSlot[];
+  /** Of layers with states beside keys and values. Default: none. */
+  readonly states?: readonly StateSlot[];
   readonly step?: CapturedStep | undefined;
   readonly owned?: Disposable | undefined;
 }
@@ -79,16 +91,18 @@ export class Decoder implements Disposable {
   readonly #runtime: Runtime;
   readonly #session: Session;
   readonly #slots: readonly CacheSlot[];
+  readonly #states: readonly StateSlot[];
   readonly #fixed: CacheShelf | undefined;
   readonly #step: CapturedStep | undefined;
   readonly #shortlister: Shortlister | undefined;
   readonly #owned: Disposable | undefined;
 
-  constructor({ runtime, session, label, fixed, slots, step, owned }: DecoderParts) {
+  constructor({ runtime, session, label, fixed, slots, states = [], step, owned }: DecoderParts) {
     this.#runtime = runtime;
     this.#session = session;
     this.label = label;
     this.#slots = slots;
+    this.#states = states;
     // WebAssembly copies inputs and outputs, so that a full-length cache would be copied as a whole for every token.
     this.#fixed =
       fixed && runtime.backend !== 'wasm'
@@ -122,7 +136,9 @@ export class Decoder implements Disposable {
       shortlister: this.#shortlister,
     };
     if (shared) return new Sequence({ ...parts, cache: shared, step: this.#step });
-    return new Sequence({ ...parts, cache: this.#fixed?.take(capacity) ?? growingCache(this.#runtime, this.#slots) });
+    const cache = this.#fixed?.take(capacity) ?? growingCache(this.#runtime, this.#slots);
+    if (this.#states.length === 0) return new Sequence({ ...parts, cache });
+    return new Sequence({ ...parts, cache: joinedCaches([cache, stateCache(this.#runtime, this.#states)]) });
   }
 
   /** Disposes what is the decoder's own, but not `owned`. */
@@ -340,35 +356,4 @@ function inputValues(name: string, tokenIds: readonly number[], past: number, ke
     default:
       return undefined;
   }
-}
-
-/** Throws UnsupportedError for an input that no decoder has, for caches of unknown shape, and for a model without caches. */
-function cacheSlots(session: Session, label: string, headDimension: number | undefined): CacheSlot[] {
-  const caches = session.inputs.filter(({ name }) => inputValues(name, [], 0, 0) === undefined);
-  if (caches.length === 0)
-    throw new UnsupportedError(
-      `${label} has no key/value cache (past_key_values.{layer}.key|value), so that it cannot decode token by token. Export it with past.`,
-    );
-  return caches.map((input) => cacheSlot(input, session, label, headDimension));
-}
-
-function cacheSlot(
-  { name, dataType, shape }: ValueInfo,
-  session: Session,
-  label: string,
-  known: number | undefined,
-): CacheSlot {
-  const present = name.replace('past_key_values', 'present');
-  const [, heads, , channels] = shape;
-  const isFloat = dataType === 'float32' || dataType === 'float16';
-  if (!/^past_key_values\.\d+\.(key|value)$/.test(name) || !session.outputNames.includes(present) || !isFloat)
-    throw new UnsupportedError(
-      `${label}: the input ${name} (${dataType}) is not known; decoders have input_ids, attention_mask, position_ids, num_logits_to_keep and past_key_values.{layer}.key|value with present.{layer}.key|value.`,
-    );
-  const headDimension = typeof channels === 'number' ? channels : known;
-  if (shape.length !== 4 || typeof heads !== 'number' || headDimension === undefined)
-    throw new UnsupportedError(
-      `${label}: the cache ${name} has shape [${shape.join(', ')}]; it must be [batch, heads, past, head dimension] with numbers for heads and dimension, or head_dim in config.json.`,
-    );
-  return { past: name, present, dataType, heads, headDimension };
 }

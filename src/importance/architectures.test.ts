@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LayerWidths } from '../architecture/architecture.ts';
+import { widthBindings } from '../architecture/block-weights.ts';
 import { forwardBlocks } from '../architecture/forward.ts';
 import { modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
 import { FIXTURES, openFixture, relativeDifference } from '../architecture/testing/fixture.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
+import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
 import type { LayerPlan } from '../plan/plan.ts';
@@ -13,7 +16,7 @@ import { slicedCheckpoint } from '../surgery/slice.ts';
 import { importance } from './importance.ts';
 import { discover } from './structures/discovery.ts';
 import { linearMembers } from './structures/linear-members.ts';
-import type { CoupledStructure } from './structures/structures.ts';
+import type { CoupledStructure, Module } from './structures/structures.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -22,17 +25,14 @@ beforeAll(async () => {
 afterAll(() => runtime.dispose());
 
 /** Discovery at the widths of the dense model. */
-function structuresOf(checkpoint: Checkpoint): readonly CoupledStructure[] {
+function structuresIn(checkpoint: Checkpoint): (layer: number) => readonly CoupledStructure[] {
   const { architecture } = modelOf(checkpoint);
-  const { queryHeads, keyValueHeads, headDimension, neurons } = architecture.config;
-  const bindings = {
-    ...exampleBindings(architecture),
-    neurons,
-    keyChannels: keyValueHeads * headDimension,
-    queryChannels: queryHeads * headDimension,
+  return (layer) => {
+    const widths = architecture.config.layerWidths[layer] as LayerWidths;
+    const bindings = { ...exampleBindings(architecture), ...widthBindings(architecture.config, widths) };
+    const weights = architecture.blockWeights(layer).map(({ input }) => input);
+    return discover(architecture.block(architecture.kind(layer)), weights, bindings).structures;
   };
-  const weights = architecture.blockWeights(0).map(({ input }) => input);
-  return discover(architecture.block(), weights, bindings).structures;
 }
 
 async function statesAfterBlocks(
@@ -51,11 +51,11 @@ async function statesAfterBlocks(
 async function cleared(
   checkpoint: Checkpoint,
   plan: readonly LayerPlan[],
-  structures: readonly CoupledStructure[],
+  structuresOf: (layer: number) => readonly CoupledStructure[],
 ): Promise<Checkpoint> {
   const replacements = new Map<string, Replacement>();
   for (const [layer, kept] of plan.entries()) {
-    for (const { kind, members } of structures) {
+    for (const { kind, members } of structuresOf(layer)) {
       for (const { weight, axis, groupOfChannel } of members) {
         if (axis !== 1) continue;
         const binding = modelOf(checkpoint)
@@ -66,7 +66,7 @@ async function cleared(
         const columns = binding.shape[1] ?? 1;
         replacements.set(binding.tensor, {
           shape: binding.shape,
-          data: data.map((value, index) => (kept[kind].includes(groupOfChannel[index % columns] ?? -1) ? value : 0)),
+          data: data.map((value, index) => (kept[kind]?.includes(groupOfChannel[index % columns] ?? -1) ? value : 0)),
         });
       }
     }
@@ -74,18 +74,45 @@ async function cleared(
   return overlayCheckpoint(checkpoint, replacements);
 }
 
+test('discovery finds the channels of a convolution, with their rows in the gates and their taps', async () => {
+  const { checkpoint } = await openFixture('lfm2-biases');
+  const [channels, neurons] = structuresIn(checkpoint)(1);
+  const { hiddenSize } = modelOf(checkpoint).architecture.config;
+  expect([channels?.kind, channels?.groups, channels?.parametersPerGroup]).toEqual([
+    'convolution',
+    hiddenSize,
+    // Rows of two gates and of the value, and a column of the output; their biases, the taps and their bias.
+    4 * hiddenSize + 3 + 4 + 1,
+  ]);
+  expect(channels?.members.map(({ weight, axis }) => `${weight}[${axis}]`)).toEqual([
+    'convolution.inputGate[0]',
+    'convolution.inputGate.bias[0]',
+    'convolution.outputGate[0]',
+    'convolution.outputGate.bias[0]',
+    'convolution.value[0]',
+    'convolution.value.bias[0]',
+    'convolution.kernel[0]',
+    'convolution.kernel.bias[0]',
+    'convolution.output[1]',
+  ]);
+  expect([neurons?.kind, neurons?.groups]).toEqual(['mlp', 24]);
+});
+
 describe.each(FIXTURES)('%s', (name) => {
   test('discovery finds key/value heads and neurons, and scoring their linear layers', async () => {
     const { checkpoint } = await openFixture(name);
     const { architecture } = modelOf(checkpoint);
-    const { hiddenSize, headDimension, queryHeads, keyValueHeads, neurons } = architecture.config;
-    const structures = structuresOf(checkpoint);
+    const { hiddenSize, headDimension, queryHeads, keyValueHeads, neurons, layers } = architecture.config;
+    const attending = Array.from({ length: layers }, (_, layer) => layer).find(
+      (layer) => architecture.kind(layer) === 'attention',
+    );
+    const structures = structuresIn(checkpoint)(attending ?? 0);
     expect(structures.map(({ kind, groups }) => [kind, groups])).toEqual([
       ['attention', keyValueHeads],
       ['mlp', neurons],
     ]);
     const repeat = queryHeads / keyValueHeads;
-    const inputs = new Set(architecture.blockWeights(0).map(({ input }) => input));
+    const inputs = new Set(architecture.blockWeights(attending ?? 0).map(({ input }) => input));
     const attentionBiases = inputs.has('attention.query.bias') ? headDimension * (repeat + 2) : 0;
     const mlpBiases = inputs.has('mlp.gate.bias') ? 2 : 0;
     expect(structures.map(({ parametersPerGroup }) => parametersPerGroup)).toEqual([
@@ -108,19 +135,25 @@ describe.each(FIXTURES)('%s', (name) => {
 
   test('a pruned model computes what the dense one does without the removed groups', async () => {
     const { checkpoint, windows } = await openFixture(name);
-    const structures = structuresOf(checkpoint);
+    const structuresOf = structuresIn(checkpoint);
     const { layers } = modelOf(checkpoint).architecture.config;
     // Each layer keeps other groups.
-    const plan = Array.from({ length: layers }, (_, layer) => ({
-      attention: [structures[0] as CoupledStructure]
-        .flatMap(({ groups }) => Array.from({ length: groups }, (_, group) => group))
-        .filter((group) => group % 2 === layer % 2),
-      mlp: Array.from({ length: 24 }, (_, neuron) => neuron).filter((neuron) => (neuron + layer) % 3 !== 0),
-    }));
-    const pruned = slicedCheckpoint(checkpoint, plan, () => structures);
+    const plan = Array.from({ length: layers }, (_, layer): LayerPlan => {
+      const kept = (module: Module, keeps: (group: number) => boolean) => {
+        const groups = structuresOf(layer).find(({ kind }) => kind === module)?.groups ?? 0;
+        return Array.from({ length: groups }, (_, group) => group).filter(keeps);
+      };
+      const convolution = kept('convolution', (channel) => (channel + layer) % 3 !== 1);
+      return {
+        attention: kept('attention', (head) => head % 2 === layer % 2),
+        ...(convolution.length > 0 && { convolution }),
+        mlp: kept('mlp', (neuron) => (neuron + layer) % 3 !== 0),
+      };
+    });
+    const pruned = slicedCheckpoint(checkpoint, plan, structuresOf);
     expect(pruned.byteLength).toBeLessThan(checkpoint.byteLength);
     const found = await statesAfterBlocks(pruned, windows);
-    const expected = await statesAfterBlocks(await cleared(checkpoint, plan, structures), windows);
+    const expected = await statesAfterBlocks(await cleared(checkpoint, plan, structuresOf), windows);
     expect(relativeDifference(found, expected)).toBeLessThan(1e-5);
     const dense = await statesAfterBlocks(checkpoint, windows);
     expect(relativeDifference(found, dense)).toBeGreaterThan(1e-2);
@@ -129,11 +162,11 @@ describe.each(FIXTURES)('%s', (name) => {
   test('vector and element scores are those of PyTorch weight gradients', async () => {
     const { checkpoint, windows, expected } = await openFixture(name);
     const model = modelOf(checkpoint);
-    const structures = structuresOf(checkpoint);
+    const structuresOf = structuresIn(checkpoint);
     using programs = new Programs(runtime, model.architecture);
     using store = new WeightStore(runtime, model);
-    const { layers } = await importance(programs, store, windows, { structuresOf: () => structures });
-    for (const { kind, groups, members } of structures) {
+    const { layers } = await importance(programs, store, windows, { structuresOf });
+    for (const { kind, groups, members } of structuresOf(1)) {
       const vector = new Float64Array(groups);
       const elementFirst = new Float64Array(groups);
       for (const { weight, axis, groupOfChannel } of members) {
@@ -143,7 +176,7 @@ describe.each(FIXTURES)('%s', (name) => {
           checkpoint.read(binding.tensor, binding.rows),
           expected.read(binding.tensor, binding.rows),
         ]);
-        const columns = binding.shape[1] ?? 1;
+        const columns = elementCount(binding.shape.slice(1));
         const signed = new Float64Array(groups);
         values.forEach((value, index) => {
           const group = groupOfChannel[axis === 0 ? Math.floor(index / columns) : index % columns] ?? 0;

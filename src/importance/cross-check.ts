@@ -6,8 +6,9 @@ import { RunBuffers } from './elements/run-buffers.ts';
 import { scoreLayer } from './program/score-layer.ts';
 import { ScorePrograms } from './program/score-programs.ts';
 import { Stopwatch } from './stopwatch.ts';
-import type { LayerScores } from './sums/layer-sums.ts';
+import { MODULES } from './structures/structures.ts';
 import { keptSums, type Metric, needsOf } from './sums/metrics.ts';
+import type { LayerScores } from './sums/scores.ts';
 import type { LayerLayout } from './sums/sum-table.ts';
 
 /** Scores of one layer by the backend in use and by another one differ by more than rounding explains. */
@@ -82,7 +83,7 @@ async function scoreWindow(
 ): Promise<WindowScores> {
   const { runtime } = programs;
   const needs = needsOf(metrics);
-  const score = new ScorePrograms(programs, layout.structures, needs);
+  const score = new ScorePrograms(programs, layout.structures, needs, programs.architecture.kind(layer));
   using stages = needs.has('elements') ? new ElementStages(programs) : undefined;
   using buffers = new RunBuffers(runtime);
   using hidden = runtime.upload(state);
@@ -110,9 +111,9 @@ type Comparison = Pick<BackendNote, 'what' | 'found' | 'expected' | 'difference'
 
 function* compared(found: WindowScores, expected: WindowScores, metrics: readonly Metric[]): Generator<Comparison> {
   yield* differences('the output of the block', found.output, expected.output, found.output.length);
-  for (const module of ['attention', 'mlp'] as const) {
+  for (const module of MODULES) {
     for (const metric of metrics.filter((name) => name !== 'stability')) {
-      const [a, b] = [found.scores[module][metric], expected.scores[module][metric]];
+      const [a, b] = [found.scores[module]?.[metric], expected.scores[module]?.[metric]];
       if (a && b) yield* differences(`"${metric}" of ${module}`, a, b, GROUPS);
     }
   }

@@ -1,3 +1,4 @@
+import type { LayerKind } from '../architecture/architecture.ts';
 import { isRemoved } from '../architecture/forward.ts';
 import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
@@ -19,11 +20,11 @@ import { headGradients } from './program/score-head.ts';
 import { scoreLayer } from './program/score-layer.ts';
 import { ScorePrograms } from './program/score-programs.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { MODULES } from './structures/group-table.ts';
-import type { CoupledStructure } from './structures/structures.ts';
-import { type LayerScores, LayerSums } from './sums/layer-sums.ts';
+import { type CoupledStructure, MODULES } from './structures/structures.ts';
+import { LayerSums } from './sums/layer-sums.ts';
 import { keptSums, METRICS, type Metric, needsOf } from './sums/metrics.ts';
 import { gradientsFrom, gradientsOf, type ScoreState } from './sums/score-state.ts';
+import type { LayerScores } from './sums/scores.ts';
 
 export interface ImportanceOptions extends LongRunning {
   /** Groups of each layer, from discovery. */
@@ -100,9 +101,7 @@ export async function importance(
     windows.slice(index * perBatch, (index + 1) * perBatch),
   );
   const layerCount = resume?.layer ?? config.layers;
-  const structures =
-    config.layerWidths.map((_, layer) => options.structuresOf(layer)).find(({ length }) => length > 0) ?? [];
-  const score = new ScorePrograms(programs, structures, needs);
+  const score = scoreProgramsOf(programs, options.structuresOf, needs);
   const budget = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
   using stages = needs.has('elements') ? new ElementStages(programs, options.elementEngine) : undefined;
   using buffers = new RunBuffers(programs.runtime);
@@ -183,7 +182,7 @@ export async function importance(
       const sums = await scoreLayer(programs, store, layer, states, gradients, {
         signal,
         watch,
-        score,
+        score: score(layer),
         stages,
         buffers,
         layout: layoutOf(layer),
@@ -222,6 +221,28 @@ export async function importance(
   }
 }
 
+/** The programs that score a layer, one set for each kind of layers. */
+function scoreProgramsOf(
+  programs: Programs,
+  structuresOf: ImportanceOptions['structuresOf'],
+  needs: ReturnType<typeof needsOf>,
+): (layer: number) => ScorePrograms {
+  const { architecture } = programs;
+  const made = new Map<LayerKind, ScorePrograms>();
+  return (asked) => {
+    const kind = architecture.kind(asked);
+    const known = made.get(kind);
+    if (known) return known;
+    const structures =
+      architecture.config.layerWidths
+        .map((_, layer) => (architecture.kind(layer) === kind ? structuresOf(layer) : []))
+        .find(({ length }) => length > 0) ?? [];
+    const score = new ScorePrograms(programs, structures, needs, kind);
+    made.set(kind, score);
+    return score;
+  };
+}
+
 /** The first window of a batch [windows, tokens, hiddenSize], on the host. */
 async function firstWindow(programs: Programs, batch: DeviceTensor | undefined): Promise<HostTensor | undefined> {
   if (!batch) return undefined;
@@ -233,7 +254,7 @@ async function firstWindow(programs: Programs, batch: DeviceTensor | undefined):
 /** Throws DeviceError where a score is no finite number, as soon as its layer is scored. */
 function checkScores(scores: LayerScores, layer: number): void {
   for (const module of MODULES)
-    for (const [metric, values] of Object.entries(scores[module])) {
+    for (const [metric, values] of Object.entries(scores[module] ?? {})) {
       const at = findNotFinite(values);
       if (at >= 0)
         throw new DeviceError(

@@ -1,6 +1,6 @@
 import { countParameters } from '../architecture/model.ts';
 import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
-import type { LayerGroups } from '../importance/structures/structures.ts';
+import { groupParameters, type LayerGroups } from '../importance/structures/structures.ts';
 import type { OpenModel } from './open-model.ts';
 
 /** What `inspect` tells about a model (docs/architecture.md section 7.1). */
@@ -46,11 +46,7 @@ export function inspect(open: OpenModel): Inspection {
     licence: provenance.licence,
     parameters,
     blockParameters,
-    prunableParameters: layers.reduce(
-      (sum, { attention, mlp }) =>
-        sum + attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup,
-      0,
-    ),
+    prunableParameters: layers.reduce((sum, layer) => sum + groupParameters(layer), 0),
     layers,
     hiddenSize: config.hiddenSize,
     headDimension: config.headDimension,

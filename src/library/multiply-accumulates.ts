@@ -17,10 +17,20 @@ export interface MultiplyAccumulates {
 export function planMultiplyAccumulates(scores: Scores, plan: Plan): MultiplyAccumulates | undefined {
   const costs = scoredTokenCosts(scores.model);
   if (costs === undefined) return undefined;
-  const widths = (layers: readonly { readonly attention: number; readonly mlp: number }[]): LayerWidths[] =>
-    layers.map(({ attention, mlp }) => ({ keyValueHeads: attention, neurons: mlp }));
-  const before = widths(scores.groups.map(({ attention, mlp }) => ({ attention: attention.groups, mlp: mlp.groups })));
-  const after = widths(plan.layers.map(({ attention, mlp }) => ({ attention: attention.length, mlp: mlp.length })));
+  const before = scores.groups.map(
+    ({ attention, convolution, mlp }): LayerWidths => ({
+      keyValueHeads: attention.groups,
+      neurons: mlp.groups,
+      channels: convolution?.groups ?? 0,
+    }),
+  );
+  const after = plan.layers.map(
+    ({ attention, convolution, mlp }): LayerWidths => ({
+      keyValueHeads: attention.length,
+      neurons: mlp.length,
+      channels: convolution?.length ?? 0,
+    }),
+  );
   return { context: costs.context, before: perToken(costs, before), after: perToken(costs, after) };
 }
 

@@ -1,3 +1,4 @@
+import { isRemovedLayer, widthBindings } from '../architecture/block-weights.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
@@ -57,20 +58,15 @@ export class OpenModel implements Disposable {
   /** Coupled structures of a layer at its own widths, traced from the block graph (docs/method.md section 1). */
   structuresOf = (layer: number): readonly CoupledStructure[] => {
     const { config } = this;
-    const { keyValueHeads, neurons } = config.layerWidths[layer] ?? config;
-    const key = `${keyValueHeads}:${neurons}`;
+    const { architecture } = this.model;
+    const widths = config.layerWidths[layer] ?? config;
+    const kind = architecture.kind(layer);
+    const key = `${kind}:${JSON.stringify(widths)}`;
     const known = this.#structures.get(key);
     if (known) return known;
-    const keyChannels = keyValueHeads * config.headDimension;
-    const bindings = {
-      ...exampleBindings(this.model.architecture),
-      neurons,
-      keyChannels,
-      queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
-    };
-    const weights = this.model.architecture.blockWeights(layer).map(({ input }) => input);
-    const structures =
-      keyValueHeads === 0 ? [] : discover(this.model.architecture.block(), weights, bindings).structures;
+    const bindings = { ...exampleBindings(architecture), ...widthBindings(config, widths) };
+    const weights = architecture.blockWeights(layer).map(({ input }) => input);
+    const structures = isRemovedLayer(widths) ? [] : discover(architecture.block(kind), weights, bindings).structures;
     this.#structures.set(key, structures);
     return structures;
   };
@@ -82,7 +78,11 @@ export class OpenModel implements Disposable {
         const structure = this.structuresOf(layer).find((candidate) => candidate.kind === kind);
         return { groups: structure?.groups ?? 0, parametersPerGroup: structure?.parametersPerGroup ?? 0 };
       };
-      return { attention: find('attention'), mlp: find('mlp') };
+      return {
+        attention: find('attention'),
+        ...(this.model.architecture.kind(layer) === 'convolution' && { convolution: find('convolution') }),
+        mlp: find('mlp'),
+      };
     });
   }
 

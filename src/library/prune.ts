@@ -2,6 +2,7 @@ import type { ExportDataType } from '../decoder/dtypes.ts';
 import { UsageError } from '../errors.ts';
 import type { ExportResult } from '../export/export-model.ts';
 import type { OutputFolder } from '../export/output-folder.ts';
+import { MODULES } from '../importance/structures/structures.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { Plan } from '../plan/plan.ts';
 import { checkPlanFits } from '../plan/plan-file.ts';
@@ -124,9 +125,8 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
 function removesNothing({ layers }: Pick<Plan, 'layers'>, model: OpenModel): boolean {
   return model
     .layerGroups()
-    .every(
-      ({ attention, mlp }, layer) =>
-        layers[layer]?.attention.length === attention.groups && layers[layer]?.mlp.length === mlp.groups,
+    .every((groups, layer) =>
+      MODULES.every((module) => (layers[layer]?.[module]?.length ?? 0) === (groups[module]?.groups ?? 0)),
     );
 }
 

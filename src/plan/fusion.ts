@@ -1,4 +1,5 @@
 import type { GroupTable, Segment } from '../importance/structures/group-table.ts';
+import { MODULES } from '../importance/structures/structures.ts';
 
 /** Over which groups one noise scale is shared: the whole model, a module type, or a layer and module. */
 export type FusionScope = 'model' | 'module' | 'layer';
@@ -48,10 +49,7 @@ function scopeSegments(table: GroupTable, scope: FusionScope): readonly (readonl
     case 'model':
       return [table.segments];
     case 'module':
-      return [
-        table.segments.filter(({ module }) => module === 'attention'),
-        table.segments.filter(({ module }) => module === 'mlp'),
-      ];
+      return MODULES.map((module) => table.segments.filter((segment) => segment.module === module));
     case 'layer':
       return table.segments.map((segment) => [segment]);
   }

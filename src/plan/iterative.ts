@@ -1,5 +1,6 @@
 import { MismatchError, throwIfCancelled, UsageError } from '../errors.ts';
 import { groupTable } from '../importance/structures/group-table.ts';
+import type { Module } from '../importance/structures/structures.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { defaultMinimumNeurons, makePlan } from './make-plan.ts';
 import type { LayerPlan, Plan, Target } from './plan.ts';
@@ -69,16 +70,20 @@ export function composePlans(first: readonly LayerPlan[], second: readonly Layer
       `The plans are for ${first.length} and ${second.length} layers; they must be of one model.`,
     );
   return first.map((layer, index) => {
-    const map = (kind: 'attention' | 'mlp') =>
+    const map = (kind: Module) =>
       (second[index]?.[kind] ?? []).map((place) => {
-        const group = layer[kind][place];
+        const group = layer[kind]?.[place];
         if (group === undefined)
           throw new MismatchError(
-            `The second plan keeps ${kind} group ${place} of layer ${index}, which has ${layer[kind].length} left.`,
+            `The second plan keeps ${kind} group ${place} of layer ${index}, which has ${layer[kind]?.length ?? 0} left.`,
           );
         return group;
       });
-    return { attention: map('attention'), mlp: map('mlp') };
+    return {
+      attention: map('attention'),
+      ...(layer.convolution && { convolution: map('convolution') }),
+      mlp: map('mlp'),
+    };
   });
 }
 

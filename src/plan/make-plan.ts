@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { type GroupTable, groupCount, type Segment } from '../importance/structures/group-table.ts';
+import type { Module } from '../importance/structures/structures.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { type FurtherMetrics, fusedImportance, metricScores } from './metric.ts';
 import type { Plan, Recipe } from './plan.ts';
@@ -171,7 +172,9 @@ function minimumGroups(segment: Segment, recipe: Recipe, protectedLayers: Readon
   const wanted =
     segment.module === 'attention'
       ? (recipe.minimumAttentionGroups ?? 1)
-      : (recipe.minimumNeurons ?? defaultMinimumNeurons(count));
+      : segment.module === 'convolution'
+        ? defaultMinimumNeurons(count)
+        : (recipe.minimumNeurons ?? defaultMinimumNeurons(count));
   const multiple = segment.module === 'mlp' ? (recipe.roundTo ?? 1) : 1;
   return Math.min(count, Math.ceil(wanted / multiple) * multiple);
 }
@@ -191,15 +194,13 @@ function blockPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: Read
 
 function groupPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: Uint8Array): Plan {
   let removed = 0;
-  const layers: { attention: readonly number[]; mlp: readonly number[] }[] = scores.groups.map(() => ({
-    attention: [],
-    mlp: [],
-  }));
+  const layers: { -readonly [module in Module]?: readonly number[] }[] = scores.groups.map(() => ({}));
   for (const { layer, module, start, end, parametersPerGroup } of table.segments) {
     const kept: number[] = [];
     for (let i = start; i < end; i++) if (gone[i] === 0) kept.push(i - start);
     removed += (end - start - kept.length) * parametersPerGroup;
-    (layers[layer] as { attention: readonly number[]; mlp: readonly number[] })[module] = kept;
+    const plan = layers[layer];
+    if (plan) plan[module] = kept;
   }
   const before = scores.model.parameters;
   return {
@@ -208,6 +209,10 @@ function groupPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: Uint
     ratio: removed / table.parameters,
     parametersBefore: before,
     parametersAfter: withVocabulary(scores.model, recipe.vocabulary, table.parameters).parameters - removed,
-    layers,
+    layers: layers.map(({ attention = [], convolution, mlp = [] }) => ({
+      attention,
+      ...(convolution && { convolution }),
+      mlp,
+    })),
   };
 }

@@ -55,9 +55,9 @@ export function metricScores(
   for (const { layer, module, start, end } of table.segments) {
     if (start === end) continue; // a block that was removed before
     const modules = scores.layers[layer];
-    const values = modules?.[module][metric as Metric];
+    const values = modules?.[module]?.[metric as Metric];
     if (!values) {
-      const present = METRICS.filter((name) => modules?.[module][name]);
+      const present = METRICS.filter((name) => modules?.[module]?.[name]);
       throw new MissingError(
         `The scores have no "${metric}" for ${module} in layer ${layer}; they have ${present.join(', ') || 'none'}. Score again with --metrics ${metric}.`,
       );

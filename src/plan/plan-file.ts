@@ -1,7 +1,7 @@
 import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError, MismatchError } from '../errors.ts';
-import type { LayerGroups } from '../importance/structures/structures.ts';
-import type { LayerPlan, Plan } from './plan.ts';
+import { groupParameters, type LayerGroups, MODULES } from '../importance/structures/structures.ts';
+import { keptMixing, type LayerPlan, type Plan } from './plan.ts';
 import { parseRecipe } from './recipe.ts';
 
 /** The bytes of plan.json. The same plan gives the same bytes, whatever the order of its keys. Throws FileFormatError for a plan that could not be read back. */
@@ -27,11 +27,7 @@ export interface PlannedModel {
 export function decodePlanFor(bytes: Uint8Array, { parameters, groups }: PlannedModel, file = 'The plan'): Plan {
   const value = parseJsonRecord(bytes, file);
   const layers = parseLayers(value, file);
-  const whole = groups.reduce(
-    (sum, { attention, mlp }) =>
-      sum + attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup,
-    0,
-  );
+  const whole = groups.reduce((sum, layer) => sum + groupParameters(layer), 0);
   const removed = whole - keptParameters(layers, groups);
   const ratio = whole === 0 ? 0 : removed / whole;
   const given = {
@@ -94,13 +90,18 @@ function parseLayer(value: unknown, layer: number, file: string): LayerPlan {
     throw new FileFormatError(`${file}: layer ${layer} must be an object with the lists attention and mlp.`);
   const attention = parseIndices(value.attention, `layers[${layer}].attention`, file);
   const mlp = parseIndices(value.mlp, `layers[${layer}].mlp`, file);
-  if ((attention.length === 0) !== (mlp.length === 0)) {
-    const empty = attention.length === 0 ? 'attention' : 'mlp';
+  const convolution =
+    value.convolution === undefined
+      ? {}
+      : { convolution: parseIndices(value.convolution, `layers[${layer}].convolution`, file) };
+  const plan = { attention, ...convolution, mlp };
+  if ((keptMixing(plan) === 0) !== (mlp.length === 0)) {
+    const empty = mlp.length > 0 ? (value.convolution === undefined ? 'attention' : 'convolution') : 'mlp';
     throw new FileFormatError(
       `${file}: layers[${layer}].${empty} is empty and the other list is not. Keep one group of each, or empty both to remove the block.`,
     );
   }
-  return { attention, mlp };
+  return plan;
 }
 
 function parseIndices(value: unknown, name: string, file: string): readonly number[] {
@@ -129,9 +130,9 @@ export function checkPlanFits(plan: Plan, groups: readonly LayerGroups[]): void 
     );
   }
   for (const [index, layer] of plan.layers.entries()) {
-    for (const module of ['attention', 'mlp'] as const) {
-      const largest = layer[module].at(-1) ?? -1;
-      const count = groups[index]?.[module].groups ?? 0;
+    for (const module of MODULES) {
+      const largest = layer[module]?.at(-1) ?? -1;
+      const count = groups[index]?.[module]?.groups ?? 0;
       if (largest >= count) {
         throw new MismatchError(
           `The plan keeps ${module} group ${largest} of layer ${index}, which has ${count} groups (0 to ${count - 1}). ${remedy(plan)}`,
@@ -147,10 +148,12 @@ function remedy(plan: Plan): string {
 
 /** Parameters of all kept groups under a plan; the embedding, head and norms are not among them. */
 export function keptParameters(layers: readonly LayerPlan[], groups: readonly LayerGroups[]): number {
-  return layers.reduce((sum, { attention, mlp }, index) => {
-    const layer = groups[index];
-    return layer
-      ? sum + attention.length * layer.attention.parametersPerGroup + mlp.length * layer.mlp.parametersPerGroup
-      : sum;
-  }, 0);
+  return layers.reduce(
+    (sum, layer, index) =>
+      MODULES.reduce(
+        (inner, module) => inner + (layer[module]?.length ?? 0) * (groups[index]?.[module]?.parametersPerGroup ?? 0),
+        sum,
+      ),
+    0,
+  );
 }

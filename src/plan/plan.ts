@@ -3,14 +3,26 @@ import type { Recipe } from './recipe.ts';
 export type { Recipe, Target } from './recipe.ts';
 
 /**
- * Which groups of one layer stay. Both lists empty: the whole block is removed, its norms too (depth pruning). One list alone is never empty.
+ * Which groups of one layer stay. All lists empty: the whole block is removed, its norms too (depth pruning). Otherwise something is kept of everything that the layer has.
  * Plain data, the contents of plan.json (format espalier-plan/1).
  */
 export interface LayerPlan {
   /** Kept attention group (KV head) indices, ascending. */
   readonly attention: readonly number[];
+  /** Kept channels of the convolution, ascending, of a layer that convolves in place of attending. */
+  readonly convolution?: readonly number[];
   /** Kept MLP group (neuron) indices, ascending. */
   readonly mlp: readonly number[];
+}
+
+/** Whether nothing of a layer stays. */
+export function removesLayer({ attention, convolution = [], mlp }: LayerPlan): boolean {
+  return attention.length === 0 && convolution.length === 0 && mlp.length === 0;
+}
+
+/** Groups of a layer that mix tokens: heads, or channels of a convolution. */
+export function keptMixing({ attention, convolution = [] }: LayerPlan): number {
+  return attention.length + convolution.length;
 }
 
 export interface Plan {

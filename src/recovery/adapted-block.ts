@@ -9,6 +9,10 @@ export const ADAPTED_WEIGHTS = [
   'attention.key',
   'attention.value',
   'attention.output',
+  'convolution.inputGate',
+  'convolution.outputGate',
+  'convolution.value',
+  'convolution.output',
   'mlp.gate',
   'mlp.up',
   'mlp.down',
@@ -133,7 +137,9 @@ export function adaptedGradient(
   bindings: Readonly<Record<string, number>>,
 ): Graph {
   const adapted = adaptedBlock(block, options);
-  const adapters = ADAPTED_WEIGHTS.flatMap((weight) => Object.values(adapterInputs(weight)));
+  const adapters = adapterSites(block).flatMap(({ weights }) =>
+    weights.flatMap((weight) => Object.values(adapterInputs(weight))),
+  );
   return differentiate(adapted, {
     seeds: { output: 'outputGradient' },
     wrt: ['hidden', ...adapters],

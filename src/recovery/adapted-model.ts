@@ -1,3 +1,4 @@
+import type { LayerKind } from '../architecture/architecture.ts';
 import { streamBlocks } from '../architecture/forward.ts';
 import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
@@ -7,7 +8,13 @@ import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { gradientOf } from '../passes/differentiate.ts';
 import type { Backend, DeviceTensor, Session } from '../runtime/runtime.ts';
 import { ActivationTrail, type RunTrail, type Tensors } from './activation-trail.ts';
-import { adapterInputs, adapterSites, siteInputs } from './adapted-block.ts';
+import {
+  type AdapterGraphOptions,
+  type AdapterSite,
+  adapterInputs,
+  adapterSites,
+  siteInputs,
+} from './adapted-block.ts';
 import { AdaptedPrograms } from './adapted-programs.ts';
 import type { Adapter } from './adapter.ts';
 import { poolingMatrix } from './adapter.ts';
@@ -23,6 +30,13 @@ export interface DropoutState {
   readonly seed: number;
   readonly step: number;
   readonly run: number;
+}
+
+/** What layers of one kind share. */
+interface AdaptedKind {
+  readonly sites: readonly AdapterSite[];
+  readonly plain: AdaptedPrograms;
+  readonly masked: AdaptedPrograms;
 }
 
 export interface AdaptedModelOptions {
@@ -44,10 +58,9 @@ export class AdaptedModel implements Disposable {
   readonly layers: readonly LayerAdapters[];
   readonly #groupSize: number;
   readonly #pools = new Map<number, DeviceTensor>();
-  readonly #sites;
   readonly #activationBytes: number;
-  readonly #plain: AdaptedPrograms;
-  readonly #masked: AdaptedPrograms;
+  readonly #graphs: Omit<AdapterGraphOptions, 'dropout'>;
+  readonly #ofKinds = new Map<LayerKind, AdaptedKind>();
 
   constructor(
     programs: Programs,
@@ -61,11 +74,8 @@ export class AdaptedModel implements Disposable {
     const [first] = layers.flatMap((adapters) => [...adapters.values()]);
     if (!first) throw new MismatchError('There are no adapters: every block of the model was removed.');
     this.#groupSize = first.groupSize;
-    this.#sites = adapterSites(programs.architecture.block());
     this.#activationBytes = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
-    const graphs = { strength: first.strength, pooled: first.groupSize > 1 };
-    this.#plain = new AdaptedPrograms(programs, { ...graphs, dropout: false });
-    this.#masked = new AdaptedPrograms(programs, { ...graphs, dropout: true });
+    this.#graphs = { strength: first.strength, pooled: first.groupSize > 1 };
   }
 
   /** Where a forward pass keeps what its backward pass reads. Disposed by the caller. */
@@ -98,7 +108,7 @@ export class AdaptedModel implements Disposable {
         const adapters = this.#adapters(layer);
         const masks = this.#masks(layer, adapters, hidden, dropout?.(run));
         const feeds = { ...tensors, ...this.#shared(layer, adapters, hidden), ...masks, hidden };
-        const { output, kept } = await this.#runBlock(feeds, masks, trail);
+        const { output, kept } = await this.#runBlock(layer, feeds, masks, trail);
         if (trail) trail.keep(layer, { hidden, kept });
         else hidden.dispose();
         return output;
@@ -129,7 +139,7 @@ export class AdaptedModel implements Disposable {
         if (!outputGradient) throw new MismatchError(`Run ${run} of layer ${layer} has states and no gradient.`);
         using drawn = owned(kept ? {} : this.#masks(layer, adapters, hidden, dropout?.(run)));
         const masks = kept?.masks ?? drawn.tensors;
-        const session = await this.#programsFor(masks).backward(kept !== undefined);
+        const session = await this.#programsFor(layer, masks).backward(kept !== undefined);
         const feeds = {
           ...weights.tensors,
           ...adapted.tensors,
@@ -167,11 +177,12 @@ export class AdaptedModel implements Disposable {
 
   /** Runs a block and takes over its masks: they are kept with the activations, or freed. */
   async #runBlock(
+    layer: number,
     feeds: Tensors,
     masks: Tensors,
     trail: ActivationTrail | undefined,
   ): Promise<{ readonly output: DeviceTensor } & Pick<RunTrail, 'kept'>> {
-    const programs = this.#programsFor(masks);
+    const programs = this.#programsFor(layer, masks);
     let kept: RunTrail['kept'];
     try {
       const shapes = trail && programs.keptShapes(feeds);
@@ -187,8 +198,23 @@ export class AdaptedModel implements Disposable {
     }
   }
 
-  #programsFor(masks: Tensors): AdaptedPrograms {
-    return Object.keys(masks).length > 0 ? this.#masked : this.#plain;
+  #programsFor(layer: number, masks: Tensors): AdaptedPrograms {
+    const { plain, masked } = this.#ofKind(layer);
+    return Object.keys(masks).length > 0 ? masked : plain;
+  }
+
+  #ofKind(layer: number): AdaptedKind {
+    const { architecture } = this.programs;
+    const kind = architecture.kind(layer);
+    const known = this.#ofKinds.get(kind);
+    if (known) return known;
+    const made = {
+      sites: adapterSites(architecture.block(kind)),
+      plain: new AdaptedPrograms(this.programs, { ...this.#graphs, dropout: false }, kind),
+      masked: new AdaptedPrograms(this.programs, { ...this.#graphs, dropout: true }, kind),
+    };
+    this.#ofKinds.set(kind, made);
+    return made;
   }
 
   #adapters(layer: number): LayerAdapters {
@@ -217,19 +243,19 @@ export class AdaptedModel implements Disposable {
 
   /** What blocks read beside weights, adapters and masks: positions and pooling matrices. They stay with their owners. */
   #shared(layer: number, adapters: LayerAdapters, hidden: DeviceTensor): Tensors {
-    const { cosine, sine, mask } = this.programs.positions(hidden.shape[1] ?? 0, layer);
-    if (this.#groupSize === 1) return { cosine, sine, mask };
-    const pools = this.#sites.map(
+    const shared = this.programs.shared(hidden.shape[1] ?? 0, layer);
+    if (this.#groupSize === 1) return shared;
+    const pools = this.#ofKind(layer).sites.map(
       (site) => [siteInputs(site).pool, this.#pool(adapters.get(site.weight)?.inputs ?? 0)] as const,
     );
-    return { cosine, sine, mask, ...Object.fromEntries(pools) };
+    return { ...shared, ...Object.fromEntries(pools) };
   }
 
   /** Dropout masks of a run, the caller's; none without dropout. */
   #masks(layer: number, adapters: LayerAdapters, hidden: DeviceTensor, dropout: DropoutState | undefined): Tensors {
     const [windows = 0, tokens = 0] = hidden.shape;
     if (!dropout) return {};
-    const masks = this.#sites.map((site) => {
+    const masks = this.#ofKind(layer).sites.map((site) => {
       const shape = [windows, tokens, Math.ceil((adapters.get(site.weight)?.inputs ?? 0) / this.#groupSize)];
       const seed = mixSeeds(dropout.seed, 'dropout', dropout.step, dropout.run, layer, site.weight);
       const size = shape.reduce((product, length) => product * length, 1);

@@ -1,4 +1,5 @@
-import { exampleBindings, type Programs } from '../architecture/programs.ts';
+import type { LayerKind } from '../architecture/architecture.ts';
+import { exampleBindings, type Programs, programName } from '../architecture/programs.ts';
 import { inferShapes, typeOf } from '../passes/infer-shapes.ts';
 import type { Session } from '../runtime/runtime.ts';
 import type { Tensors } from './activation-trail.ts';
@@ -9,17 +10,20 @@ import { boundSizes, type KeptGraphs, keptGraphs } from './kept-activations.ts';
 export class AdaptedPrograms {
   readonly #programs: Programs;
   readonly #options: AdapterGraphOptions;
+  readonly #kind: LayerKind;
   #graphs: KeptGraphs | undefined;
 
-  constructor(programs: Programs, options: AdapterGraphOptions) {
+  /** Of the layers of one kind. */
+  constructor(programs: Programs, options: AdapterGraphOptions, kind: LayerKind) {
     this.#programs = programs;
     this.#options = options;
+    this.#kind = kind;
   }
 
   /** The block; with `keeps` it gives out beside its output what `backward(true)` reads. */
   forward(keeps: boolean): Promise<Session> {
     return this.#session('forward', keeps, () =>
-      keeps ? this.#kept().block : adaptedBlock(this.#programs.architecture.block(), this.#options),
+      keeps ? this.#kept().block : adaptedBlock(this.#block(), this.#options),
     );
   }
 
@@ -38,17 +42,20 @@ export class AdaptedPrograms {
   #session(direction: string, keeps: boolean, emit: Parameters<Programs['session']>[1]): Promise<Session> {
     const { strength, pooled, dropout } = this.#options;
     const name = `adapted ${direction}${keeps ? ' with kept activations' : ''}, strength ${strength}${pooled ? ', pooled' : ''}${dropout ? ', dropout' : ''}`;
-    return this.#programs.session(name, emit);
+    return this.#programs.session(programName(name, this.#kind), emit);
+  }
+
+  #block() {
+    return this.#programs.architecture.block(this.#kind);
   }
 
   #gradient() {
-    const { architecture } = this.#programs;
-    return adaptedGradient(architecture.block(), this.#options, exampleBindings(architecture));
+    return adaptedGradient(this.#block(), this.#options, exampleBindings(this.#programs.architecture));
   }
 
   #kept(): KeptGraphs {
     const { architecture } = this.#programs;
-    const block = architecture.block();
+    const block = this.#block();
     this.#graphs ??= keptGraphs(
       adaptedBlock(block, this.#options),
       this.#gradient(),

@@ -1,4 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
+import { isRemovedLayer } from '../architecture/block-weights.ts';
 import type { Model } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { dequantiseGroups, type GroupQuantised } from '../checkpoint/group-quantised.ts';
@@ -12,8 +13,8 @@ import { mixSeeds } from './seeds.ts';
 
 /** Bindings of the adapted weights of each layer; none for a layer that was removed. */
 function adaptedBindings({ architecture }: Model): WeightBinding[][] {
-  return architecture.config.layerWidths.map(({ keyValueHeads }, layer) =>
-    keyValueHeads === 0
+  return architecture.config.layerWidths.map((widths, layer) =>
+    isRemovedLayer(widths)
       ? []
       : architecture.blockWeights(layer).filter(({ input }) => (ADAPTED_WEIGHTS as readonly string[]).includes(input)),
   );

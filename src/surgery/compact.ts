@@ -1,4 +1,6 @@
+import { isRemovedLayer } from '../architecture/block-weights.ts';
 import { architectureFor } from '../architecture/index.ts';
+import { layerTypes } from '../architecture/layer-types.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { MissingError } from '../errors.ts';
 
@@ -9,9 +11,7 @@ import { MissingError } from '../errors.ts';
 export function compactedCheckpoint(checkpoint: Checkpoint): Checkpoint {
   const architecture = architectureFor(checkpoint);
   const { layerWidths } = architecture.config;
-  const layers = layerWidths.flatMap(({ keyValueHeads, neurons }, layer) =>
-    keyValueHeads + neurons > 0 ? [layer] : [],
-  );
+  const layers = layerWidths.flatMap((widths, layer) => (isRemovedLayer(widths) ? [] : [layer]));
   if (layers.length === layerWidths.length) return checkpoint;
   const place = new Map(layers.map((layer, index) => [layer, index]));
   const tensors = new Map<string, TensorInfo>();
@@ -24,20 +24,18 @@ export function compactedCheckpoint(checkpoint: Checkpoint): Checkpoint {
     tensors.set(name, { ...info, name });
     sources.set(name, source);
   }
-  const windows = layers.map((layer) => architecture.positions(layer).window !== undefined);
-  const isMixed = windows.includes(true) && windows.includes(false);
-  const listed = isMixed || checkpoint.config.layer_types !== undefined;
+  const types = layerTypes(architecture);
+  const kept = layers.map((layer) => types[layer]);
+  const listed = new Set(kept).size > 1 || checkpoint.config.layer_types !== undefined;
   const { groupQuantised } = checkpoint;
   return {
     provenance: checkpoint.provenance,
     config: {
       ...checkpoint.config,
       num_hidden_layers: layers.length,
-      ...(listed && { layer_types: windows.map((slides) => (slides ? 'sliding_attention' : 'full_attention')) }),
+      ...(listed && { layer_types: kept }),
       espalier: {
-        layers: layers
-          .flatMap((layer) => layerWidths[layer] ?? [])
-          .map(({ keyValueHeads, neurons }) => ({ keyValueHeads, neurons })),
+        layers: layers.flatMap((layer) => layerWidths[layer] ?? []),
       },
     },
     tensors,

@@ -1,6 +1,6 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
 import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
-import { type Programs, singleOutput } from '../architecture/programs.ts';
+import { type Programs, programName, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -8,8 +8,9 @@ import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { type LinearMember, linearMembers } from '../importance/structures/linear-members.ts';
 import type { CoupledStructure } from '../importance/structures/structures.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { extract } from '../passes/extract.ts';
-import type { LayerPlan } from '../plan/plan.ts';
+import { type LayerPlan, removesLayer } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import { biasCompensation } from './bias.ts';
@@ -57,7 +58,7 @@ export async function compensate(
     weights: async (layer, states) => {
       report(layer);
       const kept = plan[layer];
-      if (!kept || kept.attention.length === 0) return undefined;
+      if (!kept || removesLayer(kept)) return undefined;
       const bindings = architecture.blockWeights(layer);
       const dense = await readWeights(checkpoint, bindings);
       const weights = await repairLayer(programs, layer, dense, states, kept, options);
@@ -86,7 +87,7 @@ async function repairLayer(
   options: CompensateOptions,
 ): Promise<RepairedLayer> {
   const structures = options.structuresOf(layer);
-  const block = programs.architecture.block();
+  const block = programs.architecture.block(programs.architecture.kind(layer));
   const members = linearMembers(block, structures);
   const position = (member: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(member.output));
   const projections = members.filter((member) => member.axis === 1).sort((a, b) => position(a) - position(b));
@@ -97,7 +98,7 @@ async function repairLayer(
       candidate.members.some(({ weight }) => weight === projection.weight),
     );
     if (!structure) throw new MismatchError(`No structure owns the projection ${projection.weight}.`);
-    const keptGroups = plan[structure.kind];
+    const keptGroups = plan[structure.kind] ?? [];
     const slices: Record<string, HostWeights[string]> = {};
     for (const member of structure.members) {
       const tensor = tensors[member.weight];
@@ -116,7 +117,7 @@ async function repairLayer(
       const [outputs = 0, inputs = 0] = weight.shape;
       if (options.compensation === 'bias') {
         const mean = statistics.sum.map((value) => value / statistics.rows);
-        const name = biasOf(programs, projection);
+        const name = biasOf(block, projection);
         const shift = biasCompensation(weight.data as Float32Array, outputs, inputs, mean, channels);
         const before = tensors[name]?.data as Float32Array | undefined;
         slices[name] = {
@@ -153,22 +154,22 @@ export async function* inputsOf(
   options: LongRunning,
 ): AsyncGenerator<DeviceTensor> {
   const value = { name: projection.input, dataType: 'float32' as const, shape: ['rows', 'channels'] };
-  const session = await programs.session(`input of ${projection.weight}`, () =>
-    extract(programs.architecture.block(), [value], `input of ${projection.weight}`),
-  );
+  const kind = programs.architecture.kind(layer);
+  const name = programName(`input of ${projection.weight}`, kind);
+  const session = await programs.session(name, () => extract(programs.architecture.block(kind), [value], name));
   using weights = uploadWeights(programs.runtime, tensors);
   for (const hidden of states) {
     throwIfCancelled(options.signal);
-    const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
-    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, cosine, sine, mask };
+    const shared = programs.shared(hidden.shape[1] ?? 0, layer);
+    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, ...shared };
     const needed = Object.fromEntries(session.inputNames.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : [])));
     yield singleOutput(await session.run(needed), projection.input);
   }
 }
 
 /** The graph input that carries the bias of a projection. */
-function biasOf(programs: Programs, projection: LinearMember): string {
-  const node = programs.architecture.block().nodes.find((candidate) => candidate.outputs.includes(projection.output));
+function biasOf(block: Graph, projection: LinearMember): string {
+  const node = block.nodes.find((candidate) => candidate.outputs.includes(projection.output));
   const bias = node?.inputs[2];
   if (!bias) throw new MismatchError(`The projection ${projection.weight} has no bias input to compensate with.`);
   return bias;

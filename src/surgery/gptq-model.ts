@@ -70,7 +70,7 @@ async function roundLayer(
   states: readonly DeviceTensor[],
   options: GptqOptions,
 ): Promise<RoundedLayer> {
-  const block = programs.architecture.block();
+  const block = programs.architecture.block(programs.architecture.kind(layer));
   const position = ({ output }: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(output));
   const members = linearMembers(block, options.structuresOf(layer)).sort((a, b) => position(a) - position(b));
   const byInput = new Map<string, LinearMember[]>();

@@ -47,9 +47,10 @@ const window = (vocabulary: number) => {
 /** Any plan that keeps at least one group of each kind in every layer. */
 const plans = (open: OpenModel) =>
   fc.tuple(
-    ...open.config.layerWidths.map(({ keyValueHeads, neurons }) =>
+    ...open.config.layerWidths.map(({ keyValueHeads, neurons, channels }) =>
       fc.record({
-        attention: fc.subarray(range(keyValueHeads), { minLength: 1 }),
+        attention: fc.subarray(range(keyValueHeads), { minLength: Math.min(1, keyValueHeads) }),
+        ...(channels !== undefined && { convolution: fc.subarray(range(channels), { minLength: 1 }) }),
         mlp: fc.subarray(range(neurons), { minLength: 1 }),
       }),
     ),
@@ -63,11 +64,15 @@ async function masked(checkpoint: Checkpoint, open: OpenModel, plan: readonly La
   const { headDimension, queryHeads, keyValueHeads } = open.config;
   const perGroup = headDimension * (queryHeads / keyValueHeads);
   const replacements = new Map<string, Replacement>();
-  for (const [layer, { attention, mlp }] of plan.entries()) {
+  for (const [layer, { attention, convolution = [], mlp }] of plan.entries()) {
     for (const [part, kept, width] of [
       ['self_attn.o_proj', attention, perGroup],
+      ['self_attn.out_proj', attention, perGroup],
+      ['conv.out_proj', convolution, 1],
       ['mlp.down_proj', mlp, 1],
+      ['feed_forward.w2', mlp, 1],
     ] as const) {
+      if (!checkpoint.tensors.has(`model.layers.${layer}.${part}.weight`)) continue;
       const name = `model.layers.${layer}.${part}.weight`;
       const dense = checkpoint.tensors.get(name)?.shape ?? [];
       const columns = dense[1] ?? 1;
@@ -120,7 +125,7 @@ describe.each(models)('a sliced model: $name', ({ open: openCheckpoint }) => {
     const choice = fc.record({
       plan: plans(dense),
       layer: fc.nat(),
-      kind: fc.constantFrom('attention' as const, 'mlp' as const),
+      kind: fc.constantFrom('attention' as const, 'convolution' as const, 'mlp' as const),
       place: fc.nat(),
     });
     await fc.assert(
@@ -129,15 +134,18 @@ describe.each(models)('a sliced model: $name', ({ open: openCheckpoint }) => {
         const kept = plan[layer]?.[kind] ?? [];
         const lost = kept.length > 1 ? place % kept.length : -1;
         using first = dense.pruned(plan);
-        const everything = plan.map(({ attention, mlp }) => ({
+        const everything = plan.map(({ attention, convolution, mlp }) => ({
           attention: range(attention.length),
+          ...(convolution && { convolution: range(convolution.length) }),
           mlp: range(mlp.length),
         }));
         const second = everything.map((stays, index) =>
-          index === layer ? { ...stays, [kind]: stays[kind].filter((group) => group !== lost) } : stays,
+          index === layer && stays[kind] ? { ...stays, [kind]: stays[kind].filter((group) => group !== lost) } : stays,
         );
         const once = plan.map((stays, index) =>
-          index === layer ? { ...stays, [kind]: kept.filter((_, position) => position !== lost) } : stays,
+          index === layer && stays[kind]
+            ? { ...stays, [kind]: kept.filter((_, position) => position !== lost) }
+            : stays,
         );
         using twice = first.pruned(second);
         using direct = dense.pruned(once);

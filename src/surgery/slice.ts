@@ -4,7 +4,7 @@ import { elementCount } from '../arrays.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { MismatchError, MissingError } from '../errors.ts';
 import type { CoupledStructure, MemberSlice } from '../importance/structures/structures.ts';
-import type { LayerPlan } from '../plan/plan.ts';
+import { keptMixing, type LayerPlan, removesLayer } from '../plan/plan.ts';
 import type { HostTensor } from '../runtime/runtime.ts';
 
 /** Which channels of which axes of one tensor stay. */
@@ -36,8 +36,7 @@ export function slicedCheckpoint(
   plan.forEach((layerPlan, layer) => {
     const bindings = architecture.blockWeights(layer);
     checkLayerPlan(layerPlan, layer, structuresOf(layer));
-    if (layerPlan.attention.length === 0 && layerPlan.mlp.length === 0)
-      for (const { tensor } of bindings) removed.add(tensor);
+    if (removesLayer(layerPlan)) for (const { tensor } of bindings) removed.add(tensor);
     else cutLayer(checkpoint, bindings, layerPlan, structuresOf(layer), cuts);
   });
   const tensors = new Map<string, TensorInfo>();
@@ -51,7 +50,11 @@ export function slicedCheckpoint(
     config: {
       ...checkpoint.config,
       espalier: {
-        layers: plan.map(({ attention, mlp }) => ({ keyValueHeads: attention.length, neurons: mlp.length })),
+        layers: plan.map(({ attention, convolution, mlp }) => ({
+          keyValueHeads: attention.length,
+          neurons: mlp.length,
+          ...(convolution && { channels: convolution.length }),
+        })),
       },
     },
     tensors,
@@ -72,13 +75,13 @@ export function slicedCheckpoint(
 }
 
 function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly CoupledStructure[]): void {
-  if (structures.length === 0 && plan.attention.length + plan.mlp.length > 0) {
+  if (structures.length === 0 && !removesLayer(plan)) {
     throw new MismatchError(
       `The plan keeps groups of layer ${layer}, but layer ${layer} was removed from this model; make the plan from its scores.`,
     );
   }
   for (const { kind, groups } of structures) {
-    const kept = plan[kind];
+    const kept = plan[kind] ?? [];
     kept.forEach((group, position) => {
       if (!Number.isInteger(group) || group < 0 || group >= groups || group <= (kept[position - 1] ?? -1)) {
         throw new MismatchError(
@@ -87,9 +90,10 @@ function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly Cou
       }
     });
   }
-  if ((plan.attention.length === 0) !== (plan.mlp.length === 0)) {
+  const mixing = plan.convolution ? 'channels of the convolution' : 'attention groups';
+  if ((keptMixing(plan) === 0) !== (plan.mlp.length === 0)) {
     throw new MismatchError(
-      `The plan keeps ${plan.attention.length} attention groups and ${plan.mlp.length} neurons in layer ${layer}; keep at least one of each, or none of both to remove the layer.`,
+      `The plan keeps ${keptMixing(plan)} ${mixing} and ${plan.mlp.length} neurons in layer ${layer}; keep at least one of each, or none of both to remove the layer.`,
     );
   }
 }
@@ -109,7 +113,7 @@ function cutLayer(
       if (!info)
         throw new MissingError(`${checkpoint.provenance.name} has no tensor ${binding.tensor}, which the plan cuts.`);
       const offset = member.axis === 0 ? (binding.rows?.start ?? 0) : 0;
-      const channels = keptChannels(member, plan[kind]).map((channel) => channel + offset);
+      const channels = keptChannels(member, plan[kind] ?? []).map((channel) => channel + offset);
       addCut(cuts, binding, info, member.axis, channels);
     }
   }
@@ -145,7 +149,7 @@ export function keptChannels({ groupOfChannel }: MemberSlice, groups: readonly n
   });
 }
 
-/** The given channels of one axis of a tensor [rows, columns] or [rows]. */
+/** The given channels of one axis of a tensor [rows, columns] or [rows], or of the first of more axes. */
 export function sliceTensor(tensor: HostTensor, axis: number, channels: Int32Array): HostTensor {
   const shape = tensor.shape.map((size, index) => (index === axis ? channels.length : size));
   return {
@@ -155,9 +159,9 @@ export function sliceTensor(tensor: HostTensor, axis: number, channels: Int32Arr
   };
 }
 
-/** Copies the kept rows and columns of a [rows, columns] (or [rows]) tensor. */
+/** Copies the kept rows and columns of a [rows, columns], [rows] or [rows, ...] tensor; of the last kind rows only. */
 function gather(data: Float32Array, shape: readonly number[], cut: TensorCut): Float32Array {
-  const columns = shape.length > 1 ? (shape[1] ?? 1) : 1;
+  const columns = elementCount(shape.slice(1));
   const keptRows = cut.axes.get(0);
   const keptColumns = cut.axes.get(1);
   const rowCount = keptRows?.length ?? shape[0] ?? 0;

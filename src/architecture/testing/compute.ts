@@ -3,7 +3,7 @@ import { differentiate } from '../../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../../runtime/runtime.ts';
 import { forwardBlocks, nextTokenTargets, rowChunks } from '../forward.ts';
 import { modelOf } from '../model.ts';
-import { exampleBindings, Programs, singleOutput } from '../programs.ts';
+import { exampleBindings, Programs, programName, singleOutput } from '../programs.ts';
 import { WeightStore } from '../weight-store.ts';
 
 export interface Computed {
@@ -57,25 +57,30 @@ async function blockGradients(
   last: HostTensor,
 ) {
   const { runtime, architecture } = programs;
-  const names = architecture.blockWeights(0).map(({ input }) => input);
-  using session = await runtime.createSession(
-    differentiate(architecture.block(), {
-      seeds: { output: 'outputGradient' },
-      wrt: ['hidden', ...names],
-      bindings: exampleBindings(architecture),
-    }),
-  );
+  const gradientSession = (layer: number) => {
+    const kind = architecture.kind(layer);
+    return programs.session(programName('gradient of everything', kind), () =>
+      differentiate(architecture.block(kind), {
+        seeds: { output: 'outputGradient' },
+        wrt: ['hidden', ...architecture.blockWeights(layer).map(({ input }) => input)],
+        bindings: exampleBindings(architecture),
+      }),
+    );
+  };
   const gradients = new Map<string, Float32Array>();
   let outputGradient = runtime.upload(last);
   for (let layer = inputs.length - 1; layer >= 0; layer--) {
     using hidden = inputs[layer] as DeviceTensor;
     using weights = await store.lease(layer);
     using above = outputGradient;
-    const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
-    const outputs = await session.run({ ...weights.tensors, hidden, cosine, sine, mask, outputGradient: above });
+    const session = await gradientSession(layer);
+    const shared = programs.shared(hidden.shape[1] ?? 0, layer);
+    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, ...shared, outputGradient: above };
+    const read = Object.fromEntries(session.inputNames.map((name) => [name, singleOutput(feeds, name)]));
+    const outputs = await session.run(read);
     outputGradient = singleOutput(outputs, 'gradient/hidden');
     gradients.set(`hidden.${layer}`, (await runtime.read(outputGradient)).data as Float32Array);
-    for (const name of names) {
+    for (const { input: name } of architecture.blockWeights(layer)) {
       using gradient = singleOutput(outputs, `gradient/${name}`);
       gradients.set(`${layer}/${name}`, (await runtime.read(gradient)).data as Float32Array);
     }

@@ -15,6 +15,8 @@ export const FIXTURES = [
   'qwen2-yarn',
   'qwen3',
   'gemma3',
+  'lfm2',
+  'lfm2-biases',
   'phi3',
   'phi3-longrope',
 ] as const;

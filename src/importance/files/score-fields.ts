@@ -1,7 +1,6 @@
 import { isRecord, type JsonRecord } from '../../checkpoint/files/json.ts';
 import { FileFormatError } from '../../errors.ts';
-import type { Module } from '../structures/group-table.ts';
-import type { LayerGroups } from '../structures/structures.ts';
+import type { LayerGroups, Module } from '../structures/structures.ts';
 import type { Scores } from '../sums/scores.ts';
 
 const REMEDY = 'Score the model again.';
@@ -15,7 +14,12 @@ export function parseGroups(value: unknown, file: string): LayerGroups[] {
       const read = fields(isRecord(layer) ? layer[name] : undefined, `groups[${index}].${name}`, file);
       return { groups: read.count('groups'), parametersPerGroup: read.count('parametersPerGroup') };
     };
-    return { attention: module('attention'), mlp: module('mlp') };
+    const convolves = isRecord(layer) && layer.convolution !== undefined;
+    return {
+      attention: module('attention'),
+      ...(convolves && { convolution: module('convolution') }),
+      mlp: module('mlp'),
+    };
   });
 }
 

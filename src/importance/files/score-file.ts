@@ -3,7 +3,7 @@ import { memorySource } from '../../checkpoint/files/memory.ts';
 import { readSafetensorsHeader, type SafetensorsEntry } from '../../checkpoint/formats/safetensors/safetensors.ts';
 import { type WritableTensor, writeSafetensors } from '../../checkpoint/formats/safetensors/safetensors-write.ts';
 import { FileFormatError, MismatchError, UnsupportedError } from '../../errors.ts';
-import { MODULES, type Module } from '../structures/group-table.ts';
+import { MODULES, type Module } from '../structures/structures.ts';
 import { METRICS, type Metric, type Scores } from '../sums/scores.ts';
 import { parseCalibration, parseEngine, parseGroups, parseModel } from './score-fields.ts';
 
@@ -18,9 +18,9 @@ export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {
   const tensors = new Map<string, WritableTensor>();
   for (const [layer, modules] of scores.layers.entries()) {
     for (const module of MODULES) {
-      const groups = scores.groups[layer]?.[module].groups;
+      const groups = scores.groups[layer]?.[module]?.groups;
       for (const metric of METRICS) {
-        const data = modules[module][metric];
+        const data = modules[module]?.[metric];
         if (!data) continue;
         const name = tensorName(layer, module, metric);
         if (data.length !== groups)
@@ -63,16 +63,16 @@ export async function decodeScores(bytes: Uint8Array, file = 'The score file'): 
   const part = (key: string): unknown =>
     parseJsonRecord(new TextEncoder().encode(`{"value":${metadata[key] ?? 'null'}}`), `${key} of ${file}`).value;
   const groups = parseGroups(part('groups'), file);
-  const layers: Scores['layers'] = groups.map(() => ({ attention: {}, mlp: {} }));
+  const layers: Scores['layers'] = groups.map(({ convolution }) => ({
+    attention: {},
+    ...(convolution && { convolution: {} }),
+    mlp: {},
+  }));
   for (const [name, entry] of entries) {
     const { layer, module, metric } = parseName(name, groups.length, file);
-    (layers[layer] as Record<Module, Partial<Record<Metric, Float32Array>>>)[module][metric] = readValues(
-      bytes,
-      name,
-      entry,
-      groups[layer]?.[module].groups,
-      file,
-    );
+    const values = readValues(bytes, name, entry, groups[layer]?.[module]?.groups, file);
+    const scores = (layers[layer] as Partial<Record<Module, Partial<Record<Metric, Float32Array>>>>)[module];
+    if (scores) scores[metric] = values;
   }
   return {
     format: FORMAT,
@@ -101,11 +101,11 @@ async function readHeader(bytes: Uint8Array, file: string) {
 
 function parseName(name: string, layers: number, file: string): { layer: number; module: Module; metric: Metric } {
   const [, index = '', module, metric] =
-    /^layers\.(0|[1-9][0-9]{0,5})\.(attention|mlp)\.([a-z0-9-]{1,40})$/.exec(name) ?? [];
+    /^layers\.(0|[1-9][0-9]{0,5})\.(attention|convolution|mlp)\.([a-z0-9-]{1,40})$/.exec(name) ?? [];
   const known = METRICS.find((candidate) => candidate === metric);
   if (!module || !known) {
     throw new FileFormatError(
-      `${file} has the tensor ${JSON.stringify(name.slice(0, 80))}; "layers.{index}.{attention or mlp}.{metric}" with a known metric is expected. ${REMEDY}`,
+      `${file} has the tensor ${JSON.stringify(name.slice(0, 80))}; "layers.{index}.{attention, convolution or mlp}.{metric}" with a known metric is expected. ${REMEDY}`,
     );
   }
   if (Number(index) >= layers)

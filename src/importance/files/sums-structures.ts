@@ -2,7 +2,7 @@ import { elementCount } from '../../arrays.ts';
 import type { ByteSource } from '../../checkpoint/checkpoint.ts';
 import type { SafetensorsEntry } from '../../checkpoint/formats/safetensors/safetensors.ts';
 import { FileFormatError } from '../../errors.ts';
-import type { CoupledStructure, MemberSlice } from '../structures/structures.ts';
+import { type CoupledStructure, type MemberSlice, MODULES } from '../structures/structures.ts';
 import type { LayerLayout } from '../sums/sum-table.ts';
 import { fields } from './score-fields.ts';
 
@@ -96,8 +96,11 @@ async function parseKind(
   for (const part of value as unknown[]) {
     const { text, count, record } = fields(part, path, file);
     const kind = text('kind');
-    if (kind !== 'attention' && kind !== 'mlp')
-      throw new FileFormatError(`${file}: ${path}.kind is "${kind}"; it must be attention or mlp. ${REMEDY}`);
+    const known = MODULES.find((module) => module === kind);
+    if (!known)
+      throw new FileFormatError(
+        `${file}: ${path}.kind is "${kind}"; it must be one of ${MODULES.join(', ')}. ${REMEDY}`,
+      );
     if (!Array.isArray(record.members)) throw new FileFormatError(`${file}: ${path}.members is no list. ${REMEDY}`);
     const groups = count('groups');
     const members: MemberSlice[] = [];
@@ -108,7 +111,7 @@ async function parseKind(
       shapes.set(weight, parseShape(read.record.shape, axis, groupOfChannel.length, `${path} of "${weight}"`, file));
       members.push({ weight, axis, groupOfChannel });
     }
-    structures.push({ kind, groups, parametersPerGroup: count('parametersPerGroup'), members });
+    structures.push({ kind: known, groups, parametersPerGroup: count('parametersPerGroup'), members });
   }
   return { structures, shapeOf: (weight) => shapes.get(weight) ?? [] };
 }
@@ -116,10 +119,10 @@ async function parseKind(
 function parseShape(value: unknown, axis: number, channels: number, path: string, file: string): readonly number[] {
   const shape = Array.isArray(value) ? (value as unknown[]) : [];
   const sizes = shape.filter((size): size is number => Number.isSafeInteger(size) && (size as number) > 0);
-  const fits = sizes.length === shape.length && (sizes.length === 1 || sizes.length === 2) && sizes[axis] === channels;
+  const fits = sizes.length === shape.length && sizes.length >= 1 && sizes.length <= 3 && sizes[axis] === channels;
   if (!fits || !Number.isSafeInteger(elementCount(sizes)))
     throw new FileFormatError(
-      `${file}: the shape in ${path} is ${JSON.stringify(value) ?? 'missing'}; one or two sizes, ${channels} at place ${axis}, are expected. ${REMEDY}`,
+      `${file}: the shape in ${path} is ${JSON.stringify(value) ?? 'missing'}; one to three sizes, ${channels} at place ${axis}, are expected. ${REMEDY}`,
     );
   return sizes;
 }

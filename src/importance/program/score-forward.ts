@@ -31,7 +31,7 @@ export async function scoreForward(
   store: WeightStore,
   batches: readonly (readonly ArrayLike<number>[])[],
   owned: OwnedTensors,
-  score: ScorePrograms,
+  score: (layer: number) => ScorePrograms,
   options: ScoreForwardOptions,
 ): Promise<{ readonly layers: readonly (LayerStates | undefined)[]; readonly last: readonly DeviceTensor[] }> {
   const layers = Array.from({ length: options.layers }, (_, layer) => {
@@ -48,9 +48,9 @@ export async function scoreForward(
       let after: DeviceTensor;
       if (!states?.kept) after = await programs.block(weights, hidden, layer);
       else {
-        const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
-        const session = await score.keepingBlock();
-        const { output, ...values } = await session.run({ ...weights.tensors, hidden, cosine, sine, mask });
+        const session = await score(layer).keepingBlock();
+        const shared = programs.shared(hidden.shape[1] ?? 0, layer);
+        const { output, ...values } = await session.run({ ...weights.tensors, hidden, ...shared });
         for (const value of Object.values(values)) owned.own(value);
         after = singleOutput({ ...(output && { output }) }, 'output');
         states.kept.push(values);

@@ -2,6 +2,7 @@ import { GraphBuilder } from '../../onnx/builder.ts';
 import type { Graph, ValueInfo } from '../../onnx/graph.ts';
 import { cut } from '../../passes/cut.ts';
 import { differentiate, gradientOf } from '../../passes/differentiate.ts';
+import type { ChannelMember } from '../structures/channel-members.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
 import type { Need } from '../sums/sum-table.ts';
 
@@ -10,13 +11,14 @@ import type { Need } from '../sums/sum-table.ts';
  * Inputs beside the block's: `outputGradient`. Outputs: `gradient/hidden`; per member `signed/<weight>` [batch, channels] and `signed/<bias>` of a
  * grouped bias (the v_jm per channel, from activations and their gradients only); for column members `sum/<weight>` and `squares/<weight>`
  * [channels] of their input; `energy/<value>`, the sums over rows of the squares of every member's input X [rows, in] and of the gradient dY [rows, out] of its output; and with 'elements' these
- * themselves, under their own names. Which of them there are `needs` says.
+ * themselves, under their own names. Which of them there are `needs` says. Of a weight that is no matrix also `elements/<weight>` [batch, weights], w g of each window.
  */
 export function scoreGraph(
   block: Graph,
   members: readonly LinearMember[],
   bindings: Readonly<Record<string, number>>,
   needs: ReadonlySet<Need>,
+  channels: readonly ChannelMember[] = [],
 ): Graph {
   const wrt = new Set<string>(['hidden']);
   const taps = new Set<string>();
@@ -27,6 +29,16 @@ export function scoreGraph(
     if (signed && member.axis === 0) taps.add(member.output);
     if (signed && member.axis === 1) wrt.add(member.input);
     if (both || member.axis === 1) taps.add(member.input);
+  }
+  for (const { windows, input, output } of channels) {
+    if (needs.has('gradients')) {
+      wrt.add(windows);
+      taps.add(windows);
+    }
+    if (needs.has('energies')) {
+      wrt.add(output);
+      taps.add(input);
+    }
   }
   const backward = differentiate(block, {
     seeds: { output: 'outputGradient' },
@@ -42,7 +54,12 @@ export function scoreGraph(
     if (needs.has('gradients')) emitSigned(builder, member, leading);
     if (needs.has('moments') && member.axis === 1) emitMoments(builder, member);
   }
-  for (const value of new Set(members.flatMap(({ input, output }) => [input, gradientOf(output)]))) {
+  for (const member of channels) if (needs.has('gradients')) emitElements(builder, member, leading);
+  const convolved = new Set(channels.flatMap(({ input, output }) => [input, gradientOf(output)]));
+  for (const value of new Set([
+    ...members.flatMap(({ input, output }) => [input, gradientOf(output)]),
+    ...(needs.has('energies') ? convolved : []),
+  ])) {
     if (needs.has('energies'))
       builder.output(
         sumOfSquares(builder, value, builder.integers([0])),
@@ -50,7 +67,7 @@ export function scoreGraph(
         [`width of ${value}`],
         `energy/${value}`,
       );
-    if (needs.has('elements')) builder.output(value, 'float32', ['rows', `width of ${value}`]);
+    if (needs.has('elements') && !convolved.has(value)) builder.output(value, 'float32', ['rows', `width of ${value}`]);
   }
   return builder.build();
 }
@@ -107,6 +124,22 @@ function emitSigned(builder: GraphBuilder, member: LinearMember, leading: string
     builder.output(ofBias, 'float32', batchChannels, `signed/${member.bias}`);
     builder.output(builder.add('Sub', [total, ofBias]), 'float32', batchChannels, `signed/${weight}`);
   }
+}
+
+/** w g of each window, of every weight of a channel and summed over them. */
+function emitElements(builder: GraphBuilder, { weight, windows, shape }: ChannelMember, leading: string): void {
+  const product = builder.add('Mul', [windows, gradientOf(windows)]);
+  const batch = builder.add('Slice', [leading, builder.integers([0]), builder.integers([1])]);
+  const flat = builder.add('Reshape', [product, builder.add('Concat', [batch, builder.integers([-1])], { axis: 0 })]);
+  builder.output(flat, 'float32', ['batch', `weights of ${weight}`], `elements/${weight}`);
+  const channels = shape[0] ?? 'channels';
+  const signed =
+    shape.length === 1
+      ? builder.add('Identity', [product])
+      : builder.add('ReduceSum', [product, builder.integers(shape.slice(1).map((_, axis) => axis + 2))], {
+          keepdims: 0,
+        });
+  builder.output(signed, 'float32', ['batch', channels], `signed/${weight}`);
 }
 
 function emitMoments(builder: GraphBuilder, { weight, input, shape }: LinearMember): void {

@@ -45,7 +45,7 @@ export async function scoreLayer(
   options: ScoreLayerOptions,
 ): Promise<LayerSums> {
   const { layout, score, stages, buffers, watch } = options;
-  const { members } = score;
+  const { members, channels } = score;
   const session = await score.score(kept !== undefined);
   const { device, host } = await watch.time('weights', () => layerWeights(programs, store, layer));
   using weights = device;
@@ -66,13 +66,13 @@ export async function scoreLayer(
       const outputGradient = gradients[index];
       if (!outputGradient) throw new MismatchError(`Batch ${index} of layer ${layer} has states and no gradient.`);
       const [windows = 0, tokens = 0] = hidden.shape;
-      const { cosine, sine, mask } = programs.positions(tokens, layer);
+      const shared = programs.shared(tokens, layer);
       const key = `${session.outputNames.length}:${hidden.shape}:${members.map(({ weight }) => singleOutput(weights.tensors, weight).shape)}`;
       const target = spare && `${spare.shape}` === `${hidden.shape}` ? spare : undefined;
       const outputs = await watch.time('backward', () =>
         buffers.run(
           session,
-          feedsOf(session, { ...weights.tensors, ...kept?.[index], hidden, cosine, sine, mask, outputGradient }),
+          feedsOf(session, { ...weights.tensors, ...kept?.[index], hidden, ...shared, outputGradient }),
           key,
           target ? { 'gradient/hidden': target } : {},
         ),
@@ -85,7 +85,10 @@ export async function scoreLayer(
         windows,
         tokens,
         members,
-        await watch.time('backward', () => readMatching(programs.runtime, outputs, /^(signed|sum|squares|energy)\//)),
+        await watch.time('backward', () =>
+          readMatching(programs.runtime, outputs, /^(signed|elements|sum|squares|energy)\//),
+        ),
+        channels,
       );
       await watch.time('elements', async () =>
         stage?.add({ windows, tokens, value: (name) => singleOutput(outputs, name) }),
@@ -102,7 +105,7 @@ export async function scoreLayer(
     if (stage) sums.addMagnitudes(stage.magnitudes());
     return await watch.time('metrics', async () => {
       if (score.needs.has('weights')) sums.addWeights((weight) => host[weight]);
-      sums.closeEnergies(members, (weight) => host[weight]);
+      sums.closeEnergies(members, (weight) => host[weight], channels);
       sums.close(totals);
       for (const { weight } of stage ? members : [])
         for (const sum of WEIGHT_SUMS)

@@ -1,6 +1,8 @@
-import { exampleBindings, type Programs } from '../../architecture/programs.ts';
+import type { LayerKind } from '../../architecture/architecture.ts';
+import { exampleBindings, type Programs, programName } from '../../architecture/programs.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import type { Session } from '../../runtime/runtime.ts';
+import { type ChannelMember, channelMembers } from '../structures/channel-members.ts';
 import { type LinearMember, linearMembers } from '../structures/linear-members.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
 import type { Need } from '../sums/sum-table.ts';
@@ -10,16 +12,25 @@ import { keptGraphs, scoreGraph } from './score-graph.ts';
 export class ScorePrograms {
   readonly needs: ReadonlySet<Need>;
   readonly members: readonly LinearMember[];
+  readonly channels: readonly ChannelMember[];
   readonly #programs: Programs;
+  readonly #kind: LayerKind;
   readonly #block: Graph;
   #kept: ReturnType<typeof keptGraphs> | undefined;
 
-  /** `structures` of any layer: members do not depend on widths. */
-  constructor(programs: Programs, structures: readonly CoupledStructure[], needs: ReadonlySet<Need>) {
+  /** `structures` of any layer of this kind: members do not depend on widths. */
+  constructor(
+    programs: Programs,
+    structures: readonly CoupledStructure[],
+    needs: ReadonlySet<Need>,
+    kind: LayerKind = 'attention',
+  ) {
     this.#programs = programs;
+    this.#kind = kind;
     this.needs = needs;
-    this.#block = programs.architecture.block();
+    this.#block = programs.architecture.block(kind);
     this.members = linearMembers(this.#block, structures);
+    this.channels = channelMembers(this.#block, structures, this.members);
   }
 
   /** Differentiates a block; recomputes it, or with `keeps` reads the outputs of linear layers that `keepingBlock` gave. */
@@ -42,11 +53,17 @@ export class ScorePrograms {
   }
 
   #name(program: string): string {
-    return `${program} for ${[...this.needs].sort().join(', ')}`;
+    return programName(`${program} for ${[...this.needs].sort().join(', ')}`, this.#kind);
   }
 
   #scoreGraph(): Graph {
-    return scoreGraph(this.#block, this.members, exampleBindings(this.#programs.architecture), this.needs);
+    return scoreGraph(
+      this.#block,
+      this.members,
+      exampleBindings(this.#programs.architecture),
+      this.needs,
+      this.channels,
+    );
   }
 
   #keptGraphs(): ReturnType<typeof keptGraphs> {

@@ -29,7 +29,7 @@ export interface Discovery {
 /**
  * Coupled structures of one block (docs/method.md section 1), found by tracing its graph operator by operator at the sizes of `bindings`,
  * never from names. Offered is every class of coordinates that lives on weights alone, that no operator mixes or measures as a whole,
- * and that is the outermost division of each weight axis it is on: key/value heads, neurons. Finer divisions (query heads within a group,
+ * and that is the outermost division of each weight axis it is on: key/value heads, channels of a convolution, neurons. Finer divisions (query heads within a group,
  * channels within a head) go with the group that holds them.
  * Throws UnsupportedError naming an operator without coupling rule.
  */
@@ -115,9 +115,11 @@ function structureOf(
     const others = shapeOf(member.weight).filter((_, axis) => axis !== member.axis);
     return sum + channelsPerGroup(member) * elementCount(others);
   }, 0);
-  // A head spans several channels of its weights, a neuron one.
+  // A head spans several channels of its weights, a neuron one; a channel of a convolution too, and it has a kernel, a weight of three axes.
+  const hasKernel = members.some(({ weight }) => shapeOf(weight).length === 3);
+  const isHead = members.some((member) => channelsPerGroup(member) > 1);
   return {
-    kind: members.some((member) => channelsPerGroup(member) > 1) ? 'attention' : 'mlp',
+    kind: hasKernel ? 'convolution' : isHead ? 'attention' : 'mlp',
     groups,
     parametersPerGroup,
     members,

@@ -1,7 +1,4 @@
-import type { LayerGroups } from './structures.ts';
-
-export type Module = 'attention' | 'mlp';
-export const MODULES: readonly Module[] = ['attention', 'mlp'];
+import { type LayerGroups, MODULES, type Module } from './structures.ts';
 
 /** The groups of one module of one layer: entries [start, end) of every flat array. */
 export interface Segment {
@@ -13,8 +10,8 @@ export interface Segment {
 }
 
 /**
- * All groups of a model in one flat order: by layer, attention before MLP, then by index. A stable sort over it breaks ties in this order.
- * Segment 2 * layer is the layer's attention, 2 * layer + 1 its MLP.
+ * All groups of a model in one flat order: by layer, attention and convolution before MLP, then by index. A stable sort over it breaks ties in this order.
+ * Layers have a segment for attention and for MLP, empty where there are no such groups, and one for a convolution where there is one.
  */
 export interface GroupTable {
   readonly segments: readonly Segment[];
@@ -32,7 +29,9 @@ export function groupTable(groups: readonly LayerGroups[]): GroupTable {
   let parameters = 0;
   for (const [layer, layerGroups] of groups.entries()) {
     for (const module of MODULES) {
-      const { groups: count, parametersPerGroup } = layerGroups[module];
+      const found = layerGroups[module];
+      if (!found) continue;
+      const { groups: count, parametersPerGroup } = found;
       segments.push({ layer, module, start: length, end: length + count, parametersPerGroup });
       length += count;
       parameters += count * parametersPerGroup;

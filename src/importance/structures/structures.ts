@@ -9,16 +9,35 @@ export interface MemberSlice {
   readonly groupOfChannel: Int32Array;
 }
 
-/** A set of groups that can be removed one by one: the key/value heads of a layer, or its neurons. */
+/** What groups of a layer can be: key/value heads, channels of a convolution, neurons; in this order where a layer's are listed. */
+export type Module = 'attention' | 'convolution' | 'mlp';
+export const MODULES: readonly Module[] = ['attention', 'convolution', 'mlp'];
+
+/** A set of groups that can be removed one by one: the key/value heads of a layer, the channels of its convolution, or its neurons. */
 export interface CoupledStructure {
-  readonly kind: 'attention' | 'mlp';
+  readonly kind: Module;
   readonly groups: number;
   readonly parametersPerGroup: number;
   readonly members: readonly MemberSlice[];
 }
 
-/** Group counts and parameters per group of one layer, as discovery finds them. */
+/** How many groups a module of a layer has, and how large one is. */
+export interface GroupCount {
+  readonly groups: number;
+  readonly parametersPerGroup: number;
+}
+
+/** Group counts and parameters per group of one layer, as discovery finds them. A layer that convolves in place of attending has no attention groups. */
 export interface LayerGroups {
-  readonly attention: { readonly groups: number; readonly parametersPerGroup: number };
-  readonly mlp: { readonly groups: number; readonly parametersPerGroup: number };
+  readonly attention: GroupCount;
+  readonly convolution?: GroupCount;
+  readonly mlp: GroupCount;
+}
+
+/** Parameters of all groups of a layer. */
+export function groupParameters(layer: LayerGroups): number {
+  return MODULES.reduce((sum, module) => {
+    const { groups = 0, parametersPerGroup = 0 } = layer[module] ?? {};
+    return sum + groups * parametersPerGroup;
+  }, 0);
 }

@@ -2,18 +2,14 @@ import { MismatchError } from '../../errors.ts';
 import { gradientOf } from '../../passes/differentiate.ts';
 import type { HostTensor } from '../../runtime/runtime.ts';
 import type { ElementTotals } from '../elements/stage.ts';
+import type { ChannelMember } from '../structures/channel-members.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
 import { channelNorms, weightedSquares } from './channel-norms.ts';
 import { foldChannels, perChannel } from './fold-channels.ts';
 import { METRICS, type Metric, scoreOf, sumsOf } from './metrics.ts';
-import type { ModuleScores } from './scores.ts';
+import type { LayerScores, ModuleScores } from './scores.ts';
 import { declaredSums, type LayerLayout, type Numbers, ownersOf, type SumName, sumKey, sumKind } from './sum-table.ts';
-
-export interface LayerScores {
-  readonly attention: ModuleScores;
-  readonly mlp: ModuleScores;
-}
 
 /** How many windows, and token positions, sums run over. */
 export interface Seen {
@@ -30,8 +26,8 @@ export class LayerSums implements Seen {
   rows = 0;
   readonly #layout: LayerLayout;
   readonly #values = new Map<string, Numbers>();
-  /** |b g_j| of grouped biases, of windows whose matrices' magnitudes are not known yet. */
-  readonly #waiting: ReadonlyMap<string, Float32Array>[] = [];
+  /** |w g_j| per channel of grouped weights that are no matrices, of windows whose matrices' magnitudes are not known yet. */
+  readonly #waiting: ReadonlyMap<string, ArrayLike<number>>[] = [];
 
   constructor(layout: LayerLayout) {
     this.#layout = layout;
@@ -77,17 +73,24 @@ export class LayerSums implements Seen {
     tokens: number,
     members: readonly LinearMember[],
     outputs: ReadonlyMap<string, Float32Array>,
+    channels: readonly ChannelMember[] = [],
   ): void {
-    const signedOf = (weight: string, window: number) => {
-      const all = outputs.get(`signed/${weight}`);
+    const ofWindow = (kind: 'signed' | 'elements', weight: string, window: number) => {
+      const all = outputs.get(`${kind}/${weight}`);
       const width = (all?.length ?? 0) / windows;
       return all?.subarray(window * width, (window + 1) * width) ?? new Float32Array();
     };
+    const biases = members.flatMap(({ bias }) => (bias === undefined ? [] : [bias]));
     for (let window = 0; window < windows; window++) {
-      for (const structure of this.#layout.structures) this.#addSigned(structure, (weight) => signedOf(weight, window));
-      this.#addBiases(members, (weight) => signedOf(weight, window));
+      for (const structure of this.#layout.structures)
+        this.#addSigned(structure, (weight) => ofWindow('signed', weight, window));
+      this.#addVectors([
+        ...biases.map((bias) => [bias, ofWindow('signed', bias, window)] as const),
+        ...channels.map(({ weight }) => [weight, ofWindow('elements', weight, window)] as const),
+      ]);
     }
-    for (const { weight, input, output } of members) {
+    const kernels = channels.filter(({ shape }) => shape.length > 1);
+    for (const { weight, input, output } of [...members, ...kernels]) {
       for (const [name, found] of [
         ['input-sum', `sum/${weight}`],
         ['input-squares', `squares/${weight}`],
@@ -121,7 +124,12 @@ export class LayerSums implements Seen {
   }
 
   /** After the last window: the energies of channels, from those of inputs and outputs. The energy of a bias' only input, 1, is the number of token positions. */
-  closeEnergies(members: readonly LinearMember[], weightOf: (weight: string) => HostTensor | undefined): void {
+  closeEnergies(
+    members: readonly LinearMember[],
+    weightOf: (weight: string) => HostTensor | undefined,
+    channels: readonly ChannelMember[] = [],
+  ): void {
+    this.#closeConvolutions(channels, weightOf);
     for (const { weight, axis, bias } of members) {
       const [inputs, outputs] = [this.get('input-energy', weight), this.get('gradient-energy', weight)];
       const [matrix, added] = [weightOf(weight), bias === undefined ? undefined : weightOf(bias)];
@@ -135,6 +143,25 @@ export class LayerSums implements Seen {
         'other-energy',
         bias,
         Float64Array.from(added.data as Float32Array, (value) => rows * value * value),
+      );
+    }
+  }
+
+  /** A weight of a convolution's channel reads that channel's input alone, and what is added to a channel reads 1. */
+  #closeConvolutions(channels: readonly ChannelMember[], weightOf: (weight: string) => HostTensor | undefined): void {
+    const kernel = channels.find(({ shape }) => shape.length > 1)?.weight;
+    if (kernel === undefined) return;
+    const [inputs, outputs] = [this.get('input-energy', kernel), this.get('gradient-energy', kernel)];
+    if (!inputs || !outputs) return;
+    for (const { weight } of channels) {
+      const tensor = weightOf(weight);
+      if (!tensor) continue;
+      const { squares } = channelNorms(tensor, 0);
+      this.set('own-energy', weight, Float64Array.from(outputs));
+      this.set(
+        'other-energy',
+        weight,
+        squares.map((value, channel) => value * (weight === kernel ? (inputs[channel] as number) : this.rows)),
       );
     }
   }
@@ -234,7 +261,7 @@ export class LayerSums implements Seen {
 
   /** Those of the metrics whose sums are there, of every group. */
   scores(metrics: readonly Metric[] = METRICS): LayerScores {
-    const scores: Record<'attention' | 'mlp', ModuleScores> = { attention: {}, mlp: {} };
+    const scores: { -readonly [module in keyof LayerScores]: ModuleScores } = { attention: {}, mlp: {} };
     for (const structure of this.#layout.structures)
       scores[structure.kind] = Object.fromEntries(
         metrics
@@ -285,14 +312,17 @@ export class LayerSums implements Seen {
     accumulate(this.#grown('joint-squares', structure.kind, structure.groups), joint, 2);
   }
 
-  #addBiases(members: readonly LinearMember[], signed: (weight: string) => Float32Array): void {
-    const magnitudes = new Map<string, Float32Array>();
-    for (const { bias } of members) {
-      if (bias === undefined) continue;
-      const values = signed(bias);
-      magnitudes.set(bias, values.map(Math.abs));
-      accumulate(this.#grown('bias-first', bias, values.length), values, 1);
-      accumulate(this.#grown('bias-second', bias, values.length), values, 2);
+  /** w g of one window, of every weight that is no matrix. */
+  #addVectors(vectors: readonly (readonly [weight: string, values: Float32Array])[]): void {
+    const magnitudes = new Map<string, ArrayLike<number>>();
+    for (const [weight, values] of vectors) {
+      const channels = this.#layout.shapeOf(weight)[0] ?? values.length;
+      magnitudes.set(
+        weight,
+        perChannel(values.length, channels, 0, (index) => Math.abs(values[index] as number)),
+      );
+      accumulate(this.#grown('bias-first', weight, values.length), values, 1);
+      accumulate(this.#grown('bias-second', weight, values.length), values, 2);
     }
     this.#waiting.push(magnitudes);
   }

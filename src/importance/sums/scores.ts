@@ -5,6 +5,13 @@ export { METRICS, type Metric } from './metrics.ts';
 
 export type ModuleScores = Readonly<Partial<Record<Metric, Float32Array>>>;
 
+/** Scores of the groups of one layer; `convolution` where it has such groups. */
+export interface LayerScores {
+  readonly attention: ModuleScores;
+  readonly convolution?: ModuleScores;
+  readonly mlp: ModuleScores;
+}
+
 /** Scores of every group of a model: the asset that planning works from (docs/architecture.md section 1.5, file format 7.2). */
 export interface Scores {
   readonly format: 'espalier-scores/1';
@@ -37,5 +44,5 @@ export interface Scores {
   };
   readonly groups: readonly LayerGroups[];
   /** Arrays have one value per group: [groups] and [neurons]. `depth` is one value per layer, repeated for every group of it. */
-  readonly layers: readonly { readonly attention: ModuleScores; readonly mlp: ModuleScores }[];
+  readonly layers: readonly LayerScores[];
 }

@@ -7,10 +7,10 @@ export type Numbers = Float32Array | Float64Array;
 export type Need = 'gradients' | 'elements' | 'moments' | 'energies' | 'weights' | 'states';
 
 export interface SumKind {
-  /** Each array belongs to a structure, to one of its members (a matrix, a bias, or a matrix whose columns are grouped), or to the layer. */
-  readonly of: 'structure' | 'member' | 'matrix' | 'column' | 'bias' | 'layer';
-  /** It has a number for each group, channel (index along the grouped axis), weight, input or output of a matrix, or one. */
-  readonly per: 'group' | 'channel' | 'weight' | 'input' | 'output' | 'one';
+  /** Each array belongs to a structure, to one of its members (a matrix, a matrix or kernel, another weight than a matrix, or a matrix whose columns are grouped), or to the layer. */
+  readonly of: 'structure' | 'member' | 'matrix' | 'product' | 'column' | 'vector' | 'layer';
+  /** It has a number for each group, channel (index along the grouped axis), weight of a matrix, element of another weight, input or output of a matrix, or one. */
+  readonly per: 'group' | 'channel' | 'weight' | 'element' | 'input' | 'output' | 'one';
   readonly type: 'F32' | 'F64';
   readonly needs: Need;
   /** Arrays over two sets of windows add up, are the same, or cannot be joined: then what they are closed from is kept until all windows have been seen. */
@@ -42,8 +42,8 @@ export const SUMS = {
   /** sum_j w g_j, (w g_j)^2 */
   first: { of: 'matrix', per: 'weight', needs: 'elements', joins: 'add', type: 'F32' },
   second: { of: 'matrix', per: 'weight', needs: 'elements', joins: 'add', type: 'F32' },
-  'bias-first': { of: 'bias', per: 'channel', needs: 'gradients', ...perWindow },
-  'bias-second': { of: 'bias', per: 'channel', needs: 'gradients', ...perWindow },
+  'bias-first': { of: 'vector', per: 'element', needs: 'gradients', ...perWindow },
+  'bias-second': { of: 'vector', per: 'element', needs: 'gradients', ...perWindow },
   /** sum_j sum_k (w_k g_jk)^2 over a channel's weights k; sum_k abs(mean_j w_k g_jk); sum_k abs(mean_j w_k g_jk - 1/2 mean_j (w_k g_jk)^2) */
   'second-channels': {
     of: 'member',
@@ -63,9 +63,9 @@ export const SUMS = {
   /** Of a projection's inputs, over all token positions. */
   'input-sum': { of: 'column', per: 'channel', needs: 'moments', ...perWindow },
   'input-squares': { of: 'column', per: 'channel', needs: 'moments', ...perWindow },
-  /** Over all token positions t: sum_t x_ti^2 of a linear layer's inputs, sum_t dy_to^2 of the gradients of its outputs. */
-  'input-energy': { of: 'matrix', per: 'input', needs: 'energies', ...perWindow },
-  'gradient-energy': { of: 'matrix', per: 'output', needs: 'energies', ...perWindow },
+  /** Over all token positions t: sum_t x_ti^2 of the inputs of a linear layer or a convolution, sum_t dy_to^2 of the gradients of its outputs. */
+  'input-energy': { of: 'product', per: 'input', needs: 'energies', ...perWindow },
+  'gradient-energy': { of: 'product', per: 'output', needs: 'energies', ...perWindow },
   /** Of each channel: the energy on the grouped side, and on the other side the sum over the channel's weights of w^2 times the energy. */
   'own-energy': { of: 'member', per: 'channel', needs: 'energies', ...perWindow, closedFrom: ENERGIES },
   'other-energy': { of: 'member', per: 'channel', needs: 'energies', ...perWindow, closedFrom: ENERGIES },
@@ -88,7 +88,7 @@ export const sumKind = (name: SumName): SumKind => SUMS[name];
 /** The coupled structures of a layer and the shapes of their weights: what its sums are about. */
 export interface LayerLayout {
   readonly structures: readonly CoupledStructure[];
-  /** Of a member: [outputs, inputs], or [outputs] of a bias. */
+  /** Of a member: [outputs, inputs], [outputs] of a bias, [channels, 1, taps] of a convolution's kernel. */
   readonly shapeOf: (weight: string) => readonly number[];
 }
 
@@ -112,7 +112,8 @@ export function ownersOf(name: SumName, structure: CoupledStructure, { shapeOf }
 
 function owns(of: SumKind['of'], { axis }: MemberSlice, shape: readonly number[]): boolean {
   if (of === 'member') return true;
-  if (of === 'bias') return shape.length === 1;
+  if (of === 'vector') return shape.length !== 2;
+  if (of === 'product') return shape.length > 1;
   return shape.length === 2 && (of === 'matrix' || axis === 1);
 }
 
@@ -141,7 +142,11 @@ export function declaredSums(names: ReadonlySet<SumName>, layout: LayerLayout): 
 function lengthOf(per: SumKind['per'], structure: CoupledStructure, owner: string, { shapeOf }: LayerLayout): number {
   if (per === 'group') return structure.groups;
   if (per === 'one') return 1;
-  if (per === 'weight') return elementCount(shapeOf(owner));
-  if (per === 'input' || per === 'output') return shapeOf(owner)[per === 'output' ? 0 : 1] ?? 0;
+  if (per === 'weight' || per === 'element') return elementCount(shapeOf(owner));
+  if (per === 'input' || per === 'output') {
+    const shape = shapeOf(owner);
+    // A convolution has an input and an output a channel.
+    return shape[per === 'output' || shape.length > 2 ? 0 : 1] ?? 0;
+  }
   return structure.members.find(({ weight }) => weight === owner)?.groupOfChannel.length ?? 0;
 }

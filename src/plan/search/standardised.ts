@@ -1,4 +1,4 @@
-import { MODULES } from '../../importance/structures/group-table.ts';
+import { MODULES } from '../../importance/structures/structures.ts';
 import { meanOver } from '../fusion.ts';
 import type { Search } from './search.ts';
 

@@ -1,4 +1,5 @@
 import { groupCount, segmentOfGroups } from '../../importance/structures/group-table.ts';
+import type { Module } from '../../importance/structures/structures.ts';
 import { ascendingOrder } from './order.ts';
 import type { Search, SearchContext } from './search.ts';
 
@@ -41,8 +42,9 @@ function shares({ table, importance, protectedLayers }: SearchContext, rounded: 
   const owner = segmentOfGroups(table);
   const taken = new Uint32Array(table.segments.length);
   // How many unprotected layers have a k-th group, and how many of those were met.
-  const layersAt = { attention: [] as number[], mlp: [] as number[] };
-  const metAt = { attention: [] as number[], mlp: [] as number[] };
+  const perModule = (): Record<Module, number[]> => ({ attention: [], convolution: [], mlp: [] });
+  const layersAt = perModule();
+  const metAt = perModule();
   for (const segment of table.segments) {
     if (protectedLayers.has(segment.layer)) continue;
     const counts = layersAt[segment.module];

@@ -23,8 +23,9 @@ export function importanceRows(
   const rows = scores.groups.map(() => ({ attention: new Float32Array(), mlp: new Float32Array() }));
   for (const { layer, module, start, end, parametersPerGroup } of table.segments) {
     const row = rows[layer];
-    if (row)
-      row[module] = Float32Array.from(values.subarray(start, end), (value) =>
+    // A layer convolves in place of attending, so that its channels stand where others have their heads.
+    if (row && end > start)
+      row[module === 'mlp' ? 'mlp' : 'attention'] = Float32Array.from(values.subarray(start, end), (value) =>
         perParameter ? value / parametersPerGroup : value,
       );
   }
@@ -34,6 +35,9 @@ export function importanceRows(
 /** Metrics that every layer of a score file has, in the order of the file's definition. */
 export function presentMetrics(scores: Scores, all: readonly Metric[]): Metric[] {
   return all.filter((metric) =>
-    scores.layers.every((layer) => layer.attention[metric] !== undefined && layer.mlp[metric] !== undefined),
+    scores.layers.every(
+      ({ attention, convolution, mlp }) =>
+        (convolution ?? attention)[metric] !== undefined && mlp[metric] !== undefined,
+    ),
   );
 }
