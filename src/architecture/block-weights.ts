@@ -141,6 +141,15 @@ export function widthBindings(config: ModelConfig, widths: LayerWidths): Readonl
   };
 }
 
+/** The widths that the layers of a model had before it was pruned. */
+export function denseWidths({ layerWidths, keyValueHeads, neurons, convolution }: ModelConfig): LayerWidths[] {
+  return layerWidths.map(({ channels }) =>
+    channels !== undefined && convolution
+      ? { keyValueHeads: 0, neurons, channels: convolution.channels }
+      : { keyValueHeads, neurons },
+  );
+}
+
 /** Whether nothing of a layer is left: it passes its input on. */
 export function isRemovedLayer({ keyValueHeads, neurons, channels = 0 }: LayerWidths): boolean {
   return keyValueHeads === 0 && neurons === 0 && channels === 0;

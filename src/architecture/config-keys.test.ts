@@ -18,6 +18,7 @@ const FIXTURE: Readonly<Record<string, FixtureName>> = {
   qwen3: 'qwen3',
   gemma3_text: 'gemma3',
   phi3: 'phi3',
+  lfm2: 'lfm2',
 };
 
 /** Another value for each key that is honoured, with which something else is computed, or the config is refused. */
@@ -59,6 +60,15 @@ const OTHER: Changes = {
   _sliding_window_pattern: 1,
   rope_local_base_freq: 77,
   query_pre_attn_scalar: 5,
+  norm_eps: 0.5,
+  conv_L_cache: 5,
+  conv_bias: true,
+  full_attn_idxs: [0],
+  block_auto_adjust_ff_dim: false,
+  block_ff_dim: 60,
+  block_ffn_dim_multiplier: 2,
+  block_multiple_of: 16,
+  tie_embedding: false,
 };
 
 /** What else has to be set for a key to count. */
@@ -78,6 +88,7 @@ const BESIDE: Changes = {
   sliding_window_pattern: { layer_types: null },
   _sliding_window_pattern: { layer_types: null, sliding_window_pattern: null },
   hidden_act: { hidden_activation: null },
+  intermediate_size: { block_ff_dim: null, block_auto_adjust_ff_dim: false },
 };
 
 const QWEN_WINDOWS: Changes = { use_sliding_window: true, max_window_layers: 0 };
@@ -161,8 +172,8 @@ describe.each(fixtures)('of %s', (architecture, rules, { checkpoint, savedConfig
   );
 
   test('a tie that the tensors contradict is told', () => {
-    const tied = config.tie_word_embeddings === true;
-    expect(computed(checkpoint, { ...config, tie_word_embeddings: !tied })).not.toBe(plain);
+    const tied = (config.tie_word_embeddings ?? config.tie_embedding) === true;
+    expect(computed(checkpoint, { ...config, tie_embedding: null, tie_word_embeddings: !tied })).not.toBe(plain);
   });
 });
 

@@ -142,11 +142,13 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ),
     ...all(
       'harmless',
-      'block_dim block_mlp_init_scale block_norm_eps block_out_init_scale block_use_xavier_init conv_use_xavier_init num_heads',
+      'block_dim block_mlp_init_scale block_norm_eps block_out_init_scale block_use_xavier_init conv_dim conv_dim_out conv_use_xavier_init num_heads',
     ),
+    rms_norm_eps: 'harmless',
+    ...all(only('this architecture has no such biases', false), 'attention_bias mlp_bias'),
+    ...all(only('this architecture has silu'), 'hidden_act hidden_activation'),
     block_use_swiglu: only('the MLP of this architecture has a gate', true),
     use_pos_enc: only('all attention of this architecture turns queries and keys', true),
-    ...all(only('convolutions have as many channels as the hidden state'), 'conv_dim conv_dim_out'),
   },
 };
 

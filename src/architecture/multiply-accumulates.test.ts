@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { multiplyAccumulates } from '../passes/multiply-accumulates.ts';
+import { widthBindings } from './block-weights.ts';
 import { modelOf } from './model.ts';
 import { perToken, tokenCosts } from './multiply-accumulates.ts';
 import { FIXTURES, openFixture } from './testing/fixture.ts';
@@ -11,12 +12,12 @@ describe.each(FIXTURES)('a token of %s', (name) => {
     const { config } = architecture;
     const costs = tokenCosts(architecture);
     const tokens = costs.context;
-    const keyChannels = config.keyValueHeads * config.headDimension;
-    const queryChannels = config.queryHeads * config.headDimension;
-    const { neurons } = config;
-    const block = multiplyAccumulates(architecture.block(), { batch: 1, tokens, neurons, keyChannels, queryChannels });
+    const blocks = config.layerWidths.reduce((sum, widths, layer) => {
+      const bindings = { batch: 1, tokens, ...widthBindings(config, widths) };
+      return sum + multiplyAccumulates(architecture.block(architecture.kind(layer)), bindings);
+    }, 0);
     const head = config.vocabulary * config.hiddenSize;
-    expect(perToken(costs, config.layerWidths)).toBe((config.layers * block) / tokens + head);
+    expect(perToken(costs, config.layerWidths)).toBe(blocks / tokens + head);
     const removed = config.layerWidths.map(() => ({ keyValueHeads: 0, neurons: 0 }));
     expect(perToken(costs, removed)).toBe(head);
   });

@@ -1,3 +1,4 @@
+import { denseWidths } from '../architecture/block-weights.ts';
 import { countParameters, type Model, modelOf } from '../architecture/model.ts';
 import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
 import { Programs } from '../architecture/programs.ts';
@@ -178,8 +179,6 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
   const parametersBefore = plan?.parametersBefore ?? parametersAfter;
   const { provenance } = checkpoint;
   const costs = tokenCosts(architecture);
-  const { layers, keyValueHeads, neurons, layerWidths } = config;
-  const dense = Array.from({ length: layers }, () => ({ keyValueHeads, neurons }));
   const { verification, bytes } = first;
   await write(
     'README.md',
@@ -192,8 +191,8 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
         parametersAfter,
         multiplyAccumulates: {
           context: costs.context,
-          before: perToken(costs, dense),
-          after: perToken(costs, layerWidths),
+          before: perToken(costs, denseWidths(config)),
+          after: perToken(costs, config.layerWidths),
         },
         format,
         formats,
@@ -299,7 +298,7 @@ async function takeAwayOnnx(
       file,
       bytes: data.bytes + graphFile.bytes,
       type: format.transformersName,
-      opens: 'transformers.js and ONNX Runtime',
+      opens: `transformers.js${refusal === undefined ? ', ONNX Runtime GenAI' : ''} and ONNX Runtime`,
       notes: refusal === undefined ? [] : [refusal],
       verification,
     },

@@ -118,29 +118,14 @@ describe('the model card', () => {
       ids = [[1, 2, 3]]  # of the tokenizer in tokenizer.json
       feeds = {"input_ids": numpy.array(ids), "attention_mask": numpy.ones((1, len(ids[0])), "int64")}
       for value in session.get_inputs():
-          if value.name.startswith("past_key_values"):
-              empty = [1, value.shape[1], 0, value.shape[3]]
+          if value.name.startswith("past_"):
+              empty = [1] + [size if isinstance(size, int) else 0 for size in value.shape[1:]]
               feeds[value.name] = numpy.zeros(empty, "float16" if "float16" in value.type else "float32")
           elif value.name == "position_ids":
               feeds[value.name] = numpy.arange(len(ids[0]))[None]
           elif value.name == "num_logits_to_keep":
               feeds[value.name] = numpy.array(1)
       print(session.run(["logits"], feeds)[0].argmax(-1))
-      \`\`\`
-
-      With ONNX Runtime GenAI:
-
-      \`\`\`python
-      import onnxruntime_genai as og
-      model = og.Model("FOLDER")
-      tokenizer = og.Tokenizer(model)
-      parameters = og.GeneratorParams(model)
-      parameters.set_search_options(max_length=64)
-      generator = og.Generator(model, parameters)
-      generator.append_tokens(tokenizer.encode("Once upon a time"))
-      while not generator.is_done():
-          generator.generate_next_token()
-      print(tokenizer.decode(generator.get_sequence(0)))
       \`\`\`
 
       Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is 512 tokens.

@@ -1,4 +1,5 @@
 import type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
+import { isRemovedLayer } from '../architecture/block-weights.ts';
 import type { Provenance } from '../checkpoint/checkpoint.ts';
 import type { ExportFormat } from '../decoder/dtypes.ts';
 import type { Recipe } from '../plan/recipe.ts';
@@ -58,7 +59,7 @@ ${figureLines(card.figures)}
 ## Use
 
 ${samplesOfUse(formats, format).map(sampleLines).join('\n')}
-${onnx && format.note ? `${format.note}\n\n` : ''}Generate one text at a time, or pad the texts of a batch on the right. The longest sequence is ${card.config.maximumPositions} tokens.
+${onnx && format.note ? `${format.note}\n\n` : ''}${card.config.convolution ? 'Generate one text at a time, or texts of one length in a batch' : 'Generate one text at a time, or pad the texts of a batch on the right'}. The longest sequence is ${card.config.maximumPositions} tokens.
 
 ## Kept widths
 
@@ -109,10 +110,11 @@ function workLine({ context, before, after }: ModelCard['multiplyAccumulates']):
 const title = ({ name, revision }: Provenance) =>
   `${codeSpan(name)}${revision ? ` at revision ${codeSpan(revision)}` : ''}`;
 
-const widthRow = ({ keyValueHeads, neurons }: LayerWidths, layer: number) =>
-  keyValueHeads === 0 && neurons === 0
-    ? `| ${layer} | removed | removed |`
-    : `| ${layer} | ${keyValueHeads} | ${neurons} |`;
+const widthRow = (widths: LayerWidths, layer: number) => {
+  const { keyValueHeads, channels, neurons } = widths;
+  if (isRemovedLayer(widths)) return `| ${layer} | removed | removed |`;
+  return `| ${layer} | ${channels === undefined ? keyValueHeads : `none; ${channels} channels of a convolution`} | ${neurons} |`;
+};
 
 function recipeLines(recipe: Recipe | undefined): string {
   if (!recipe) return 'No recipe was recorded.';

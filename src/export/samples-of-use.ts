@@ -38,8 +38,8 @@ session = onnxruntime.InferenceSession("FOLDER/onnx/${file}")
 ids = [[1, 2, 3]]  # of the tokenizer in tokenizer.json
 feeds = {"input_ids": numpy.array(ids), "attention_mask": numpy.ones((1, len(ids[0])), "int64")}
 for value in session.get_inputs():
-    if value.name.startswith("past_key_values"):
-        empty = [1, value.shape[1], 0, value.shape[3]]
+    if value.name.startswith("past_"):
+        empty = [1] + [size if isinstance(size, int) else 0 for size in value.shape[1:]]
         feeds[value.name] = numpy.zeros(empty, "float16" if "float16" in value.type else "float32")
     elif value.name == "position_ids":
         feeds[value.name] = numpy.arange(len(ids[0]))[None]
@@ -47,10 +47,18 @@ for value in session.get_inputs():
         feeds[value.name] = numpy.array(1)
 print(session.run(["logits"], feeds)[0].argmax(-1))`,
       },
-      {
-        title: 'ONNX Runtime GenAI',
-        language: 'python',
-        code: `import onnxruntime_genai as og
+      ...(taken.opens.includes(GENAI) ? [genaiSample()] : []),
+    ];
+  });
+}
+
+/** What opens a decoder in ONNX, where there are files for it. */
+export const GENAI = 'ONNX Runtime GenAI';
+
+const genaiSample = (): SampleOfUse => ({
+  title: GENAI,
+  language: 'python',
+  code: `import onnxruntime_genai as og
 model = og.Model("FOLDER")
 tokenizer = og.Tokenizer(model)
 parameters = og.GeneratorParams(model)
@@ -60,10 +68,7 @@ generator.append_tokens(tokenizer.encode("Once upon a time"))
 while not generator.is_done():
     generator.generate_next_token()
 print(tokenizer.decode(generator.get_sequence(0)))`,
-      },
-    ];
-  });
-}
+});
 
 function transformersSample({ opens }: TakenAway): SampleOfUse {
   const trust = opens.includes('trust_remote_code') ? ', trust_remote_code=True' : '';
