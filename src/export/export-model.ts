@@ -25,6 +25,7 @@ import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from '
 import { safetensorsConfig } from './safetensors/config.ts';
 import { modelShape } from './safetensors/shape.ts';
 import type { SafetensorsType } from './safetensors/weights.ts';
+import { GENAI } from './samples-of-use.ts';
 import {
   TAKE_AWAY_FORMATS,
   type TakeAwayFormat,
@@ -298,7 +299,7 @@ async function takeAwayOnnx(
       file,
       bytes: data.bytes + graphFile.bytes,
       type: format.transformersName,
-      opens: `transformers.js${refusal === undefined ? ', ONNX Runtime GenAI' : ''} and ONNX Runtime`,
+      opens: `transformers.js${refusal === undefined ? `, ${GENAI}` : ''} and ONNX Runtime`,
       notes: refusal === undefined ? [] : [refusal],
       verification,
     },

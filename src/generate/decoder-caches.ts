@@ -4,7 +4,7 @@ import type { Session } from '../runtime/runtime.ts';
 import type { CacheSlot, StateSlot } from './cache.ts';
 
 /** Inputs of decoders that are made anew for every run. */
-export const RUN_INPUTS = ['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep'] as const;
+const RUN_INPUTS = ['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep'] as const;
 
 /** The name of a cache among the outputs: transformers.js' and Optimum's. */
 const presentOf = (past: string) =>
