@@ -12,7 +12,7 @@ const ONNX_RUNTIME = join(ROOT, 'node_modules/onnxruntime-web/dist');
 
 /** Files of onnxruntime-web that the library loads, beside those that the studio has: its WebAssembly for Node, and its scripts. */
 const SHIPPED = {
-  ort: ['ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.wasm'],
+  ort: ['ort.wasm.bundle.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'],
   'studio/ort': ['ort.webgpu.bundle.min.mjs', 'ort.jspi.bundle.min.mjs'],
 };
 

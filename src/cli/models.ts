@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MismatchError, MissingError, UsageError } from '../errors.ts';
-import { createRuntime } from '../library/create-runtime.ts';
+import { createRuntime, onProcessor } from '../library/create-runtime.ts';
 import { defaultStoreFolder, embeddedFolder, isExportedFolder, openExportedFolder } from '../library/disk.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
 import { openModel } from '../library/open.ts';
@@ -18,11 +18,13 @@ async function openRuntime(options: CommonOptions): Promise<Runtime> {
   const { backend, threads, adapter, json = false, quiet = false } = options;
   if (adapter !== undefined && backend !== 'webgpu' && backend !== 'auto')
     throw new UsageError(`--adapter is for graphics adapters; add --backend webgpu.`);
-  if (backend === 'wasm')
-    createConsole({ json, quiet }).note('Starting WebAssembly: it is compiled first, which takes some seconds.');
+  const { note } = createConsole({ json, quiet });
+  const onHost = threads === undefined ? {} : { threads };
+  if (backend === undefined) return onProcessor(onHost, note);
+  if (backend === 'wasm') note('Starting WebAssembly: it is compiled first, which takes some seconds.');
   return createRuntime({
     backend,
-    ...(threads === undefined ? {} : { threads }),
+    ...onHost,
     ...(adapter === undefined ? {} : { adapter }),
   });
 }

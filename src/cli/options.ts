@@ -6,7 +6,8 @@ const BACKENDS: readonly BackendChoice[] = ['cpu', 'wasm', 'webgpu', 'auto'];
 
 /** Options that every command takes (docs/architecture.md section 7.1). */
 export interface CommonOptions {
-  readonly backend: BackendChoice;
+  /** Absent: cpu, or wasm where its package is not installed. */
+  readonly backend?: BackendChoice;
   readonly adapter?: string;
   readonly threads?: number;
   readonly json?: boolean;
@@ -36,9 +37,8 @@ export function addCommonOptions(command: Command): Command {
   return command
     .option(
       '--backend <name>',
-      'where to compute: cpu, wasm, webgpu, or auto, which takes a graphics card where there is one',
+      'where to compute: cpu, wasm, webgpu, or auto, which takes a graphics card where there is one (default: cpu, or wasm where onnxruntime-node is not installed)',
       oneOf('--backend', BACKENDS),
-      'cpu',
     )
     .option('--adapter <part of its name>', 'the graphics adapter to use; "--adapter list" tells which there are')
     .option('--threads <n>', 'threads of the CPU backend (default: all cores)', wholeNumber('--threads', 1))

@@ -1,4 +1,4 @@
-import { EspalierError, UsageError } from '../errors.ts';
+import { EspalierError, MissingError, UsageError } from '../errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
@@ -9,11 +9,12 @@ export type { BackendChoice, RuntimeOptions } from './runtime-options.ts';
  * Throws UsageError for an adapter that is not there or has no use, and DeviceError where the device cannot be opened.
  */
 export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-  const { backend = 'cpu', threads, adapter, wasmPaths } = options;
-  if (adapter !== undefined && (backend === 'cpu' || backend === 'wasm'))
+  const { backend, threads, adapter, wasmPaths } = options;
+  if (adapter !== undefined && backend !== 'webgpu' && backend !== 'auto')
     throw new UsageError(
-      `The adapter "${adapter}" was chosen, but the backend ${backend} uses none. Choose the backend webgpu.`,
+      `The adapter "${adapter}" was chosen, but the backend ${backend ?? 'cpu'} uses none. Choose the backend webgpu.`,
     );
+  if (backend === undefined) return onProcessor(options, (sentence) => process.emitWarning(sentence));
   if (backend === 'auto') return auto(options);
   if (backend === 'webgpu')
     return (await import('../runtime/node-webgpu.ts')).createNodeWebGpuRuntime(
@@ -33,5 +34,18 @@ async function auto({ adapter, ...options }: RuntimeOptions): Promise<Runtime> {
   } catch (error) {
     if (adapter !== undefined || !(error instanceof EspalierError)) throw error;
   }
-  return createRuntime({ ...options, backend: 'cpu' });
+  const { backend: _, ...rest } = options;
+  return createRuntime(rest);
+}
+
+/** The cpu backend, or WebAssembly where its package is not installed, of which a sentence tells: it is slower. */
+export async function onProcessor(options: RuntimeOptions, tell: (sentence: string) => void): Promise<Runtime> {
+  try {
+    return await createRuntime({ ...options, backend: 'cpu' });
+  } catch (error) {
+    if (!(error instanceof MissingError)) throw error;
+    tell(`Computing on WebAssembly, on one thread. ${error.message.replace(/, or use the wasm backend\.$/, '.')}`);
+    const { threads: _, ...rest } = options;
+    return createRuntime({ ...rest, backend: 'wasm' });
+  }
 }

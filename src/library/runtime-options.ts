@@ -5,7 +5,7 @@ export type BackendChoice = Backend | 'auto';
 
 /** How a runtime is made. */
 export interface RuntimeOptions {
-  /** Default 'cpu' in Node, 'webgpu' in a browser. */
+  /** Default 'webgpu' in a browser; in Node 'cpu', or 'wasm' with a warning where the package onnxruntime-node is not installed. */
   readonly backend?: BackendChoice;
   /** Threads of 'cpu' and 'wasm'. Default: all cores of the machine; in a browser at most 8, and 1 where the page is not isolated. */
   readonly threads?: number;

@@ -57,9 +57,11 @@ async function loadOnnxRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node');
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason =
+      code === 'ERR_MODULE_NOT_FOUND' ? 'is not installed' : `cannot be loaded (${message.split('\n')[0]})`;
     throw new MissingError(
-      `The cpu backend needs the package onnxruntime-node, which cannot be loaded (${reason}). Install it with "npm install onnxruntime-node@${ONNX_RUNTIME_VERSION} --ignore-scripts" (its script only downloads CUDA, which is not used), or use the wasm backend.`,
+      `The cpu backend needs the package onnxruntime-node, which ${reason}. Install it with "npm install onnxruntime-node@${ONNX_RUNTIME_VERSION} --ignore-scripts" (its script only downloads CUDA, which is not used), or use the wasm backend.`,
       { cause },
     );
   }
