@@ -130,7 +130,8 @@ function removesNothing({ layers }: Pick<Plan, 'layers'>, model: OpenModel): boo
     );
 }
 
-function vocabularyFigures(cost: VocabularyCost): Record<string, string> {
+/** Lines of the model card. */
+export function vocabularyFigures(cost: VocabularyCost): Record<string, string> {
   const { tokensBefore, tokensAfter, tokensPerWordBefore, tokensPerWordAfter } = cost;
   return {
     'tokens in the vocabulary': `${tokensAfter} (dense ${tokensBefore})`,

@@ -29,6 +29,7 @@ import './features/plan/plan.css';
 import './features/calibration/calibration.css';
 import './features/history/history.css';
 import './features/take-away/take-away.css';
+import './features/vocabulary/vocabulary.css';
 import './features/tasks/tasks.css';
 import './features/share/share.css';
 import './styles/forced.css';

@@ -18,6 +18,7 @@ import type {
   Generation,
   HubAccess,
   KeptTraining,
+  MeasuredVocabulary,
   MeasuringTask,
   ModelSource,
   ModelSummary,
@@ -34,6 +35,7 @@ import type {
   StoredModel,
   TaskLikelihoods,
   TaskRequest,
+  VocabularyRequest,
   WindowsRequest,
 } from './engine.ts';
 import { type Callable, connect } from './rpc.ts';
@@ -58,6 +60,7 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
   export(plan: Plan, request: ExportRequest, options?: LongRunning): Promise<ExportedModel>;
   publish(request: PublishRequest, options?: LongRunning): Promise<Pushed>;
+  vocabulary(plan: Plan, request: VocabularyRequest, options?: LongRunning): Promise<MeasuredVocabulary>;
 }>();
 
 /** Every call can cross the boundary, and the page's end has the type of the worker's. */

@@ -174,6 +174,17 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(Object.keys(files)).toContain('stories-pruned-30-f32/onnx/model.onnx');
   });
 
+  it('hands out every format in one folder, with the vocabulary that was asked for', async () => {
+    const vocabulary = { keep: '1024', text, windows: 4, length: 32, seed: 0 };
+    const { files, formats, card } = await engine.export(plan(), {
+      ...{ dtype: 'f32', formats: ['safetensors', 'gguf'], ggufType: 'F16', text, vocabulary },
+    });
+    expect(formats.map(({ format, type }) => `${format} ${type}`)).toEqual(['safetensors float32', 'gguf F16']);
+    const config = files.find(({ name }) => name === 'config.json')?.content;
+    expect(JSON.parse((await config?.text()) ?? '{}').vocab_size).toBeLessThanOrEqual(1024);
+    expect(await card.text()).toContain('tokens in the vocabulary');
+  });
+
   it('stops when it is told to, and works on afterwards', async () => {
     const controller = new AbortController();
     const scoring = engine.score(

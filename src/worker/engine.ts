@@ -7,6 +7,7 @@ import { type PlanCalls, planCalls } from './engine/plan.ts';
 import { type PublishCalls, publishCalls } from './engine/publish.ts';
 import { type RecoverCalls, recoverCalls } from './engine/recover.ts';
 import { type ScoreCalls, scoreCalls } from './engine/score.ts';
+import { type VocabularyCalls, vocabularyCalls } from './engine/vocabulary.ts';
 
 export type { BackendChoice, BackendInfo } from './engine/backend.ts';
 export type { Platform } from './engine/bench.ts';
@@ -20,6 +21,7 @@ export type * from './engine/publish.ts';
 export type * from './engine/recover.ts';
 export type { Repair } from './engine/repaired-models.ts';
 export type * from './engine/score.ts';
+export type * from './engine/vocabulary.ts';
 
 /**
  * Everything that the page can ask for. A plan of `null` means the dense model.
@@ -33,7 +35,8 @@ export interface Engine
     RecoverCalls,
     GenerateCalls,
     ExportCalls,
-    PublishCalls {}
+    PublishCalls,
+    VocabularyCalls {}
 
 /** The engine behind the page: the library's verbs on one runtime and one open model. */
 export function createEngine(platform: Platform): Engine {
@@ -47,5 +50,6 @@ export function createEngine(platform: Platform): Engine {
     ...generateCalls(bench),
     ...exportCalls(bench),
     ...publishCalls(),
+    ...vocabularyCalls(bench),
   };
 }

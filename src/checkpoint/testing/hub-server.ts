@@ -59,6 +59,7 @@ export async function startHub(
     requests.push(`${pathname} ${request.headers.range ?? ''}`.trim());
     response.setHeader('Access-Control-Allow-Origin', '*');
     response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
+    if (request.method === 'OPTIONS') return allow(response);
     const json = (value: unknown, status = 200) => {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(value));
@@ -104,6 +105,16 @@ export async function startHub(
         server.close(() => done());
       }),
   };
+}
+
+/** Lets a page of another origin send what it asks to send: a token. */
+export function allow(response: ServerResponse): void {
+  response.writeHead(204, {
+    'access-control-allow-origin': '*',
+    'access-control-allow-headers': 'authorization, content-type, range, x-requested-with, accept',
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
+  });
+  response.end();
 }
 
 function entryOf(path: string, bytes: Uint8Array) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { allow } from './hub-server.ts';
 
 /** Ways in which the server misbehaves; may be changed while it runs. */
 export interface UploadMischief {
@@ -30,6 +31,7 @@ export async function startUploadHub(token: string): Promise<UploadHub> {
   const repositories = new Map<string, { isPrivate: boolean; files: Map<string, Uint8Array> }>();
   const objects = new Map<string, Uint8Array>();
   const server = createServer(async (request, response) => {
+    if (request.method === 'OPTIONS') return allow(response);
     const json = (value: unknown, status = 200) => {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(value));

@@ -1,4 +1,5 @@
 import type { PerplexityResult } from '../../evaluate/perplexity.ts';
+import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { ExportResult } from '../../export/export-model.ts';
 import { directoryFolder } from '../../library/directory-folder.ts';
 import {
@@ -10,11 +11,14 @@ import {
   type TakenAway,
 } from '../../library/export.ts';
 import type { OpenModel } from '../../library/open-model.ts';
+import { vocabularyFigures } from '../../library/prune.ts';
+import { trimVocabulary, vocabularyCost } from '../../library/vocabulary.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
 import type { PerplexityMeasurement } from './evaluate.ts';
 import type { Repair } from './repaired-models.ts';
+import type { KeptVocabulary } from './vocabulary.ts';
 
 export type { GgufType, SafetensorsType, TakeAwayFormat, TakenAway } from '../../library/export.ts';
 
@@ -29,6 +33,8 @@ export interface ExportRequest {
   /** Text to verify on. */
   readonly text: string;
   readonly repair?: Repair | undefined;
+  /** How much of the vocabulary stays; absent: all. */
+  readonly vocabulary?: KeptVocabulary | undefined;
   /** Measurements for the model card, one line each. */
   readonly figures?: Readonly<Record<string, string>> | undefined;
   /** How the built file itself is measured on the text; absent: it is not. */
@@ -86,14 +92,38 @@ export function exportCalls(bench: Bench): ExportCalls {
   return {
     export: (plan, request, options = {}) =>
       bench.heavy(
-        () => bench.models.use(plan, request.repair, options, (open) => deliver(bench, open, plan, request, options)),
+        () => bench.models.use(plan, request.repair, options, (open) => trimmed(bench, open, plan, request, options)),
         options,
       ),
   };
 }
 
+/** With the vocabulary that is asked for. */
+async function trimmed(
+  bench: Bench,
+  open: OpenModel,
+  plan: Plan,
+  request: ExportRequest,
+  options: LongRunning,
+): Promise<ExportedModel> {
+  const { vocabulary, figures } = request;
+  if (!vocabulary) return deliver(bench, open, plan, request, options);
+  const { keep } = vocabulary;
+  const found = await trimVocabulary(open, { keep, windows: await bench.drawn(vocabulary), ...options });
+  using smaller = found.model;
+  const told = { ...figures, ...vocabularyFigures(vocabularyCost(found)) };
+  const kept = { ...plan, recipe: { ...plan.recipe, vocabulary: keep } };
+  return await deliver(bench, smaller, kept, { ...request, figures: told }, options);
+}
+
 /** Tokens of the windows that an export is verified on. */
 const VERIFIED_LENGTH = 128;
+
+/** A text in windows of the tokens that the model has. */
+async function windowsOf(bench: Bench, open: OpenModel, text: string, length: number) {
+  if (open.vocabulary === bench.model.vocabulary) return bench.windowsOf(text, length);
+  return tokenWindows((await open.tokenizer()).encode(text, { addSpecialTokens: false }), { length });
+}
 
 async function deliver(
   bench: Bench,
@@ -109,11 +139,11 @@ async function deliver(
   const exporting = {
     ...{ dtype, formats, ggufType, safetensorsType },
     plan: { ...plan, recipe: { ...plan.recipe, dtype, compensate } },
-    windows: await bench.windowsOf(text, VERIFIED_LENGTH),
+    windows: await windowsOf(bench, open, text, VERIFIED_LENGTH),
     elsewhere: () => bench.platform.createRuntime('wasm'),
     ...(figures && { figures }),
     ...(measure && {
-      measure: { ...measure, windows: (await bench.windowsOf(text, measure.length)).slice(0, measure.windows) },
+      measure: { ...measure, windows: (await windowsOf(bench, open, text, measure.length)).slice(0, measure.windows) },
     }),
     ...options,
   };

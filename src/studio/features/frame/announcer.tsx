@@ -10,12 +10,23 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   generate: 'Generating',
   export: 'Building',
   publish: 'Publishing',
+  vocabulary: 'Measuring the vocabulary',
   tasks: 'Measuring zero-shot accuracy',
   refine: 'Refining the plan',
   recover: 'Recovering',
 };
 /** What a reader who listens asked for; measuring in the background is not told. */
-const TOLD: readonly TaskName[] = ['model', 'score', 'generate', 'export', 'publish', 'tasks', 'refine', 'recover'];
+const TOLD: readonly TaskName[] = [
+  'model',
+  'score',
+  'generate',
+  'export',
+  'publish',
+  'vocabulary',
+  'tasks',
+  'refine',
+  'recover',
+];
 
 /** Tells screen readers when long steps begin, pass a quarter, and end. */
 export function Announcer() {

@@ -6,6 +6,7 @@ import { useRecoveredExport, useRecovery } from '../recovery/use-recovery.ts';
 import { useExport } from '../take-away/use-export.ts';
 import { usePublish } from '../take-away/use-publish.ts';
 import { useTaskRun } from '../tasks/use-tasks.ts';
+import { useVocabularyCost } from '../vocabulary/use-vocabulary-cost.ts';
 
 /** What the reader can start: it goes on, and can be stopped, when the sheet or drawer that started it is closed. */
 function useAllJobs() {
@@ -17,6 +18,7 @@ function useAllJobs() {
     recoveredExport: useRecoveredExport(),
     exporting: useExport(),
     publishing: usePublish(),
+    vocabulary: useVocabularyCost(),
     tasks: useTaskRun(),
   };
 }

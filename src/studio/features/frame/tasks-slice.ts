@@ -9,6 +9,7 @@ export type TaskName =
   | 'generate'
   | 'export'
   | 'publish'
+  | 'vocabulary'
   | 'tasks'
   | 'refine'
   | 'recover';

@@ -1,6 +1,7 @@
 import { useScores } from '../../data/use-engine.ts';
 import { Panel } from '../../parts/panel.tsx';
 import { useStudio } from '../../store.ts';
+import { VocabularyPanel } from '../vocabulary/panel.tsx';
 import { PlanAdvanced } from './plan-advanced.tsx';
 import { PlanOutcomeTable } from './plan-outcome-table.tsx';
 import { PlanRules } from './plan-rules.tsx';
@@ -35,6 +36,7 @@ export function RecipePanel() {
         </div>
         <div>
           <PlanOutcomeTable plan={plan} summary={summary} />
+          <VocabularyPanel plan={plan} summary={summary} />
           <ProtectedLayers layers={scores?.groups.length ?? 0} />
         </div>
         <RefineField plannable={plan !== undefined} />

@@ -6,6 +6,7 @@ import { makePlan } from '../../../plan/make-plan.ts';
 import type { Plan } from '../../../plan/plan.ts';
 import { type StorageCost, storageFor, weightBytes } from '../../../plan/search/storage.ts';
 import { headDimension } from '../../../plan/search/target.ts';
+import { keptTokens, withVocabulary } from '../../../plan/search/vocabulary.ts';
 import type { LayerShare } from '../../charts/layer-shares.tsx';
 import type { Dtype } from '../take-away/source-dtype.ts';
 import type { RecipeChoices } from './slice.ts';
@@ -41,6 +42,9 @@ export interface PlanSummary {
   /** Bytes of weights in the recipe's dtype. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
+  /** Tokens of the vocabulary, and how many of them stay at most; undefined where the model's config does not tell. */
+  readonly tokens: number | undefined;
+  readonly tokensKept: number | undefined;
   /** Tokens that a first target in memory asks a cache for: 2,048, or as many as the model takes. */
   readonly usualContext: number;
   /** Bytes of the key/value cache of so many tokens, before and after. */
@@ -68,13 +72,16 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
     neurons += mlp.groups;
   });
   const { parameters } = groupTable(scores.groups);
-  const cost = storageFor(plan.recipe.dtype ?? 'f32', scores.model, { parameters });
+  const { dtype = 'f32', vocabulary } = plan.recipe;
+  const cost = storageFor(dtype, scores.model, { parameters });
   const other = plan.parametersBefore - parameters;
   return {
     ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },
     multiplyAccumulates: planMultiplyAccumulates(scores, plan),
     bytesBefore: weightBytes({ block: parameters, other }, cost),
-    bytesAfter: weightBytes({ block: plan.parametersAfter - other, other }, cost),
+    bytesAfter: exportBytes(scores, plan, dtype),
+    tokens: Number(scores.model.config.vocab_size) || undefined,
+    tokensKept: keptTokens(vocabulary, Number(scores.model.config.vocab_size) || 0) || undefined,
     usualContext: Math.min(USUAL_CONTEXT, Number(scores.model.config.max_position_embeddings) || USUAL_CONTEXT),
     cacheBefore: (context) => cacheBytes(scores, attentionGroups, context, cost),
     cacheAfter: (context) => cacheBytes(scores, attentionGroups - attentionRemoved, context, cost),
@@ -89,8 +96,9 @@ function share(removed: number, all: number): number {
 /** Bytes of weights of a plan's export in a number format. */
 export function exportBytes(scores: Scores, plan: Plan, dtype: Dtype): number {
   const { parameters } = groupTable(scores.groups);
-  const other = plan.parametersBefore - parameters;
-  return weightBytes({ block: plan.parametersAfter - other, other }, storageFor(dtype, scores.model, { parameters }));
+  const model = withVocabulary(scores.model, plan.recipe.vocabulary, parameters);
+  const other = model.parameters - parameters;
+  return weightBytes({ block: plan.parametersAfter - other, other }, storageFor(dtype, model, { parameters }));
 }
 
 /** Keys and values of so many tokens in every attention group: what a target in memory counts beside the export. */

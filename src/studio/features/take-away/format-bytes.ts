@@ -2,6 +2,7 @@ import { GGUF_TYPES } from '../../../export/gguf/blocks.ts';
 import { groupTable } from '../../../importance/structures/group-table.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import type { Plan } from '../../../plan/plan.ts';
+import { withVocabulary } from '../../../plan/search/vocabulary.ts';
 import type { GgufType, SafetensorsType } from '../../../worker/engine.ts';
 
 /** Parameters of a plan's model by where they lie. */
@@ -14,8 +15,10 @@ interface Parts {
 }
 
 function partsOf(scores: Scores, plan: Plan): Parts {
-  const other = plan.parametersBefore - groupTable(scores.groups).parameters;
-  const { vocab_size: tokens, hidden_size: hidden } = scores.model.config;
+  const { parameters } = groupTable(scores.groups);
+  const model = withVocabulary(scores.model, plan.recipe.vocabulary, parameters);
+  const other = model.parameters - parameters;
+  const { vocab_size: tokens, hidden_size: hidden } = model.config;
   const table = (Number(tokens) || 0) * (Number(hidden) || 0);
   // Tied or not: what is left beside the blocks says it.
   const tables = Math.min(other, other >= 2 * table ? 2 * table : table);

@@ -7,6 +7,7 @@ import { studioEngine } from '../../data/engine.ts';
 import { readText } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
 import { repairFor } from '../plan/repair.ts';
+import { keptVocabulary } from '../vocabulary/kept-vocabulary.ts';
 
 export interface ExportWish {
   readonly plan: Plan;
@@ -38,9 +39,21 @@ export function useExport() {
         const text = await readText(client, useStudio.getState().measureText, 'evaluation');
         const plan = await exactPlan(wish);
         const repair = await repairFor(client, plan);
+        const vocabulary = await keptVocabulary(client, plan.recipe.vocabulary);
         const exported = await engine.export(
           plan,
-          { dtype, formats, ggufType, safetensorsType, text, repair, figures, measure, ...(folder && { folder }) },
+          {
+            dtype,
+            formats,
+            ggufType,
+            safetensorsType,
+            text,
+            repair,
+            vocabulary,
+            figures,
+            measure,
+            ...(folder && { folder }),
+          },
           { signal, onProgress: (progress) => reportTask('export', progress) },
         );
         return { ...wish, exported };
