@@ -6,7 +6,7 @@ import { tokenWindows } from '../evaluate/token-windows.ts';
 import { compare } from '../library/comparison/compare.ts';
 import { pairedMethods, tasksMarkdown } from '../library/comparison/comparison-pairs.ts';
 import { comparisonCsv, comparisonMarkdown } from '../library/comparison/comparison-table.ts';
-import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../library/comparison/methods.ts';
+import { isRepaired, METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../library/comparison/methods.ts';
 import type { ComparisonCalibration, ComparisonRow, ComparisonTraining } from '../library/comparison/types.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
@@ -180,7 +180,7 @@ async function calibrate(
 ): Promise<ComparisonCalibration> {
   const { windows, calibration } = await readCalibration(name, open, options, { signal, onProgress });
   const methods = options.methods.split(',').map(parseMethod);
-  const compensates = methods.some((method) => method.recipe.compensate !== 'none');
+  const compensates = methods.some(isRepaired);
   const measures = methods.some((method) => method.planning === 'measured');
   const compensationWindows = compensates ? await readCompensationWindows(name, open, options, { signal }) : [];
   const objective = objectiveOf(options);

@@ -26,7 +26,7 @@ export function addMethodOption(command: Command): Command {
  */
 export function withMethod<Options extends MethodOptions>(options: Options): Options {
   if (options.method === undefined) return options;
-  const { name, recipe, planning, recovery } = parseMethod(options.method);
+  const { name, recipe, planning, modelMetric, repair, recovery } = parseMethod(options.method);
   if (options.plan !== undefined) throw new UsageError('--plan already says what stays; leave out --method.');
   if (recovery)
     throw new UsageError(
@@ -35,6 +35,10 @@ export function withMethod<Options extends MethodOptions>(options: Options): Opt
   if (planning === 'passes')
     throw new UsageError(`--method ${name} scores anew in passes; give --method saap and --passes with their number.`);
   const { compensate, ...rest } = recipe;
+  if (modelMetric || planning === 'replace-me' || repair)
+    throw new UsageError(
+      `--method ${name} is for "espalier compare", which computes what it needs on the model; here methods plan from scores, as saap does.`,
+    );
   const fixed = { ...rest, ...(planning === 'measured' && { search: 'measured' }) };
   for (const [field, flag] of Object.entries(FLAGS) as [keyof typeof FLAGS, string][])
     if (options[field] !== undefined && options[field] !== fixed[field])

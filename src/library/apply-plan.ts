@@ -2,11 +2,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MismatchError, UsageError } from '../errors.ts';
 import type { LayerPlan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
-import { compensate } from '../surgery/compensate.ts';
+import { type Compensation, compensate } from '../surgery/compensate.ts';
 import type { OpenModel } from './open-model.ts';
 
 export interface ApplyPlanOptions extends LongRunning {
-  readonly compensate?: 'none' | 'bias' | 'least-squares';
+  readonly compensate?: 'none' | Compensation;
   /** Windows for compensation; more than scoring needs are good (docs/method.md section 5). */
   readonly windows?: readonly ArrayLike<number>[];
   readonly lambda?: number;

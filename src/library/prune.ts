@@ -18,11 +18,13 @@ import { trimVocabulary, type VocabularyCost, vocabularyCost } from './vocabular
 export { checkCompensation } from '../plan/search/plain-shape.ts';
 
 export interface PruneOptions
-  extends ApplyPlanOptions,
+  extends Omit<ApplyPlanOptions, 'compensate'>,
     Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows' | 'elsewhere'> {
   /** A plan, or scores with what to plan for. */
   readonly plan: Plan | { readonly scores: Scores; readonly options: PlanOptions };
   /** Where the export goes. Absent: nothing is written, and only the pruned model is returned. */
+  /** Default: none. */
+  readonly compensate?: NonNullable<Plan['recipe']['compensate']>;
   readonly output?: OutputFolder;
   /** Windows of real text to verify the export on; default: those of compensation. */
   readonly verificationWindows?: readonly ArrayLike<number>[] | undefined;

@@ -16,9 +16,11 @@ import type { DeviceTensor } from '../runtime/runtime.ts';
 import { biasCompensation } from './bias.ts';
 import { channelStatistics } from './channel-statistics.ts';
 import { reconstruct } from './least-squares.ts';
+import { regressionRepair } from './regression.ts';
 import { keptChannels, slicedCheckpoint, sliceTensor } from './slice.ts';
 
-export type Compensation = 'bias' | 'least-squares';
+/** What is added to a pruned projection: FLAP's bias, its columns solved anew, or SlimLLM's line for each output. */
+export type Compensation = 'bias' | 'least-squares' | 'regression';
 
 export interface CompensateOptions extends LongRunning {
   readonly compensation: Compensation;
@@ -111,14 +113,12 @@ async function repairLayer(
       const statistics = await channelStatistics(
         programs,
         inputsOf(programs, layer, projection, tensors, states, options),
-        options.compensation === 'least-squares',
+        options.compensation !== 'bias',
       );
       const channels = keptChannels(member, keptGroups);
       const [outputs = 0, inputs = 0] = weight.shape;
-      if (options.compensation === 'bias') {
-        const mean = statistics.sum.map((value) => value / statistics.rows);
+      const addBias = (shift: Float32Array) => {
         const name = biasOf(block, projection);
-        const shift = biasCompensation(weight.data as Float32Array, outputs, inputs, mean, channels);
         const before = tensors[name]?.data as Float32Array | undefined;
         slices[name] = {
           dataType: 'float32',
@@ -126,17 +126,21 @@ async function repairLayer(
           data: Float32Array.from(shift, (value, row) => value + (before?.[row] ?? 0)),
         };
         repaired.add(name);
-      } else if (statistics.product) {
-        const data = reconstruct(
-          statistics.product,
-          weight.data as Float32Array,
-          outputs,
-          inputs,
-          channels,
-          options.lambda ?? 1e-3,
-        );
+      };
+      const replace = (data: Float32Array) => {
         slices[projection.weight] = { dataType: 'float32', shape: [outputs, channels.length], data };
         repaired.add(projection.weight);
+      };
+      if (options.compensation === 'bias') {
+        const mean = statistics.sum.map((value) => value / statistics.rows);
+        addBias(biasCompensation(weight.data as Float32Array, outputs, inputs, mean, channels));
+      } else if (options.compensation === 'regression') {
+        const line = regressionRepair(weight.data as Float32Array, outputs, inputs, statistics, channels);
+        replace(line.weight);
+        addBias(line.shift);
+      } else if (statistics.product) {
+        const whole = weight.data as Float32Array;
+        replace(reconstruct(statistics.product, whole, outputs, inputs, channels, options.lambda ?? 1e-3));
       }
     }
     tensors = { ...tensors, ...slices };
@@ -145,7 +149,7 @@ async function repairLayer(
 }
 
 /** The activations [rows, channels] that enter a linear layer, batch by batch, under the given weights of the layer. */
-export async function* inputsOf(
+export function inputsOf(
   programs: Programs,
   layer: number,
   projection: LinearMember,
@@ -153,17 +157,31 @@ export async function* inputsOf(
   states: readonly DeviceTensor[],
   options: LongRunning,
 ): AsyncGenerator<DeviceTensor> {
-  const value = { name: projection.input, dataType: 'float32' as const, shape: ['rows', 'channels'] };
+  return valuesOf(programs, layer, projection.input, tensors, states, options);
+}
+
+/** A value [rows, channels] within a block, batch by batch, under the given weights of the layer. Each is the caller's to dispose. */
+export async function* valuesOf(
+  programs: Programs,
+  layer: number,
+  name: string,
+  tensors: HostWeights,
+  states: readonly DeviceTensor[],
+  options: LongRunning,
+): AsyncGenerator<DeviceTensor> {
+  const value = { name, dataType: 'float32' as const, shape: ['rows', 'channels'] };
   const kind = programs.architecture.kind(layer);
-  const name = programName(`input of ${projection.weight}`, kind);
-  const session = await programs.session(name, () => extract(programs.architecture.block(kind), [value], name));
+  const program = programName(`value ${name}`, kind);
+  const session = await programs.session(program, () => extract(programs.architecture.block(kind), [value], program));
   using weights = uploadWeights(programs.runtime, tensors);
   for (const hidden of states) {
     throwIfCancelled(options.signal);
     const shared = programs.shared(hidden.shape[1] ?? 0, layer);
     const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, ...shared };
-    const needed = Object.fromEntries(session.inputNames.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : [])));
-    yield singleOutput(await session.run(needed), projection.input);
+    const needed = Object.fromEntries(
+      session.inputNames.flatMap((input) => (feeds[input] ? [[input, feeds[input]]] : [])),
+    );
+    yield singleOutput(await session.run(needed), name);
   }
 }
 

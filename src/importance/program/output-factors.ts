@@ -1,5 +1,5 @@
 import { disposeAll, forwardBlocks, isRemoved } from '../../architecture/forward.ts';
-import { exampleBindings, type Programs, singleOutput } from '../../architecture/programs.ts';
+import { exampleBindings, type Programs, programName, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
 import { MismatchError, throwIfCancelled } from '../../errors.ts';
 import { checkWindows } from '../../evaluate/token-windows.ts';
@@ -88,9 +88,10 @@ async function layerFactors(
   gradients: DeviceTensor[],
   structures: readonly CoupledStructure[],
 ): Promise<ProjectionFactors[]> {
-  const block = programs.architecture.block();
+  const kind = programs.architecture.kind(layer);
+  const block = programs.architecture.block(kind);
   const projections = linearMembers(block, structures).filter(({ axis }) => axis === 1);
-  const session = await programs.session('output factors', () =>
+  const session = await programs.session(programName('output factors', kind), () =>
     factorGraph(block, projections, exampleBindings(programs.architecture)),
   );
   using weights = await store.lease(layer);
@@ -99,8 +100,8 @@ async function layerFactors(
     // The gradients of several draws are of the same states.
     const hidden = states[index % states.length];
     if (!hidden) throw new MismatchError(`Layer ${layer} has no states.`);
-    const { cosine, sine, mask } = programs.positions(hidden.shape[1] ?? 0, layer);
-    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, cosine, sine, mask, outputGradient };
+    const shared = programs.shared(hidden.shape[1] ?? 0, layer);
+    const feeds: Record<string, DeviceTensor> = { ...weights.tensors, hidden, ...shared, outputGradient };
     const outputs = await session.run(
       Object.fromEntries(session.inputNames.map((name) => [name, singleOutput(feeds, name)])),
     );

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { forwardBlocks } from '../../architecture/forward.ts';
 import { randomLlama } from '../../export/testing/random-llama.ts';
 import { seededRandom } from '../../random.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
@@ -7,6 +8,7 @@ import { OpenModel } from '../open-model.ts';
 import { score } from '../score.ts';
 import { cellKey, compare } from './compare.ts';
 import { comparisonCsv, comparisonMarkdown, summariseRows } from './comparison-table.ts';
+import { replaceBlocks, replaceMePlan } from './replace-me.ts';
 import type { ComparisonRow } from './types.ts';
 
 const random = seededRandom(3);
@@ -51,7 +53,7 @@ describe('compare', () => {
   });
 
   it('takes methods that look at the model itself, and computes what they see once for all ratios', async () => {
-    const names = ['surgeon', 'saap-surgeon', 'saap-kronecker'];
+    const names = ['surgeon', 'saap-surgeon', 'saap-kronecker', 'slimllm', 'slimllm+regression'];
     const rows = await compare(open, { methods: names, ratios: [0.3, 0.5], seeds: [0], texts, calibrate });
     expect(rows.map(({ method }) => method)).toEqual(['dense', ...names.flatMap((name) => [name, name])]);
     for (const row of rows.slice(1)) {
@@ -62,6 +64,34 @@ describe('compare', () => {
     await expect(
       compare(open, { methods: ['surgeon'], ratios: [0.3], seeds: [0], texts, calibrate: async () => without }),
     ).rejects.toThrow('surgeon works on the model itself');
+  });
+
+  it('replaces consecutive blocks by a linear map, which leaves the model nearer to the dense one', async () => {
+    const before = runtime.statistics().liveTensors;
+    const rows = await compare(open, { methods: ['replace-me'], ratios: [0.5], seeds: [0], texts, calibrate });
+    expect(rows[1]).toMatchObject({ method: 'replace-me', reachedRatio: 0.5 });
+    expect(runtime.statistics().liveTensors).toBe(before);
+    const { scores } = await calibrate(0);
+    const plan = { target: { kind: 'ratio', value: 0.5 }, metric: 'replace-me', search: 'depth' } as const;
+    const { layers } = await replaceMePlan(open, scores, calibrationWindows, 0.5, plan, {});
+    expect(layers[0]?.mlp.length).toBe(96);
+    const gaps = layers.flatMap(({ mlp }, layer) => (mlp.length === 0 ? [layer] : []));
+    expect((gaps[1] ?? 0) - (gaps[0] ?? 0)).toBe(1);
+    const distance = async (model: OpenModel) => {
+      const [dense] = await forwardBlocks(open.programs, open.store, [calibrationWindows], {
+        layers: (gaps[1] ?? 0) + 1,
+      });
+      const [pruned] = await forwardBlocks(model.programs, model.store, [calibrationWindows], { layers: gaps[0] ?? 0 });
+      if (!dense || !pruned) throw new Error('no states');
+      const [a, b] = [await runtime.read(dense), await runtime.read(pruned)];
+      dense.dispose();
+      pruned.dispose();
+      const [x, y] = [a.data as Float32Array, b.data as Float32Array];
+      return x.reduce((sum, value, index) => sum + (value - (y[index] ?? 0)) ** 2, 0);
+    };
+    using cut = open.pruned(layers);
+    using repaired = await replaceBlocks(open, layers, calibrationWindows, {});
+    expect(await distance(repaired)).toBeLessThan(await distance(cut));
   });
 
   it('measures one plan once, and takes finished cells as they are', async () => {

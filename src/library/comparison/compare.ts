@@ -1,7 +1,7 @@
 import { countParameters } from '../../architecture/model.ts';
 import { throwIfCancelled, UsageError } from '../../errors.ts';
 import { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
-import { type Method, parseMethod } from '../../plan/methods/methods.ts';
+import { isRepaired, type Method, parseMethod } from '../../plan/methods/methods.ts';
 import type { OpenModel } from '../open-model.ts';
 import { measureModel, planCell, planSignature, prepareModel } from './comparison-cell.ts';
 import type { CompareOptions, ComparisonCalibration, ComparisonRow } from './types.ts';
@@ -79,7 +79,7 @@ async function measureCell(
   const calibration = await calibrated(seed);
   const plan = await planCell(open, method, calibration, ratio, options.signal);
   // Without compensation and training the plan alone decides; methods that ignore the calibration text give the same plan for every seed.
-  const signature = method.recipe.compensate === 'none' && !method.recovery ? planSignature(plan.layers) : undefined;
+  const signature = isRepaired(method) || method.recovery ? undefined : planSignature(plan.layers);
   const same = signature === undefined ? undefined : measured.get(signature);
   if (same) return { ...same, method: method.name, ratio, seed };
   const { model, recovery } = await prepareModel(open, method, plan.layers, calibration, options);

@@ -14,6 +14,8 @@ import { recover } from '../recover.ts';
 import { refine } from '../refine.ts';
 import { objectiveOf } from '../score.ts';
 import { scoreTasks } from '../task-scores.ts';
+import { replaceBlocks, replaceMePlan } from './replace-me.ts';
+import { slimMetric } from './slimllm-metric.ts';
 import { surgeonMetric } from './surgeon-metric.ts';
 import type { CompareOptions, ComparisonCalibration, ComparisonRow, RowRecovery } from './types.ts';
 
@@ -48,6 +50,7 @@ export async function planCell(
       signal,
     });
   }
+  if (planning === 'replace-me') return replaceMePlan(open, scores, needed(windows), ratio, plan, { signal });
   if (!modelMetric) return makePlan(scores, plan);
   const values = await metricOnModel(open, modelMetric, calibration, needed(windows), signal);
   return makePlan(scores, { ...plan, furtherMetrics: new Map([[modelMetric, values]]) });
@@ -65,16 +68,13 @@ async function metricOnModel(
 ): Promise<Float64Array> {
   const metrics = metricsOfCalibrations.get(calibration) ?? new Map<ModelMetric, Promise<Float64Array>>();
   metricsOfCalibrations.set(calibration, metrics);
+  const { scores } = calibration;
+  const objective = objectiveOf({ windows, calibration: scores.calibration, objective: calibration.objective });
   const known =
     metrics.get(metric) ??
-    surgeonMetric(open, windows, {
-      signal,
-      objective: objectiveOf({
-        windows,
-        calibration: calibration.scores.calibration,
-        objective: calibration.objective,
-      }),
-    });
+    (metric === 'surgeon'
+      ? surgeonMetric(open, windows, { signal, objective })
+      : slimMetric(open, windows, scores, { signal }));
   metrics.set(metric, known);
   return await known;
 }
@@ -88,12 +88,20 @@ export interface PreparedModel {
 /** The model of a cell: pruned, compensated, and trained where the method says so. What is only needed on the way is freed. */
 export async function prepareModel(
   open: OpenModel,
-  { recipe: { compensate }, recovery }: Method,
+  { planning, repair, recipe, recovery }: Method,
   layers: readonly LayerPlan[],
   { compensationWindows, seed }: ComparisonCalibration,
   { training, signal, onProgress }: Pick<CompareOptions, 'training' | keyof LongRunning>,
 ): Promise<PreparedModel> {
-  const pruned = await applyPlan(open, layers, { compensate, windows: compensationWindows, signal, onProgress });
+  const pruned =
+    planning === 'replace-me'
+      ? await replaceBlocks(open, layers, compensationWindows, { signal, onProgress })
+      : await applyPlan(open, layers, {
+          compensate: repair ?? recipe.compensate,
+          windows: compensationWindows,
+          signal,
+          onProgress,
+        });
   if (!recovery || !training) return { model: pruned };
   // Programs are the dense model's: nothing of the pruned one is needed after training but its checkpoint.
   using trained = pruned;

@@ -50,6 +50,13 @@ describe('methods', () => {
       recovery: 'group-wise',
     });
     expect(parseMethod('flap+bias').recovery).toBeUndefined();
+    expect(parseMethod('slimllm+regression+lora')).toMatchObject({
+      modelMetric: 'slimllm',
+      repair: 'regression',
+      recipe: { compensate: 'none' },
+      recovery: 'lora',
+    });
+    expect(() => parseMethod('replace-me+bias')).toThrow('replace-me is repaired by itself; leave out "+bias"');
     for (const wrong of ['saap+lora+bias', 'saap+lora+lora', 'saap+bias+lora+group-wise', 'saap+', 'saap+bias+'])
       expect(() => parseMethod(wrong), wrong).toThrow(/saap\+bias\+lora is both, in this order/);
   });

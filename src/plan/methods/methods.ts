@@ -5,8 +5,10 @@ import { DEPTH } from './depth.ts';
 import { FLAP } from './flap.ts';
 import { LLM_PRUNER } from './llm-pruner.ts';
 import { MAGNITUDE } from './magnitude.ts';
-import type { MethodRecipe, ModelMetric } from './method.ts';
+import type { MethodRecipe, ModelMetric, Planning } from './method.ts';
 import { RANDOM } from './random.ts';
+import { REPLACE_ME } from './replace-me.ts';
+import { SLIMLLM } from './slimllm.ts';
 import { SAAP_SURGEON, SURGEON } from './surgeon.ts';
 import { WANDA } from './wanda.ts';
 
@@ -45,32 +47,41 @@ export const MODEL_METHODS: readonly MethodRecipe[] = [
   SAAP_KRONECKER,
   SURGEON,
   SAAP_SURGEON,
+  SLIMLLM,
+  REPLACE_ME,
 ];
 
-const COMPENSATIONS = ['bias', 'least-squares'] as const;
+const COMPENSATIONS = ['bias', 'least-squares', 'regression'] as const;
 const RECOVERIES = ['lora', 'group-wise'] as const;
 
 /** What may follow a method's name, for people. */
 export const METHOD_SUFFIXES =
-  '"+bias" or "+least-squares" after a name adds compensation, then "+lora" or "+group-wise" recovery';
+  '"+bias", "+least-squares" or "+regression" after a name adds compensation, then "+lora" or "+group-wise" recovery';
 
 /** A method with what follows it: its name as asked for, and the part of a recipe that it fixes. */
 export interface Method {
   /** As given, e.g. 'flap+bias' or 'saap+least-squares+lora'. */
   readonly name: string;
   readonly source: string;
-  readonly planning?: 'measured' | 'passes';
+  readonly planning?: Planning;
   /** Computed on the model and given to the planner beside the scores. */
   readonly modelMetric?: ModelMetric;
   readonly recipe: Pick<Recipe, 'metric' | 'fusion' | 'fusionScope' | 'search'> & {
     readonly compensate: NonNullable<Recipe['compensate']>;
   };
+  /** SlimLLM's repair in place of the recipe's: for comparisons alone, no recipe has it. */
+  readonly repair?: 'regression';
   /** How the pruned and compensated model is trained (docs/method.md section 7); absent: not at all. */
   readonly recovery?: (typeof RECOVERIES)[number];
 }
 
+/** Whether a method changes weights that stay, from text of its own (`compensationWindows` of a comparison). */
+export function isRepaired({ recipe, repair, planning }: Method): boolean {
+  return recipe.compensate !== 'none' || repair !== undefined || planning === 'replace-me';
+}
+
 /**
- * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias` or `+least-squares` after it for compensation, and `+lora` or `+group-wise`
+ * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias`, `+least-squares` or `+regression` after it for compensation, and `+lora` or `+group-wise`
  * after that for recovery. Throws UsageError listing the legal names, or the legal suffixes.
  */
 export function parseMethod(text: string): Method {
@@ -89,6 +100,8 @@ export function parseMethod(text: string): Method {
       `"${text.trim()}" asks for a compensation or a recovery that there is not: ${base}+bias and ${base}+least-squares are compensated, ${base}+lora and ${base}+group-wise recovered, and ${base}+bias+lora is both, in this order.`,
     );
   const { metric, fusion, fusionScope, search, planning, modelMetric, source } = method;
+  if (planning === 'replace-me' && compensate)
+    throw new UsageError(`${base} is repaired by itself; leave out "+${compensate}".`);
   return {
     name: text.trim(),
     source,
@@ -99,8 +112,9 @@ export function parseMethod(text: string): Method {
       ...(fusion && { fusion }),
       ...(fusionScope && { fusionScope }),
       search,
-      compensate: compensate ?? 'none',
+      compensate: compensate === undefined || compensate === 'regression' ? 'none' : compensate,
     },
+    ...(compensate === 'regression' && { repair: compensate }),
     ...(recovery && { recovery }),
   };
 }
