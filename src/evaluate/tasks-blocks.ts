@@ -9,7 +9,7 @@ import { DeviceError, throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import type { LikelihoodModel } from './tasks-likelihood.ts';
-import { type Pack, packGroups, packMask } from './tasks-packing.ts';
+import { type Pack, packGroups, packMask, separateSequences } from './tasks-packing.ts';
 
 /** Tokens of a pack: enough rows for fast products, few enough that attention between packed items, all masked, costs little. */
 const PACK_TOKENS = 256;
@@ -24,7 +24,7 @@ export function blockLikelihoods(programs: Programs, store: WeightStore): Likeli
   return {
     passTokens: store.resident ? PASS_TOKENS.resident : PASS_TOKENS.streamed,
     async logLikelihoods(groups, options = {}) {
-      const packs = packGroups(groups, PACK_TOKENS);
+      const packs = isMasked(store) ? packGroups(groups, PACK_TOKENS) : separateSequences(groups);
       const states = await forwardPacks(programs, store, packs, groups.length, options);
       const sums = groups.map(({ continuations }) => continuations.map(() => 0));
       try {
@@ -39,6 +39,11 @@ export function blockLikelihoods(programs: Programs, store: WeightStore): Likeli
       return sums;
     },
   };
+}
+
+/** Whether masks alone say what a token sees, in every layer. */
+function isMasked({ model: { architecture } }: WeightStore): boolean {
+  return architecture.config.layerWidths.every((_, layer) => architecture.kind(layer) === 'attention');
 }
 
 /** Hidden states [1, tokens, hiddenSize] of every pack after the last block, owned by the caller. */

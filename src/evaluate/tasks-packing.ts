@@ -1,3 +1,4 @@
+import { UsageError } from '../errors.ts';
 import type { ContextGroup } from './tasks-encode.ts';
 
 /** A continuation's token: the row whose hidden state predicts it, and which continuation it belongs to. */
@@ -47,6 +48,20 @@ export function packGroups(groups: readonly ContextGroup[], tokens: number): Pac
     } else bins.push({ room: tokens - entry.size, members: [entry] });
   }
   return bins.map(({ members }) => pack(members));
+}
+
+/**
+ * Each context with one of its continuations, in a sequence of its own: for models whose layers carry more from token to token than masks can hide, such as convolutions.
+ */
+export function separateSequences(groups: readonly ContextGroup[]): Pack[] {
+  return groups.flatMap(({ context, continuations }, group) =>
+    continuations.map((ids, continuation): Pack => {
+      const [alone] = packGroups([{ context: [...context, ...ids.slice(0, -1)], continuations: [] }], 0);
+      if (!alone) throw new UsageError('A continuation without tokens was given; it has no likelihood.');
+      const scored = ids.map((target, offset) => ({ row: context.length - 1 + offset, target, group, continuation }));
+      return { ...alone, scored };
+    }),
+  );
 }
 
 function pack(
