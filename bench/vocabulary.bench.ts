@@ -42,7 +42,7 @@ export async function run([
   const words = written.match(/\S+/g)?.length ?? 1;
   using decoder = await decoderForModel(runtime, open.model);
   const bytesOf = (model: OpenModel) =>
-    (['f32', 'f16', 'q4'] as const).map((dtype) => `${(exportedBytes(model.model, dtype) / 1e6).toFixed(1)} MB`);
+    (['f32', 'f16', 'q4'] as const).map((dtype) => `${(exportedBytes(model, dtype) / 1e6).toFixed(1)} MB`);
   const line = async (model: OpenModel, label: string, speed: string) => {
     const ids = (await model.tokenizer()).encode(written, { addSpecialTokens: false });
     const { bitsPerByte, perplexity } = await evaluate(model, { windows: tokenWindows(ids, { length: LENGTH }) });

@@ -28,14 +28,15 @@ const six = (value) => Number(value.toPrecision(6));
 /** @param {string} folder */
 async function measureCurve(folder) {
   const library = await importBuilt('index');
-  const { decodeScores, exportedBytes, generate, openModel, parseMethod, perplexity, plan, prune } = library;
+  const { decodeScores, denseReference, evaluate, exportedBytes, generate, openModel, parseMethod, plan, prune } =
+    library;
   const scores = await decodeScores(new Uint8Array(readFileSync(join(folder, 'scores.safetensors'))));
   const evaluation = readFileSync(join(folder, 'evaluation.txt'));
   const open = await openModel(folder);
   try {
     const ids = (await open.tokenizer()).encode(evaluation.toString('utf8'), { addSpecialTokens: false });
     const windows = library.tokenWindows(ids, { length: LENGTH }).slice(0, WINDOWS);
-    const against = await library.DenseReference.of(open.programs, open.store, windows);
+    const against = await denseReference(open, windows);
     /** @param {string} method @param {number} ratio */
     const planned = (method, ratio) =>
       plan(scores, {
@@ -48,10 +49,10 @@ async function measureCurve(folder) {
       const ratio = Number(((step * LARGEST) / STEPS).toFixed(3));
       const made = await prune(open, { plan: planned(method, ratio) });
       try {
-        const measured = await perplexity(made.pruned.programs, made.pruned.store, windows, { against });
+        const measured = await evaluate(made.pruned, { windows, against });
         return {
           ...{ ratio, removed: six(made.plan.ratio), parameters: made.plan.parametersAfter },
-          ...{ bytes: exportedBytes(made.pruned.model, DTYPE), perplexity: six(measured.perplexity) },
+          ...{ bytes: exportedBytes(made.pruned, DTYPE), perplexity: six(measured.perplexity) },
           ...{ standardError: six(measured.standardError), klDivergence: six(measured.klDivergence ?? Number.NaN) },
         };
       } finally {
@@ -73,7 +74,7 @@ async function measureCurve(folder) {
       made.pruned.dispose();
       samples.push({ ratio, text });
     }
-    const dense = await perplexity(open.programs, open.store, windows);
+    const dense = await evaluate(open, { windows });
     const { name, sha256, parameters } = scores.model;
     return {
       format: 'espalier-curve/1',
@@ -87,7 +88,7 @@ async function measureCurve(folder) {
       dtype: DTYPE,
       dense: {
         ...{ perplexity: six(dense.perplexity), standardError: six(dense.standardError) },
-        ...{ parameters, bytes: exportedBytes(open.model, DTYPE) },
+        ...{ parameters, bytes: exportedBytes(open, DTYPE) },
       },
       methods,
       samples: { prompt: PROMPT, newTokens: NEW_TOKENS, texts: samples },

@@ -1,5 +1,6 @@
 /** Every error that a caller may want to tell apart. `code` is stable; the message is a sentence for a person. */
 export class EspalierError extends Error {
+  /** What went wrong, for programs: stable, such as 'missing' or 'network'. */
   readonly code: string;
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);

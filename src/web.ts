@@ -7,12 +7,11 @@ export { forgetModel, offerFromHub, storedModels } from './library/browser-model
 export { type DirectoryFolder, directoryFolder } from './library/directory-folder.ts';
 export { exportPruned } from './library/export.ts';
 export * from './library/library.ts';
-export type { DownloadOffer, StoredModel } from './library/model-sources.ts';
+export type { DownloadOffer, HubAccess, StoredModel } from './library/model-sources.ts';
 export { prune } from './library/prune.ts';
 export {
   createWebRuntime,
   type WebGpuCheck,
-  WebGpuRuntime,
   type WebGpuSupport,
   type WebRuntimeOptions,
   webgpuSupport,

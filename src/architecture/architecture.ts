@@ -5,31 +5,50 @@ import type { Graph } from '../onnx/graph.ts';
 export interface ModelConfig {
   /** 'llama', 'qwen2', … */
   readonly architecture: string;
+  /** Transformer blocks, those included that pruning removed. */
   readonly layers: number;
+  /** Numbers of a token's state between blocks. */
   readonly hiddenSize: number;
+  /** Query heads of a layer of the dense model. */
   readonly queryHeads: number;
+  /** Key and value heads of a layer of the dense model. */
   readonly keyValueHeads: number;
+  /** Numbers of a head. */
   readonly headDimension: number;
+  /** Neurons of the MLP of a layer of the dense model. */
   readonly neurons: number;
+  /** Tokens that it knows. */
   readonly vocabulary: number;
+  /** Base of the rotary frequencies. */
   readonly ropeTheta: number;
   /** Inverse frequencies [rotaryDimension / 2] after any rope scaling; of the layers without a window where layers differ (see `Architecture.positions`). */
   readonly ropeInverseFrequencies: Float64Array;
+  /** What norms add to the mean square. */
   readonly normEpsilon: number;
+  /** Whether the output matrix is the embedding. */
   readonly tiedEmbedding: boolean;
   /** Longest sequence; with LongRoPE scaling the original length, beyond which other factors would be needed. */
   readonly maximumPositions: number;
+  /** Token that begins a text. */
   readonly bosTokenId: number | undefined;
+  /** Tokens that end a text. */
   readonly eosTokenIds: readonly number[];
   /** Kept widths of every layer; equal to the dense sizes in a dense model. All 0: the block is removed (identity). */
   readonly layerWidths: readonly LayerWidths[];
   /** Of the layers that convolve: channels of the dense model, and positions that a channel sees, itself and those just before. */
-  readonly convolution?: { readonly channels: number; readonly kernel: number };
+  readonly convolution?: {
+    /** How many, of the dense model. */
+    readonly channels: number;
+    /** Tokens that a channel sees. */
+    readonly kernel: number;
+  };
 }
 
 /** Kept widths of one layer. Query heads = keyValueHeads * (queryHeads / keyValueHeads of the dense model). */
 export interface LayerWidths {
+  /** Key and value heads that stay: attention groups. */
   readonly keyValueHeads: number;
+  /** Neurons of the MLP that stay. */
   readonly neurons: number;
   /** Of a layer that convolves in place of attending. */
   readonly channels?: number;

@@ -1,9 +1,12 @@
 import type { GroupQuantised } from './group-quantised.ts';
 
+/** A tensor of a checkpoint. */
 export interface TensorInfo {
+  /** Its name in the Hugging Face layout. */
   readonly name: string;
   /** Storage type as the file names it, e.g. 'F16', 'BF16', 'Q4_1'. */
   readonly storage: string;
+  /** Rows first. */
   readonly shape: readonly number[];
   /** Bytes in the file. */
   readonly byteLength: number;
@@ -13,7 +16,9 @@ export interface TensorInfo {
 export interface Provenance {
   /** Shown to people: 'stories', a folder's name, 'org/name'. */
   readonly name: string;
+  /** Of a hub: the commit. */
   readonly revision?: string;
+  /** As the model card names it, e.g. 'apache-2.0'. */
   readonly licence?: string;
   /** 'safetensors' | 'gguf' | 'onnx' */
   readonly format: string;
@@ -24,6 +29,7 @@ export interface Provenance {
  * Nothing is read until asked for; reads are float32, row-major.
  */
 export interface Checkpoint {
+  /** Where it came from. */
   readonly provenance: Provenance;
   /** Parsed config.json (or the same made from GGUF metadata). */
   readonly config: Readonly<Record<string, unknown>>;
@@ -48,7 +54,9 @@ export interface Checkpoint {
 
 /** Random access to bytes: a File, a file on disk, an HTTP resource with ranges. */
 export interface ByteSource {
+  /** Shown to people: the file's name. */
   readonly name: string;
+  /** Its size. */
   readonly byteLength: number;
   /** Exactly end - start bytes, or FileFormatError. */
   read(start: number, end: number): Promise<Uint8Array>;

@@ -1,7 +1,10 @@
 /** A weight [outputs, inputs] in N-bit codes with its own minimum and step for every group of inputs of a row (docs/method.md section 7). */
 export interface GroupQuantised {
+  /** Rows of the matrix. */
   readonly outputs: number;
+  /** Columns of the matrix. */
   readonly inputs: number;
+  /** Bits of a code. */
   readonly bits: number;
   /** Inputs of a group; the last one of a row has those that are left. */
   readonly groupSize: number;

@@ -4,5 +4,6 @@ export interface OpenOptions {
   readonly weights?: string | undefined;
   /** Shown to people; the folder's name by default. */
   readonly name?: string | undefined;
+  /** Recorded as where it came from. */
   readonly revision?: string | undefined;
 }

@@ -9,6 +9,7 @@ import { checkWindows } from './token-windows.ts';
 
 /** The figures of `Divergence` are there where another model was given to compare with. */
 export interface PerplexityResult extends Partial<Divergence> {
+  /** exp of the mean loss. */
   readonly perplexity: number;
   /** Of the perplexity, over windows, by the delta method: perplexity * standard deviation of window losses / sqrt(windows). */
   readonly standardError: number;
@@ -16,7 +17,9 @@ export interface PerplexityResult extends Partial<Divergence> {
   readonly loss: number;
   /** Predictions that the mean is taken over. */
   readonly tokens: number;
+  /** Tokens per window. */
   readonly window: number;
+  /** How many windows. */
   readonly windows: number;
   /** Mean loss of each window, for paired comparisons. */
   readonly windowLosses: readonly number[];

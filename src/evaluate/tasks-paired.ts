@@ -9,6 +9,7 @@ export interface PairedComparison {
   readonly standardError: number;
   /** Items that only the first, or only the second, has right (more often right). */
   readonly onlyFirst: number;
+  /** Items that only the second has right. */
   readonly onlySecond: number;
   /** Two-sided exact McNemar test (the sign test over items): chance of a split at least as uneven if both were equally good. */
   readonly pValue: number;

@@ -2,11 +2,15 @@ import type { TaskItem } from './tasks.ts';
 
 /** What a model reads and what it is scored on. `choices` are the texts whose bytes normalise a log-likelihood: without the delimiter in front. */
 export interface Prompt {
+  /** What is read first. */
   readonly context: string;
+  /** What is scored after it, one for each choice. */
   readonly continuations: readonly string[];
+  /** The choices as the item has them. */
   readonly choices: readonly string[];
 }
 
+/** How the items of a task become prompts. */
 export type PromptFormat = (item: TaskItem) => Prompt;
 
 /**

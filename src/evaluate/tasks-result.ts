@@ -9,7 +9,9 @@ export interface TaskResult {
   readonly accuracyNormalized: number;
   /** Of the accuracy: sample standard deviation over items / sqrt(items). */
   readonly standardError: number;
+  /** Of `accuracyNormalized`. */
   readonly standardErrorNormalized: number;
+  /** Items of the task. */
   readonly items: number;
   /** Of the items, those that could not be scored; each counts as wrong. */
   readonly unscored: number;
@@ -17,9 +19,11 @@ export interface TaskResult {
   readonly chance: number;
   /** [items]; the choice taken, by log-likelihood and by log-likelihood per byte. The first of equal ones; -1 where the model gives no numbers. */
   readonly predictions: readonly number[];
+  /** Choice of each item by log-likelihood per byte. */
   readonly predictionsNormalized: readonly number[];
   /** Mean over items of `margins`, and its standard error; far less noisy than an accuracy. */
   readonly margin: number;
+  /** Of `margin`. */
   readonly marginStandardError: number;
   /** [items]; log-likelihood of the right choice minus that of the best wrong one, in nats; 0 for an item that could not be scored. */
   readonly margins: readonly number[];

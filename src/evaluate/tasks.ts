@@ -4,7 +4,9 @@ import { decode, type TextFile } from './text.ts';
 
 /** One multiple-choice question as a tasks file has it. */
 export interface TaskItem {
+  /** What stands before each choice. */
   readonly query: string;
+  /** Continuations, of which one is right. */
   readonly choices: readonly string[];
   /** Index of the right choice. */
   readonly gold: number;
@@ -12,7 +14,9 @@ export interface TaskItem {
 
 /** A zero-shot task. The name decides how prompts are written: `promptFormat`. */
 export interface Task {
+  /** Of the file, without its ending. */
   readonly name: string;
+  /** In the order of the file. */
   readonly items: readonly TaskItem[];
 }
 

@@ -3,7 +3,9 @@ import { FileFormatError, UsageError } from '../errors.ts';
 
 /** A text file as it was given: name and contents. */
 export interface TextFile {
+  /** Its ending says what it holds: .jsonl records, others plain text. */
   readonly name: string;
+  /** UTF-8. */
   readonly bytes: Uint8Array;
 }
 

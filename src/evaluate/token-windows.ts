@@ -1,11 +1,13 @@
 import { MismatchError, UsageError } from '../errors.ts';
 import { sampleWithoutReplacement, seededRandom } from '../random.ts';
 
+/** How a text is cut into windows. */
 export interface WindowOptions {
   /** Tokens per window, at least 2. */
   readonly length: number;
   /** How many windows to draw; all, in order, when it is absent. */
   readonly count?: number | undefined;
+  /** Of the choice of windows; absent: the first ones, in order. */
   readonly seed?: number | undefined;
 }
 

@@ -78,6 +78,7 @@ export interface ExportOptions extends LongRunning {
 
 /** What the written file is measured on. */
 export interface MeasureExport {
+  /** Text to measure on. */
   readonly windows: readonly ArrayLike<number>[];
   /** e.g. 'perplexity on held-out text, 16 × 128 tokens'. */
   readonly name: string;
@@ -85,13 +86,17 @@ export interface MeasureExport {
   readonly against?: string | undefined;
 }
 
+/** What an export wrote, and how far it is from the model. */
 export interface ExportResult {
+  /** Every file of the folder. */
   readonly files: readonly WrittenFile[];
   /** One entry for every format, in the order of `TAKE_AWAY_FORMATS`. */
   readonly formats: readonly TakenAway[];
   /** Bytes of the first format's graph and weights. */
   readonly bytes: number;
+  /** Of the dense model. */
   readonly parametersBefore: number;
+  /** Of what was written. */
   readonly parametersAfter: number;
   /** Of the first format. */
   readonly verification: Verification;

@@ -8,6 +8,7 @@ export interface MemoryFolder extends OutputFolder {
   readonly files: ReadonlyMap<string, Blob>;
 }
 
+/** A folder in memory that an export may write to. */
 export function memoryFolder(): MemoryFolder {
   const written = new Map<string, Blob>();
   const files = new Map<string, Blob>();

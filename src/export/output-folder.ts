@@ -7,14 +7,23 @@ import type { Runtime, SessionOptions } from '../runtime/runtime.ts';
 export interface WrittenFile {
   /** Relative to the folder, with '/' between parts. */
   readonly name: string;
+  /** Its size. */
   readonly bytes: number;
   /** SHA-256, hex. */
   readonly sha256: string;
 }
 
+/** A model file on disk, whose external data lies beside it. */
+export interface ModelPath {
+  /** Where it lies. */
+  readonly path: string;
+}
+
 /** How a written model is opened for a check. */
 export interface OpenedModel {
-  readonly model: Parameters<Runtime['createSession']>[0];
+  /** Bytes, or the path of a file. */
+  readonly model: Uint8Array | ModelPath;
+  /** Its weights, by the location that the model names. */
   readonly externalData?: SessionOptions['externalData'];
 }
 

@@ -17,12 +17,16 @@ import { type ReferenceLogits, type Verification, verifyLogits } from './verify.
 
 /** What a model can be taken away as. */
 export const TAKE_AWAY_FORMATS = ['onnx', 'safetensors', 'gguf'] as const;
+/** A format that a model is written in. */
 export type TakeAwayFormat = (typeof TAKE_AWAY_FORMATS)[number];
 
 /** A format that was written, opened again and compared. */
 export interface TakenAway {
+  /** Which of the formats. */
   readonly format: TakeAwayFormat;
+  /** Relative to the folder. */
   readonly file: string;
+  /** Of the graph and its weights, or of the one file. */
   readonly bytes: number;
   /** 'float16', 'Q8_0', … */
   readonly type: string;
@@ -30,6 +34,7 @@ export interface TakenAway {
   readonly opens: string;
   /** Where other programs do otherwise, in sentences. */
   readonly notes: readonly string[];
+  /** How it compares with the model, opened again. */
   readonly verification: Verification;
 }
 

@@ -11,11 +11,13 @@ export type ReferenceLogits = (tokenIds: readonly number[]) => Promise<Float32Ar
 
 /** How an exported decoder compares with the block programs. */
 export interface Verification {
+  /** Of the logits. */
   readonly maxAbsoluteDifference: number;
   /** Over all logits of all positions. */
   readonly rootMeanSquareDifference: number;
   /** Share of positions whose most probable token is the same, 0 to 1. */
   readonly top1Agreement: number;
+  /** Positions that were compared. */
   readonly positions: number;
   /** Mean over positions of KL(block programs || exported model), in nats a token. */
   readonly klDivergence: number;

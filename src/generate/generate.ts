@@ -6,7 +6,8 @@ import type { Decoder } from './decoder.ts';
 import { type RecoveringOptions, RecoveringSequence } from './recovering-sequence.ts';
 import { createSampler, type SamplingOptions } from './sampling.ts';
 
-export interface GenerateOptions extends SamplingOptions, Pick<RecoveringOptions, 'reopen' | 'onRecovered'> {
+/** How many tokens are chosen, and how. */
+export interface DecodingOptions extends SamplingOptions {
   /** Default 64. */
   readonly maxNewTokens?: number | undefined;
   /** Seed of the sampling; default 0. */
@@ -15,10 +16,16 @@ export interface GenerateOptions extends SamplingOptions, Pick<RecoveringOptions
   readonly eosTokenIds?: readonly number[] | undefined;
   /** Longest sequence that the decoder holds, prompt included. */
   readonly maximumPositions?: number | undefined;
+  /** Ends the generation between tokens. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The same with what happens when the device fails. */
+export interface GenerateOptions extends DecodingOptions, Pick<RecoveringOptions, 'reopen' | 'onRecovered'> {}
+
+/** A token as it comes. */
 export interface GeneratedToken {
+  /** Its id. */
   readonly tokenId: number;
   /** Text that this token completes; '' while a character is unfinished. */
   readonly text: string;
@@ -26,11 +33,13 @@ export interface GeneratedToken {
   readonly probability: number;
 }
 
+/** A text that was generated, with its timing. */
 export interface Generation {
   /** What was generated, without the prompt and without special tokens. */
   readonly text: string;
   /** Generated ids, without the prompt and without the one that ended it. */
   readonly tokenIds: readonly number[];
+  /** Tokens of the prompt. */
   readonly promptTokens: number;
   /** Why it ended. */
   readonly finish: 'end-of-text' | 'length';

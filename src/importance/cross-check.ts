@@ -13,19 +13,25 @@ import type { LayerLayout } from './sums/sum-table.ts';
 
 /** Scores of one layer by the backend in use and by another one differ by more than rounding explains. */
 export interface BackendNote {
+  /** Which kind of note. */
   readonly code: 'backends-differ';
+  /** The layer that was compared. */
   readonly layer: number;
   /** The worst value: a metric of a group, or the block's output. */
   readonly what: string;
+  /** What the backend computed. */
   readonly found: number;
+  /** What the other engine computed. */
   readonly expected: number;
   /** |found - expected| over the largest value of its kind in the layer. */
   readonly difference: number;
+  /** Difference that would have been accepted. */
   readonly tolerance: number;
   /** A sentence for people. */
   readonly message: string;
 }
 
+/** A comparison of one layer's scores by two engines. */
 export interface CrossCheck {
   /** Starts the backend to compare with; it is disposed afterwards. */
   readonly start: () => Promise<Runtime>;

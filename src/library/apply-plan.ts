@@ -5,10 +5,13 @@ import type { LongRunning } from '../progress.ts';
 import { type Compensation, compensate } from '../surgery/compensate.ts';
 import type { OpenModel } from './open-model.ts';
 
+/** How a model is pruned by a plan, and repaired. */
 export interface ApplyPlanOptions extends LongRunning {
+  /** Repair of the output projections (docs/method.md section 5). Default 'none'. */
   readonly compensate?: 'none' | Compensation;
   /** Windows for compensation; more than scoring needs are good (docs/method.md section 5). */
   readonly windows?: readonly ArrayLike<number>[];
+  /** Ridge of 'least-squares', relative to the mean diagonal. Default 0.001. */
   readonly lambda?: number;
 }
 

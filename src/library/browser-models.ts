@@ -64,6 +64,7 @@ export async function storedModels(): Promise<StoredModel[]> {
   }));
 }
 
+/** Deletes a model of a hub from this browser. */
 export async function forgetModel(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void> {
   await store.delete(model);
 }

@@ -6,6 +6,7 @@ import type { ScoreOptions } from './score.ts';
 /** Windows of token ids with what a score file records about them. */
 export type Calibration = Pick<ScoreOptions, 'windows' | 'calibration'>;
 
+/** A text to draw calibration windows from. */
 export interface CalibrationText {
   /** The ids of the whole text, without special tokens. */
   readonly tokenIds: ArrayLike<number>;
@@ -15,6 +16,7 @@ export interface CalibrationText {
   readonly sha256: string;
   /** Tokens per window. */
   readonly length: number;
+  /** Of the choice of windows. */
   readonly seed: number;
 }
 

@@ -7,9 +7,13 @@ import type { OpenModel } from './open-model.ts';
 export interface Damage {
   /** KL from the dense model in nats a token, its standard error over windows, and the share of predictions with the same most probable token. */
   readonly klDivergence: number;
+  /** Of the mean, over windows. */
   readonly klStandardError: number;
+  /** Share of equal most probable tokens. */
   readonly top1Agreement: number;
+  /** Of the pruned model on the same windows. */
   readonly perplexity: number;
+  /** Predictions. */
   readonly tokens: number;
 }
 

@@ -8,12 +8,15 @@ import type { LongRunning } from '../progress.ts';
 import type { ExportedModel } from './exported-model.ts';
 import { OpenModel } from './open-model.ts';
 
+/** What is measured on. */
 export interface EvaluateOptions extends LongRunning {
   /** Text to predict, or windows of token ids. */
   readonly text?: string;
+  /** Token ids, taken as they are. */
   readonly windows?: readonly ArrayLike<number>[];
   /** Tokens per window of `text`; default 128. */
   readonly window?: number;
+  /** Use the first so many tokens of `text`. */
   readonly maxTokens?: number;
   /** The dense model, or what was kept of it on the same windows: the divergence from it is measured too. It must have the same vocabulary. */
   readonly against?: OpenModel | DenseReference | undefined;

@@ -22,9 +22,13 @@ export type { SafetensorsType } from '../export/safetensors/weights.ts';
 export { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../export/take-away.ts';
 export { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 
+/** Where a model goes, in which formats and numbers. */
 export interface ExportPrunedOptions extends LongRunning {
+  /** The folder that is written. */
   readonly output: OutputFolder;
+  /** Number format of the ONNX file. Default 'f32'. */
   readonly dtype?: ExportDataType;
+  /** Recorded in espalier.json and on the card. */
   readonly plan?: Plan;
   /** Windows of real text to verify on; what they lack of 256 positions the model writes itself. */
   readonly windows?: readonly ArrayLike<number>[] | undefined;
@@ -32,12 +36,15 @@ export interface ExportPrunedOptions extends LongRunning {
   readonly roundingWindows?: readonly ArrayLike<number>[] | undefined;
   /** Keep a coarse format that is farther from the model than its bounds allow. Default false. */
   readonly force?: boolean | undefined;
+  /** Measurements for the model card, by their names. */
   readonly figures?: Readonly<Record<string, string>>;
   /** Measures the written ONNX file itself. */
   readonly measure?: MeasureExport | undefined;
   /** Default ONNX alone. */
   readonly formats?: readonly TakeAwayFormat[] | undefined;
+  /** Number format of safetensors. Default: float32 with `dtype` 'f32', else float16. */
   readonly safetensorsType?: SafetensorsType | undefined;
+  /** Storage of the matrices of a GGUF file. Default 'F16'. */
   readonly ggufType?: GgufType | undefined;
   /** Another runtime to verify half precision on, where the device has none. */
   readonly elsewhere?: (() => Promise<Runtime>) | undefined;

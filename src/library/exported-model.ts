@@ -16,20 +16,24 @@ import { OpenModel } from './open-model.ts';
 import { type Platform, startRuntime } from './open-on.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
+/** A decoder that is open, with what it needs to generate text. */
+export interface OpenDecoder {
+  /** The decoder, with its weights on the device. @internal */
+  readonly decoder: Decoder;
+  /** The tokenizer that belongs to it. */
+  tokenizer(): Promise<Tokenizer>;
+  /** Tokens that a sequence may have, prompt included. */
+  readonly maximumPositions: number;
+}
+
 /** A folder in the layout of transformers.js that has been opened for generation: what `prune` writes. Dispose it to free the device. */
-export interface ExportedModel extends Disposable {
+export interface ExportedModel extends OpenDecoder, Disposable {
   /** The folder's name. */
   readonly name: string;
   /** Where it computes. */
   readonly runtime: Runtime;
-  /** Its decoder, with the weights on the device. */
-  readonly decoder: Decoder;
-  /** The tokenizer of the folder. */
-  tokenizer(): Promise<Tokenizer>;
   /** Tokens that it knows. */
   readonly vocabulary: number;
-  /** Tokens that a sequence may have, prompt included. */
-  readonly maximumPositions: number;
   /** The ONNX file, e.g. 'onnx/model.onnx'. */
   readonly file: string;
   /** Of the graph and its weights. */

@@ -5,28 +5,50 @@ import type { OpenModel } from './open-model.ts';
 
 /** What `inspect` tells about a model (docs/architecture.md section 7.1). */
 export interface Inspection {
+  /** Shown to people. */
   readonly name: string;
+  /** 'llama', 'qwen2', … */
   readonly architecture: string;
+  /** Of the weight files. */
   readonly format: string;
+  /** As the model card names it. */
   readonly licence: string | undefined;
+  /** Of the whole model. */
   readonly parameters: number;
+  /** Of its blocks. */
   readonly blockParameters: number;
+  /** That belong to groups. */
   readonly prunableParameters: number;
+  /** Groups of every layer. */
   readonly layers: readonly LayerGroups[];
+  /** Numbers of a token's state between blocks. */
   readonly hiddenSize: number;
+  /** Numbers of a head. */
   readonly headDimension: number;
+  /** Query heads that share a key and value head. */
   readonly queryHeadsPerGroup: number;
+  /** Tokens that it knows. */
   readonly vocabulary: number;
+  /** Of the weight files. */
   readonly bytes: number;
   /** Multiply-accumulates of one token that attends to `context` positions, in the matrix products of blocks and head. */
-  readonly multiplyAccumulates: { readonly context: number; readonly perToken: number };
+  readonly multiplyAccumulates: {
+    /** Tokens that stand before the one that is counted. */
+    readonly context: number;
+    /** Multiply-accumulates of one token. */
+    readonly perToken: number;
+  };
   /** What was decided on the file's own word against that of its config. */
   readonly notes: readonly string[];
   /** Members of the coupled structures of the first layer that has any: which slice of which weight one group owns. */
   readonly structures: readonly {
+    /** Which module. */
     readonly kind: string;
+    /** How many there are. */
     readonly groups: number;
+    /** Weights that go with one. */
     readonly parametersPerGroup: number;
+    /** Rows and columns of weights that one owns, in words. */
     readonly members: readonly string[];
   }[];
 }

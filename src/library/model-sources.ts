@@ -24,8 +24,11 @@ export interface PickedFile {
 
 /** What a download from a hub would bring. */
 export interface DownloadOffer {
+  /** 'org/name' */
   readonly name: string;
+  /** As the model card names it. */
   readonly licence: string | undefined;
+  /** Of all files that are needed. */
   readonly bytes: number;
   /** Of these, bytes that are stored already. */
   readonly present: number;
@@ -33,9 +36,14 @@ export interface DownloadOffer {
 
 /** A model of a hub that is stored in this browser. */
 export interface StoredModel {
+  /** 'org/name' */
   readonly id: string;
+  /** The commit that is stored. */
   readonly commit: string;
+  /** The revision that was asked for. */
   readonly revision: string;
+  /** As the model card names it. */
   readonly licence: string | undefined;
+  /** Of its files. */
   readonly bytes: number;
 }

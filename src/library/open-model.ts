@@ -1,3 +1,4 @@
+import type { ModelConfig } from '../architecture/architecture.ts';
 import { isRemovedLayer, widthBindings } from '../architecture/block-weights.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
@@ -13,49 +14,67 @@ import { slicedCheckpoint } from '../surgery/slice.ts';
 /** Weights up to this size stay on the device between runs; larger models are streamed layer by layer. */
 const RESIDENT_BYTES = 256 << 20;
 
+/** How a model is put on a runtime. */
 export interface OpenOptions {
-  /** Default 256 MiB. */
+  /** Weights up to this size stay on the device between runs. Default 256 MiB. */
   readonly residentBytes?: number;
   /** Leave out tensors that the architecture does not read, instead of refusing the model. Default false. */
   readonly ignoreTensors?: boolean;
   /** The runtime is disposed with the model. Default false. */
   readonly ownsRuntime?: boolean;
+  /** Compiled programs of the same architecture, which stay the caller's. @internal */
+  readonly programs?: Programs;
 }
 
 /** A model on a runtime: the thing that every verb of the library works on. Dispose it to free the device; the runtime stays the caller's unless `ownsRuntime`. */
 export class OpenModel implements Disposable {
+  /** Where it computes. */
   readonly runtime: Runtime;
+  /** @internal */
   readonly model: Model;
+  /** @internal */
   readonly programs: Programs;
+  /** @internal */
   readonly store: WeightStore;
   readonly #ownsPrograms: boolean;
   readonly #options: OpenOptions;
   readonly #structures = new Map<string, readonly CoupledStructure[]>();
   #tokenizer: Promise<Tokenizer> | undefined;
 
-  /** Checks the checkpoint against its architecture. Throws what `modelOf` throws. */
-  constructor(runtime: Runtime, checkpoint: Checkpoint, options: OpenOptions = {}, programs?: Programs) {
+  /**
+   * Checks the checkpoint against its architecture. `openModel` also starts a runtime and finds the checkpoint. Throws UnsupportedError for an architecture or a setting
+   * that is not supported, MissingError and MismatchError for tensors that lack or do not fit.
+   */
+  constructor(runtime: Runtime, checkpoint: Checkpoint, options: OpenOptions = {}) {
     this.runtime = runtime;
     this.model = modelOf(checkpoint, options);
-    this.#ownsPrograms = programs === undefined;
-    this.programs = programs ?? new Programs(runtime, this.model.architecture);
+    this.#ownsPrograms = options.programs === undefined;
+    this.programs = options.programs ?? new Programs(runtime, this.model.architecture);
     this.store = new WeightStore(runtime, this.model, options.residentBytes ?? RESIDENT_BYTES);
     this.#options = options;
   }
 
-  get config() {
+  /** Its sizes. */
+  get config(): ModelConfig {
     return this.model.architecture.config;
   }
 
+  /** The model at rest: its tensors, its config, where it came from. */
+  get checkpoint(): Checkpoint {
+    return this.model.checkpoint;
+  }
+
+  /** Tokens that it knows. */
   get vocabulary(): number {
     return this.config.vocabulary;
   }
 
+  /** Tokens that a sequence may have, prompt included. */
   get maximumPositions(): number {
     return this.config.maximumPositions;
   }
 
-  /** Coupled structures of a layer at its own widths, traced from the block graph (docs/method.md section 1). */
+  /** Coupled structures of a layer at its own widths, traced from the block graph (docs/method.md section 1). @internal */
   structuresOf = (layer: number): readonly CoupledStructure[] => {
     const { config } = this;
     const { architecture } = this.model;
@@ -86,6 +105,7 @@ export class OpenModel implements Disposable {
     });
   }
 
+  /** The tokenizer that belongs to the model. Throws MissingError where it has none. */
   tokenizer(): Promise<Tokenizer> {
     this.#tokenizer ??= loadTokenizer(this.model.checkpoint);
     return this.#tokenizer;
@@ -98,14 +118,20 @@ export class OpenModel implements Disposable {
 
   /** Another checkpoint of the same dense architecture on the same compiled programs. Owned by the caller. */
   withCheckpoint(checkpoint: Checkpoint): OpenModel {
-    return new OpenModel(this.runtime, checkpoint, { ...this.#options, ownsRuntime: false }, this.programs);
+    return new OpenModel(this.runtime, checkpoint, {
+      ...this.#options,
+      ownsRuntime: false,
+      programs: this.programs,
+    });
   }
 
+  /** Frees what the model holds on the device, and its runtime where that is its own. */
   dispose(): void {
     this.store.dispose();
     if (this.#ownsPrograms) this.programs.dispose();
     if (this.#options.ownsRuntime) this.runtime.dispose();
   }
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

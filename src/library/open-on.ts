@@ -6,7 +6,7 @@ import { OpenModel } from './open-model.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
 /** Where models of a hub come from. */
-export interface HubAccess {
+export interface HubSource {
   /** The hub's address. Default: the public one; in Node that of HF_ENDPOINT, where it is set. */
   readonly endpoint?: string | undefined;
   /** An access token, for private and gated models; it is kept nowhere. Default: none; in Node that of HF_TOKEN, where it is set. */
@@ -16,7 +16,7 @@ export interface HubAccess {
 }
 
 /** How a model is opened. */
-export interface OpenModelOptions extends LongRunning, RuntimeOptions, HubAccess {
+export interface OpenModelOptions extends LongRunning, RuntimeOptions, HubSource {
   /** A runtime that stays the caller's, or a function that starts one, which goes with the model. Default: one of `backend`. */
   readonly runtime?: Runtime | (() => Promise<Runtime>);
   /** Weights up to this size stay on the device between runs. Default 256 MiB. */
@@ -28,7 +28,7 @@ export interface OpenModelOptions extends LongRunning, RuntimeOptions, HubAccess
 /** What of opening depends on where it happens. */
 export interface Platform {
   /** The checkpoint of a name. */
-  openNamed(name: string, options: LongRunning & HubAccess): Promise<Checkpoint>;
+  openNamed(name: string, options: LongRunning & HubSource): Promise<Checkpoint>;
   createRuntime(options: RuntimeOptions): Promise<Runtime>;
 }
 

@@ -8,8 +8,11 @@ import type { OpenModel } from './open-model.ts';
 import { exactOptions } from './plan.ts';
 import { type ScoreOptions, score } from './score.ts';
 
+/** How a plan is made in passes. */
 export interface PlanInPassesOptions extends ScoreOptions {
+  /** Parts in which the groups are removed. */
   readonly passes: number;
+  /** What is to be reached, and how groups are ranked. */
   readonly plan: PlanOptions;
   /** Passes after the first take the gradient of KL from the dense model, in place of `objective`. Default false. */
   readonly teacherAfterFirst?: boolean;

@@ -21,7 +21,10 @@ async function onOutput<Result>(output: string | OutputFolder, work: (folder: Ou
 }
 
 /** What `prune` takes in Node: its output may be the path of a folder. */
-export type PruneToDiskOptions = Omit<PruneOptions, 'output'> & { readonly output?: string | OutputFolder };
+export type PruneToDiskOptions = Omit<PruneOptions, 'output'> & {
+  /** Path of a folder, or another output. Absent: nothing is written. */
+  readonly output?: string | OutputFolder;
+};
 
 /**
  * Slices, compensates, and where an output is given exports and verifies: a path of a folder on disk, or another output. Throws MismatchError for a plan of another model,

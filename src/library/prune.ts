@@ -17,14 +17,23 @@ import { trimVocabulary, type VocabularyCost, vocabularyCost } from './vocabular
 
 export { checkCompensation } from '../plan/search/plain-shape.ts';
 
+/** What is pruned, how it is repaired, and where it goes. */
 export interface PruneOptions
   extends Omit<ApplyPlanOptions, 'compensate'>,
     Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows' | 'elsewhere'> {
   /** A plan, or scores with what to plan for. */
-  readonly plan: Plan | { readonly scores: Scores; readonly options: PlanOptions };
+  readonly plan:
+    | Plan
+    | {
+        /** Of the model. */
+        readonly scores: Scores;
+        /** What to plan for. */
+        readonly options: PlanOptions;
+      };
   /** Where the export goes. Absent: nothing is written, and only the pruned model is returned. */
   /** Default: none. */
   readonly compensate?: NonNullable<Plan['recipe']['compensate']>;
+  /** Where the export goes. Absent: nothing is written. */
   readonly output?: OutputFolder;
   /** Windows of real text to verify the export on; default: those of compensation. */
   readonly verificationWindows?: readonly ArrayLike<number>[] | undefined;
@@ -43,7 +52,9 @@ export interface PruneOptions
   readonly figures?: Readonly<Record<string, string>>;
 }
 
+/** A pruned model, and what was written of it. */
 export interface Pruned {
+  /** The plan that was followed. */
   readonly plan: Plan;
   /** The caller's to dispose. */
   readonly pruned: OpenModel;

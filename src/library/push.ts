@@ -7,6 +7,7 @@ import { CancelledError, EspalierError, MissingError, NetworkError, throwIfCance
 import { type CardFields, checkCardFields, withCardFields } from '../export/card-fields.ts';
 import type { LongRunning } from '../progress.ts';
 
+/** What is published, and where. */
 export interface PushOptions extends LongRunning, CardFields {
   /** A folder that `prune` or `recover` wrote. */
   readonly folder: FileAccess;
@@ -20,14 +21,23 @@ export interface PushOptions extends LongRunning, CardFields {
   readonly isPrivate?: boolean | undefined;
   /** A file as a Blob, where it can be had without reading it into memory; default: read whole. */
   readonly blobOf?: ((name: string, source: ByteSource) => Promise<Blob>) | undefined;
+  /** Default: that of the platform. */
   readonly fetch?: typeof fetch;
 }
 
+/** What was published. */
 export interface Pushed {
+  /** Page of the model. */
   readonly url: string;
   /** Id of the commit that has all files. */
   readonly commit: string;
-  readonly files: readonly { readonly name: string; readonly bytes: number }[];
+  /** What the commit holds. */
+  readonly files: readonly {
+    /** Relative to the repository. */
+    readonly name: string;
+    /** Its size. */
+    readonly bytes: number;
+  }[];
   /** Whether the repository is new. */
   readonly isNew: boolean;
 }

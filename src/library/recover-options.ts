@@ -45,6 +45,7 @@ export interface RecoverOptions {
   readonly maxGradientNorm?: number;
   /** Of initial adapters, order of windows, dropout and the choice of held-out windows. Default 0. */
   readonly seed?: number;
+  /** What is learnt. */
   readonly examples: readonly TrainingWindow[];
   /** Windows that are measured and not trained on. Default: `heldOutShare` of the examples. */
   readonly heldOut?: readonly TrainingWindow[];
@@ -54,9 +55,11 @@ export interface RecoverOptions {
   readonly evaluateEvery?: number;
   /** Measurements without a better one after which the training stops. Default: it never stops early. */
   readonly patience?: number;
+  /** Where the training is kept as it goes, and goes on from. */
   readonly checkpoint?: RecoveryCheckpoint;
   /** Once the first measurement is there, cancelling ends the training and keeps the best so far; before, it throws CancelledError. */
   readonly signal?: AbortSignal | undefined;
+  /** Told of every step. */
   readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined;
 }
 

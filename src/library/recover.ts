@@ -28,14 +28,17 @@ export type { RecoverOptions } from './recover-options.ts';
 export interface Recovered {
   /** The model with merged adapters, on the same programs as the one that was given: to be evaluated or exported, and disposed by the caller. */
   readonly model: OpenModel;
+  /** One record for each measurement. */
   readonly history: readonly RecoveryRecord[];
   /** Mean loss over the held-out windows, in nats, of the model that was given and of the recovered one. */
   readonly heldOutBefore: number;
+  /** Mean loss on held-out text after training, in nats. */
   readonly heldOutAfter: number;
   /** The step whose adapters were kept: the one with the lowest held-out loss. */
   readonly bestStep: number;
   /** Steps that were made. */
   readonly steps: number;
+  /** Why it ended. */
   readonly stoppedBecause: StopReason;
   /** What the training made small. */
   readonly loss: RecoveryLoss;
@@ -43,7 +46,9 @@ export interface Recovered {
   readonly adapterParameters: number;
   /** Tokens that the steps went over, context included. */
   readonly trainedTokens: number;
+  /** Of training. */
   readonly tokensPerSecond: number;
+  /** Of training. */
   readonly seconds: number;
   /** Sentences for people, such as which layers have a last group of fewer inputs. */
   readonly notes: readonly string[];

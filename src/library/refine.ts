@@ -8,6 +8,7 @@ import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
 import { checkScoresFit, exactOptions } from './plan.ts';
 
+/** How plans are searched by measuring. */
 export interface RefineOptions extends LongRunning {
   /** Target and constraints as for `makePlan`; `search` is left out. */
   readonly plan: PlanOptions;

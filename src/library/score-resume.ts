@@ -16,8 +16,11 @@ import { VERSION } from './version.ts';
 export interface ScoreStateStore {
   /** For messages. */
   readonly name: string;
+  /** What was kept, or undefined. */
   load(): Promise<Uint8Array | undefined>;
+  /** Keeps the state in place of the one before. */
   save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Forgets it, when the scores are known. */
   clear(): Promise<void>;
   /** Milliseconds between two states within a layer, at least. Default 10,000: small models are done with a layer before. */
   readonly betweenStates?: number;

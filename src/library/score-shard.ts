@@ -15,18 +15,30 @@ export interface SumsSink {
   finish(losses: readonly number[]): Promise<void>;
 }
 
+/** What is scored, and which part of it. */
 export interface ScoreShardOptions extends ScoreOptions {
   /** One of `count` equal parts of the windows, numbered from 0. `windows` are those of the whole run. */
-  readonly shard: { readonly index: number; readonly count: number };
+  readonly shard: {
+    /** From 0. */
+    readonly index: number;
+    /** Parts in all. */
+    readonly count: number;
+  };
 }
 
+/** What scoring a shard told and took. */
 export interface ShardRun {
+  /** What the file of sums says. */
   readonly info: SumsInfo;
   /** Mean cross-entropy and predictions of the shard's own windows. */
   readonly loss: number;
+  /** Predictions. */
   readonly tokens: number;
+  /** That the shard took. */
   readonly seconds: number;
+  /** Of these, those of the forward pass. */
   readonly forwardSeconds: number;
+  /** Of tensors. */
   readonly peakBytes: number;
 }
 

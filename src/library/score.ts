@@ -15,15 +15,36 @@ import { VERSION } from './version.ts';
 
 /** What importance is the gradient of (`Objective`). */
 export type ScoreObjective =
-  | { readonly kind: 'text' }
-  | { readonly kind: 'model'; readonly draws?: number }
-  | { readonly kind: 'teacher'; readonly teacher: Teacher };
+  | {
+      /** The text's cross-entropy, the same with labels that the model draws, or KL from a teacher. */
+      readonly kind: 'text';
+    }
+  | {
+      /** The text's cross-entropy, the same with labels that the model draws, or KL from a teacher. */
+      readonly kind: 'model';
+      /** Times that the labels of a window are drawn. Default 1. */
+      readonly draws?: number;
+    }
+  | {
+      /** The text's cross-entropy, the same with labels that the model draws, or KL from a teacher. */
+      readonly kind: 'teacher';
+      /** The dense model on the same windows. */
+      readonly teacher: Teacher;
+    };
 
+/** What importance is computed on, and which metrics of it. */
 export interface ScoreOptions extends LongRunning {
   /** Equally long windows of token ids. */
   readonly windows: readonly ArrayLike<number>[];
   /** Recorded in the score file. */
-  readonly calibration: { readonly source: string; readonly sha256: string; readonly seed: number };
+  readonly calibration: {
+    /** Names of the files. */
+    readonly source: string;
+    /** Of the text. */
+    readonly sha256: string;
+    /** Of the choice of windows. */
+    readonly seed: number;
+  };
   /** Default: all. */
   readonly metrics?: readonly Metric[];
   /** Default: cross-entropy with the text. Labels of `model` are drawn with the calibration's seed. */
@@ -34,10 +55,13 @@ export interface ScoreOptions extends LongRunning {
   readonly state?: ScoreStateStore | undefined;
 }
 
+/** Scores, and what they took. */
 export interface ScoreRun {
+  /** For planning, and for a score file. */
   readonly scores: Scores;
   /** Of this run; one that went on from a stored state did less. */
   readonly seconds: number;
+  /** Of the seconds, those of the forward pass. */
   readonly forwardSeconds: number;
   /** Also in the scores, as sentences. */
   readonly notes: readonly BackendNote[];

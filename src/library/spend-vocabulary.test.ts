@@ -11,7 +11,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { layoutWithTokens } from '../surgery/vocabulary.ts';
 import { OpenModel } from './open-model.ts';
 import { spendVocabulary } from './spend-vocabulary.ts';
-import { exportedBytes } from './storage.ts';
+import { bytesOfExport } from './storage.ts';
 
 let runtime: Runtime;
 let open: OpenModel;
@@ -46,7 +46,7 @@ test('a target in bytes is met with the size of the vocabulary that needs the fe
   const tokens = Math.floor(Number(plan.recipe.vocabulary ?? 1) * 4096);
   expect(tokens).toBeGreaterThanOrEqual(best.tokens);
   using pruned = open.pruned(plan.layers);
-  const bytes = exportedBytes(modelOf(layoutWithTokens(pruned.model.checkpoint, tokens)), 'f16');
+  const bytes = bytesOfExport(modelOf(layoutWithTokens(pruned.model.checkpoint, tokens)), 'f16');
   expect(bytes).toBeLessThanOrEqual(target.value);
   expect(bytes).toBeGreaterThan(0.98 * target.value);
 });

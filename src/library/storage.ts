@@ -15,7 +15,12 @@ import type { OpenModel } from './open-model.ts';
 const ATTEMPTS = 16;
 
 /** Bytes of graph and weights that the export of a model has: from its layout, no weight is read. */
-export function exportedBytes(model: Model, dataType: ExportDataType): number {
+export function exportedBytes(open: OpenModel, dataType: ExportDataType): number {
+  return bytesOfExport(open.model, dataType);
+}
+
+/** The same of a model that is not open. */
+export function bytesOfExport(model: Model, dataType: ExportDataType): number {
   const { graph, weights } = decoderGraph(model, { dataType });
   return weights.byteLength + writeModel(graph).byteLength;
 }
@@ -31,7 +36,7 @@ export function exactStorage(open: OpenModel, scores: Scores, options: PlanOptio
   let storage = storageFor(dtype, known, table);
   if (target.kind !== 'bytes' && target.kind !== 'memory') return storage;
   const bytesOf = ({ model }: OpenModel) =>
-    exportedBytes(
+    bytesOfExport(
       vocabulary === undefined
         ? model
         : modelOf(layoutWithTokens(model.checkpoint, keptTokens(vocabulary, open.config.vocabulary))),

@@ -6,17 +6,25 @@ import { evaluateTasks } from './tasks.ts';
 
 /** Zero-shot result of one cell of a comparison, with every item's answer, so that two cells can be compared in pairs. */
 export interface TaskScores {
+  /** Share of items that log-likelihood has right. */
   readonly accuracy: number;
+  /** Share of items that log-likelihood per byte has right. */
   readonly accuracyNormalized: number;
+  /** Of `accuracy`. */
   readonly standardError: number;
+  /** Of `accuracyNormalized`. */
   readonly standardErrorNormalized: number;
+  /** Items of the task. */
   readonly items: number;
   /** One character an item: '1' right, '0' wrong; by log-likelihood, and by log-likelihood per byte. */
   readonly correct: string;
+  /** Per item, whether log-likelihood per byte has it right. */
   readonly correctNormalized: string;
   /** Mean margin of the right choice's log-likelihood in nats, its standard error, and every item's, to 1e-4; absent in files of versions before 0.2. */
   readonly margin?: number;
+  /** Of the mean margin. */
   readonly marginStandardError?: number;
+  /** Of each item. */
   readonly margins?: readonly number[];
 }
 

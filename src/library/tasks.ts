@@ -8,18 +8,21 @@ import { packedTokens } from '../evaluate/tasks-packing.ts';
 import { type Prompt, promptFormat } from '../evaluate/tasks-prompts.ts';
 import { judgeTask, type TaskResult } from '../evaluate/tasks-result.ts';
 import type { LongRunning, Progress } from '../progress.ts';
-import type { ExportedModel } from './exported-model.ts';
+import type { OpenDecoder } from './exported-model.ts';
 import { OpenModel } from './open-model.ts';
 
 /** What tasks are measured on: block programs, or a decoder with its tokenizer. */
-export type TaskModel = OpenModel | Pick<ExportedModel, 'decoder' | 'tokenizer' | 'maximumPositions'>;
+export type TaskModel = OpenModel | OpenDecoder;
 
 /** Log-likelihoods [choices] of one finished item; none where it cannot be scored. */
 export interface TaskItemResult {
+  /** Its number in the file, from 0. */
   readonly item: number;
+  /** Of each choice, in nats. */
   readonly logLikelihoods: readonly number[];
 }
 
+/** How tasks are measured. */
 export interface EvaluateTasksOptions extends LongRunning {
   /** Finished items by task name and item; they are not computed again. */
   readonly finished?: ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>;

@@ -8,6 +8,7 @@ import type { TrainingWindow } from '../recovery/training-windows.ts';
 
 /** Windows to train on, and what was done to get them. */
 export interface TrainingData {
+  /** What is learnt. */
   readonly windows: readonly TrainingWindow[];
   /** Tokens that are learnt. */
   readonly learnt: number;
@@ -17,11 +18,13 @@ export interface TrainingData {
   readonly dropped: number;
 }
 
+/** How files become windows. */
 export interface TrainingDataOptions {
   /** Tokens of a window. */
   readonly length: number;
   /** Windows of plain text at most, drawn by seed. */
   readonly windows?: number | undefined;
+  /** Of the choice and the order of windows. */
   readonly seed?: number | undefined;
 }
 

@@ -20,15 +20,19 @@ export interface TrimVocabularyOptions extends LongRunning {
   readonly windows: readonly ArrayLike<number>[];
 }
 
+/** A model with a part of its vocabulary. */
 export interface TrimmedVocabulary {
   /** Owned by the caller. */
   readonly model: OpenModel;
   /** Old ids of the kept tokens, ascending. */
   readonly kept: readonly number[];
+  /** Tokens of the model. */
   readonly tokensBefore: number;
+  /** Tokens that stay. */
   readonly tokensAfter: number;
   /** Tokens per word (per run of characters that are no white space) of the windows' text. */
   readonly tokensPerWordBefore: number;
+  /** Of the calibration text, with those that stay. */
   readonly tokensPerWordAfter: number;
   /** Windows of the whole vocabulary as windows of the smaller one, by way of their text. */
   readonly reencode: (windows: readonly ArrayLike<number>[]) => number[][];

@@ -24,16 +24,21 @@ export interface MeasuredOptions extends LongRunning {
 export interface Measurement {
   /** A search, a baseline, or the coordinate that was moved ('attention 0.5'). */
   readonly name: string;
+  /** In nats. */
   readonly loss: number;
+  /** The plan that was measured. */
   readonly plan: Plan;
 }
 
+/** What a search by measuring found. */
 export interface MeasuredPlan {
   /** The plan with the lowest loss. Its recipe gives the same plan from the same scores, without measuring. */
   readonly plan: Plan;
+  /** Of the best plan, in nats. */
   readonly loss: number;
   /** Everything that was measured, in order; the candidates come first. */
   readonly measurements: readonly Measurement[];
+  /** How many of `measurements` are closed-form searches and baselines. */
   readonly candidates: number;
 }
 

@@ -9,6 +9,7 @@ import type { StorageCost } from './search/storage.ts';
 
 /** What the planner is asked for: a recipe without what the score file knows. Everything but the target has a default. */
 export interface PlanOptions extends Partial<Omit<Recipe, 'model' | 'calibration' | 'target'>> {
+  /** What the plan is to reach. */
   readonly target: Recipe['target'];
   /** How an export stores parameters, for targets in bytes; by default that of `dtype`. */
   readonly storage?: StorageCost;

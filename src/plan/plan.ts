@@ -25,13 +25,18 @@ export function keptMixing({ attention, convolution = [] }: LayerPlan): number {
   return attention.length + convolution.length;
 }
 
+/** Which groups stay, and how that was decided. */
 export interface Plan {
+  /** The version of the file format. */
   readonly format: 'espalier-plan/1';
+  /** How it was made. */
   readonly recipe: Recipe;
   /** Removed / prunable block parameters, as reached. */
   readonly ratio: number;
   /** Parameters of the whole model before and after. */
   readonly parametersBefore: number;
+  /** Parameters of the pruned model. */
   readonly parametersAfter: number;
+  /** The groups that stay, layer by layer. */
   readonly layers: readonly LayerPlan[];
 }

@@ -26,8 +26,20 @@ import { SEARCHES } from './search/searches.ts';
  * the bytes of its export, or its bytes in memory (weights and a key/value cache of `context` tokens).
  */
 export type Target =
-  | { readonly kind: 'ratio' | 'parameters' | 'bytes'; readonly value: number }
-  | { readonly kind: 'memory'; readonly value: number; readonly context: number };
+  | {
+      /** What is counted. */
+      readonly kind: 'ratio' | 'parameters' | 'bytes';
+      /** The share to remove, or what may stay. */
+      readonly value: number;
+    }
+  | {
+      /** What is counted. */
+      readonly kind: 'memory';
+      /** The share to remove, or what may stay. */
+      readonly value: number;
+      /** Tokens of the cache. */
+      readonly context: number;
+    };
 
 const TARGET: Kind<Target> = {
   shape: { type: 'record' },

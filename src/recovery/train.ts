@@ -19,7 +19,9 @@ export interface RecoveryCheckpoint {
 
 /** One event of a recovery: `stage` is 'recovery' and `completed` of `total` are its steps, so that it can go where any progress goes. */
 export interface RecoveryProgress extends Progress {
+  /** Steps that are done. */
   readonly step: number;
+  /** Steps in all. */
   readonly steps: number;
   /** Mean over the learnt tokens of the last step of what it makes small (KL, cross-entropy or both), in nats; undefined before the first step. */
   readonly loss: number | undefined;
@@ -27,6 +29,7 @@ export interface RecoveryProgress extends Progress {
   readonly heldOutLoss: number | undefined;
   /** Held-out loss of the model that was given, before any rounding. */
   readonly heldOutBefore: number;
+  /** Of the last step. */
   readonly learningRate: number;
   /** Trained tokens, context included, per second so far; 0 before the first step. */
   readonly tokensPerSecond: number;
@@ -60,6 +63,7 @@ export interface Training {
   readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined;
 }
 
+/** Why a training ended. */
 export type StopReason = 'finished' | 'no longer better' | 'cancelled';
 
 export interface TrainingResult extends TrainingState {

@@ -7,10 +7,13 @@ import type { AdamWState } from './adamw.ts';
 
 /** One optimiser step, or with `step` 0 the measurement before the first. */
 export interface RecoveryRecord {
+  /** Steps that were done. */
   readonly step: number;
   /** Mean loss of the step in nats, undefined for step 0. */
   readonly loss: number | undefined;
+  /** In nats, where it was measured. */
   readonly heldOutLoss: number | undefined;
+  /** Of that step. */
   readonly learningRate: number;
 }
 

@@ -2,7 +2,9 @@
 export interface Adapter {
   /** For people: the driver's own words where it has any, else vendor and architecture. */
   readonly name: string;
+  /** As the driver tells it. */
   readonly vendor: string;
+  /** As the driver tells it. */
   readonly architecture: string;
   /** Whether it computes on the processor: no graphics card. */
   readonly software: boolean;

@@ -3,17 +3,23 @@ import { type Adapter, adapterLabel, describeAdapter } from './adapter.ts';
 
 /** One check on the way to WebGPU, in the order in which they are made. */
 export interface WebGpuCheck {
+  /** What was looked at. */
   readonly name: string;
+  /** Whether it is there. */
   readonly passed: boolean;
+  /** What was found. */
   readonly detail: string;
 }
 
+/** Whether this browser has WebGPU. */
 export interface WebGpuSupport {
+  /** Whether a runtime can be made. */
   readonly available: boolean;
   /** Why not; undefined when available. */
   readonly reason: string | undefined;
   /** 'nvidia ampere'; undefined without an adapter. */
   readonly adapter: string | undefined;
+  /** What was looked at, in order. */
   readonly checks: readonly WebGpuCheck[];
 }
 

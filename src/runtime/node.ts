@@ -9,6 +9,9 @@ import { Ledger } from './ledger.ts';
 import { type CreateInnerSession, OnnxRuntime } from './onnx-runtime.ts';
 import type { Runtime } from './runtime.ts';
 
+export type { Adapter } from './adapter.ts';
+export type { Backend, Runtime, RuntimeStatistics } from './runtime.ts';
+
 /** The version that the results were measured on. */
 const ONNX_RUNTIME_VERSION = '1.30.0';
 

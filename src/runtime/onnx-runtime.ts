@@ -52,7 +52,7 @@ export class OnnxRuntime<Owned extends DeviceTensor> implements Runtime {
   readonly #create: CreateInnerSession;
   readonly #behaviour: Behaviour;
   readonly #sessions = new Set<Session>();
-  readonly peek?: NonNullable<Runtime['peek']>;
+  readonly peek?: (tensor: DeviceTensor) => TensorArray;
   #disposed = false;
 
   constructor(parts: RuntimeParts<Owned>) {

@@ -2,6 +2,7 @@ import type { DataType, Graph, ValueInfo } from '../onnx/graph.ts';
 import type { Adapter } from './adapter.ts';
 import type { HelperThreads } from './kernels/helper-threads.ts';
 
+/** Where tensors live and graphs run. */
 export type Backend = 'cpu' | 'wasm' | 'webgpu';
 
 /** Element storage per data type: float16 as its bits in Uint16Array, int64 as BigInt64Array, bool as Uint8Array. */
@@ -51,6 +52,7 @@ export interface Session extends Disposable {
   dispose(): void;
 }
 
+/** How a graph is compiled. */
 export interface SessionOptions {
   /** Shown in errors and GPU labels. */
   readonly label?: string;
@@ -72,37 +74,48 @@ export interface SessionOptions {
 
 /** Counters for leak tests and reports. Bytes are device tensor bytes made through this runtime. */
 export interface RuntimeStatistics {
+  /** Tensors that are not disposed. */
   readonly liveTensors: number;
+  /** Their size. */
   readonly liveBytes: number;
+  /** The most that it was since the last `resetPeak`. */
   readonly peakBytes: number;
+  /** Graphs that were compiled. */
   readonly sessionsCreated: number;
+  /** Of these, graphs that are not disposed. */
   readonly liveSessions: number;
+  /** Runs of graphs. */
   readonly runs: number;
 }
 
+/** Where models compute: made by `createRuntime`, shared by as many models as there are. */
 export interface Runtime extends Disposable {
+  /** Which kind it is. */
   readonly backend: Backend;
   /** The graphics adapter; undefined on the host. */
   readonly adapter?: Adapter | undefined;
   /** For people: 'Node CPU, 2 threads' or the adapter's vendor and architecture. */
   readonly description: string;
-  /** Threads beside the caller's for kernels of our own on the host; absent where the platform has none. */
+  /** Threads beside the caller's for kernels of our own on the host; absent where the platform has none. @internal */
   readonly helpers?: HelperThreads | undefined;
-  /** Compiles a graph of ours, or serialized ONNX bytes, or (cpu only) a file path whose external data lies beside it. */
+  /** Compiles a graph of ours, or serialized ONNX bytes, or (cpu only) a file path whose external data lies beside it. @internal */
   createSession(model: Graph | Uint8Array | { readonly path: string }, options?: SessionOptions): Promise<Session>;
-  /** Copies host memory to the device. */
+  /** Copies host memory to the device. @internal */
   upload(tensor: HostTensor): DeviceTensor;
-  /** An uninitialised (zeroed) tensor. */
+  /** An uninitialised (zeroed) tensor. @internal */
   allocate(dataType: DataType, shape: readonly number[]): DeviceTensor;
-  /** Replaces all elements of a tensor. Throws MismatchError when the array's class or length does not fit it. */
+  /** Replaces all elements of a tensor. Throws MismatchError when the array's class or length does not fit it. @internal */
   write(tensor: DeviceTensor, data: TensorArray): Promise<void>;
-  /** Copies a tensor back to the host. */
+  /** Copies a tensor back to the host. @internal */
   read(tensor: DeviceTensor): Promise<HostTensor>;
-  /** The elements of a tensor themselves, where they lie in host memory: to be read at once, not kept and not changed. Absent on other devices. */
+  /** The elements of a tensor themselves, where they lie in host memory: to be read at once, not kept and not changed. Absent on other devices. @internal */
   peek?(tensor: DeviceTensor): TensorArray;
-  /** Resolves when everything queued has finished on the device. For timing. */
+  /** Resolves when everything queued has finished on the device. For timing. @internal */
   synchronize(): Promise<void>;
+  /** Counters of memory and runs. */
   statistics(): RuntimeStatistics;
+  /** Counts the peak of memory anew. */
   resetPeak(): void;
+  /** Frees the device; models on it must be disposed before. */
   dispose(): void;
 }

@@ -15,7 +15,9 @@ import { WebGpuRuntime } from './webgpu-runtime.ts';
 export { type WebGpuCheck, type WebGpuSupport, webgpuSupport } from './gpu-device.ts';
 export { WebGpuRuntime } from './webgpu-runtime.ts';
 
+/** How a runtime of a browser is made. */
 export interface WebRuntimeOptions {
+  /** Graphics device, or WebAssembly. */
   readonly backend: 'webgpu' | 'wasm';
   /**
    * WebAssembly threads; default: all cores but at most 8 where the page is isolated (cli/security-headers.ts), otherwise 1. Only 1 in Node.
@@ -33,9 +35,12 @@ const queue = new SerialQueue();
  * A runtime in the browser: 'webgpu' keeps tensors in GPU buffers, 'wasm' computes on the host.
  * Throws DeviceError when WebGPU cannot be used, saying which check failed, and UsageError for a wrong number of threads.
  */
+export async function createWebRuntime(options: WebRuntimeOptions & { readonly backend: 'wasm' }): Promise<Runtime>;
+/** The same with what tests ask of WebGPU. @internal */
 export async function createWebRuntime(
   options: WebRuntimeOptions & { readonly backend: 'webgpu' },
 ): Promise<WebGpuRuntime>;
+/** The same for a backend that is chosen elsewhere. */
 export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime>;
 export async function createWebRuntime(options: WebRuntimeOptions): Promise<Runtime> {
   const threads = options.threads ?? defaultThreads();

@@ -10,9 +10,13 @@ const KEEP_WHOLE = 64 << 20;
 /** A server that ignores ranges makes us hold the file in memory; beyond this we refuse. */
 const LARGEST_WITHOUT_RANGES = 1 << 30;
 
+/** How files are asked for. */
 export interface HttpOptions {
+  /** Default: that of the platform. */
   readonly fetch?: typeof fetch;
+  /** Sent with every request, e.g. an authorization. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Ends requests that are under way. */
   readonly signal?: AbortSignal;
 }
 

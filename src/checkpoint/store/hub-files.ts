@@ -4,10 +4,17 @@ import { FORMATS, formatOf, modelsIn } from '../formats/table.ts';
 
 /** A file of a hub repository. */
 export interface HubFile {
+  /** Relative to the repository. */
   readonly name: string;
+  /** Bytes. */
   readonly size: number;
   /** SHA-256 of a large file, or git's SHA-1 of a small one: what its contents are held against. */
-  readonly digest: { readonly kind: 'sha256' | 'git'; readonly value: string };
+  readonly digest: {
+    /** What the hub tells: SHA-256 of large files, git's SHA-1 of others. */
+    readonly kind: 'sha256' | 'git';
+    /** In hexadecimal. */
+    readonly value: string;
+  };
 }
 
 const COMPANIONS = new Set([

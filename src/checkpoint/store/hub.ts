@@ -25,10 +25,15 @@ export interface HubOptions {
 
 /** What a download will bring: shown before it begins. */
 export interface DownloadPlan {
+  /** What is asked for. */
   readonly model: HubModel;
+  /** The commit that its revision is now. */
   readonly commit: string;
+  /** As the model card names it. */
   readonly licence: string | undefined;
+  /** Files that are needed, weights and companions. */
   readonly files: readonly HubFile[];
+  /** Their size together. */
   readonly bytes: number;
   /** Of these, bytes that are there already. */
   readonly present: number;

@@ -3,8 +3,11 @@ import { parseTemplate, RaisedException, renderBounded } from './bounded-jinja.t
 import type { Node } from './jinja/nodes.ts';
 import { TemplateLackError, TemplateLimitError } from './jinja/values.ts';
 
+/** One message of a conversation. */
 export interface ChatMessage {
+  /** Who speaks. */
   readonly role: 'system' | 'user' | 'assistant';
+  /** What is said. */
   readonly content: string;
 }
 

@@ -5,9 +5,11 @@ import { type ChatMessage, chatTemplate } from './chat-template.ts';
 import { type Pipeline, pipeline } from './pipeline.ts';
 import { checkTokenizerJson } from './tokenizer-json.ts';
 
+/** Text to token ids and back, as the model's own tokenizer.json says. */
 export interface Tokenizer {
   /** Largest id + 1. */
   readonly vocabularySize: number;
+  /** Token that begins a text; undefined where there is none. */
   readonly bosTokenId: number | undefined;
   /** Ids that end a generation, ascending. */
   readonly eosTokenIds: readonly number[];

@@ -30,6 +30,7 @@ interface WindowSums {
  * Both models must share a vocabulary. The programs and the store stay the caller's and must live as long.
  */
 export class DenseReference {
+  /** The windows that it was run on. */
   readonly windows: readonly ArrayLike<number>[];
   readonly #programs: Programs;
   readonly #store: WeightStore;
@@ -47,7 +48,7 @@ export class DenseReference {
     this.#hidden = hidden;
   }
 
-  /** Runs the dense model. Throws what `checkWindows` throws. */
+  /** Runs the dense model. Throws what `checkWindows` throws. @internal */
   static async of(
     programs: Programs,
     store: WeightStore,
@@ -65,16 +66,17 @@ export class DenseReference {
     return new DenseReference(programs, store, windows, kept);
   }
 
+  /** Tokens of the dense model. */
   get vocabulary(): number {
     return this.#store.model.architecture.config.vocabulary;
   }
 
-  /** Compares another model, whose logits the caller gives. */
+  /** Compares another model, whose logits the caller gives. @internal */
   tally(): DivergenceTally {
     return new DivergenceTally(this);
   }
 
-  /** Compares `rows` rows of logits on the runtime of the dense model with its own at positions from `start` on of a window. */
+  /** Compares `rows` rows of logits on the runtime of the dense model with its own at positions from `start` on of a window. @internal */
   async compare(
     window: number,
     start: number,
@@ -93,7 +95,7 @@ export class DenseReference {
     };
   }
 
-  /** The same for logits on the host. */
+  /** The same for logits on the host. @internal */
   async compareHost(window: number, start: number, logits: Float32Array) {
     const shape = [logits.length / this.vocabulary, this.vocabulary];
     using other = this.#programs.runtime.upload({ dataType: 'float32', shape, data: logits });

@@ -17,11 +17,13 @@ const SMALLEST_REST = 1e-7;
  * KL against it is a lower bound of KL over the whole vocabulary, close where the rest is small.
  */
 export interface Teacher {
+  /** The windows that it was run on. */
   readonly windows: readonly ArrayLike<number>[];
   /** Tokens kept of each position. */
   readonly top: number;
   /** By position of all windows in order, `top` each: token ids by falling probability, and log-probabilities in nats. */
   readonly tokens: Int32Array;
+  /** Of the dense model at every position of a window. */
   readonly logProbabilities: Float32Array;
 }
 

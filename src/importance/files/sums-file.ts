@@ -26,15 +26,24 @@ const GRADIENTS = 'gradients';
 
 /** What a file of sums says about the run, or the part of one, whose windows they have seen. */
 export interface SumsInfo extends Pick<Scores, 'model' | 'engine' | 'groups'> {
+  /** The text that was scored on. */
   readonly calibration: Omit<Scores['calibration'], 'loss' | 'tokens'>;
-  readonly shard: { readonly index: number; readonly count: number };
+  /** Which part of the windows it has seen. */
+  readonly shard: {
+    /** From 0. */
+    readonly index: number;
+    /** Parts in all. */
+    readonly count: number;
+  };
+  /** Metrics that can be made from the sums. */
   readonly metrics: readonly Metric[];
   /** Windows and token positions of the shard. */
   readonly windows: number;
+  /** Token positions of the shard. */
   readonly rows: number;
   /** Gradients of each window: its sums count it so many times. */
   readonly draws: number;
-  /** What the sums of each layer are about. */
+  /** What the sums of each layer are about. @internal */
   readonly layouts: readonly LayerLayout[];
 }
 
@@ -52,11 +61,17 @@ export interface Unfinished {
 
 /** A file of sums: read layer by layer, so that joining shards holds one layer of each. */
 export interface SumsFile {
+  /** Shown to people. */
   readonly name: string;
+  /** What the file says about its run. */
   readonly info: SumsInfo;
+  /** @internal */
   readonly unfinished: Unfinished | undefined;
+  /** @internal */
   readonly losses: () => Promise<Float64Array>;
+  /** @internal */
   readonly gradients: () => Promise<Float32Array>;
+  /** @internal */
   readonly layer: (index: number) => Promise<LayerSums>;
 }
 

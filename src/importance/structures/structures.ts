@@ -23,14 +23,19 @@ export interface CoupledStructure {
 
 /** How many groups a module of a layer has, and how large one is. */
 export interface GroupCount {
+  /** How many. */
   readonly groups: number;
+  /** Weights that go with one. */
   readonly parametersPerGroup: number;
 }
 
 /** Group counts and parameters per group of one layer, as discovery finds them. A layer that convolves in place of attending has no attention groups. */
 export interface LayerGroups {
+  /** Attention groups: a key and value head with its query heads. */
   readonly attention: GroupCount;
+  /** Channels of a short convolution, where the layer has one. */
   readonly convolution?: GroupCount;
+  /** Neurons of the MLP. */
   readonly mlp: GroupCount;
 }
 

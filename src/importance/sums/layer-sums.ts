@@ -13,7 +13,9 @@ import { declaredSums, type LayerLayout, type Numbers, ownersOf, type SumName, s
 
 /** How many windows, and token positions, sums run over. */
 export interface Seen {
+  /** Windows. */
   readonly windows: number;
+  /** Token positions. */
   readonly rows: number;
 }
 
@@ -22,18 +24,21 @@ export interface Seen {
  * windows join with `merge`, they are stored as `tensors` and come back `from` them, and `scores` follow from them.
  */
 export class LayerSums implements Seen {
+  /** Windows that were seen. */
   windows = 0;
+  /** Token positions that were seen. */
   rows = 0;
   readonly #layout: LayerLayout;
   readonly #values = new Map<string, Numbers>();
   /** |w g_j| per channel of grouped weights that are no matrices, of windows whose matrices' magnitudes are not known yet. */
   readonly #waiting: ReadonlyMap<string, ArrayLike<number>>[] = [];
 
+  /** @internal */
   constructor(layout: LayerLayout) {
     this.#layout = layout;
   }
 
-  /** Sums that `tensors` gave. Their arrays are taken over. */
+  /** Sums that `tensors` gave. Their arrays are taken over. @internal */
   static from(layout: LayerLayout, { windows, rows }: Seen, tensors: Iterable<readonly [string, Numbers]>): LayerSums {
     const sums = new LayerSums(layout);
     [sums.windows, sums.rows] = [windows, rows];
@@ -41,33 +46,35 @@ export class LayerSums implements Seen {
     return sums;
   }
 
-  /** Every array that is there, by its key; themselves, so read them before the next batch. */
+  /** Every array that is there, by its key; themselves, so read them before the next batch. @internal */
   tensors(): ReadonlyMap<string, Numbers> {
     return this.#values;
   }
 
+  /** @internal */
   get(name: SumName, owner: string): Numbers | undefined {
     return this.#values.get(sumKey(name, owner));
   }
 
+  /** @internal */
   set(name: SumName, owner: string, values: Numbers): void {
     this.#values.set(sumKey(name, owner), values);
   }
 
-  /** Takes an array out. */
+  /** Takes an array out. @internal */
   take(name: SumName, owner: string): Numbers | undefined {
     const values = this.get(name, owner);
     this.#values.delete(sumKey(name, owner));
     return values;
   }
 
-  /** Drops all but the sums of these names. */
+  /** Drops all but the sums of these names. @internal */
   keep(names: ReadonlySet<SumName>): void {
     const kept = new Set(declaredSums(names, this.#layout).map(({ key }) => key));
     for (const key of [...this.#values.keys()]) if (!kept.has(key)) this.#values.delete(key);
   }
 
-  /** Takes in the outputs of the score program for a batch: [windows, channels] by `signed/<weight>`, and the moments of inputs. */
+  /** Takes in the outputs of the score program for a batch: [windows, channels] by `signed/<weight>`, and the moments of inputs. @internal */
   add(
     windows: number,
     tokens: number,
@@ -105,7 +112,7 @@ export class LayerSums implements Seen {
     this.rows += windows * tokens;
   }
 
-  /** Takes in the sums of |w g_j| per channel of further windows, by weight: in their order, each once, and not before `add`. */
+  /** Takes in the sums of |w g_j| per channel of further windows, by weight: in their order, each once, and not before `add`. @internal */
   addMagnitudes(absolute: ReadonlyMap<string, readonly Float32Array[]>): void {
     const windows = [...absolute.values()][0]?.length ?? 0;
     for (let window = 0; window < windows; window++) {
@@ -123,7 +130,7 @@ export class LayerSums implements Seen {
     }
   }
 
-  /** After the last window: the energies of channels, from those of inputs and outputs. The energy of a bias' only input, 1, is the number of token positions. */
+  /** After the last window: the energies of channels, from those of inputs and outputs. The energy of a bias' only input, 1, is the number of token positions. @internal */
   closeEnergies(
     members: readonly LinearMember[],
     weightOf: (weight: string) => HostTensor | undefined,
@@ -166,7 +173,7 @@ export class LayerSums implements Seen {
     }
   }
 
-  /** After the last window: what follows from the weights alone. */
+  /** After the last window: what follows from the weights alone. @internal */
   addWeights(weightOf: (weight: string) => HostTensor | undefined): void {
     for (const structure of this.#layout.structures) {
       const [first, second] = [new Float64Array(structure.groups), new Float64Array(structure.groups)];
@@ -188,7 +195,7 @@ export class LayerSums implements Seen {
     }
   }
 
-  /** After the last window of the run: the element sums of each channel, from `totals` by weight where an engine has reduced them, else from the sums of single weights that are there. */
+  /** After the last window of the run: the element sums of each channel, from `totals` by weight where an engine has reduced them, else from the sums of single weights that are there. @internal */
   close(totals?: ReadonlyMap<string, ElementTotals>): void {
     for (const { members } of this.#layout.structures) {
       for (const { weight, axis, groupOfChannel } of members) {
@@ -233,6 +240,7 @@ export class LayerSums implements Seen {
   /**
    * Takes in the sums of other windows of the same layer. Throws MismatchError where one has sums that the other lacks, or they belong to different weights; `names` are what messages
    * call the two.
+   * @internal
    */
   merge(other: LayerSums, names: readonly [string, string] = ['One part', 'the other']): void {
     for (const key of new Set([...this.#values.keys(), ...other.#values.keys()])) {
@@ -259,7 +267,7 @@ export class LayerSums implements Seen {
     this.rows += other.rows;
   }
 
-  /** Those of the metrics whose sums are there, of every group. */
+  /** Those of the metrics whose sums are there, of every group. @internal */
   scores(metrics: readonly Metric[] = METRICS): LayerScores {
     const scores: { -readonly [module in keyof LayerScores]: ModuleScores } = { attention: {}, mlp: {} };
     for (const structure of this.#layout.structures)

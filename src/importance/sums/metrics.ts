@@ -72,7 +72,9 @@ const RULES = {
   },
 } as const satisfies Readonly<Record<string, MetricRule>>;
 
+/** The name of a metric (docs/method.md section 3). */
 export type Metric = keyof typeof RULES;
+/** Every metric, in the order of score files. */
 export const METRICS = Object.keys(RULES) as readonly Metric[];
 
 /** What `fast` stands for: metrics that need no gradient of a weight, and whose sums are a few numbers for each channel. */

@@ -10,7 +10,7 @@ import { MissingError, UsageError } from '../../errors.ts';
 import type { LongRunning } from '../../progress.ts';
 import { type ExportedModel, type OpenExportedOptions, openExportedFiles, openExportOn } from '../exported-model.ts';
 import type { OpenModel } from '../open-model.ts';
-import { type HubAccess, type OpenModelOptions, openOn, type Platform } from '../open-on.ts';
+import { type HubSource, type OpenModelOptions, openOn, type Platform } from '../open-on.ts';
 import { createRuntime } from './runtime.ts';
 
 const BROWSER: Platform = { openNamed, createRuntime };
@@ -24,7 +24,7 @@ export function openModel(source: string | Checkpoint, options: OpenModelOptions
   return openOn(BROWSER, source, options);
 }
 
-async function openNamed(name: string, options: LongRunning & HubAccess): Promise<Checkpoint> {
+async function openNamed(name: string, options: LongRunning & HubSource): Promise<Checkpoint> {
   const { endpoint, token, onDownload, signal, onProgress } = options;
   const model = parseHubModel(name, endpoint);
   if (!model)

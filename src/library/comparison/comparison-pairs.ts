@@ -6,26 +6,36 @@ import type { ComparisonRow } from './types.ts';
 
 /** Two methods at one ratio on the same items: per task, and over tasks. */
 export interface MethodPair {
+  /** Share of the prunable weights that was removed. */
   readonly ratio: number;
+  /** A method's name. */
   readonly first: string;
+  /** The other's. */
   readonly second: string;
+  /** By log-likelihood. */
   readonly accuracy: PairedTasks;
+  /** By log-likelihood per byte. */
   readonly accuracyNormalized: PairedTasks;
   /** Of the right choice's log-likelihood over the best wrong one, in nats; absent in files of versions that did not keep it. */
   readonly margin?: PairedMeans;
 }
 
 /** Means over tasks of what the first has more than the second. */
-interface PairedMeans<Task extends Difference = Difference> extends Difference {
+/** The mean difference of two methods over tasks, and that of each task. */
+export interface PairedMeans<Task extends Difference = Difference> extends Difference {
+  /** Each task's own. */
   readonly tasks: Readonly<Record<string, Task>>;
 }
 
-interface Difference {
+/** A difference with its standard error. */
+export interface Difference {
+  /** Of the first from the second. */
   readonly difference: number;
   /** Over items; of a mean over tasks: sqrt(sum of the tasks' squared errors) / tasks. */
   readonly standardError: number;
 }
 
+/** Differences of two methods on the same items, by task. */
 export interface PairedTasks extends PairedMeans<PairedComparison> {
   /** The items of all tasks together, each counting alike. */
   readonly pooled: PairedComparison;

@@ -8,13 +8,17 @@ export type ModelMetric = 'surgeon' | 'slimllm';
 
 /** What a method name stands for: a score, how it is fused, and a search. */
 export interface MethodRecipe {
+  /** As it is asked for. */
   readonly name: string;
   /** A metric expression: `parseMetric`. */
   readonly metric: string;
+  /** How several metrics become one. */
   readonly fusion?: 'shared' | 'geometric';
+  /** Over what they are made comparable. */
   readonly fusionScope?: FusionScope;
   /** A search's name: `findSearch`. */
   readonly search: string;
+  /** What it needs of the model beyond scores; absent: nothing. */
   readonly planning?: Planning;
   /** A metric that its expression names and score files lack: it is computed on the model, from the windows that the scores are of. */
   readonly modelMetric?: ModelMetric;

@@ -62,11 +62,15 @@ export const METHOD_SUFFIXES =
 export interface Method {
   /** As given, e.g. 'flap+bias' or 'saap+least-squares+lora'. */
   readonly name: string;
+  /** Where it is from, for people. */
   readonly source: string;
+  /** What it needs of the model beyond scores; absent: nothing. */
   readonly planning?: Planning;
   /** Computed on the model and given to the planner beside the scores. */
   readonly modelMetric?: ModelMetric;
+  /** What it fixes of a recipe. */
   readonly recipe: Pick<Recipe, 'metric' | 'fusion' | 'fusionScope' | 'search'> & {
+    /** The repair after pruning. */
     readonly compensate: NonNullable<Recipe['compensate']>;
   };
   /** SlimLLM's repair in place of the recipe's: for comparisons alone, no recipe has it. */

@@ -58,7 +58,7 @@ describe('the curve that is shipped with stories', () => {
         ?.points.find((point) => point.ratio === ratio);
       expect(measured.perplexity / (shipped?.perplexity ?? Number.NaN)).toBeCloseTo(1, 3);
       expect(shipped?.parameters).toBe(plan.parametersAfter);
-      expect(shipped?.bytes).toBe(exportedBytes(pruned.model, 'f16'));
+      expect(shipped?.bytes).toBe(exportedBytes(pruned, 'f16'));
     }
   });
 });

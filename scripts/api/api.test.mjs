@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { undocumented, unnameable } from './check.mjs';
+import { Declarations } from './declarations.mjs';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CACHE = join(ROOT, 'node_modules/.cache');
+const ENTRIES = ['index', 'web', 'runtime/node'];
+
+/** The declarations that are published, as whoever imports the library finds them. */
+describe('the declarations of the library', () => {
+  // Beside the packages, whose types the declarations may name.
+  mkdirSync(CACHE, { recursive: true });
+  const folder = mkdtempSync(join(CACHE, 'api-'));
+  const declarations = new Declarations();
+  const tsc = (/** @type {string[]} */ ...options) =>
+    spawnSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+  beforeAll(() => {
+    expect(tsc('-p', 'tsconfig.library.json', '--outDir', folder)).toMatchObject({ stdout: '', status: 0 });
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each(ENTRIES)('%s: every type that can be reached can be named', (entry) => {
+    expect(unnameable(declarations, join(folder, `${entry}.d.ts`))).toEqual([]);
+  });
+
+  test.each(ENTRIES)('%s: every declaration and every member has a doc comment', (entry) => {
+    expect(declarations.exportsOf(join(folder, `${entry}.d.ts`)).size).toBeGreaterThan(
+      entry === 'runtime/node' ? 1 : 100,
+    );
+    expect(undocumented(declarations, join(folder, `${entry}.d.ts`))).toEqual([]);
+  });
+
+  test('the checks find what they look for', () => {
+    const sample = join(folder, 'sample');
+    mkdirSync(sample);
+    writeFileSync(
+      join(sample, 'inner.d.ts'),
+      'export interface Hidden { /** Of it. */ readonly a: Deep }\nexport interface Deep { readonly b: number }\n',
+    );
+    writeFileSync(
+      join(sample, 'entry.d.ts'),
+      "import type { Hidden } from './inner.ts';\n/** Told. */\nexport declare function f<T>(x: Hidden, t: T): void;\n/** Told. */\nexport interface Shown { readonly c: { readonly d: number }; /** @internal */ readonly e: 1 }\n",
+    );
+    const entry = join(sample, 'entry.d.ts');
+    expect(unnameable(declarations, entry)).toEqual(['Deep, by Hidden', 'Hidden, by f']);
+    expect(undocumented(declarations, entry)).toEqual(['Shown.c', 'Shown.c.d']);
+  });
+
+  test.each(['index', 'web'])('%s compiles in the strictest settings, its declarations too', (entry) => {
+    const file = join(folder, `use-${entry}.ts`);
+    writeFileSync(
+      file,
+      `import { generateTokens, openModel, type Plan, type GenerateOptions } from './${entry}.js';
+       export const layers = (plan: Plan): number => plan.layers.length;
+       export async function tell(options: GenerateOptions): Promise<string> {
+         const model = await openModel('org/name', { backend: 'wasm', wasmPaths: '/ort/' });
+         let text = '';
+         for await (const token of generateTokens(model, options)) text += token.text;
+         model.dispose();
+         return text;
+       }
+       // @ts-expect-error what is not there cannot be given as undefined
+       void openModel('org/name', { threads: undefined });\n`,
+    );
+    const strict = ['--noEmit', '--strict', '--skipLibCheck', 'false', '--exactOptionalPropertyTypes'];
+    const target = ['--target', 'es2023', '--lib', 'es2023,esnext.disposable,dom', '--types', ''];
+    for (const module of [
+      ['--module', 'nodenext'],
+      ['--module', 'preserve', '--moduleResolution', 'bundler'],
+    ]) {
+      const { stdout } = tsc(...strict, '--ignoreConfig', '--noUncheckedIndexedAccess', ...target, ...module, file);
+      expect(stdout).toBe('');
+    }
+  });
+});
