@@ -96,6 +96,21 @@ describe('commands', () => {
     expect((await record('not-rounded')).rounding).toBeUndefined();
   });
 
+  it('generate --chat --tools puts the functions into the chat template', async () => {
+    const model = await writeTinyModel(join(folder, 'with-tools'));
+    const template = '{% for tool in tools or [] %}{{ tool.function.name }} {% endfor %}{{ messages[0].content }}';
+    await writeFile(join(model, 'chat_template.jinja'), template);
+    const tools = join(folder, 'tools.json');
+    await writeFile(tools, JSON.stringify([{ type: 'function', function: { name: 'weather', parameters: {} } }]));
+    const generate = ['generate', model, '--prompt', 'hi', '--max-new-tokens', '2'];
+    expect((await resultOf([...generate, '--chat'])).promptTokens).toBe('hi'.length);
+    expect((await resultOf([...generate, '--chat', '--tools', tools])).promptTokens).toBe('weather hi'.length);
+    const refused = async (args: readonly string[]) => (await runInside([...generate, ...args])).stderr;
+    expect(await refused(['--tools', tools])).toContain('give --chat as well');
+    await writeFile(tools, '{}');
+    expect(await refused(['--chat', '--tools', tools])).toContain('tools.json is no list of functions');
+  });
+
   it('score, plan and prune hand their files on to each other; evaluate and generate read what prune wrote', async () => {
     const scores = inFolder('scores.safetensors');
     const scored = await espalier(['score', model, ...calibration, '--output', scores, '--json']);

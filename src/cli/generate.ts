@@ -1,7 +1,11 @@
+import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { parseJson } from '../checkpoint/files/json.ts';
+import { UsageError } from '../errors.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
 import { generate } from '../library/generate.ts';
 import type { OpenModel } from '../library/open-model.ts';
+import { readBytes } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
 import { computedOn, withAnyModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, realNumber, wholeNumber } from './options.ts';
@@ -15,6 +19,7 @@ interface GenerateOptions extends CommonOptions {
   readonly repetitionPenalty?: number;
   readonly seed: number;
   readonly chat?: boolean;
+  readonly tools?: string;
 }
 
 export function addGenerate(program: Command, signal: AbortSignal): void {
@@ -35,6 +40,7 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
     )
     .option('--seed <n>', 'seed of the sampling', wholeNumber('--seed', 0), 0)
     .option('--chat', "put the prompt into the model's chat template")
+    .option('--tools <file>', 'JSON list of functions that the model may call, for its chat template (with --chat)')
     .action(async (name: string, options: GenerateOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const notes: string[] = [];
@@ -54,6 +60,9 @@ async function run(
   notes: readonly string[],
 ): Promise<void> {
   const { prompt, maxNewTokens, temperature, topK, topP, repetitionPenalty, seed } = options;
+  const tools = options.tools === undefined ? undefined : await readTools(options.tools);
+  if (tools && !options.chat)
+    throw new UsageError("--tools names functions for the model's chat template; give --chat as well.");
   // Told with the first token, so that nothing stands on standard output where the model cannot be used.
   let begun = options.chat ?? false;
   const begin = () => {
@@ -65,6 +74,7 @@ async function run(
     maxNewTokens,
     temperature,
     seed,
+    tools,
     signal,
     ...(topK === undefined ? {} : { topK }),
     ...(topP === undefined ? {} : { topP }),
@@ -95,4 +105,13 @@ async function run(
       () => [],
     );
   else output.note(speed);
+}
+
+async function readTools(path: string): Promise<readonly unknown[]> {
+  const tools = parseJson(await readBytes(path), basename(path));
+  if (!Array.isArray(tools) || tools.length === 0)
+    throw new UsageError(
+      `${basename(path)} is no list of functions; --tools expects [{"type": "function", "function": {"name": …, "parameters": …}}, …].`,
+    );
+  return tools;
 }

@@ -3,11 +3,13 @@ import { architectureFor } from '../architecture/index.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type RandomLlamaOptions, randomLlama } from '../export/testing/random-llama.ts';
 import { referenceLogits } from '../export/testing/reference-llama.ts';
+import { createRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { DeviceTensor, Runtime, Session } from '../runtime/runtime.ts';
 import { type DecoderOptions, decoderGraph } from './decoder-graph.ts';
 import { dequantiseBlocks } from './dequantise.ts';
 import { quantiseBlocks } from './quantise.ts';
+import { roundedCheckpoint } from './rounded.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -152,6 +154,58 @@ describe('decoderGraph', () => {
       expect(largestDifference(logits, reference)).toBeLessThan(0.02 * scale);
     });
   }
+
+  test('q4 keeps weights that lie on grids with minima of their own, and only these', async () => {
+    const random = createRandom(2);
+    const plain = randomLlama({ hiddenSize: 64, widths: [{ keyValueHeads: 2, neurons: 40 }] });
+    const grids = { bits: 4, block: 32 };
+    const isEven = (name: string) => /proj/.test(name) && !/v_proj/.test(name);
+    const even = new Map<string, Float32Array>();
+    for (const [name, { shape }] of plain.tensors) {
+      if (!isEven(name)) continue;
+      const [rows = 0, columns = 0] = shape;
+      const data = new Float32Array(rows * columns);
+      for (let start = 0; start < rows; start++)
+        for (let first = 0; first < columns; first += 32) {
+          const [least, step] = [-0.3 * random.uniform(), 0.01 + 0.03 * random.uniform()];
+          for (let column = first; column < Math.min(columns, first + 32); column++)
+            data[start * columns + column] = least + step * random.integer(16);
+        }
+      even.set(name, data);
+    }
+    const withEven = (tensors: Checkpoint['tensors']): Checkpoint => ({
+      ...plain,
+      tensors,
+      async read(name, rows) {
+        const data = even.get(name);
+        const columns = plain.tensors.get(name)?.shape[1] ?? 1;
+        if (!data) return plain.read(name, rows);
+        return rows ? data.slice(rows.start * columns, rows.end * columns) : data.slice();
+      },
+    });
+    const marked = withEven(
+      new Map([...plain.tensors].map(([name, info]) => [name, isEven(name) ? { ...info, grids } : info])),
+    );
+    const kept: Checkpoint = {
+      ...marked,
+      read: (name, rows) => (isEven(name) ? marked.read(name, rows) : rounded(plain, 4).read(name, rows)),
+    };
+    const reference = await referenceLogits(kept, PROMPT);
+    const scale = Math.max(...reference.flatMap((row) => [...row]).map(Math.abs));
+    const difference = async (checkpoint: Checkpoint) => {
+      using session = await compile(checkpoint, { dataType: 'q4' });
+      return largestDifference((await run(session, checkpoint, PROMPT, {}, 0)).logits, reference) / scale;
+    };
+    expect(await difference(marked)).toBeLessThan(0.02);
+    expect(await difference(withEven(plain.tensors))).toBeGreaterThan(0.05);
+    const asBlockPrograms = roundedCheckpoint(marked, 'q4', ['model.embed_tokens.weight']);
+    for (const name of plain.tensors.keys()) {
+      const [found, expected] = [await asBlockPrograms.read(name), await kept.read(name)];
+      found.forEach((value, index) => {
+        expect(Math.abs(value - (expected[index] ?? Number.NaN))).toBeLessThan(1e-6);
+      });
+    }
+  });
 
   test('an f16 decoder differs by half precision, and its logits are float32', async () => {
     const checkpoint = randomLlama();

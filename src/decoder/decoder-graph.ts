@@ -77,7 +77,7 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const { config, design } = model.architecture;
   const builder = new GraphBuilder('decoder');
   const weights = new WeightFile(options.location ?? `${format.file}_data`);
-  const isGrouped = (bindings: readonly WeightBinding[]) => areGrouped(model.checkpoint, bindings, format.bits);
+  const isGrouped = (bindings: readonly WeightBinding[], bits: 4 | 8) => areGrouped(model.checkpoint, bindings, bits);
   const operators = new WeightedOperators(builder, weights, format, config.normEpsilon, isGrouped);
 
   const single = options.singleToken;

@@ -1,7 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { dequantiseGroups } from '../checkpoint/group-quantised.ts';
 import { floatToHalf, halfToFloat } from '../checkpoint/half.ts';
 import { dequantiseBlocks } from './dequantise.ts';
 import { EXPORT_FORMATS, type ExportDataType, QUANTISATION_BLOCK } from './dtypes.ts';
+import { groupsOfValues, hasGrids } from './group-blocks.ts';
 import { quantiseBlocks } from './quantise.ts';
 
 /**
@@ -20,8 +22,8 @@ export function roundedCheckpoint(
       const values = await checkpoint.read(name, rows);
       const columns = checkpoint.tensors.get(name)?.shape[1];
       const used = tables.includes(name) ? embeddingBits : bits;
-      const grouped = checkpoint.groupQuantised?.(name);
-      if (grouped?.bits === used && grouped?.groupSize === QUANTISATION_BLOCK) return values;
+      if (columns !== undefined && used !== undefined && hasGrids(checkpoint, name, used))
+        return checkpoint.groupQuantised?.(name) ? values : dequantiseGroups(groupsOfValues(values, columns, used));
       if (columns !== undefined && used !== undefined)
         return dequantiseBlocks(
           quantiseBlocks(values, columns, used, QUANTISATION_BLOCK),

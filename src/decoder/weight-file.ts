@@ -77,7 +77,7 @@ export class WeightFile {
     });
   }
 
-  /** The same of weights that the checkpoint holds in such blocks, as they are; with remainders [blocks, out] (`GroupBlocks`). */
+  /** The same of weights that lie on grids of such blocks already, as they are; with remainders [blocks, out] (`GroupBlocks`). */
   grouped(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
     const { outputs, inputs } = stackedShape(sources);
     const remainders = [
@@ -86,7 +86,7 @@ export class WeightFile {
       [blockCount(inputs, QUANTISATION_BLOCK), outputs],
     ] as const;
     return this.#store([...blockTensors(sources, bits, scaleType), remainders], async function* (checkpoint) {
-      const matrix = groupBlocks(checkpoint, sources, bits);
+      const matrix = await groupBlocks(checkpoint, sources, bits);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
       yield matrix.zeroPoints;

@@ -15,7 +15,9 @@ export class WeightedOperators {
   readonly #file: WeightFile;
   readonly #format: ExportFormat;
   readonly #epsilon: number;
-  readonly #isGrouped: (weights: readonly WeightBinding[]) => boolean;
+  readonly #isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean;
+  /** Sums of an input over its blocks, which several products share. */
+  readonly #sums = new Map<string, string>();
 
   /** `epsilon` is that of all norms; `isGrouped` tells weights that are stored as the checkpoint holds them in blocks. */
   constructor(
@@ -23,7 +25,7 @@ export class WeightedOperators {
     file: WeightFile,
     format: ExportFormat,
     epsilon: number,
-    isGrouped: (weights: readonly WeightBinding[]) => boolean,
+    isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean,
   ) {
     this.#builder = builder;
     this.#file = file;
@@ -135,7 +137,7 @@ export class WeightedOperators {
   ): string {
     const { outputs: N, inputs: K } = stackedShape(weights);
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
-    if (this.#isGrouped(weights)) return this.#groupedMatMul(input, weights, bits, attributes);
+    if (this.#isGrouped(weights, bits)) return this.#groupedMatMul(input, weights, bits, attributes);
     return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, {
       ...MICROSOFT,
       ...options,
@@ -153,7 +155,15 @@ export class WeightedOperators {
       .grouped(weights, bits, this.#format.activations)
       .map((part) => this.#add(part));
     const product = this.#builder.add('MatMulNBits', [input, values, scales, zeroPoints], attributes, MICROSOFT);
-    const missing = -stackedShape(weights).inputs & (QUANTISATION_BLOCK - 1);
+    const sums = this.#blockSums(input, stackedShape(weights).inputs);
+    return this.#builder.add('Add', [product, this.#builder.add('MatMul', [sums, remainders])]);
+  }
+
+  /** Sums of x [..., in] over its blocks: [..., blocks]. */
+  #blockSums(input: string, inputs: number): string {
+    const known = this.#sums.get(input);
+    if (known !== undefined) return known;
+    const missing = -inputs & (QUANTISATION_BLOCK - 1);
     const zero = () => this.#builder.add('CastLike', [this.#builder.constant([0]), input]);
     const padded =
       missing === 0
@@ -161,7 +171,8 @@ export class WeightedOperators {
         : this.#builder.add('Pad', [input, this.#builder.integers([0, 0, 0, 0, 0, missing]), zero()]);
     const inBlocks = this.#builder.add('Reshape', [padded, this.#builder.integers([0, 0, -1, QUANTISATION_BLOCK])]);
     const sums = this.#builder.add('ReduceSum', [inBlocks, this.#builder.integers([-1])], { keepdims: 0 });
-    return this.#builder.add('Add', [product, this.#builder.add('MatMul', [sums, remainders])]);
+    this.#sums.set(input, sums);
+    return sums;
   }
 
   /** Elements, scales and zero points of a matrix; stored once however often they are asked for. */

@@ -1,5 +1,6 @@
 import type { ChatMessage } from '../checkpoint/tokenizer/chat-template.ts';
 import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { UsageError } from '../errors.ts';
 import {
   type DecodingOptions,
   type GeneratedToken,
@@ -17,6 +18,8 @@ import { OpenModel } from './open-model.ts';
 export interface GenerateOptions extends DecodingOptions, LongRunning {
   /** Text to continue; or a conversation, which the model's chat template writes. */
   readonly prompt: string | readonly ChatMessage[];
+  /** Functions that the model may call, as JSON schemas in the form that its chat template expects. */
+  readonly tools?: readonly unknown[] | undefined;
   /** Told each token as it comes. */
   readonly onToken?: ((token: GeneratedToken) => void) | undefined;
   /** Opens the decoder elsewhere when its device fails; without it that is thrown. @internal */
@@ -31,10 +34,10 @@ export type Generator = OpenModel | OpenDecoder;
 /** Continues a prompt with the fused decoder of a model, dense or pruned, or with an exported one. Throws what the decoder throws, and what the chat template does. */
 export async function generate(
   model: Generator,
-  { prompt, onProgress, ...options }: GenerateOptions,
+  { prompt, tools, onProgress, ...options }: GenerateOptions,
 ): Promise<Generation> {
   const tokenizer = await model.tokenizer();
-  const ids = promptIds(tokenizer, prompt);
+  const ids = promptIds(tokenizer, prompt, tools);
   const decoding = { maximumPositions: model.maximumPositions, ...options };
   if (!(model instanceof OpenModel)) return runDecoder(model.decoder, tokenizer, ids, decoding);
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
@@ -47,17 +50,22 @@ export async function generate(
  */
 export async function* generateTokens(
   model: Generator,
-  { prompt, onProgress, onToken: _, ...options }: GenerateOptions,
+  { prompt, tools, onProgress, onToken: _, ...options }: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, Generation, undefined> {
   const tokenizer = await model.tokenizer();
-  const ids = promptIds(tokenizer, prompt);
+  const ids = promptIds(tokenizer, prompt, tools);
   const decoding = { maximumPositions: model.maximumPositions, ...options };
   if (!(model instanceof OpenModel)) return yield* tokensOf(model.decoder, tokenizer, ids, decoding);
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
   return yield* tokensOf(decoder, tokenizer, ids, decoding);
 }
 
-function promptIds(tokenizer: Tokenizer, prompt: GenerateOptions['prompt']): number[] {
-  if (typeof prompt === 'string') return tokenizer.encode(prompt);
-  return tokenizer.encode(tokenizer.applyChatTemplate(prompt), { addSpecialTokens: false });
+function promptIds(tokenizer: Tokenizer, prompt: GenerateOptions['prompt'], tools: GenerateOptions['tools']): number[] {
+  if (typeof prompt !== 'string')
+    return tokenizer.encode(tokenizer.applyChatTemplate(prompt, { tools }), { addSpecialTokens: false });
+  if (tools)
+    throw new UsageError(
+      'Tools were given with a plain prompt, which has no place for them; give the prompt as a conversation (--chat).',
+    );
+  return tokenizer.encode(prompt);
 }

@@ -6,6 +6,7 @@ import { type HostWeights, readWeights, uploadWeights } from '../architecture/we
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
 import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
+import { hasGrids } from '../decoder/group-blocks.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { type LinearMember, linearMembers } from '../importance/structures/linear-members.ts';
 import type { CoupledStructure } from '../importance/structures/structures.ts';
@@ -24,7 +25,7 @@ const BATCH_TOKENS = 1024;
 
 /**
  * The model with the matrices of its blocks rounded to 4 bits by GPTQ, layer by layer: each matrix sees the inputs that the already rounded model gives it.
- * The weights are float32 on the grids of their blocks, which the export in q4 keeps as they are. Embedding and output matrix stay.
+ * The weights are float32 on the grids of their blocks, which the export in q4 keeps as they are. Embedding and output matrix stay, and so do matrices that lie on such grids already.
  */
 export async function gptqRounded(
   programs: Programs,
@@ -46,7 +47,8 @@ export async function gptqRounded(
     weights: async (layer, states) => {
       report(layer);
       const bindings = architecture.blockWeights(layer);
-      const weights = await roundLayer(programs, layer, await readWeights(checkpoint, bindings), states, options);
+      const kept = new Set(bindings.filter(({ tensor }) => hasGrids(checkpoint, tensor, 4)).map(({ input }) => input));
+      const weights = await roundLayer(programs, layer, await readWeights(checkpoint, bindings), kept, states, options);
       await rounded.record(bindings, weights);
       return uploadWeights(programs.runtime, weights.tensors);
     },
@@ -67,6 +69,7 @@ async function roundLayer(
   programs: Programs,
   layer: number,
   dense: HostWeights,
+  kept: ReadonlySet<string>,
   states: readonly DeviceTensor[],
   options: GptqOptions,
 ): Promise<RoundedLayer> {
@@ -74,7 +77,8 @@ async function roundLayer(
   const position = ({ output }: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(output));
   const members = linearMembers(block, options.structuresOf(layer)).sort((a, b) => position(a) - position(b));
   const byInput = new Map<string, LinearMember[]>();
-  for (const member of members) byInput.set(member.input, [...(byInput.get(member.input) ?? []), member]);
+  for (const member of members)
+    if (!kept.has(member.weight)) byInput.set(member.input, [...(byInput.get(member.input) ?? []), member]);
   let tensors = dense;
   const rounded = new Set<string>();
   for (const group of byInput.values()) {

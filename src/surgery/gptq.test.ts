@@ -166,4 +166,19 @@ describe('a model rounded by GPTQ', () => {
       expect(own).not.toEqual(await checkpoint.read(name));
     }
   });
+
+  test('leaves matrices that lie on grids already', async () => {
+    const shape = { layers: 1, hiddenSize: 64, neurons: 32, queryHeads: 4, keyValueHeads: 2, vocabulary: 48, seed: 3 };
+    const plain = randomLlama(shape);
+    const kept = 'model.layers.0.mlp.up_proj.weight';
+    const tensors = new Map(plain.tensors);
+    const info = tensors.get(kept);
+    if (info) tensors.set(kept, { ...info, grids: { bits: 4, block: 32 } });
+    using dense = new OpenModel(runtime, { ...plain, tensors });
+    const windows = [Array.from({ length: 32 }, (_, index) => (index * 7) % 48)];
+    const { read } = await gptqRounded(dense.programs, dense.store, windows, { structuresOf: dense.structuresOf });
+    expect(await read(kept)).toEqual(await plain.read(kept));
+    const beside = 'model.layers.0.mlp.gate_proj.weight';
+    expect(await read(beside)).not.toEqual(await plain.read(beside));
+  });
 });

@@ -226,3 +226,28 @@ describe('slicing', () => {
     expect(() => sliced([whole, whole, whole], without)).toThrow('layer 0 was removed');
   });
 });
+
+it('rows and whole blocks of columns leave weights on their grids, other columns do not', () => {
+  const plain = randomLlama({
+    layers: 1,
+    hiddenSize: 64,
+    headDimension: 32,
+    queryHeads: 4,
+    keyValueHeads: 2,
+    neurons: 80,
+  });
+  const grids = { bits: 4, block: 32 };
+  const checkpoint = {
+    ...plain,
+    tensors: new Map([...plain.tensors].map(([name, info]) => [name, { ...info, grids }])),
+  };
+  using open = new OpenModel(runtime, checkpoint);
+  const keeping = (neurons: readonly number[]) => {
+    const { tensors } = slicedCheckpoint(checkpoint, [{ attention: [1], mlp: neurons }], open.structuresOf);
+    return [...tensors].filter(([, info]) => info.grids === undefined).map(([name]) => name);
+  };
+  // A head group is 64 columns of the output projection, in whole blocks.
+  expect(keeping(range(32))).toEqual([]);
+  expect(keeping(range(48).slice(16))).toEqual(['model.layers.0.mlp.down_proj.weight']);
+  expect(keeping(range(40))).toEqual(['model.layers.0.mlp.down_proj.weight']);
+});

@@ -42,8 +42,7 @@ export function slicedCheckpoint(
   const tensors = new Map<string, TensorInfo>();
   for (const [name, info] of checkpoint.tensors) {
     const cut = cuts.get(name);
-    if (!removed.has(name))
-      tensors.set(name, cut ? { ...info, shape: cut.shape, byteLength: scaleBytes(info, cut.shape) } : info);
+    if (!removed.has(name)) tensors.set(name, cut ? cutInfo(info, cut) : info);
   }
   return {
     provenance: checkpoint.provenance,
@@ -175,6 +174,17 @@ function gather(data: Float32Array, shape: readonly number[], cut: TensorCut): F
         result[row * columnCount + column] = data[source + (keptColumns[column] as number)] as number;
   }
   return result;
+}
+
+function cutInfo({ grids, ...info }: TensorInfo, cut: TensorCut): TensorInfo {
+  const columns = cut.axes.get(1);
+  const keepsGrids = grids !== undefined && (columns === undefined || areWholeBlocks(columns, grids.block));
+  return { ...info, ...(keepsGrids && { grids }), shape: cut.shape, byteLength: scaleBytes(info, cut.shape) };
+}
+
+/** Whether every run of `block` kept columns was one before. */
+function areWholeBlocks(columns: Int32Array, block: number): boolean {
+  return columns.every((column, index) => column % block === index % block) && columns.length % block === 0;
 }
 
 function scaleBytes(info: TensorInfo, shape: readonly number[]): number {

@@ -1,7 +1,7 @@
 import { FileFormatError, MismatchError, MissingError, UnsupportedError, UsageError } from '../../errors.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { isRecord, type JsonRecord, parseJsonRecord } from '../files/json.ts';
-import { type ChatMessage, chatTemplate } from './chat-template.ts';
+import { type ChatMessage, type ChatOptions, chatTemplate } from './chat-template.ts';
 import { type Pipeline, pipeline } from './pipeline.ts';
 import { checkTokenizerJson } from './tokenizer-json.ts';
 
@@ -20,7 +20,7 @@ export interface Tokenizer {
   /** Text of token ids. Ids that the vocabulary lacks throw UsageError. */
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string;
   /** The prompt of a conversation, to be encoded without special tokens. Throws MissingError where the model has no template. */
-  applyChatTemplate(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): string;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: Partial<ChatOptions>): string;
 }
 
 /** Parsed files that a tokenizer is made of. All but `tokenizer` may be empty. */
@@ -111,12 +111,12 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       // Models pad their embedding beyond the vocabulary; such an id stands for no text.
       return guard(() => inner.decode(ids, skipSpecialTokens), `${name}: tokenizer.json cannot decode the ids`);
     },
-    applyChatTemplate(messages, { addGenerationPrompt = true } = {}) {
+    applyChatTemplate(messages, { addGenerationPrompt = true, tools } = {}) {
       if (!render)
         throw new MissingError(
           `${name} has no chat template: it was not trained for conversations. Generate from a plain prompt.`,
         );
-      return render(messages, { addGenerationPrompt });
+      return render(messages, { addGenerationPrompt, tools });
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { TensorInfo } from '../../checkpoint.ts';
 import { decodeElements } from '../../elements.ts';
 import { halfValue } from '../../half.ts';
 
@@ -10,14 +11,23 @@ export interface BlockFormat {
   readonly name: string;
   readonly elements: number;
   readonly bytes: number;
+  /** As TensorInfo.grids, where the least value of a run is no whole number of steps (others are found by looking at the weights). */
+  readonly grids?: TensorInfo['grids'];
   /** Writes the values of all whole blocks of `bytes` to `values`. */
   dequantize(bytes: Uint8Array, values: Float32Array): void;
 }
 
 type BlockReader = (bytes: Uint8Array, at: number, values: Float32Array, to: number) => void;
 
-function blocks(name: string, elements: number, size: number, read: BlockReader): BlockFormat {
+function blocks(
+  name: string,
+  elements: number,
+  size: number,
+  read: BlockReader,
+  grids?: TensorInfo['grids'],
+): BlockFormat {
   return {
+    ...(grids && { grids }),
     name,
     elements,
     bytes: size,
@@ -156,11 +166,11 @@ export const BLOCK_FORMATS: ReadonlyMap<number, BlockFormat> = new Map([
   [0, plain('F32', 4)],
   [1, plain('F16', 2)],
   [2, blocks('Q4_0', 32, 18, q4_0)],
-  [3, blocks('Q4_1', 32, 20, q4_1)],
+  [3, blocks('Q4_1', 32, 20, q4_1, { bits: 4, block: 32 })],
   [6, blocks('Q5_0', 32, 22, q5_0)],
   [7, blocks('Q5_1', 32, 24, q5_1)],
   [8, blocks('Q8_0', 32, 34, q8_0)],
-  [12, blocks('Q4_K', 256, 144, q4K)],
+  [12, blocks('Q4_K', 256, 144, q4K, { bits: 4, block: 32 })],
   [13, blocks('Q5_K', 256, 176, q5K)],
   [14, blocks('Q6_K', 256, 210, q6K)],
   [30, plain('BF16', 2)],

@@ -114,7 +114,7 @@ function ggufWeights(
       let firstRow = 0;
       for (const { name, rows } of joined) {
         const byteLength = ((rows * columns) / each.tensor.format.elements) * each.tensor.format.bytes;
-        tensors.set(name, { name, storage: each.tensor.format.name, shape: [rows, columns], byteLength });
+        tensors.set(name, { name, ...stand(each.tensor), shape: [rows, columns], byteLength });
         origins.set(name, { ...each, name, change: { kind: 'none' }, skipped: firstRow * columns });
         firstRow += rows;
       }
@@ -141,7 +141,7 @@ function ggufWeights(
     }
     tensors.set(name, {
       name,
-      storage: tensor.format.name,
+      ...stand(tensor),
       shape: tensor.shape,
       byteLength: tensor.end - tensor.start,
     });
@@ -162,6 +162,11 @@ function ggufWeights(
       return tensor.shape.length === 0 ? values.subarray(0, 1) : values;
     },
   };
+}
+
+/** What a tensor's format says of it. */
+function stand({ format: { name, grids } }: GgufTensor): Pick<TensorInfo, 'storage' | 'grids'> {
+  return { storage: name, ...(grids && { grids }) };
 }
 
 /** Query, key and value of a layer where they are one tensor, in this order; undefined for other tensors. */
