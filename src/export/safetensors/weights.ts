@@ -26,12 +26,11 @@ const CHUNK = 1 << 20;
 export function safetensorsFile(model: Model, shape: ModelShape, type: SafetensorsType): StreamedFile {
   const tensors = [...model.checkpoint.tensors].map(([name, info]) => weight(model, name, info.shape, type));
   if (shape.isPlain && shape.hasAddedBiases) tensors.push(...zeroBiases(tensors, type));
-  tensors.sort((a, b) => (a.name < b.name ? -1 : 1));
   return streamSafetensors(tensors, { format: 'pt' });
 }
 
 function weight({ checkpoint }: Model, name: string, shape: readonly number[], type: SafetensorsType): StreamedTensor {
-  const { dtype, bytes, encode } = TYPES[type];
+  const { dtype, encode } = TYPES[type];
   const [rows = 1, ...rest] = shape;
   const columns = rest.reduce((product, size) => product * size, 1);
   const step = Math.max(1, Math.floor(CHUNK / columns));
@@ -39,7 +38,6 @@ function weight({ checkpoint }: Model, name: string, shape: readonly number[], t
     name,
     dtype,
     shape,
-    byteLength: rows * columns * bytes,
     async *chunks() {
       for (let start = 0; start < rows; start += step) {
         const values = encode(await checkpoint.read(name, { start, end: Math.min(rows, start + step) }));
@@ -63,7 +61,6 @@ function zeroBiases(tensors: readonly StreamedTensor[], type: SafetensorsType): 
         name: bias,
         dtype,
         shape: [rows],
-        byteLength: rows * bytes,
         async *chunks() {
           yield new Uint8Array(rows * bytes);
         },

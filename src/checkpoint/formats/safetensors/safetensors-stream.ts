@@ -1,9 +1,10 @@
-/** A tensor of a safetensors file that is written piece by piece; `chunks` gives exactly `byteLength` bytes. */
+import { type DeclaredTensor, safetensorsLayout } from './safetensors-write.ts';
+
+/** A tensor of a safetensors file that is written piece by piece; `chunks` gives just the bytes of its shape. */
 export interface StreamedTensor {
   readonly name: string;
-  readonly dtype: 'F32' | 'F16' | 'BF16';
+  readonly dtype: DeclaredTensor['dtype'];
   readonly shape: readonly number[];
-  readonly byteLength: number;
   chunks(): AsyncIterable<Uint8Array>;
 }
 
@@ -12,26 +13,22 @@ export interface StreamedFile {
   chunks(): AsyncIterable<Uint8Array>;
 }
 
-/** A safetensors file of tensors in the order given. Only the header and one chunk are in memory. */
+/** A safetensors file laid out as `safetensorsLayout` says, tensor by tensor. Only the header and one chunk are in memory. */
 export function streamSafetensors(
   tensors: readonly StreamedTensor[],
   metadata: Readonly<Record<string, string>>,
 ): StreamedFile {
-  let offset = 0;
-  const entries = tensors.map(({ name, dtype, shape, byteLength }) => {
-    const start = offset;
-    offset += byteLength;
-    return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [start, offset] })}`;
-  });
-  const json = new TextEncoder().encode(`{${[`"__metadata__":${JSON.stringify(metadata)}`, ...entries].join(',')}}`);
-  const header = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
-  header.set(json, 8);
+  const { header, byteLength, places } = safetensorsLayout(
+    tensors.map((tensor) => [tensor.name, tensor]),
+    metadata,
+  );
+  const start = ({ name }: StreamedTensor) => places.get(name)?.start ?? 0;
+  const inOrder = [...tensors].sort((a, b) => start(a) - start(b));
   return {
-    byteLength: header.length + offset,
+    byteLength,
     async *chunks() {
       yield header;
-      for (const tensor of tensors) yield* tensor.chunks();
+      for (const tensor of inOrder) yield* tensor.chunks();
     },
   };
 }

@@ -11,7 +11,10 @@ export type WritableTensor =
   | { readonly dtype: 'I64'; readonly shape: readonly number[]; readonly data: BigInt64Array };
 
 /** A tensor before its data are known. */
-export type DeclaredTensor = Pick<WritableTensor, 'dtype' | 'shape'>;
+export interface DeclaredTensor {
+  readonly dtype: WritableTensor['dtype'] | 'BF16';
+  readonly shape: readonly number[];
+}
 
 /** Where everything of a file lies, known before any data are: what lets a file be written as its data come. */
 export interface SafetensorsLayout {
