@@ -5,8 +5,8 @@ import { UsageError } from '../errors.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
 import { generate } from '../library/generate.ts';
 import type { OpenModel } from '../library/open-model.ts';
-import { readBytes } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
+import { readBytes } from './input-file.ts';
 import { computedOn, withAnyModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, realNumber, wholeNumber } from './options.ts';
 
