@@ -130,7 +130,9 @@ const MASKED = -1e9;
 /** Causal mask [tokens, tokens]: 0 where a query may look, else -1e9. With `window`, only at itself and the window - 1 positions before. */
 export function causalMask(tokens: number, window?: number): Float32Array {
   if (window !== undefined && !(window >= 1))
-    throw new UsageError(`An attention window is ${window}; it must be at least 1.`);
+    throw new UsageError(
+      `An attention window is ${window}; it must be at least 1. Correct sliding_window in config.json.`,
+    );
   const mask = new Float32Array(tokens * tokens).fill(MASKED);
   for (let row = 0; row < tokens; row++)
     mask.fill(0, row * tokens + Math.max(0, row + 1 - (window ?? tokens)), row * tokens + row + 1);

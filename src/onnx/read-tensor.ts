@@ -17,7 +17,10 @@ import { findTensorProblem } from './validate.ts';
  */
 export function readTensor(proto: TensorProto, label: string): Initializer {
   const dataType = readDataType(proto.dataType, `Tensor ${label}`);
-  if (proto.segment) throw new UnsupportedError(`Tensor ${label} is stored in segments, which Espalier does not read.`);
+  if (proto.segment)
+    throw new UnsupportedError(
+      `Tensor ${label} is stored in segments, which Espalier does not read. Save it again with the onnx package.`,
+    );
   const shape = proto.dims.map((size) => readSize(size, `Tensor ${label}`));
   const contents =
     proto.dataLocation === DataLocation.EXTERNAL
@@ -35,7 +38,9 @@ export function readDataType(code: number, owner: string): DataType {
   if (dataType) return dataType;
   const name = TensorProto_DataType[code];
   if (name === undefined || code === TensorProto_DataType.UNDEFINED)
-    throw new FileFormatError(`${owner} has the data type ${code}, which ONNX does not define.`);
+    throw new FileFormatError(
+      `${owner} has the data type ${code}, which ONNX does not define. Export the model again.`,
+    );
   throw new UnsupportedError(
     `${owner} has the data type ${name}; Espalier reads ${dataTypes.join(', ')}. Export the model in float32 or float16.`,
   );

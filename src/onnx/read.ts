@@ -40,7 +40,9 @@ export function readModel(bytes: Uint8Array): Graph {
       `The model defines functions (${model.functions[0]?.name}), which Espalier does not read; inline them first, e.g. with onnx.inliner.inline_local_functions.`,
     );
   if (model.trainingInfo.length > 0)
-    throw new UnsupportedError('The model carries training information, which Espalier does not read.');
+    throw new UnsupportedError(
+      'The model carries training information, which Espalier does not read. Export it for inference.',
+    );
   const graph = readGraph(model.graph, readOpsets(model), readMetadata(model));
   const problem = findGraphProblem(graph);
   if (problem) throw new FileFormatError(`The model's graph is invalid. ${problem}`);
@@ -66,12 +68,12 @@ function readGraph(
 ): Graph {
   if (proto.sparseInitializer.length > 0)
     throw new UnsupportedError(
-      `The model has sparse tensors (${proto.sparseInitializer[0]?.values?.name}), which Espalier does not read.`,
+      `The model has sparse tensors (${proto.sparseInitializer[0]?.values?.name}), which Espalier does not read. Take the model's safetensors or GGUF.`,
     );
   const initializers = new Map<string, Initializer>();
   for (const tensor of proto.initializer) {
     if (initializers.has(tensor.name))
-      throw new FileFormatError(`The tensor ${JSON.stringify(tensor.name)} is there twice.`);
+      throw new FileFormatError(`The tensor ${JSON.stringify(tensor.name)} is there twice. Export the model again.`);
     initializers.set(tensor.name, readTensor(tensor, JSON.stringify(tensor.name)));
   }
   const readType = typeReader([...proto.input, ...proto.output]);
@@ -139,7 +141,7 @@ function tensorType(
   if (value?.case === undefined) throw new FileFormatError(`${owner} has no type.`);
   if (value.case !== 'tensorType')
     throw new UnsupportedError(
-      `${owner} is no tensor but a ${value.case.replace('Type', '')}, which Espalier does not read.`,
+      `${owner} is no tensor but a ${value.case.replace('Type', '')}, which Espalier does not read. Take the model's safetensors or GGUF.`,
     );
   if (!value.value.shape) throw new UnsupportedError(`${owner} has no known number of axes, which Espalier needs.`);
   return { elemType: value.value.elemType, shape: value.value.shape };

@@ -72,7 +72,7 @@ export async function decodeTraining(
         const data = await weights.read(`${kind}.${index}`);
         if (data.length !== size)
           throw new FileFormatError(
-            `The recovery checkpoint has ${data.length} values in ${kind}.${index}; ${size} are expected.`,
+            `The recovery checkpoint has ${data.length} values in ${kind}.${index}; ${size} are expected. Remove it to start anew, or name another.`,
           );
         return data;
       }),

@@ -87,7 +87,9 @@ function inverseFactor(product: Float64Array, size: number): Float64Array {
   let mean = 0;
   for (let i = 0; i < size; i++) mean += (product[i * size + i] as number) / size;
   if (!Number.isFinite(mean) || mean < 0)
-    throw new DeviceError(`The products of the inputs have the mean ${mean}; collect them again on the CPU backend.`);
+    throw new DeviceError(
+      `The products of the inputs have the mean ${mean}, so that nothing can be weighed by them; round to the nearest instead (--rounding nearest), or give other text.`,
+    );
   for (let attempt = 0, damping = DAMPING; attempt < ATTEMPTS; attempt++, damping *= DAMPING_GROWTH) {
     const damped = product.slice();
     for (let i = 0; i < size; i++) damped[i * size + i] = (damped[i * size + i] as number) + (damping * mean || 1);
@@ -100,7 +102,7 @@ function inverseFactor(product: Float64Array, size: number): Float64Array {
     if (lower) return transposed(lower, size);
   }
   throw new DeviceError(
-    `The products of ${size} input channels cannot be factored. Their sums are damaged: collect them again on the CPU backend.`,
+    `The products of ${size} input channels cannot be factored; round to the nearest instead (--rounding nearest), or give other text.`,
   );
 }
 

@@ -100,7 +100,7 @@ async function receive(
       return refusal;
     }
     if (state.done > 0 && !continues(response, state.done)) await startOver(state, file, transfer);
-    if (!response.body) return new NetworkError(`${file.name}: the server sent nothing.`);
+    if (!response.body) return new NetworkError(`${file.name}: the server sent nothing. Try again.`);
     const reader = response.body.getReader();
     for (;;) {
       watch.touch();

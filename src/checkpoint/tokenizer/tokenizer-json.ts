@@ -19,12 +19,17 @@ export function checkTokenizerJson(tokenizer: JsonRecord, file: string): void {
   else if (type === 'WordPiece' || type === 'WordLevel') checkVocabulary(model.vocab, file);
   else
     throw new UnsupportedError(
-      `${file} has the model type ${quote(String(type))}; supported are BPE, Unigram, WordPiece and WordLevel.`,
+      `${file} has the model type ${quote(String(type))}; supported are BPE, Unigram, WordPiece and WordLevel. Choose a model with one of these.`,
     );
-  if (!Array.isArray(added)) throw new FileFormatError(`${file}: "added_tokens" is not an array.`);
+  if (!Array.isArray(added))
+    throw new FileFormatError(
+      `${file}: "added_tokens" is not an array. Take the tokenizer.json that transformers saves.`,
+    );
   for (const token of added as unknown[]) {
     if (!isRecord(token) || typeof token.content !== 'string' || token.content === '')
-      throw new FileFormatError(`${file}: an added token has no content.`);
+      throw new FileFormatError(
+        `${file}: an added token has no content. Take the tokenizer.json that transformers saves.`,
+      );
     checkId(token.id, token.content, file);
   }
   for (const part of ['normalizer', 'pre_tokenizer', 'decoder', 'post_processor'])
@@ -46,19 +51,25 @@ function checkId(id: unknown, token: string, file: string): void {
 }
 
 function checkVocabulary(vocabulary: unknown, file: string): void {
-  if (!isRecord(vocabulary)) throw new FileFormatError(`${file}: "model.vocab" is not an object of tokens and ids.`);
+  if (!isRecord(vocabulary))
+    throw new FileFormatError(
+      `${file}: "model.vocab" is not an object of tokens and ids. Take the tokenizer.json that transformers saves.`,
+    );
   for (const [token, id] of Object.entries(vocabulary)) checkId(id, token, file);
 }
 
 function checkBytePairs({ vocab, merges }: JsonRecord, file: string): void {
   checkVocabulary(vocab, file);
-  if (!Array.isArray(merges)) throw new FileFormatError(`${file}: "model.merges" is not an array.`);
+  if (!Array.isArray(merges))
+    throw new FileFormatError(
+      `${file}: "model.merges" is not an array. Take the tokenizer.json that transformers saves.`,
+    );
   for (const merge of merges as unknown[]) {
     const isPair =
       Array.isArray(merge) && merge.length === 2 && typeof merge[0] === 'string' && typeof merge[1] === 'string';
     if (!isPair && !(typeof merge === 'string' && merge.includes(' '))) {
       throw new FileFormatError(
-        `${file}: "model.merges" has the entry ${quote(JSON.stringify(merge))}; entries are pairs of tokens.`,
+        `${file}: "model.merges" has the entry ${quote(JSON.stringify(merge))}; entries are pairs of tokens. Take the tokenizer.json that transformers saves.`,
       );
     }
   }
@@ -66,10 +77,14 @@ function checkBytePairs({ vocab, merges }: JsonRecord, file: string): void {
 
 function checkUnigram({ vocab, unk_id: unknownId }: JsonRecord, file: string): void {
   if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > LARGEST_ID)
-    throw new FileFormatError(`${file}: "model.vocab" is not an array of tokens and scores.`);
+    throw new FileFormatError(
+      `${file}: "model.vocab" is not an array of tokens and scores. Take the tokenizer.json that transformers saves.`,
+    );
   for (const entry of vocab as unknown[]) {
     if (!Array.isArray(entry) || typeof entry[0] !== 'string' || typeof entry[1] !== 'number') {
-      throw new FileFormatError(`${file}: "model.vocab" has an entry that is not a token with its score.`);
+      throw new FileFormatError(
+        `${file}: "model.vocab" has an entry that is not a token with its score. Take the tokenizer.json that transformers saves.`,
+      );
     }
   }
   if (
@@ -78,23 +93,28 @@ function checkUnigram({ vocab, unk_id: unknownId }: JsonRecord, file: string): v
     !(Number.isInteger(unknownId) && (unknownId as number) >= 0 && (unknownId as number) < vocab.length)
   ) {
     throw new FileFormatError(
-      `${file}: "model.unk_id" is ${String(unknownId)}; the vocabulary has ${vocab.length} entries.`,
+      `${file}: "model.unk_id" is ${String(unknownId)}; the vocabulary has ${vocab.length} entries. Take the tokenizer.json that transformers saves.`,
     );
   }
 }
 
 /** Lists of steps that hold lists of steps: bounded in depth; a step that could loop forever is refused. */
 function checkSteps(step: unknown, part: string, file: string, depth: number): void {
-  if (depth > 16) throw new FileFormatError(`${file}: "${part}" is nested more than 16 deep.`);
+  if (depth > 16)
+    throw new FileFormatError(
+      `${file}: "${part}" is nested more than 16 deep. Take the tokenizer.json that transformers saves.`,
+    );
   if (step === null || step === undefined) return;
   if (!isRecord(step) || typeof step.type !== 'string')
-    throw new FileFormatError(`${file}: "${part}" has a step without a type.`);
+    throw new FileFormatError(
+      `${file}: "${part}" has a step without a type. Take the tokenizer.json that transformers saves.`,
+    );
   if (
     step.pattern !== undefined &&
     !(isRecord(step.pattern) && (typeof step.pattern.Regex === 'string' || typeof step.pattern.String === 'string'))
   ) {
     throw new FileFormatError(
-      `${file}: the ${part} step ${step.type} has a pattern that is neither a Regex nor a String.`,
+      `${file}: the ${part} step ${step.type} has a pattern that is neither a Regex nor a String. Take the tokenizer.json that transformers saves.`,
     );
   }
   for (const list of ['normalizers', 'pretokenizers', 'decoders', 'processors']) {

@@ -144,7 +144,9 @@ function widthsPerLayer(metadata: GgufMetadata, architecture: string, count: num
 
 function positive(metadata: GgufMetadata, key: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0 && value < 2 ** 31) return value;
-  throw new FileFormatError(`${metadata.file}: ${quote(key)} is ${value}; it is a positive whole number.`);
+  throw new FileFormatError(
+    `${metadata.file}: ${quote(key)} is ${value}; it is a positive whole number. Take another GGUF file of the model.`,
+  );
 }
 
 function tokenIds(metadata: GgufMetadata): JsonRecord {
@@ -196,7 +198,7 @@ function ropeScaling(
     };
   }
   throw new UnsupportedError(
-    `${metadata.file} has the rope scaling ${quote(kind)}; supported are none, linear, yarn, llama3 and longrope.`,
+    `${metadata.file} has the rope scaling ${quote(kind)}; supported are none, linear, yarn, llama3 and longrope. Choose a model with one of these.`,
   );
 }
 

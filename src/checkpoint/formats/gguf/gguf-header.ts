@@ -53,7 +53,10 @@ export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < metadataCount; i += 1) {
     const key = await reader.string(`the name of metadata entry ${i}`);
-    if (metadata.has(key)) throw new FileFormatError(`${file} has the metadata entry ${quote(key)} twice.`);
+    if (metadata.has(key))
+      throw new FileFormatError(
+        `${file} has the metadata entry ${quote(key)} twice. Take another GGUF file of the model.`,
+      );
     metadata.set(key, await reader.value(await reader.u32(), quote(key)));
   }
   const entries: TensorEntry[] = [];
@@ -61,13 +64,14 @@ export async function readGgufHeader(source: ByteSource): Promise<GgufHeader> {
   const alignment = metadata.get('general.alignment') ?? 32;
   if (typeof alignment !== 'number' || alignment < 1 || alignment > 65536 || (alignment & (alignment - 1)) !== 0) {
     throw new FileFormatError(
-      `${file}: "general.alignment" is ${String(alignment)}; it is a power of two up to 65536.`,
+      `${file}: "general.alignment" is ${String(alignment)}; it is a power of two up to 65536. Take another GGUF file of the model.`,
     );
   }
   const dataStart = Math.ceil(reader.position / alignment) * alignment;
   const tensors = new Map<string, GgufTensor>();
   for (const { name, format, shape, offset, byteLength } of entries) {
-    if (tensors.has(name)) throw new FileFormatError(`${file} has the tensor ${quote(name)} twice.`);
+    if (tensors.has(name))
+      throw new FileFormatError(`${file} has the tensor ${quote(name)} twice. Take another GGUF file of the model.`);
     if (offset % alignment !== 0)
       throw new FileFormatError(
         `${file}: tensor ${quote(name)} begins at ${offset}, which is no multiple of the alignment ${alignment}.`,
@@ -120,6 +124,8 @@ async function readEntry(reader: GgufReader, file: string, index: number): Promi
   }
   const byteLength = (elements / format.elements) * format.bytes;
   if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(byteLength))
-    throw new FileFormatError(`${file}: tensor ${quote(name)} claims more than 2^53 values.`);
+    throw new FileFormatError(
+      `${file}: tensor ${quote(name)} claims more than 2^53 values. Take another GGUF file of the model.`,
+    );
   return { name, format, shape, offset, byteLength };
 }

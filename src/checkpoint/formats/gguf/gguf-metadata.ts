@@ -70,7 +70,9 @@ export class GgufMetadata {
 
   #wrong(key: string, value: GgufValue, wanted: string): never {
     const found = typeof value === 'object' ? 'an array' : `the ${typeof value} ${JSON.stringify(value).slice(0, 40)}`;
-    throw new FileFormatError(`${this.file}: metadata entry ${quote(key)} is ${found} where ${wanted} is expected.`);
+    throw new FileFormatError(
+      `${this.file}: metadata entry ${quote(key)} is ${found} where ${wanted} is expected. Take another GGUF file of the model.`,
+    );
   }
 
   #missing(key: string): never {

@@ -68,7 +68,9 @@ export class GgufReader {
     const at = await this.#take(8, what);
     const value = Number(this.#view.getBigUint64(at, true));
     if (!Number.isSafeInteger(value))
-      throw new FileFormatError(`${this.#source.name}: ${what} is ${value}, more than 2^53; the header is damaged.`);
+      throw new FileFormatError(
+        `${this.#source.name}: ${what} is ${value}, more than 2^53; the header is damaged. Fetch the file again.`,
+      );
     return value;
   }
 
@@ -78,7 +80,7 @@ export class GgufReader {
     const rest = this.#source.byteLength - this.position;
     if (value * smallest > rest)
       throw new FileFormatError(
-        `${this.#source.name} is truncated or damaged: its ${what} is ${value}, and only ${rest} bytes follow.`,
+        `${this.#source.name} is truncated or damaged: its ${what} is ${value}, and only ${rest} bytes follow. Fetch it again.`,
       );
     return value;
   }
@@ -100,11 +102,11 @@ export class GgufReader {
     if (type === STRING) return this.string(what);
     if (type !== ARRAY)
       throw new FileFormatError(
-        `${this.#source.name}: metadata entry ${what} has the unknown type ${type}; the header is damaged.`,
+        `${this.#source.name}: metadata entry ${what} has the unknown type ${type}; the header is damaged. Fetch the file again.`,
       );
     if (depth === DEEPEST_ARRAY)
       throw new FileFormatError(
-        `${this.#source.name}: metadata entry ${what} has arrays nested more than ${DEEPEST_ARRAY} deep.`,
+        `${this.#source.name}: metadata entry ${what} has arrays nested more than ${DEEPEST_ARRAY} deep. Take another GGUF file of the model.`,
       );
     return this.#array(await this.u32(), what, depth);
   }
@@ -126,7 +128,9 @@ export class GgufReader {
 
   #checkInteger(value: number, type: number, what: string): number {
     if ((type === 10 || type === 11) && !Number.isSafeInteger(value))
-      throw new FileFormatError(`${this.#source.name}: metadata entry ${what} is ${value}, beyond 2^53.`);
+      throw new FileFormatError(
+        `${this.#source.name}: metadata entry ${what} is ${value}, beyond 2^53. Take another GGUF file of the model.`,
+      );
     return value;
   }
 

@@ -87,7 +87,7 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
     );
   if (types.length !== tokens.length || (scores.length !== 0 && scores.length !== tokens.length)) {
     throw new FileFormatError(
-      `${metadata.file} has ${tokens.length} tokens, ${types.length} token types and ${scores.length} scores; the numbers must agree.`,
+      `${metadata.file} has ${tokens.length} tokens, ${types.length} token types and ${scores.length} scores; the numbers must agree. Put the model's tokenizer.json beside it.`,
     );
   }
   return { tokens, types, scores };

@@ -25,7 +25,9 @@ export async function openGguf(files: FileAccess, weights: string, options: Open
   for (const part of parts) {
     for (const [name, tensor] of part.tensors) {
       if (stored.has(name))
-        throw new FileFormatError(`${part.source.name} has the tensor ${quote(name)}, which another part has too.`);
+        throw new FileFormatError(
+          `${part.source.name} has the tensor ${quote(name)}, which another part has too. Keep the parts of one model only.`,
+        );
       stored.set(name, { source: part.source, tensor });
     }
   }
@@ -217,7 +219,7 @@ async function readSmall(stored: StoredTensor | undefined): Promise<Float32Array
   const elements = elementCount(stored.tensor.shape);
   if (elements > 4096)
     throw new FileFormatError(
-      `${stored.source.name}: tensor ${quote(stored.tensor.name)} has ${elements} values; one per frequency is expected.`,
+      `${stored.source.name}: tensor ${quote(stored.tensor.name)} has ${elements} values; one per frequency is expected. Take another GGUF file of the model.`,
     );
   return readElements(stored, 0, elements);
 }

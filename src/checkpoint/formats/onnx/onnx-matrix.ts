@@ -104,7 +104,9 @@ async function readPart(
 export function initializerOf(initializers: ReadonlyMap<string, Initializer>, name: string): Initializer {
   const initializer = initializers.get(name);
   if (!initializer)
-    throw new MismatchError(`The ONNX graph has no tensor ${quote(name)} where a constant weight is expected.`);
+    throw new MismatchError(
+      `The ONNX graph has no tensor ${quote(name)} where a constant weight is expected. Take the model's safetensors or GGUF.`,
+    );
   return initializer;
 }
 

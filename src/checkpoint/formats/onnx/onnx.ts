@@ -32,7 +32,7 @@ export async function openOnnx(files: FileAccess, weights: string, options: Open
   const skeleton = await onnxSkeleton(source, self);
   if (skeleton.length > LARGEST_SKELETON)
     throw new FileFormatError(
-      `${weights} has a graph of ${skeleton.length} bytes without its weights, more than a decoder needs.`,
+      `${weights} has a graph of ${skeleton.length} bytes without its weights, more than a decoder needs. Take the model's safetensors or GGUF.`,
     );
   const graph = withConstants(readModel(skeleton));
   const sources = await openData(files, folder, self, source, graph);
@@ -149,7 +149,9 @@ async function readBytes(
   const length = contents.kind === 'bytes' ? contents.bytes.length : contents.length;
   const to = end ?? length;
   if (to > length)
-    throw new FileFormatError(`Tensor ${quote(name)} has ${length} bytes, and ${to} are needed for its shape.`);
+    throw new FileFormatError(
+      `Tensor ${quote(name)} has ${length} bytes, and ${to} are needed for its shape. The file was cut or rewritten; export the model again.`,
+    );
   if (contents.kind === 'bytes') return contents.bytes.subarray(start, to);
   const source = sources.get(contents.location) ?? missingTensor(name, contents.location, sources);
   return source.read(contents.offset + start, contents.offset + to);

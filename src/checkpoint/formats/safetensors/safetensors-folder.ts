@@ -92,7 +92,9 @@ async function openPart(files: FileAccess, name: string): Promise<ByteSource> {
 async function openSharded(files: FileAccess, index: ByteSource): Promise<Weights> {
   const { weight_map: map } = parseJsonRecord(await readWhole(index, JSON_LIMITS.index), index.name);
   if (!isRecord(map))
-    throw new FileFormatError(`${index.name} has no weight_map that assigns tensors to files. Fetch the file again.`);
+    throw new FileFormatError(
+      `${index.name} has no weight_map that assigns tensors to files. Take the index that was saved with the weights.`,
+    );
   const names = new Set<string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string')
@@ -116,7 +118,7 @@ async function openSharded(files: FileAccess, index: ByteSource): Promise<Weight
   for (const tensor of Object.keys(map)) {
     if (!weights.tensors.has(tensor))
       throw new MissingError(
-        `${index.name} promises the tensor ${quote(tensor)}, but no weight file has it. Fetch the files again.`,
+        `${index.name} promises the tensor ${quote(tensor)}, but no weight file has it: they are of different versions. Fetch all of them again, from one revision.`,
       );
   }
   return weights;

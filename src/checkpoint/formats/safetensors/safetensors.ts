@@ -49,7 +49,7 @@ export async function readSafetensorsHeader(source: ByteSource): Promise<Safeten
   for (const { info, start, end } of entries) {
     if (start !== position) {
       throw new FileFormatError(
-        `${file}: tensor ${quote(info.name)} begins at byte ${start} where ${position} is expected; the header is damaged.`,
+        `${file}: tensor ${quote(info.name)} begins at byte ${start} where ${position} is expected; the header is damaged. Fetch the file again.`,
       );
     }
     position = end;
@@ -66,13 +66,13 @@ function readEntry(file: string, name: string, value: unknown, dataStart: number
   const { dtype, shape, data_offsets: offsets } = isRecord(value) ? value : {};
   if (typeof dtype !== 'string' || !Array.isArray(shape) || !Array.isArray(offsets) || offsets.length !== 2) {
     throw new FileFormatError(
-      `${file}: tensor ${quote(name)} lacks a dtype, a shape or two data offsets; the header is damaged.`,
+      `${file}: tensor ${quote(name)} lacks a dtype, a shape or two data offsets; the header is damaged. Fetch the file again.`,
     );
   }
   const size = elementBytes(dtype);
   if (size === undefined)
     throw new UnsupportedError(
-      `${file}: tensor ${quote(name)} has the element type ${quote(dtype)}, which is not supported.`,
+      `${file}: tensor ${quote(name)} has the element type ${quote(dtype)}, which is not supported. Convert the model to F32, F16 or BF16.`,
     );
   const byteLength = checkedElementCount(shape, file, name) * size;
   const [start, end] = offsets as [unknown, unknown];
