@@ -9,6 +9,7 @@ import type { DeviceTensor, Runtime, Session } from '../runtime/runtime.ts';
 import { type DecoderOptions, decoderGraph } from './decoder-graph.ts';
 import { dequantiseBlocks } from './dequantise.ts';
 import { quantiseBlocks } from './quantise.ts';
+import { QuantisedMatrices } from './quantised-matrices.ts';
 import { roundedCheckpoint } from './rounded.ts';
 
 let runtime: Runtime;
@@ -261,4 +262,26 @@ describe('decoderGraph', () => {
     };
     expect(bytes(false) - bytes(true)).toBe(64 * 48 * 4);
   });
+});
+
+test('what was rounded for the file is known without rounding it again', async () => {
+  const checkpoint = randomLlama({ hiddenSize: 64, widths: [{ keyValueHeads: 2, neurons: 40 }] });
+  const tables = ['model.embed_tokens.weight'];
+  const { weights } = decoderGraph({ checkpoint, architecture: architectureFor(checkpoint) }, { dataType: 'q4' });
+  const written = async (kept: QuantisedMatrices) => {
+    for await (const _ of weights.chunks(checkpoint, kept));
+    return kept;
+  };
+  const kept = await written(new QuantisedMatrices());
+  const unread = { ...checkpoint, read: () => Promise.reject(new Error('rounded again')) };
+  const known = roundedCheckpoint(unread, 'q4', tables, kept);
+  const anew = roundedCheckpoint(checkpoint, 'q4', tables);
+  for (const [name, { shape }] of checkpoint.tensors) {
+    if (shape.length < 2) continue;
+    expect(await known.read(name), name).toEqual(await anew.read(name));
+    const rows = { start: 3, end: 9 };
+    expect(await known.read(name, rows), name).toEqual(await anew.read(name, rows));
+  }
+  const without = roundedCheckpoint(unread, 'q4', tables, await written(new QuantisedMatrices(0)));
+  await expect(without.read('model.layers.0.mlp.up_proj.weight')).rejects.toThrow('rounded again');
 });

@@ -1,19 +1,31 @@
 import type { QuantisedMatrix } from './quantise.ts';
 
-/** What a quantised matrix stands for, written from the format's definition: w = scale * (q - zero point). */
-export function dequantiseBlocks(matrix: QuantisedMatrix, columns: number, bits: 4 | 8, block: number): Float32Array {
+/** What a quantised matrix, or some of its rows, stands for: w = scale * (q - zero point). */
+export function dequantiseBlocks(
+  { values, scales, zeroPoints }: QuantisedMatrix,
+  columns: number,
+  bits: 4 | 8,
+  block: number,
+  rows?: { readonly start: number; readonly end: number },
+): Float32Array {
   const blocks = Math.ceil(columns / block);
-  const rows = matrix.scales.length / blocks;
+  const { start, end } = rows ?? { start: 0, end: scales.length / blocks };
   const read = (bytes: Uint8Array, base: number, index: number) => {
     if (bits === 8) return bytes[base + index] as number;
-    const pair = bytes[base + Math.floor(index / 2)] as number;
-    return index % 2 === 0 ? pair % 16 : Math.floor(pair / 16);
+    const pair = bytes[base + (index >> 1)] as number;
+    return index % 2 === 0 ? pair & 15 : pair >> 4;
   };
   const zeroBytes = Math.ceil((blocks * bits) / 8);
-  return Float32Array.from({ length: rows * columns }, (_, at) => {
-    const [row, column] = [Math.floor(at / columns), at % columns];
-    const group = Math.floor(column / block);
-    const value = read(matrix.values, ((row * blocks + group) * block * bits) / 8, column % block);
-    return (matrix.scales[row * blocks + group] as number) * (value - read(matrix.zeroPoints, row * zeroBytes, group));
-  });
+  const result = new Float32Array((end - start) * columns);
+  let at = 0;
+  for (let row = start; row < end; row++) {
+    for (let group = 0; group < blocks; group++) {
+      const scale = scales[row * blocks + group] as number;
+      const zero = read(zeroPoints, row * zeroBytes, group);
+      const base = ((row * blocks + group) * block * bits) / 8;
+      const members = Math.min(block, columns - group * block);
+      for (let k = 0; k < members; k++) result[at++] = scale * (read(values, base, k) - zero);
+    }
+  }
+  return result;
 }

@@ -5,22 +5,26 @@ import { dequantiseBlocks } from './dequantise.ts';
 import { EXPORT_FORMATS, type ExportDataType, QUANTISATION_BLOCK } from './dtypes.ts';
 import { groupsOfValues, hasGrids } from './group-blocks.ts';
 import { quantiseBlocks } from './quantise.ts';
+import type { QuantisedMatrices } from './quantised-matrices.ts';
 
 /**
  * A view of a checkpoint with every weight as the number format leaves it. Block programs on it are what a decoder in that format must
- * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors of embedding and output matrix.
+ * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors of embedding and output matrix; what `kept` has is not rounded again.
  */
 export function roundedCheckpoint(
   checkpoint: Checkpoint,
   dataType: ExportDataType,
   tables: readonly string[],
+  kept?: QuantisedMatrices,
 ): Checkpoint {
   const { activations, bits, embeddingBits } = EXPORT_FORMATS[dataType];
   return {
     ...checkpoint,
     async read(name, rows) {
+      const [count = 0, columns] = checkpoint.tensors.get(name)?.shape ?? [];
+      const known = columns === undefined ? undefined : kept?.read(name, columns, rows ?? { start: 0, end: count });
+      if (known) return known;
       const values = await checkpoint.read(name, rows);
-      const columns = checkpoint.tensors.get(name)?.shape[1];
       const used = tables.includes(name) ? embeddingBits : bits;
       if (columns !== undefined && used !== undefined && hasGrids(checkpoint, name, used))
         return checkpoint.groupQuantised?.(name) ? values : dequantiseGroups(groupsOfValues(values, columns, used));

@@ -9,6 +9,7 @@ import { stackedWeightName, type WeightLayout, weightName } from '../onnx/weight
 import { QUANTISATION_BLOCK } from './dtypes.ts';
 import { groupBlocks } from './group-blocks.ts';
 import { blockCount, quantiseBlocks } from './quantise.ts';
+import type { QuantisedMatrices } from './quantised-matrices.ts';
 
 type FloatType = 'float32' | 'float16';
 
@@ -21,7 +22,7 @@ const ALIGNMENT = 64;
 /** The tensors of one weight, in file order, and where their bytes come from. */
 interface StoredWeight {
   readonly placed: readonly PlacedTensor[];
-  chunks(checkpoint: Checkpoint): AsyncGenerator<Uint8Array, void, undefined>;
+  chunks(checkpoint: Checkpoint, kept?: QuantisedMatrices): AsyncGenerator<Uint8Array, void, undefined>;
 }
 
 /** An initializer and its name. */
@@ -69,8 +70,9 @@ export class WeightFile {
   /** A matrix for MatMulNBits, quantised from float32 in blocks along its inputs: elements, scales and zero points; several are stacked by their outputs. */
   quantised(sources: readonly WeightBinding[], bits: 4 | 8, scaleType: FloatType): readonly NamedInitializer[] {
     const { inputs } = stackedShape(sources);
-    return this.#store(blockTensors(sources, bits, scaleType), async function* (checkpoint) {
+    return this.#store(blockTensors(sources, bits, scaleType), async function* (checkpoint, kept) {
       const matrix = quantiseBlocks(await readStacked(checkpoint, sources), inputs, bits, QUANTISATION_BLOCK);
+      kept?.add(sources, bits, matrix);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
       yield matrix.zeroPoints;
@@ -108,13 +110,13 @@ export class WeightFile {
     });
   }
 
-  /** All bytes of the file in order, padding included. Throws like the checkpoint's reads, and MismatchError when a tensor is not as large as its config says. */
-  async *chunks(checkpoint: Checkpoint): AsyncGenerator<Uint8Array, void, undefined> {
+  /** All bytes of the file in order, padding included; `kept` gets the matrices that are rounded for it. Throws like the checkpoint's reads, and MismatchError when a tensor is not as large as its config says. */
+  async *chunks(checkpoint: Checkpoint, kept?: QuantisedMatrices): AsyncGenerator<Uint8Array, void, undefined> {
     let position = 0;
     for (const { placed, chunks } of this.#weights) {
       const pending = [...placed];
       let end = position;
-      for await (const chunk of chunks(checkpoint)) {
+      for await (const chunk of chunks(checkpoint, kept)) {
         if (position === end) {
           const next = pending.shift();
           if (!next)

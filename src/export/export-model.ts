@@ -6,6 +6,7 @@ import { WeightStore } from '../architecture/weight-store.ts';
 import { allowsFixedCache } from '../decoder/attention.ts';
 import { decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
+import { QuantisedMatrices } from '../decoder/quantised-matrices.ts';
 import { roundedCheckpoint } from '../decoder/rounded.ts';
 import { CancelledError, UsageError } from '../errors.ts';
 import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
@@ -258,7 +259,8 @@ async function takeAwayOnnx(
     completed += bytes;
     onProgress?.({ stage: 'writing weights', completed, total: weights.byteLength, unit: 'bytes' });
   };
-  const data = await writeMeasured(output, dataName, weights.chunks(model.checkpoint), { signal, onBytes });
+  const matrices = new QuantisedMatrices();
+  const data = await writeMeasured(output, dataName, weights.chunks(model.checkpoint, matrices), { signal, onBytes });
   const graphFile = await writeMeasured(output, file, [writeModel(graph)], { signal });
   onFile(data);
   onFile(graphFile);
@@ -282,7 +284,7 @@ async function takeAwayOnnx(
   using own = programs ? undefined : new Programs(runtime, model.architecture);
   const roundedPrograms = programs ?? own;
   const roundedReference =
-    dataType === 'f32' || !roundedPrograms ? undefined : roundedLogits(model, roundedPrograms, dataType);
+    dataType === 'f32' || !roundedPrograms ? undefined : roundedLogits(model, roundedPrograms, dataType, matrices);
   const verification = await verifyDecoder(decoder, reference, {
     dataType,
     windows,
@@ -312,15 +314,16 @@ async function takeAwayOnnx(
   };
 }
 
-/** Weights are streamed: they are needed once, and rounded anew as they are read. */
+/** Weights are streamed: they are needed once. What was rounded for the file is not rounded again. */
 function roundedLogits(
   { checkpoint, architecture }: Model,
   programs: Programs,
   dataType: ExportDataType,
+  matrices: QuantisedMatrices,
 ): ReferenceLogits {
   const tables = [...architecture.embedWeights(), ...architecture.headWeights()].map(({ tensor }) => tensor);
   return blockProgramLogits(
     programs,
-    new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables))),
+    new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables, matrices))),
   );
 }

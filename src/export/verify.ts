@@ -6,8 +6,11 @@ import { greatest } from '../generate/sampling.ts';
 import type { LongRunning } from '../progress.ts';
 import { VERIFIED_POSITIONS, type VerificationSource } from './verification-windows.ts';
 
-/** Logits [tokens, vocabulary] of the block programs for one window of token ids. */
-export type ReferenceLogits = (tokenIds: readonly number[]) => Promise<Float32Array>;
+/** Logits [tokens, vocabulary] of the block programs for one window of token ids; `together`: all the windows that will be asked for, this one among them, so that they can be computed at once. */
+export type ReferenceLogits = (
+  tokenIds: readonly number[],
+  together?: readonly (readonly number[])[],
+) => Promise<Float32Array>;
 
 /** How an exported decoder compares with the block programs. */
 export interface Verification {
@@ -71,7 +74,7 @@ export function verifyDecoder(
 
 /** The same for any way of computing the written model's logits. */
 export async function verifyLogits(
-  written: (window: readonly number[]) => Promise<Float32Array>,
+  written: ReferenceLogits,
   reference: ReferenceLogits,
   options: VerifyOptions,
 ): Promise<Verification> {
@@ -94,11 +97,11 @@ export async function verifyLogits(
   const rounded = new Comparison();
   for (const window of windows) {
     throwIfCancelled(signal);
-    const expected = await reference(window);
+    const expected = await reference(window, windows);
     throwIfCancelled(signal);
-    const found = await written(window);
+    const found = await written(window, windows);
     comparison.add(found, expected, window.length);
-    if (roundedReference) rounded.add(found, await roundedReference(window), window.length);
+    if (roundedReference) rounded.add(found, await roundedReference(window, windows), window.length);
     onProgress?.({ stage: 'verifying', completed: comparison.positions, total, unit: 'tokens' });
   }
   if (roundedReference)

@@ -1,0 +1,58 @@
+import type { WeightBinding } from '../architecture/architecture.ts';
+import type { RowRange } from '../checkpoint/weights.ts';
+import { dequantiseBlocks } from './dequantise.ts';
+import { QUANTISATION_BLOCK } from './dtypes.ts';
+import type { QuantisedMatrix } from './quantise.ts';
+
+/** Rows of one tensor within a matrix of several. */
+interface Part {
+  readonly matrix: QuantisedMatrix;
+  readonly bits: 4 | 8;
+  /** First row of the tensor that is held, and how many. */
+  readonly first: number;
+  readonly count: number;
+  /** Where they begin in the matrix. */
+  readonly row: number;
+}
+
+const LIMIT = 1 << 30;
+
+/** Matrices as they were rounded for a file, kept up to a gibibyte, so that what verifies the file need not round them once more: to 4 bits that takes longer than all else. */
+export class QuantisedMatrices {
+  readonly #parts = new Map<string, Part[]>();
+  #room: number;
+
+  constructor(limit = LIMIT) {
+    this.#room = limit;
+  }
+
+  /** Keeps the matrix of some weights stacked by their rows, where there is room for it. */
+  add(sources: readonly WeightBinding[], bits: 4 | 8, matrix: QuantisedMatrix): void {
+    const bytes = matrix.values.byteLength + matrix.scales.byteLength + matrix.zeroPoints.byteLength;
+    if (bytes > this.#room) return;
+    this.#room -= bytes;
+    let row = 0;
+    for (const { tensor, rows, shape } of sources) {
+      const count = shape[0] ?? 0;
+      this.#parts.set(tensor, [
+        ...(this.#parts.get(tensor) ?? []),
+        { matrix, bits, first: rows?.start ?? 0, count, row },
+      ]);
+      row += count;
+    }
+  }
+
+  /** What rows [start, end) of a tensor are rounded to, [end - start, columns]; undefined where not all of them are kept. */
+  read(tensor: string, columns: number, { start, end }: RowRange): Float32Array | undefined {
+    const values = new Float32Array((end - start) * columns);
+    let known = 0;
+    for (const { matrix, bits, first, count, row } of this.#parts.get(tensor) ?? []) {
+      const [from, to] = [Math.max(start, first), Math.min(end, first + count)];
+      if (from >= to) continue;
+      const rows = { start: row + from - first, end: row + to - first };
+      values.set(dequantiseBlocks(matrix, columns, bits, QUANTISATION_BLOCK, rows), (from - start) * columns);
+      known += to - from;
+    }
+    return known === end - start ? values : undefined;
+  }
+}
