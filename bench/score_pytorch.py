@@ -4,7 +4,7 @@
 
 MODEL is a Hugging Face folder of a LLaMA, or a GGUF file. TOKEN_IDS.json holds equally long windows of token ids.
 Needs torch and transformers (and gguf for GGUF files). Prints one JSON document: seconds of a forward pass over the
-windows, seconds of scoring, loss, tokens.
+windows, seconds of scoring, seconds of scoring by the metrics without weight gradients, loss, tokens.
 """
 
 import argparse
@@ -113,6 +113,67 @@ def finish(layers, first, second, sums, count):
     return results
 
 
+def fast_score(model, windows, batch=8):
+    """The metrics without weight gradients, kronecker and fisher: gradients of activations alone, several windows at once."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    modules = [
+        [
+            (kind, member, axis, channels, linear)
+            for kind, group, linears in (
+                ("attention", found["attention"], [layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj, layer.self_attn.o_proj]),
+                ("mlp", found["mlp"], [layer.mlp.gate_proj, layer.mlp.up_proj, layer.mlp.down_proj]),
+            )
+            for member, ((_, axis, channels), linear) in enumerate(zip(group, linears))
+        ]
+        for layer, found in ((layer, members(layer, model.config)) for layer in model.model.layers)
+    ]
+    flat = [linear for layer in modules for *_, linear in layer]
+    seen = {}
+    hooks = [linear.register_forward_hook(lambda module, inputs, output: seen.__setitem__(module, (inputs[0], output))) for linear in flat]
+    energies = {linear: [0, 0] for linear in flat}
+    joint = {}
+    losses = []
+    for start in range(0, len(windows), batch):
+        part = windows[start : start + batch]
+        embedded = model.get_input_embeddings()(part).requires_grad_(True)
+        logits = model(inputs_embeds=embedded).logits[:, :-1]
+        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), part[:, 1:], reduction="none").mean(1)
+        losses.extend(each.tolist())
+        columns = [linear for layer in modules for _, _, axis, _, linear in layer if axis == 1]
+        gradients = torch.autograd.grad(each.sum(), [seen[linear][1] for linear in flat] + [seen[linear][0] for linear in columns])
+        outputs = dict(zip(flat, gradients))
+        inputs = dict(zip(columns, gradients[len(flat) :]))
+        with torch.no_grad():
+            for number, layer in enumerate(modules):
+                sums = {}
+                for kind, _, axis, channels, linear in layer:
+                    x, y = seen[linear]
+                    energies[linear][0] += (x * x).sum((0, 1))
+                    energies[linear][1] += (outputs[linear] ** 2).sum((0, 1))
+                    signed = ((y * outputs[linear]) if axis == 0 else (x * inputs[linear])).sum(1)
+                    sums[kind] = sums.get(kind, 0) + signed.view(len(part), -1, channels).sum(2)
+                for kind, values in sums.items():
+                    joint[number, kind] = joint.get((number, kind), 0) + (values**2).sum(0)
+        seen.clear()
+    for hook in hooks:
+        hook.remove()
+    count, tokens = windows.shape
+    results = []
+    with torch.no_grad():
+        for number, layer in enumerate(modules):
+            result = {kind: {"kronecker": 0, "fisher": (joint[number, kind] / count / 2).tolist()} for kind in ("attention", "mlp")}
+            for kind, _, axis, channels, linear in layer:
+                entering, leaving = energies[linear]
+                weighted = linear.weight**2
+                share = weighted @ entering * leaving if axis == 0 else (leaving @ weighted) * entering
+                result[kind]["kronecker"] = result[kind]["kronecker"] + share.view(-1, channels).sum(1) / (count**2 * tokens)
+            for kind in result:
+                result[kind]["kronecker"] = result[kind]["kronecker"].tolist()
+            results.append(result)
+    return results, sum(losses) / len(losses)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=pathlib.Path)
@@ -132,10 +193,15 @@ def main():
     started = time.perf_counter()
     results, loss = score(model, windows)
     seconds = time.perf_counter() - started
+    fast_score(model, windows[:8])
+    started = time.perf_counter()
+    fast, _ = fast_score(model, windows)
+    fast_seconds = time.perf_counter() - started
     if arguments.output:
-        arguments.output.write_text(json.dumps(results))
+        merged = [{kind: {**one[kind], **two[kind]} for kind in one} for one, two in zip(results, fast)]
+        arguments.output.write_text(json.dumps(merged))
     tokens = windows.shape[0] * (windows.shape[1] - 1)
-    print(json.dumps({"forwardSeconds": forward, "seconds": seconds, "loss": loss, "tokens": tokens, "threads": arguments.threads}))
+    print(json.dumps({"forwardSeconds": forward, "seconds": seconds, "fastSeconds": fast_seconds, "loss": loss, "tokens": tokens, "threads": arguments.threads}))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import type { Checkpoint } from '../src/checkpoint/checkpoint.ts';
 
 export interface PyTorchRun {
   readonly seconds: number;
+  /** Of the metrics without weight gradients alone. */
+  readonly fastSeconds: number;
   readonly forwardSeconds: number;
   readonly loss: number;
 }
