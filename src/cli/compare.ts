@@ -44,6 +44,7 @@ interface CompareOptions extends CommonOptions, CalibrationOptions, TaskOptions,
   readonly seeds: string;
   readonly compensationWindows?: number;
   readonly objective: 'text' | 'model';
+  readonly loss: 'text' | 'kl' | 'both';
   readonly draws?: number;
   readonly format: 'markdown' | 'csv';
   readonly output?: string;
@@ -81,6 +82,12 @@ export function addCompare(program: Command, signal: AbortSignal): void {
     )
     .option('--data <file...>', `for methods with recovery, what to learn: ${TRAINING_FILES}`);
   addTrainingOptions(command)
+    .option(
+      '--loss <what>',
+      'what training makes small: text, cross-entropy with the data; kl, the divergence from the dense model; or both',
+      oneOf('--loss', ['text', 'kl', 'both']),
+      'text',
+    )
     .option(
       '--format <format>',
       'table for people: markdown or csv',
@@ -205,7 +212,8 @@ async function readTraining(
   options: CompareOptions,
 ): Promise<{ readonly training: ComparisonTraining; readonly setting: NonNullable<ComparisonSetting['recovery']> }> {
   const { data, heldOut } = await readTrainingFiles(open, { ...options, data: options.data ?? [], seed: 0 });
-  const settings = trainingFrom(options);
+  const { loss } = options;
+  const settings = { ...trainingFrom(options), ...(loss !== 'text' && { loss }) };
   return {
     training: { ...settings, examples: data.windows, ...(heldOut && { heldOut }) },
     setting: {

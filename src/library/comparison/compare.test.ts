@@ -142,6 +142,18 @@ describe('compare with recovery', () => {
     expect(runtime.statistics().liveTensors).toBe(before);
   });
 
+  it('trains by the divergence from the dense model where that is asked for', async () => {
+    const learnt = [{ name: 'learnt', windows: examples.map(({ tokens }) => tokens) }];
+    const of = async (loss: 'text' | 'kl') => {
+      const distilled = { ...training, loss };
+      const options = { ratios: [0.4], seeds: [1], texts: learnt, calibrate, training: distilled };
+      return (await compare(open, { methods: ['saap+lora'], ...options }))[1];
+    };
+    const [text, kl] = [await of('text'), await of('kl')];
+    expect(kl?.klDivergence).toBeLessThan(text?.klDivergence ?? 0);
+    expect(kl?.perplexity).toBeGreaterThan(text?.perplexity ?? 0);
+  });
+
   it('refuses a recovery without anything to learn before any work', async () => {
     const before = scored;
     await expect(

@@ -105,7 +105,17 @@ export async function prepareModel(
   if (!recovery || !training) return { model: pruned };
   // Programs are the dense model's: nothing of the pruned one is needed after training but its checkpoint.
   using trained = pruned;
-  const result = await recover(trained, { ...training, method: recovery, seed, signal, onProgress });
+  const { loss = 'text' } = training;
+  const distilled = loss === 'text' ? {} : { teacher: open };
+  const result = await recover(trained, {
+    ...training,
+    ...distilled,
+    loss,
+    method: recovery,
+    seed,
+    signal,
+    onProgress,
+  });
   if (result.stoppedBecause === 'cancelled') {
     result.model.dispose();
     throw new CancelledError();

@@ -63,8 +63,11 @@ export interface RowRecovery
   readonly method: RecoverOptions['method'];
 }
 
-/** What a cell's recovery learns from and how: the method's suffix and the cell's seed say the rest. */
-export type ComparisonTraining = Omit<RecoverOptions, 'method' | 'seed' | 'checkpoint' | 'signal' | 'onProgress'>;
+/** What a cell's recovery learns from and how: the method's suffix and the cell's seed say the rest. Default loss: 'text'; the teacher of the others is the dense model. */
+export type ComparisonTraining = Omit<
+  RecoverOptions,
+  'method' | 'seed' | 'teacher' | 'checkpoint' | 'signal' | 'onProgress'
+>;
 
 /** Calibration of one seed: its scores, and the windows that methods learn from which work on the model itself. */
 export interface ComparisonCalibration {
