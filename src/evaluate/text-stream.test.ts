@@ -49,6 +49,19 @@ describe('the text of files in pieces', () => {
     await expect(together(textPieces([source('a.txt', broken)]))).rejects.toThrow(
       'a.txt is not UTF-8 text: bytes 7 to 13 are something else.',
     );
+    const wide = (mark: string, swap: boolean) => {
+      const bytes = new Uint8Array(Uint16Array.from([...`${mark}Once upon a time`], (c) => c.charCodeAt(0)).buffer);
+      return swap ? bytes.map((_, index) => bytes[index ^ 1] ?? 0) : bytes;
+    };
+    for (const mark of ['\ufeff', ''])
+      for (const [swap, name] of [
+        [false, 'UTF-16LE'],
+        [true, 'UTF-16BE'],
+      ] as const) {
+        const remedy = `iconv -f ${name} -t UTF-8`;
+        await expect(together(textPieces([source('w.txt', wide(mark, swap), 1000)]))).rejects.toThrow(remedy);
+        expect(() => joinTexts([{ name: 'w.txt', bytes: wide(mark, swap) }])).toThrow(remedy);
+      }
     await expect(together(textPieces([source('a.txt', utf8('é').slice(0, 1))]))).rejects.toThrow(FileFormatError);
     await expect(together(textPieces([source('a.jsonl', utf8('{"text":"a"}\n{"txt":1}'))]))).rejects.toThrow(
       'a.jsonl, line 2, has no "text" field that is a string.',

@@ -1,5 +1,6 @@
 import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { FileFormatError, throwIfCancelled, UsageError } from '../errors.ts';
+import { notUtf8, refuseUtf16 } from './encoding.ts';
 import { kindOfText, textOfLine } from './text.ts';
 
 /** A text file that is read in chunks. */
@@ -45,13 +46,12 @@ async function* decoded({ name, chunks }: TextSource, onBytes: (count: number) =
     try {
       return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
     } catch (cause) {
-      throw new FileFormatError(
-        `${name} is not UTF-8 text: bytes ${position} to ${position + (chunk?.length ?? 0)} are something else. Convert it first, e.g. with iconv -t UTF-8.`,
-        { cause },
-      );
+      const end = position + (chunk?.length ?? 0);
+      throw notUtf8(name, `: bytes ${position} to ${end} are something else`, cause);
     }
   };
   for await (const chunk of chunks()) {
+    if (position === 0) refuseUtf16(name, chunk);
     const text = decode(chunk);
     position += chunk.length;
     onBytes(chunk.length);

@@ -1,5 +1,6 @@
 import { isRecord, parseJson } from '../checkpoint/files/json.ts';
 import { FileFormatError, UsageError } from '../errors.ts';
+import { notUtf8, refuseUtf16 } from './encoding.ts';
 
 /** A text file as it was given: name and contents. */
 export interface TextFile {
@@ -48,10 +49,11 @@ export function decode({ name, bytes }: TextFile): string {
     throw new UsageError(
       `${name} has ${(bytes.length / 1e6).toFixed(0)} MB, more than one text can have here (${LONGEST_STRING >> 20} MB). Take a part of it.`,
     );
+  refuseUtf16(name, bytes);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new FileFormatError(`${name} is not UTF-8 text. Convert it first, e.g. with iconv -t UTF-8.`, { cause });
+    throw notUtf8(name, '', cause);
   }
 }
 

@@ -48,6 +48,14 @@ test('a file by hand reads back: whole tensors, row ranges, every plain type', a
   await expect(weights.read('z')).rejects.toThrow(MissingError);
 });
 
+test('an empty __metadata__ is read; a name that stands twice and bytes after the last tensor are told', async () => {
+  const one = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
+  const two = '{"dtype":"F32","shape":[1],"data_offsets":[4,8]}';
+  expect((await header(craft(`{"__metadata__":{},"a":${one}}`, new Uint8Array(4)))).metadata).toEqual({});
+  await expect(header(craft(`{"a":${one},"a":${two}}`, new Uint8Array(8)))).rejects.toThrow(FileFormatError);
+  await expect(header(craft(`{"a":${one}}`, new Uint8Array(8)))).rejects.toThrow('describes');
+});
+
 test.each<[string, Uint8Array, new (...args: never[]) => Error, RegExp]>([
   ['empty', new Uint8Array(), FileFormatError, /truncated/],
   [
