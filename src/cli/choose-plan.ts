@@ -3,6 +3,7 @@ import { MismatchError, UsageError } from '../errors.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { DEFAULT_EVALUATIONS, planFor, readPlan } from '../library/plan.ts';
+import { planForSpeed } from '../library/plan-for-speed.ts';
 import { planInPasses } from '../library/plan-in-passes.ts';
 import { refine } from '../library/refine.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
@@ -19,9 +20,17 @@ import {
   DEFAULT_MEASURE_WINDOWS,
   type ObjectiveOptions,
   oneOf,
+  realNumber,
   wholeNumber,
 } from './options.ts';
-import { AUTO_VOCABULARY, givenPlanOptions, type PlanCommandOptions, planOptionsFrom } from './plan-options.ts';
+import {
+  AUTO_VOCABULARY,
+  givenPlanOptions,
+  type PlanCommandOptions,
+  planChoicesFrom,
+  planOptionsFrom,
+  TARGETS,
+} from './plan-options.ts';
 
 /** Options of `prune` that say where its plan comes from. */
 export interface ChoosePlanOptions extends CalibrationOptions, ObjectiveOptions, Omit<PlanCommandOptions, 'seed'> {
@@ -31,6 +40,7 @@ export interface ChoosePlanOptions extends CalibrationOptions, ObjectiveOptions,
   readonly evaluations?: number;
   readonly measureWindows?: number;
   readonly measure?: 'kl' | 'perplexity';
+  readonly tokensPerSecond?: number;
 }
 
 export function addChoosePlanOptions(command: Command): Command {
@@ -57,6 +67,11 @@ export function addChoosePlanOptions(command: Command): Command {
       '--measure <what>',
       'with --search measured: what is lowest for the best plan, kl (from the dense model) or perplexity (default: kl)',
       oneOf('--measure', ['kl', 'perplexity']),
+    )
+    .option(
+      '--tokens-per-second <n>',
+      'in place of a target: remove least for decoding at least so fast on this machine, by a curve that is measured first',
+      realNumber('--tokens-per-second', 0),
     );
 }
 
@@ -69,7 +84,11 @@ export async function choosePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   if (options.plan !== undefined) {
-    const [clash] = [...givenPlanOptions(options), ...(options.scores === undefined ? [] : ['--scores'])];
+    const others = { '--scores': options.scores, '--tokens-per-second': options.tokensPerSecond };
+    const [clash] = [
+      ...givenPlanOptions(options),
+      ...Object.entries(others).flatMap(([flag, value]) => (value === undefined ? [] : [flag])),
+    ];
     if (clash) throw new UsageError(`--plan already says what stays; leave out ${clash}.`);
     if (options.vocabulary === AUTO_VOCABULARY)
       throw new UsageError(
@@ -77,6 +96,8 @@ export async function choosePlan(
       );
     return readPlan(await readBytes(options.plan), open, options.plan);
   }
+  if (options.tokensPerSecond !== undefined)
+    return forSpeed(name, open, options, options.tokensPerSecond, output, signal);
   const planning = planOptionsFrom(options);
   const measures = planning.search === 'measured';
   const spends = planning.vocabulary === AUTO_VOCABULARY;
@@ -101,6 +122,36 @@ export async function choosePlan(
     signal,
     onProgress: output.onProgress,
   });
+}
+
+/** The plan that removes least for a speed here, with the curve that it was read from. */
+async function forSpeed(
+  name: string,
+  open: OpenModel,
+  options: ChoosePlanOptions,
+  tokensPerSecond: number,
+  output: Console,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const choices = planChoicesFrom(options);
+  const clash = TARGETS.find((kind) => options[kind] !== undefined);
+  if (clash) throw new UsageError(`--tokens-per-second is a target by itself; leave out --${clash}.`);
+  if (choices.search === 'measured' || options.passes > 1 || choices.vocabulary !== undefined)
+    throw new UsageError(
+      '--tokens-per-second plans in one pass by a closed-form search, with the whole vocabulary; leave out --search measured, --passes and --vocabulary.',
+    );
+  const scores = await chooseScores(name, open, options, output, signal);
+  const found = await planForSpeed(open, scores, {
+    ...{ plan: choices, tokensPerSecond, signal },
+    onProgress: output.onProgress,
+  });
+  const { backend, description } = open.runtime;
+  const points = found.curve.map(
+    ({ ratio, tokensPerSecond: speed }) => `${speed.toFixed(1)} at ${(100 * ratio).toFixed(1)}%`,
+  );
+  const asked = `at least ${tokensPerSecond} tokens per second on ${backend} (${description}); measured ${found.tokensPerSecond.toFixed(1)} whole, ${points.join(', ')}`;
+  output.note(`Asked for ${asked}; removed ${(100 * found.plan.ratio).toFixed(1)}%.`);
+  return { ...found.plan, recipe: { ...found.plan.recipe, asked } };
 }
 
 /** The plan with the size of the vocabulary that meets the target best, and what was tried for it. */

@@ -106,6 +106,30 @@ export function realNumber(
   };
 }
 
+const BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** A parser of sizes: a whole number of bytes of at least 1, or a number with a unit such as 60MB or 1.5 GiB. */
+export function byteCount(option: string): (text: string) => number {
+  return (text) => {
+    const [, digits = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(text) ?? [];
+    const value = Number(digits) * (Object.hasOwn(BYTES, unit) ? (BYTES[unit] ?? Number.NaN) : Number.NaN);
+    const isWhole = unit !== '' || Number.isInteger(value);
+    if (digits !== '' && isWhole && Number.isSafeInteger(Math.floor(value)) && value >= 1) return Math.floor(value);
+    throw new UsageError(
+      `${option} is "${text}"; it must be a whole number of bytes, or a size such as 60MB, 1.5GB or 512MiB.`,
+    );
+  };
+}
+
 /** A ratio of what is removed: above 0 and below 1. */
 export function ratio(option: string): (text: string) => number {
   return (text) => {

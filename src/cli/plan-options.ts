@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import { DEFAULT_ROUND_TO, RECIPE_ENTRIES } from '../library/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import type { RecipeChoices, RecipeField, RecipeKey, Target } from '../plan/recipe.ts';
-import { oneOf, ratio, realNumber, wholeNumber } from './options.ts';
+import { byteCount, oneOf, ratio, realNumber, wholeNumber } from './options.ts';
 
 type TargetKind = Target['kind'];
 
@@ -33,13 +33,17 @@ export function addPlanOptions(command: Command, without: readonly RecipeKey[] =
   command
     .option('--ratio <r>', 'share of the prunable weights to remove, e.g. 0.2', ratio('--ratio'))
     .option('--parameters <n>', 'parameters that the pruned model may have', wholeNumber('--parameters', 1))
-    .option('--bytes <n>', 'bytes that the export may have, graph and weights', wholeNumber('--bytes', 1))
+    .option('--bytes <n>', 'bytes that the export may have, graph and weights, such as 60MB', byteCount('--bytes'))
     .option(
       '--memory <n>',
-      'bytes that the export and its key/value cache may have at --context tokens',
-      wholeNumber('--memory', 1),
+      'bytes that the export and its key/value cache may have at --context tokens, such as 60MB',
+      byteCount('--memory'),
     )
-    .option('--context <n>', 'tokens in the cache for --memory', wholeNumber('--context', 1));
+    .option(
+      '--context <n>',
+      `tokens in the cache for --memory (default: ${DEFAULT_CONTEXT})`,
+      wholeNumber('--context', 1),
+    );
   for (const [field, { kind, option }] of RECIPE_ENTRIES) {
     if (!option || without.includes(field)) continue;
     const added = new FieldOption(field, option.flags, option.help);
@@ -61,18 +65,25 @@ export function givenPlanOptions(options: PlanCommandOptions): string[] {
 
 /** The planner's options from the command line's. Throws UsageError unless exactly one target is given. */
 export function planOptionsFrom(options: PlanCommandOptions): PlanOptions {
+  return { ...planChoicesFrom(options), target: targetFrom(options) };
+}
+
+/** The same without a target. */
+export function planChoicesFrom(options: PlanCommandOptions): Omit<PlanOptions, 'target'> {
   const chosen = RECIPE_ENTRIES.flatMap(([field, { isRecorded }]) => {
     const value = options[field as keyof PlanCommandOptions];
     return value === undefined || isRecorded || field === 'target' || field === 'compensate' ? [] : [[field, value]];
   });
   return {
     roundTo: DEFAULT_ROUND_TO,
-    ...(Object.fromEntries(chosen) as Partial<RecipeChoices>),
-    target: targetFrom(options),
+    ...(Object.fromEntries(chosen) as Partial<Omit<RecipeChoices, 'target'>>),
   };
 }
 
-const TARGETS: readonly TargetKind[] = ['ratio', 'parameters', 'bytes', 'memory'];
+/** Tokens that a cache holds in a target in memory. */
+const DEFAULT_CONTEXT = 2048;
+
+export const TARGETS: readonly TargetKind[] = ['ratio', 'parameters', 'bytes', 'memory'];
 
 function targetFrom(options: PlanCommandOptions): Target {
   const given = TARGETS.filter((kind) => options[kind] !== undefined);
@@ -89,9 +100,7 @@ function targetFrom(options: PlanCommandOptions): Target {
       throw new UsageError(`--context ${context} belongs to --memory; leave it out with --${kind}.`);
     return { kind, value };
   }
-  if (context === undefined)
-    throw new UsageError('--memory needs --context: how many tokens the cache holds, for example 2048.');
-  return { kind, value, context };
+  return { kind, value, context: context ?? DEFAULT_CONTEXT };
 }
 
 /** As much of the vocabulary as a target is best met with: found by measuring, so that only commands with the model can. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../library/multiply-accumulates.ts';
-import { encodePlan, plan as planScores } from '../library/plan.ts';
+import { encodePlan, plan as planScores, reached, reachedSentence } from '../library/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { createConsole } from './console.ts';
 import { addMethodOption, withMethod } from './method-option.ts';
@@ -37,8 +37,11 @@ export function addPlan(program: Command, signal: AbortSignal): void {
         output.note('The plan removes nothing: the target is less than a step. Ask for more, or for --round-to 1.');
       const { ratio, parametersBefore, parametersAfter, layers } = plan;
       const multiplyAccumulates = planMultiplyAccumulates(scores, plan);
-      output.result({ ratio, parametersBefore, parametersAfter, multiplyAccumulates, layers, milliseconds }, () => [
+      const found = reached(scores, plan);
+      const figures = { ratio, parametersBefore, parametersAfter, multiplyAccumulates, reached: found };
+      output.result({ ...figures, layers, milliseconds }, () => [
         ...describePlan(plan),
+        reachedSentence(found, plan),
         ...(multiplyAccumulates ? [describeWork(multiplyAccumulates)] : []),
         `Planned in ${milliseconds.toFixed(1)} ms; wrote ${options.output}.`,
       ]);

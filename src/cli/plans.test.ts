@@ -158,7 +158,8 @@ describe('prune', () => {
 
 describe('plan', () => {
   it.each([
-    [['--memory', '100000'], '--memory needs --context'],
+    [['--memory', '60 stones'], '--memory is "60 stones"; it must be a whole number of bytes, or a size such as 60MB'],
+    [['--bytes', '0.5'], '--bytes is "0.5"'],
     [['--ratio', '0.2', '--context', '9'], '--context 9 belongs to --memory'],
     [['--ratio', '0.2', '--search', 'measured'], 'prune MODEL --search measured'],
   ])('refuses %j', async (args, message) => {
@@ -184,4 +185,25 @@ it('prune refuses to measure in passes', async () => {
   ]);
   expect(run.code).toBe(2);
   expect(run.stderr).toContain('--search measured plans in one pass');
+});
+
+it.each([
+  [['--tokens-per-second', '5', '--ratio', '0.2'], '--tokens-per-second is a target by itself; leave out --ratio'],
+  [['--tokens-per-second', '5', '--passes', '2'], 'leave out --search measured, --passes and --vocabulary'],
+  [['--tokens-per-second', '0.0001'], 'The whole model writes'],
+])('prune refuses %j', async (args, message) => {
+  const output = join(folder, 'too-fast');
+  const run = await runInside(['prune', model, '--scores', scores, ...args, '--output', output]);
+  expect(run).toMatchObject({ code: 2, stdout: '' });
+  expect(run.stderr).toContain(message);
+});
+
+it('sizes may be written with a unit, and the plan says what it did to fit', async () => {
+  const args = ['plan', scores, '--memory', '620kB', '--context', '500', '--output', join(folder, 'fits.json')];
+  const { stdout } = await runInside(args);
+  expect(stdout).toMatch(
+    /At most 0\.62 MB in f32 with 500 tokens of context: about 0\.\d\d MB of weights and 0\.\d\d MB of cache are left, \d+ of \d+ attention groups, \d+ of \d+ neurons/,
+  );
+  const { reached } = (await resultOf([...args, '--json'])) as { reached: Record<string, unknown> };
+  expect(reached).toMatchObject({ weightBytes: expect.any(Number), cacheBytes: expect.any(Number) });
 });

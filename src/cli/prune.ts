@@ -9,7 +9,7 @@ import {
   type TakeAwayFormat,
   type TakenAway,
 } from '../library/export.ts';
-import { checkPlanFits } from '../library/plan.ts';
+import { checkPlanFits, reached, reachedSentence } from '../library/plan.ts';
 import { checkCompensation } from '../library/prune.ts';
 import { prune } from '../library/prune-to-disk.ts';
 import type { VocabularyCost } from '../library/vocabulary.ts';
@@ -163,11 +163,25 @@ export function addPrune(program: Command, signal: AbortSignal): void {
           const files = result.files.map((file) => ({ name: file.name, bytes: file.bytes }));
           for (const each of formats) for (const sentence of each.notes) output.note(`${each.file}: ${sentence}`);
           if (verification.exceeded) output.note(`${verification.exceeded} It was kept because of --force.`);
+          const { config } = open.model.checkpoint;
+          const found = reached(
+            { groups: open.layerGroups(), model: { parameters: plan.parametersBefore, config } },
+            plan,
+          );
           const size = { parametersBefore, parametersAfter, ratio: plan.ratio, bytes, ...computedOn(open.runtime) };
           output.result(
-            { ...size, verification, ...(vocabulary && { vocabulary }), files, formats, output: options.output },
+            {
+              ...size,
+              reached: found,
+              verification,
+              ...(vocabulary && { vocabulary }),
+              files,
+              formats,
+              output: options.output,
+            },
             () => [
               ...describePlan(plan),
+              reachedSentence(found, plan),
               ...(fromDense ? [damageSentence(fromDense)] : []),
               ...(vocabulary ? [describeVocabulary(vocabulary)] : []),
               ...formats.map(describeFormat),

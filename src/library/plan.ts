@@ -10,6 +10,7 @@ import { exactStorage } from './storage.ts';
 
 export { DEFAULT_EVALUATIONS } from '../plan/measured.ts';
 export { checkPlanFits, encodePlan } from '../plan/plan-file.ts';
+export { reached, reachedSentence } from '../plan/reached.ts';
 export { DEFAULT_ROUND_TO, RECIPE_ENTRIES } from '../plan/recipe.ts';
 
 /** Which groups stay, from scores alone: `makePlan`. */

@@ -28,6 +28,7 @@ expectTypeOf<Recipe>().branded.toEqualTypeOf<{
   readonly shape?: 'free' | 'uniform' | 'standard';
   readonly vocabulary?: string;
   readonly seed: number;
+  readonly asked?: string;
   readonly measured?: { readonly loss: number; readonly evaluations: number; readonly of?: 'kl' | 'perplexity' };
   readonly passes?: number;
 }>();

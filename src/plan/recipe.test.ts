@@ -32,6 +32,7 @@ const RECIPE: Required<Recipe> = {
   shape: 'uniform',
   vocabulary: '0.5',
   seed: 3,
+  asked: 'at least 40 tokens per second',
   measured: { loss: 2.5, evaluations: 9 },
   passes: 4,
 };
@@ -70,8 +71,8 @@ describe('the fields of a recipe', () => {
 
 describe('choices', () => {
   it('are carried without what nobody chooses, and each is left out where it is damaged', () => {
-    const { model, calibration, measured, passes, ...chosen } = RECIPE;
-    expect([model, calibration, measured, passes]).not.toContain(undefined);
+    const { model, calibration, measured, passes, asked, ...chosen } = RECIPE;
+    expect([model, calibration, measured, passes, asked]).not.toContain(undefined);
     expect(choicesOf(RECIPE)).toEqual(chosen);
     expect(parseChoices(RECIPE)).toEqual(chosen);
     expect(parseChoices({ ...RECIPE, gamma: 'much', protect: [-1] })).toEqual({

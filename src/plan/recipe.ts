@@ -251,6 +251,8 @@ export const RECIPE_FIELDS = {
     isBeside: true,
   }),
   seed: described(required(whole(0)), { name: 'Seed', usual: 0 }),
+  /** What the target was made of, where that is not the target itself: a speed on some machine. */
+  asked: described(optional(TEXT), { name: 'Asked for', isBeside: true, isRecorded: true }),
   /** The numbers above were found by measuring so many pruned models on calibration text; this one's `loss` in nats was the lowest: KL from the dense model, or cross-entropy with the text (`perplexity`, and where nothing is said). */
   measured: described(
     optional(

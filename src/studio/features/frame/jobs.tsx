@@ -1,6 +1,7 @@
 import { createContext, type ReactNode, useContext } from 'react';
 import { useScoreRun } from '../calibration/use-score-run.ts';
 import { useRefine } from '../plan/use-refine.ts';
+import { useSpeedTarget } from '../plan/use-speed-target.ts';
 import { useGeneration } from '../read/use-generation.ts';
 import { useRecoveredExport, useRecovery } from '../recovery/use-recovery.ts';
 import { useExport } from '../take-away/use-export.ts';
@@ -13,6 +14,7 @@ function useAllJobs() {
   return {
     score: useScoreRun(),
     refine: useRefine(),
+    speedTarget: useSpeedTarget(),
     generation: useGeneration(),
     recovery: useRecovery(),
     recoveredExport: useRecoveredExport(),

@@ -1,3 +1,4 @@
+import { reached, reachedSentence } from '../../../plan/reached.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { Panel } from '../../parts/panel.tsx';
 import { useStudio } from '../../store.ts';
@@ -6,6 +7,7 @@ import { PlanAdvanced } from './plan-advanced.tsx';
 import { PlanOutcomeTable } from './plan-outcome-table.tsx';
 import { PlanRules } from './plan-rules.tsx';
 import { RefineField } from './refine-field.tsx';
+import { SpeedTargetField } from './speed-target.tsx';
 import { TargetField } from './target-field.tsx';
 import { usePlan, usePlanSummary, useRatio } from './use-plan.ts';
 
@@ -33,6 +35,8 @@ export function RecipePanel() {
         <div className="recipe-rules">
           <PlanRules scores={scores} />
           <TargetField plan={plan} summary={summary} ratio={ratio} />
+          <SpeedTargetField />
+          {plan && scores && <p className="soft small">{reachedSentence(reached(scores, plan), plan)}</p>}
         </div>
         <div>
           <PlanOutcomeTable plan={plan} summary={summary} />

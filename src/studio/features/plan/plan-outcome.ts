@@ -4,8 +4,8 @@ import type { Scores } from '../../../importance/sums/scores.ts';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../../../library/multiply-accumulates.ts';
 import { makePlan } from '../../../plan/make-plan.ts';
 import type { Plan } from '../../../plan/plan.ts';
-import { type StorageCost, storageFor, weightBytes } from '../../../plan/search/storage.ts';
-import { headDimension } from '../../../plan/search/target.ts';
+import { cacheBytes } from '../../../plan/reached.ts';
+import { storageFor, weightBytes } from '../../../plan/search/storage.ts';
 import { keptTokens, withVocabulary } from '../../../plan/search/vocabulary.ts';
 import type { LayerShare } from '../../charts/layer-shares.tsx';
 import type { Dtype } from '../take-away/source-dtype.ts';
@@ -83,8 +83,8 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
     tokens: Number(scores.model.config.vocab_size) || undefined,
     tokensKept: keptTokens(vocabulary, Number(scores.model.config.vocab_size) || 0) || undefined,
     usualContext: Math.min(USUAL_CONTEXT, Number(scores.model.config.max_position_embeddings) || USUAL_CONTEXT),
-    cacheBefore: (context) => cacheBytes(scores, attentionGroups, context, cost),
-    cacheAfter: (context) => cacheBytes(scores, attentionGroups - attentionRemoved, context, cost),
+    cacheBefore: (context) => cacheBytes(scores.model.config, attentionGroups, context, cost),
+    cacheAfter: (context) => cacheBytes(scores.model.config, attentionGroups - attentionRemoved, context, cost),
   };
 }
 
@@ -99,9 +99,4 @@ export function exportBytes(scores: Scores, plan: Plan, dtype: Dtype): number {
   const model = withVocabulary(scores.model, plan.recipe.vocabulary, parameters);
   const other = model.parameters - parameters;
   return weightBytes({ block: plan.parametersAfter - other, other }, storageFor(dtype, model, { parameters }));
-}
-
-/** Keys and values of so many tokens in every attention group: what a target in memory counts beside the export. */
-function cacheBytes({ model }: Scores, groups: number, context: number, cost: StorageCost): number {
-  return 2 * headDimension(model.config) * context * groups * cost.cache;
 }
