@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { undocumented, unnameable } from './check.mjs';
 import { Declarations } from './declarations.mjs';
+import { referencePage } from './reference.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CACHE = join(ROOT, 'node_modules/.cache');
@@ -35,6 +36,11 @@ describe('the declarations of the library', () => {
       entry === 'runtime/node' ? 1 : 100,
     );
     expect(undocumented(declarations, join(folder, `${entry}.d.ts`))).toEqual([]);
+  });
+
+  test('docs/reference.md says what the doc comments say', () => {
+    const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
+    expect(page === referencePage(folder), 'run: node scripts/api/reference.mjs').toBe(true);
   });
 
   test('the checks find what they look for', () => {

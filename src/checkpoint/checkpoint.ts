@@ -11,7 +11,12 @@ export interface TensorInfo {
   /** Bytes in the file. */
   readonly byteLength: number;
   /** Of a matrix whose weights have few values: each run of `block` of a row has at most 2^bits, evenly spaced from one of its own on. */
-  readonly grids?: { readonly bits: number; readonly block: number };
+  readonly grids?: {
+    /** Bits of a value. */
+    readonly bits: number;
+    /** Elements of a run. */
+    readonly block: number;
+  };
 }
 
 /** Where a model came from and under which terms. */

@@ -1,6 +1,7 @@
-import { sha256OfBytes } from '../checkpoint/files/sha256.ts';
+import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { readTokenIds, type TextFile } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
+import type { OpenModel } from './open-model.ts';
 import type { ScoreOptions } from './score.ts';
 
 /** Windows of token ids with what a score file records about them. */
@@ -37,4 +38,26 @@ export function calibrationOf(
 export async function calibrationOfTokenIds(file: TextFile, vocabulary: number, seed: number): Promise<Calibration> {
   const windows = readTokenIds(file, vocabulary);
   return { windows, calibration: { source: file.name, sha256: await sha256OfBytes(file.bytes), seed } };
+}
+
+/** How a text becomes calibration windows. */
+export interface CalibrationTextOptions {
+  /** Recorded: where the text is from. Default 'text'. */
+  readonly source?: string;
+  /** Windows at most. Default 64. */
+  readonly windows?: number;
+  /** Tokens per window. Default 128. */
+  readonly length?: number;
+  /** Of the choice of windows. Default 0. */
+  readonly seed?: number;
+}
+
+/** Calibration windows of a text, by the tokenizer of the model: what `score` takes. Throws UsageError for a text of less than one window. */
+export async function calibrationOfText(
+  model: Pick<OpenModel, 'tokenizer'>,
+  text: string,
+  { source = 'text', windows = 64, length = 128, seed = 0 }: CalibrationTextOptions = {},
+): Promise<Calibration> {
+  const tokenIds = (await model.tokenizer()).encode(text, { addSpecialTokens: false });
+  return calibrationOf({ tokenIds, source, sha256: await sha256OfText(text), length, seed }, { most: windows });
 }

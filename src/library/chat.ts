@@ -8,7 +8,7 @@ import { type GenerateOptions, generateTokens } from './generate.ts';
 import { OpenModel } from './open-model.ts';
 
 /** How a conversation begins, and how its answers are made unless `send` says otherwise. */
-export interface ChatOptions extends Omit<GenerateOptions, 'prompt' | 'onToken'>, LongRunning {
+export interface OpenChatOptions extends Omit<GenerateOptions, 'prompt' | 'onToken'>, LongRunning {
   /** What the model is told before the first question. */
   readonly system?: string;
   /** A conversation to go on from. */
@@ -30,7 +30,7 @@ export interface Chat extends Disposable {
 }
 
 /** Opens a conversation with a model or an exported decoder. Dispose it before the model. Throws MissingError where the model has no chat template. */
-export async function openChat(model: OpenModel | ExportedModel, options: ChatOptions = {}): Promise<Chat> {
+export async function openChat(model: OpenModel | ExportedModel, options: OpenChatOptions = {}): Promise<Chat> {
   const { system, messages: before = [], signal, onProgress, ...usual } = options;
   const tokenizer = await model.tokenizer();
   if (tokenizer.chatTemplate === undefined)

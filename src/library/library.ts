@@ -11,7 +11,7 @@ export type { OpenOptions as CheckpointOptions } from '../checkpoint/open-option
 export type { DownloadPlan } from '../checkpoint/store/hub.ts';
 export type { HubFile } from '../checkpoint/store/hub-files.ts';
 export type { HubModel } from '../checkpoint/store/hub-model.ts';
-export type { ChatMessage } from '../checkpoint/tokenizer/chat-template.ts';
+export type { ChatMessage, ChatOptions } from '../checkpoint/tokenizer/chat-template.ts';
 export { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 export type { ExportDataType } from '../decoder/dtypes.ts';
 export * from '../errors.ts';
@@ -62,9 +62,15 @@ export type { Adapter } from '../runtime/adapter.ts';
 export type { Backend, Runtime, RuntimeStatistics, SessionOptions } from '../runtime/runtime.ts';
 export type { Compensation } from '../surgery/compensate.ts';
 export { type ApplyPlanOptions, applyPlan } from './apply-plan.ts';
-export type { Calibration, CalibrationText } from './calibration.ts';
-export { calibrationOf, calibrationOfTokenIds } from './calibration.ts';
-export { type Chat, type ChatOptions, openChat } from './chat.ts';
+export {
+  type Calibration,
+  type CalibrationText,
+  type CalibrationTextOptions,
+  calibrationOf,
+  calibrationOfText,
+  calibrationOfTokenIds,
+} from './calibration.ts';
+export { type Chat, type OpenChatOptions, openChat } from './chat.ts';
 export { compare } from './comparison/compare.ts';
 export type { Difference, PairedMeans, PairedTasks } from './comparison/comparison-pairs.ts';
 export { type MethodPair, pairedMethods, tasksMarkdown } from './comparison/comparison-pairs.ts';

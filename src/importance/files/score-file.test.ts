@@ -37,6 +37,12 @@ describe('score file', () => {
     expect(await decodeScores(encodeScores(revised))).toEqual(revised);
   });
 
+  it('comes back from a Buffer of Node, a part of a pool of memory, too', async () => {
+    expect(await decodeScores(Buffer.concat([Buffer.from('before'), bytes]).subarray(6))).toEqual(
+      await decodeScores(bytes),
+    );
+  });
+
   it('has the agreed tensors and metadata, and the same bytes every time', () => {
     const { json, metadata, start } = header(bytes);
     expect(Object.keys(json).length).toBe(3 * 2 * METRICS.length);

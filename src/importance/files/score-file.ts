@@ -53,7 +53,9 @@ export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {
  * Reads a score file. Everything is checked before it is believed: sizes against the bytes that there are, names, shapes, finite values.
  * Throws FileFormatError naming `file`, the field or tensor, the value found and what is expected.
  */
-export async function decodeScores(bytes: Uint8Array, file = 'The score file'): Promise<Scores> {
+export async function decodeScores(contents: Uint8Array, file = 'The score file'): Promise<Scores> {
+  // Node's Buffer, which is one too, shares its memory where others copy.
+  const bytes = new Uint8Array(contents.buffer, contents.byteOffset, contents.byteLength);
   const { metadata, entries } = await readHeader(bytes, file);
   if (metadata.format !== FORMAT) {
     throw new FileFormatError(
