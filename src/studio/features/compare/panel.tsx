@@ -120,6 +120,22 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
               : ''}
           </td>
         </tr>
+        <tr data-reading="divergence">
+          <th scope="row">KL from dense</th>
+          <td>0</td>
+          <td>
+            {prunedPerplexity?.klDivergence === undefined ? (
+              <Pending />
+            ) : (
+              `${prunedPerplexity.klDivergence.toFixed(3)} ± ${(prunedPerplexity.klStandardError ?? 0).toFixed(3)}`
+            )}
+          </td>
+          <td className="change">
+            {prunedPerplexity?.top1Agreement === undefined
+              ? ''
+              : `same token ${formatPercent(prunedPerplexity.top1Agreement)}`}
+          </td>
+        </tr>
         {speedRow('decode', 'Decode, tokens/s')}
         {speedRow('prefill', 'Prefill, tokens/s')}
       </tbody>

@@ -23,6 +23,7 @@ type Cell = string | number;
 
 const HEAD = [
   ...['method', 'ratio', 'perplexity', 'perplexity_standard_error', 'perplexity_tokens'],
+  ...['kl_divergence', 'kl_standard_error', 'top1_agreement'],
   ...SPEEDS.flatMap(({ name }) => [name, `${name}_low`, `${name}_high`]),
 ];
 
@@ -45,6 +46,7 @@ function row(
 ): Cell[] {
   const numbers = [
     ...[measured?.perplexity, measured?.standardError, measured?.tokens],
+    ...[measured?.klDivergence, measured?.klStandardError, measured?.top1Agreement],
     ...SPEEDS.flatMap(({ of }) => {
       const estimate = speed && of(speed);
       return [estimate?.value, estimate?.low, estimate?.high];
