@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Graph } from '../onnx/graph.ts';
+import type { ExpertDesign } from './experts.ts';
 
 /** What every architecture's config.json boils down to. Sizes of the dense model; pruned widths are per layer in `LayerWidths`. */
 export interface ModelConfig {
@@ -42,6 +43,13 @@ export interface ModelConfig {
     /** Tokens that a channel sees. */
     readonly kernel: number;
   };
+  /** Of the layers with experts: how many the dense model has, and the neurons of each. */
+  readonly mixture?: {
+    /** Experts of a layer. */
+    readonly count: number;
+    /** Neurons of an expert. */
+    readonly neurons: number;
+  };
 }
 
 /** Kept widths of one layer. Query heads = keyValueHeads * (queryHeads / keyValueHeads of the dense model). */
@@ -52,10 +60,15 @@ export interface LayerWidths {
   readonly neurons: number;
   /** Of a layer that convolves in place of attending. */
   readonly channels?: number;
+  /** Of a layer with experts: the neurons of each that it keeps, which are `neurons` together. */
+  readonly experts?: readonly number[];
 }
 
-/** What a layer mixes tokens by. Layers of one kind share their programs. */
-export type LayerKind = 'attention' | 'convolution';
+/** What a layer mixes tokens by. */
+export type Mixer = 'attention' | 'convolution';
+
+/** What a layer is made of. Layers of one kind share their programs. */
+export type LayerKind = Mixer | `${Mixer} with experts`;
 
 /** One weight of a program: the graph input it feeds and the checkpoint tensor it comes from. */
 export interface WeightBinding {
@@ -70,6 +83,8 @@ export interface WeightBinding {
   readonly offset?: number;
   /** Absent from most checkpoints (a bias that compensation adds): fed with zeros then. */
   readonly optional?: boolean;
+  /** In no tensor: the table of which neuron belongs to which expert, from the neurons of each. */
+  readonly assignment?: readonly number[];
 }
 
 export type Activation = 'silu' | 'gelu' | 'gelu-tanh';
@@ -82,6 +97,8 @@ export interface DecoderDesign {
   readonly attentionScale: number;
   /** Of the gate: activation(x G) * (x U). */
   readonly activation: Activation;
+  /** Of the layers with experts. */
+  readonly experts?: ExpertDesign;
 }
 
 /** How one layer sees positions. Layers that are given the same object share tables and mask. */

@@ -1,5 +1,5 @@
 import type { Dimension } from '../onnx/graph.ts';
-import type { LayerKind, LayerWidths, ModelConfig, WeightBinding } from './architecture.ts';
+import type { LayerKind, LayerWidths, Mixer, ModelConfig, WeightBinding } from './architecture.ts';
 
 /** Weights that a block may have, as inputs of its program, with their shapes; symbolic sizes are a layer's widths. */
 const SHAPES = {
@@ -27,6 +27,9 @@ const SHAPES = {
   'convolution.output': ['hiddenSize', 'channels'],
   'convolution.output.bias': ['hiddenSize'],
   'mlp.norm': ['hiddenSize'],
+  'mlp.router': ['experts', 'hiddenSize'],
+  'mlp.selection': ['experts'],
+  'mlp.assignment': ['neurons', 'experts'],
   'mlp.gate': ['neurons', 'hiddenSize'],
   'mlp.gate.bias': ['neurons'],
   'mlp.up': ['neurons', 'hiddenSize'],
@@ -82,10 +85,19 @@ export const biasOf = <
 ) => `${weight}.bias` as const;
 
 /** What a block mixes tokens by, by the weights that it has. */
-export const kindOf = (tensors: BlockTensors): LayerKind =>
+export const mixerIn = (tensors: BlockTensors): Mixer =>
   tensors['convolution.kernel'] === undefined ? 'attention' : 'convolution';
 
-/** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels`, `channels` and `neurons` are symbolic. */
+/** What layers of a kind mix tokens by. */
+export const mixerOf = (kind: LayerKind): Mixer => (kind.startsWith('convolution') ? 'convolution' : 'attention');
+
+/** The table of which neuron belongs to which expert, which is made for the widths of a layer. */
+export const ASSIGNMENT = 'mlp.assignment';
+
+/** Weights with a row or a number for each expert. */
+export const ROUTER: readonly string[] = ['mlp.router', 'mlp.selection'];
+
+/** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels`, `channels`, `neurons` and `experts` are symbolic. */
 export function blockInputs(
   config: ModelConfig,
   tensors: BlockTensors,
@@ -115,9 +127,16 @@ export function blockBindings(
   layer: number,
   options: BindingOptions = {},
 ): WeightBinding[] {
-  const widths = config.layerWidths[layer] ?? config;
+  const widths: LayerWidths = config.layerWidths[layer] ?? config;
   const sizes = widthBindings(config, widths);
   const bindings = [...blockInputs(config, tensors)].map(([input, shape]): WeightBinding => {
+    if (input === ASSIGNMENT)
+      return {
+        input,
+        tensor: `model.layers.${layer}.${tensors[input]}`,
+        shape: [widths.neurons, sizes.experts ?? 0],
+        assignment: widths.experts ?? [],
+      };
     const optional = input.endsWith('.bias') && !options.required?.includes(input);
     return {
       input,
@@ -137,17 +156,23 @@ export function widthBindings(config: ModelConfig, widths: LayerWidths): Readonl
     keyChannels,
     queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
     channels: widths.channels ?? 0,
+    experts: widths.experts?.length ?? 0,
     neurons: widths.neurons,
   };
 }
 
 /** The widths that the layers of a model had before it was pruned. */
-export function denseWidths({ layerWidths, keyValueHeads, neurons, convolution }: ModelConfig): LayerWidths[] {
-  return layerWidths.map(({ channels }) =>
-    channels !== undefined && convolution
-      ? { keyValueHeads: 0, neurons, channels: convolution.channels }
-      : { keyValueHeads, neurons },
-  );
+export function denseWidths({ layerWidths, keyValueHeads, neurons, convolution, mixture }: ModelConfig): LayerWidths[] {
+  return layerWidths.map((widths): LayerWidths => {
+    const hasExperts = widths.experts !== undefined && mixture;
+    return {
+      ...(widths.channels !== undefined && convolution
+        ? { keyValueHeads: 0, channels: convolution.channels }
+        : { keyValueHeads }),
+      neurons: hasExperts ? mixture.count * mixture.neurons : neurons,
+      ...(hasExperts && { experts: Array<number>(mixture.count).fill(mixture.neurons) }),
+    };
+  });
 }
 
 /** Whether nothing of a layer is left: it passes its input on. */

@@ -1,8 +1,9 @@
 import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { DecoderDesign, ModelConfig } from './architecture.ts';
-import { type BlockTensors, type BlockWeight, blockInputs, kindOf } from './block-weights.ts';
+import { ASSIGNMENT, type BlockTensors, type BlockWeight, blockInputs, mixerIn } from './block-weights.ts';
 import { gatedConvolution } from './convolution.ts';
+import { type ExpertDesign, routing } from './experts.ts';
 import { activate, attention, linear, rmsNorm } from './pieces.ts';
 
 /**
@@ -14,7 +15,7 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const { hiddenSize } = config;
   const half = config.ropeInverseFrequencies.length;
   const hidden = builder.input('hidden', 'float32', ['batch', 'tokens', hiddenSize]);
-  const kind = kindOf(tensors);
+  const kind = mixerIn(tensors);
   if (kind === 'attention') {
     builder.input('cosine', 'float32', ['tokens', half]);
     builder.input('sine', 'float32', ['tokens', half]);
@@ -28,6 +29,15 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
     linear(builder, input, weight, ifPresent(`${weight}.bias` as BlockWeight));
   const norm = (input: string, weight: BlockWeight) =>
     weights.has(weight) ? rmsNorm(builder, input, weight, config.normEpsilon) : input;
+
+  /** Each neuron times what its expert counts for the token. */
+  const routed = (value: string, experts: ExpertDesign) => {
+    const shares = routing(builder, project(mlpInput, 'mlp.router'), 1, experts, {
+      selection: ifPresent('mlp.selection'),
+      number: (value) => builder.constant([value]),
+    });
+    return builder.add('Mul', [value, linear(builder, shares, ASSIGNMENT)]);
+  };
 
   const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
   const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
@@ -59,7 +69,8 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const middle = builder.add('Add', [residual, kind === 'attention' ? norm(added, 'attention.output.norm') : added]);
   const mlpInput = norm(middle, 'mlp.norm');
   const gate = activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
-  const activation = builder.add('Mul', [gate, project(mlpInput, 'mlp.up')]);
+  const activated = builder.add('Mul', [gate, project(mlpInput, 'mlp.up')]);
+  const activation = design.experts && weights.has('mlp.router') ? routed(activated, design.experts) : activated;
   const output = builder.add('Add', [middle, norm(project(activation, 'mlp.down'), 'mlp.down.norm')]);
   builder.output(
     builder.add('Reshape', [output, builder.add('Shape', [hidden])]),

@@ -19,6 +19,8 @@ const FIXTURE: Readonly<Record<string, FixtureName>> = {
   gemma3_text: 'gemma3',
   phi3: 'phi3',
   lfm2: 'lfm2',
+  lfm2_moe: 'lfm2-moe',
+  qwen3_moe: 'qwen3-moe',
 };
 
 /** Another value for each key that is honoured, with which something else is computed, or the config is refused. */
@@ -69,6 +71,16 @@ const OTHER: Changes = {
   block_ffn_dim_multiplier: 2,
   block_multiple_of: 16,
   tie_embedding: false,
+  num_experts: 3,
+  num_local_experts: 3,
+  num_experts_per_tok: 1,
+  moe_intermediate_size: 5,
+  norm_topk_prob: false,
+  decoder_sparse_step: 2,
+  mlp_only_layers: [1],
+  num_dense_layers: 2,
+  use_expert_bias: false,
+  routed_scaling_factor: 3,
 };
 
 /** What else has to be set for a key to count. */
@@ -88,6 +100,7 @@ const BESIDE: Changes = {
   sliding_window_pattern: { layer_types: null },
   _sliding_window_pattern: { layer_types: null, sliding_window_pattern: null },
   hidden_act: { hidden_activation: null },
+  num_local_experts: { num_experts: undefined },
   intermediate_size: { block_ff_dim: null, block_auto_adjust_ff_dim: false },
 };
 

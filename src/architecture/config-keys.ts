@@ -115,6 +115,30 @@ const QUERY_KEY_NORMS = all(
   'use_qk_norm qk_norm qk_layernorm',
 );
 
+const LFM2: KeyRules = {
+  ...COMMON,
+  ...QUERY_KEY_NORMS,
+  ...all(
+    'honoured',
+    `norm_eps conv_L_cache conv_bias full_attn_idxs block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of tie_embedding`,
+  ),
+  ...all(
+    'harmless',
+    'block_dim block_mlp_init_scale block_norm_eps block_out_init_scale block_use_xavier_init conv_dim conv_dim_out conv_use_xavier_init num_heads',
+  ),
+  rms_norm_eps: 'harmless',
+  ...all(only('this architecture has no such biases', false), 'attention_bias mlp_bias'),
+  ...all(only('this architecture has silu'), 'hidden_act hidden_activation'),
+  block_use_swiglu: only('the MLP of this architecture has a gate', true),
+  use_pos_enc: only('all attention of this architecture turns queries and keys', true),
+};
+
+/** Of mixtures of experts. */
+const MIXTURE: KeyRules = {
+  ...all('honoured', 'num_experts num_experts_per_tok moe_intermediate_size norm_topk_prob'),
+  ...all('harmless', 'output_router_logits router_aux_loss_coef'),
+};
+
 /** By `model_type`: what each architecture does with each key that is known. */
 export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
   llama: COMMON,
@@ -133,22 +157,22 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ...all('honoured', 'sliding_window_pattern _sliding_window_pattern rope_local_base_freq query_pre_attn_scalar'),
   },
   phi3: { ...COMMON, ...WINDOWS },
-  lfm2: {
-    ...COMMON,
-    ...QUERY_KEY_NORMS,
-    ...all(
-      'honoured',
-      `norm_eps conv_L_cache conv_bias full_attn_idxs block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of tie_embedding`,
-    ),
+  lfm2: LFM2,
+  lfm2_moe: {
+    ...LFM2,
+    ...MIXTURE,
+    ...all('honoured', 'num_dense_layers use_expert_bias routed_scaling_factor'),
     ...all(
       'harmless',
-      'block_dim block_mlp_init_scale block_norm_eps block_out_init_scale block_use_xavier_init conv_dim conv_dim_out conv_use_xavier_init num_heads',
+      'block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of full_attn_idxs',
     ),
-    rms_norm_eps: 'harmless',
-    ...all(only('this architecture has no such biases', false), 'attention_bias mlp_bias'),
-    ...all(only('this architecture has silu'), 'hidden_act hidden_activation'),
-    block_use_swiglu: only('the MLP of this architecture has a gate', true),
-    use_pos_enc: only('all attention of this architecture turns queries and keys', true),
+  },
+  qwen3_moe: {
+    ...COMMON,
+    ...QWEN_WINDOWS,
+    ...QUERY_KEY_NORMS,
+    ...MIXTURE,
+    ...all('honoured', 'num_local_experts decoder_sparse_step mlp_only_layers'),
   },
 };
 

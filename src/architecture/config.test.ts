@@ -42,7 +42,7 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
     'llama',
     { model_type: 'gpt2' },
     'unsupported',
-    'llama: the architecture "gpt2" is not supported; supported are: llama, lfm2, mistral, qwen2, qwen3, gemma3_text, phi3.',
+    'llama: the architecture "gpt2" is not supported; supported are: llama, lfm2, lfm2_moe, mistral, qwen2, qwen3, qwen3_moe, gemma3_text, phi3.',
   ],
   ['llama', { model_type: 'toString' }, 'unsupported', 'the architecture "toString" is not supported'],
   [

@@ -20,6 +20,9 @@ export interface CommonConfig {
   readonly positions: LayerPositions;
 }
 
+/** What the widths of dense layers follow from. */
+export type LayerSizes = Pick<ModelConfig, 'layers' | 'hiddenSize' | 'keyValueHeads' | 'neurons'>;
+
 /** The fields of config.json over an architecture's own defaults (those of transformers' config classes). */
 export function configFields(checkpoint: Checkpoint, defaults: Readonly<Record<string, unknown>>): ConfigFields {
   return new ConfigFields({ ...defaults, ...checkpoint.config });
@@ -27,7 +30,7 @@ export function configFields(checkpoint: Checkpoint, defaults: Readonly<Record<s
 
 /**
  * Reads the fields that every decoder-only architecture shares. `ropeSection` names the part of `rope_parameters` that holds where it is
- * nested by layer type. Throws FileFormatError for missing or ill-typed fields, MismatchError for sizes that do not fit each other and
+ * nested by layer type, `dense` gives the widths of the layers where they are not all alike. Throws FileFormatError for missing or ill-typed fields, MismatchError for sizes that do not fit each other and
  * UnsupportedError for activations and rope scalings that are not computed.
  */
 export function readCommonConfig(
@@ -35,6 +38,7 @@ export function readCommonConfig(
   fields: ConfigFields,
   architecture: string,
   ropeSection?: string,
+  dense?: (sizes: LayerSizes) => readonly LayerWidths[],
 ): CommonConfig {
   const layers = fields.integer('num_hidden_layers', LIMITS.layers);
   const hiddenSize = fields.integer('hidden_size', LIMITS.width);
@@ -77,7 +81,8 @@ export function readCommonConfig(
       eosTokenIds: fields.tokenIds('eos_token_id'),
       layerWidths: readWidths(
         fields,
-        Array.from({ length: layers }, () => ({ keyValueHeads, neurons })),
+        dense?.({ layers, hiddenSize, keyValueHeads, neurons }) ??
+          Array.from({ length: layers }, () => ({ keyValueHeads, neurons })),
       ),
     },
   };
@@ -103,15 +108,20 @@ function readActivation(fields: ConfigFields): Activation {
 }
 
 /** Widths of a pruned model's layers, under `espalier`; a model without them is dense. */
-export function readWidths(fields: ConfigFields, dense: readonly LayerWidths[]): readonly LayerWidths[] {
+function readWidths(fields: ConfigFields, dense: readonly LayerWidths[]): readonly LayerWidths[] {
   const espalier = fields.object('espalier');
   if (!espalier) return dense;
   return espalier.objects('layers', dense.length).map((entry, layer) => {
-    const { keyValueHeads = 0, neurons = 0, channels } = dense[layer] ?? {};
+    const { keyValueHeads = 0, neurons = 0, channels, experts } = dense[layer] ?? {};
+    const kept = entry.integer('neurons', neurons, undefined, 0);
+    const ofExperts = experts && (entry.indices('experts') ?? []);
+    if (ofExperts && ofExperts.reduce((sum, count) => sum + count, 0) !== kept)
+      throw entry.wrong('experts', `the neurons of each expert, ${kept} together`);
     return {
       keyValueHeads: entry.integer('keyValueHeads', keyValueHeads, undefined, 0),
-      neurons: entry.integer('neurons', neurons, undefined, 0),
+      neurons: kept,
       ...(channels !== undefined && { channels: entry.integer('channels', channels, undefined, 0) }),
+      ...(ofExperts && { experts: ofExperts }),
     };
   });
 }

@@ -1,7 +1,8 @@
 import type { Architecture, DecoderDesign, LayerKind, LayerPositions, ModelConfig } from './architecture.ts';
 import { blockProgram } from './block.ts';
-import { type BindingOptions, type BlockTensors, blockBindings, LLAMA_TENSORS } from './block-weights.ts';
+import { type BindingOptions, type BlockTensors, blockBindings, LLAMA_TENSORS, mixerOf } from './block-weights.ts';
 import { embedProgram, headProgram } from './ends.ts';
+import type { ExpertDesign } from './experts.ts';
 
 /** What an architecture declares; everything else is shared. */
 export interface DecoderParts extends BindingOptions, Partial<DecoderDesign> {
@@ -10,6 +11,12 @@ export interface DecoderParts extends BindingOptions, Partial<DecoderDesign> {
   readonly tensors?: BlockTensors;
   /** Of the layers that convolve in place of attending. */
   readonly convolution?: { readonly tensors: BlockTensors; readonly convolves: (layer: number) => boolean };
+  /** Of the layers whose MLP is a mixture of experts: the tensors of that MLP, in place of others. */
+  readonly mixture?: {
+    readonly tensors: BlockTensors;
+    readonly design: ExpertDesign;
+    readonly has: (layer: number) => boolean;
+  };
   /** Tensor of the norm after the last block. Default: 'model.norm.weight'. */
   readonly finalNorm?: string;
   readonly positions: (layer: number) => LayerPositions;
@@ -17,13 +24,20 @@ export interface DecoderParts extends BindingOptions, Partial<DecoderDesign> {
 
 /** A decoder-only architecture in the Hugging Face layout, from what it declares. Without more it is LLaMA. */
 export function decoder(parts: DecoderParts): Architecture {
-  const { config, tensors = LLAMA_TENSORS, positions, convolution } = parts;
-  const tensorsOf = (kind: LayerKind) => (kind === 'convolution' && convolution ? convolution.tensors : tensors);
-  const kind = (layer: number): LayerKind => (convolution?.convolves(layer) ? 'convolution' : 'attention');
+  const { config, tensors = LLAMA_TENSORS, positions, convolution, mixture } = parts;
+  const tensorsOf = (kind: LayerKind) => {
+    const mixing = mixerOf(kind) === 'convolution' && convolution ? convolution.tensors : tensors;
+    return mixture && kind.endsWith('with experts') ? { ...mixing, ...mixture.tensors } : mixing;
+  };
+  const kind = (layer: number): LayerKind => {
+    const mixer = convolution?.convolves(layer) ? 'convolution' : 'attention';
+    return mixture?.has(layer) ? `${mixer} with experts` : mixer;
+  };
   const design: DecoderDesign = {
     embeddingScale: parts.embeddingScale ?? 1,
     attentionScale: parts.attentionScale ?? config.headDimension ** -0.5,
     activation: parts.activation ?? 'silu',
+    ...(mixture && { experts: mixture.design }),
   };
   const norm = {
     input: 'norm',

@@ -3,20 +3,23 @@ import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { Architecture, ArchitectureFactory } from './architecture.ts';
 import { checkKeys, KEY_RULES } from './config-keys.ts';
 import { gemma3 } from './gemma3.ts';
-import { lfm2 } from './lfm2.ts';
+import { lfm2, lfm2Moe } from './lfm2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
+import { qwen3Moe } from './qwen3-moe.ts';
 import { QUANTISATION_TENSOR } from './unread-tensors.ts';
 
 const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   llama,
   lfm2,
+  lfm2_moe: lfm2Moe,
   mistral,
   qwen2,
   qwen3,
+  qwen3_moe: qwen3Moe,
   gemma3_text: gemma3,
   phi3,
 };

@@ -1,9 +1,10 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, LayerWidths } from './architecture.ts';
 import { type BlockTensors, type BlockWeight, biasOf, LLAMA_TENSORS } from './block-weights.ts';
-import { configFields, readCommonConfig, readWidths } from './config.ts';
+import { configFields, type LayerSizes, readCommonConfig } from './config.ts';
 import type { ConfigFields } from './config-fields.ts';
-import { decoder } from './decoder.ts';
+import { type DecoderParts, decoder } from './decoder.ts';
+import { EXPERT_TENSORS, expertsPerToken, withExperts } from './mixture.ts';
 
 /** Of transformers' Lfm2Config. */
 const DEFAULTS = {
@@ -19,6 +20,19 @@ const DEFAULTS = {
   block_auto_adjust_ff_dim: true,
   block_ffn_dim_multiplier: 1,
   block_multiple_of: 256,
+};
+
+/** Of transformers' Lfm2MoeConfig. */
+const MOE_DEFAULTS = {
+  ...DEFAULTS,
+  intermediate_size: 7168,
+  moe_intermediate_size: 1792,
+  num_dense_layers: 2,
+  num_experts_per_tok: 4,
+  num_experts: 32,
+  use_expert_bias: true,
+  routed_scaling_factor: 1,
+  norm_topk_prob: true,
 };
 
 const MLP = {
@@ -60,25 +74,59 @@ const LAYER_TYPES = { full_attention: false, conv: true } as const;
 
 /** LFM2 and LFM2.5 (arXiv 2511.23404): most layers mix tokens by a gated short convolution, the others by attention with norms of queries and keys. */
 export function lfm2(checkpoint: Checkpoint): Architecture {
-  const given = configFields(checkpoint, DEFAULTS);
+  return lfm2Of(checkpoint, 'lfm2');
+}
+
+/** LFM2-MoE (LFM2-8B-A1B): LFM2 whose MLP is a mixture of experts in all but the first layers; experts are chosen by a sigmoid and what each was corrected by in training. */
+export function lfm2Moe(checkpoint: Checkpoint): Architecture {
+  const fields = configFields(checkpoint, MOE_DEFAULTS);
+  const count = fields.integer('num_experts', 1 << 20);
+  const plain = fields.integer('num_dense_layers', 1024, undefined, 0);
+  return lfm2Of(checkpoint, 'lfm2_moe', {
+    sizes: { count, neurons: fields.integer('moe_intermediate_size', 1 << 20) },
+    tensors: {
+      ...EXPERT_TENSORS('feed_forward'),
+      ...(fields.boolean('use_expert_bias', true) && { 'mlp.selection': 'feed_forward.expert_bias' }),
+    },
+    has: (layer) => layer >= plain,
+    design: {
+      perToken: expertsPerToken(fields, count),
+      scores: 'sigmoid',
+      normalisation: fields.boolean('norm_topk_prob', true) ? 1e-6 : undefined,
+      factor: fields.positive('routed_scaling_factor', 1),
+    },
+  });
+}
+
+type Mixture = NonNullable<DecoderParts['mixture']> & {
+  readonly sizes: { readonly count: number; readonly neurons: number };
+};
+
+function lfm2Of(checkpoint: Checkpoint, architecture: 'lfm2' | 'lfm2_moe', mixture?: Mixture): Architecture {
+  const defaults = mixture ? MOE_DEFAULTS : DEFAULTS;
+  const given = configFields(checkpoint, defaults);
   const fields = configFields(checkpoint, {
-    ...DEFAULTS,
-    ...(!given.has('layer_types') && { layer_types: layerTypes(given) }),
+    ...defaults,
+    ...(!mixture && !given.has('layer_types') && { layer_types: layerTypes(given) }),
   }).with({
-    intermediate_size: neuronsOf(given),
+    ...(!mixture && { intermediate_size: neuronsOf(given) }),
     rms_norm_eps: given.positive('norm_eps'),
     ...(given.has('tie_embedding') && { tie_word_embeddings: given.boolean('tie_embedding', true) }),
   });
-  const { config: common, activation, positions } = readCommonConfig(checkpoint, fields, 'lfm2');
-  const { layers, hiddenSize, keyValueHeads, neurons } = common;
-  const convolves = fields.choices<boolean>('layer_types', layers, LAYER_TYPES) ?? [];
+  const convolves =
+    fields.choices<boolean>('layer_types', fields.integer('num_hidden_layers', 1024), LAYER_TYPES) ?? [];
+  const dense = ({ keyValueHeads, neurons, hiddenSize }: LayerSizes) =>
+    convolves.map(
+      (isConvolution, layer): LayerWidths =>
+        withExperts(
+          isConvolution ? { keyValueHeads: 0, neurons, channels: hiddenSize } : { keyValueHeads, neurons },
+          mixture?.has(layer) ? mixture.sizes : undefined,
+        ),
+    );
+  const { config, activation, positions } = readCommonConfig(checkpoint, fields, architecture, undefined, dense);
   if (!convolves.includes(false))
     throw fields.unsupported('layer_types', 'at least one layer must attend (full_attention)');
-  const convolution = { channels: hiddenSize, kernel: fields.integer('conv_L_cache', 64) };
-  const dense = convolves.map(
-    (isConvolution): LayerWidths =>
-      isConvolution ? { keyValueHeads: 0, neurons, channels: hiddenSize } : { keyValueHeads, neurons },
-  );
+  const convolution = { channels: config.hiddenSize, kernel: fields.integer('conv_L_cache', 64) };
   const hasBiases = fields.boolean('conv_bias', false);
   const required: readonly BlockWeight[] = [
     ...PROJECTIONS.map(biasOf),
@@ -86,7 +134,8 @@ export function lfm2(checkpoint: Checkpoint): Architecture {
     'convolution.output.bias',
   ];
   return decoder({
-    config: { ...common, convolution, layerWidths: readWidths(fields, dense) },
+    config: { ...config, convolution, ...(mixture && { mixture: mixture.sizes }) },
+    ...(mixture && { mixture }),
     activation,
     tensors: ATTENTION,
     convolution: {

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { isRemovedLayer } from './block-weights.ts';
 import { architectureFor } from './index.ts';
+import { stackedExperts } from './stacked-experts.ts';
 import { refuseKnownUnread, refuseUnread, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
 
@@ -21,7 +22,8 @@ export interface ModelOptions {
  * Chooses the architecture and checks that every weight is there in the right shape and that no tensor is left over, so that a broken file is refused before
  * any work, and no figure is made of a part of a model.
  */
-export function modelOf(checkpoint: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
+export function modelOf(given: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
+  const checkpoint = stackedExperts(given);
   const architecture = architectureFor(checkpoint);
   if (!ignoreTensors) refuseKnownUnread(checkpoint, architecture);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
@@ -44,7 +46,9 @@ export function countParameters({ checkpoint, architecture }: Model): {
   readonly blockParameters: number;
 } {
   const size = (binding: WeightBinding) =>
-    binding.optional && !checkpoint.tensors.has(binding.tensor) ? 0 : elementCount(binding.shape);
+    binding.assignment || (binding.optional && !checkpoint.tensors.has(binding.tensor))
+      ? 0
+      : elementCount(binding.shape);
   const unique = new Map(
     allBindings(architecture).map((binding) => [`${binding.tensor}:${binding.rows?.start ?? 0}`, size(binding)]),
   );

@@ -14,7 +14,8 @@ describe.each(FIXTURES)('a token of %s', (name) => {
     const tokens = costs.context;
     const blocks = config.layerWidths.reduce((sum, widths, layer) => {
       const bindings = { batch: 1, tokens, ...widthBindings(config, widths) };
-      return sum + multiplyAccumulates(architecture.block(architecture.kind(layer)), bindings);
+      const router = tokens * (widths.experts?.length ?? 0) * (config.hiddenSize + widths.neurons);
+      return sum + multiplyAccumulates(architecture.block(architecture.kind(layer)), bindings) - router;
     }, 0);
     const head = config.vocabulary * config.hiddenSize;
     expect(perToken(costs, config.layerWidths)).toBe(blocks / tokens + head);

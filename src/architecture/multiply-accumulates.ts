@@ -2,7 +2,7 @@ import { multiplyAccumulates } from '../passes/multiply-accumulates.ts';
 import type { Architecture, LayerKind, LayerWidths } from './architecture.ts';
 import { widthBindings } from './block-weights.ts';
 
-/** What one token costs, in multiply-accumulates of the matrix products: every part of a block grows in proportion to its groups. */
+/** What one token costs, in multiply-accumulates of the matrix products: every part of a block grows in proportion to its groups. All experts are computed; routers, which are small beside them, are left out. */
 export interface TokenCosts {
   /** Positions that the token attends to. */
   readonly context: number;

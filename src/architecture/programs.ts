@@ -4,6 +4,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { differentiate } from '../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runtime.ts';
 import type { Architecture, LayerKind, LayerPositions } from './architecture.ts';
+import { mixerOf } from './block-weights.ts';
 import { HEAD_CONSTANTS } from './ends.ts';
 import { causalMask, rotaryTables } from './rope.ts';
 import type { DeviceWeights } from './weights.ts';
@@ -28,6 +29,7 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
     keyChannels,
     queryChannels: keyChannels * (queryHeads / keyValueHeads),
     channels: 13,
+    experts: 17,
   };
 }
 
@@ -93,7 +95,7 @@ export class Programs implements Disposable {
     layer: number,
     positions?: Omit<Positions, typeof Symbol.dispose>,
   ): Readonly<Record<string, DeviceTensor>> {
-    if (this.architecture.kind(layer) !== 'attention') return {};
+    if (mixerOf(this.architecture.kind(layer)) !== 'attention') return {};
     const { cosine, sine, mask } = positions ?? this.positions(tokens, layer);
     return { cosine, sine, mask };
   }

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MismatchError, MissingError } from '../errors.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
 import type { WeightBinding } from './architecture.ts';
+import { assignment } from './experts.ts';
 
 /** Weights of one program in host memory, by graph input. */
 export type HostWeights = Readonly<Record<string, HostTensor>>;
@@ -31,6 +32,7 @@ export async function readWeights(checkpoint: Checkpoint, bindings: readonly Wei
 
 async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promise<HostTensor> {
   const { tensor, shape, rows } = binding;
+  if (binding.assignment) return { dataType: 'float32', shape, data: assignment(binding.assignment) };
   if (binding.optional && !checkpoint.tensors.has(tensor))
     return { dataType: 'float32', shape, data: new Float32Array(elementCount(shape)) };
   checkWeight(checkpoint, binding);
@@ -40,7 +42,11 @@ async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promi
 }
 
 /** Checks presence and shape of a bound tensor without reading it. */
-export function checkWeight(checkpoint: Checkpoint, { tensor, shape, rows, optional }: WeightBinding): void {
+export function checkWeight(
+  checkpoint: Checkpoint,
+  { tensor, shape, rows, optional, assignment: made }: WeightBinding,
+): void {
+  if (made) return;
   const info = checkpoint.tensors.get(tensor);
   if (!info) {
     if (optional) return;

@@ -53,6 +53,18 @@ const LFM2_WIDTHS = {
   ],
 };
 
+const OWN_WIDTHS: Readonly<Record<string, object>> = {
+  lfm2: LFM2_WIDTHS,
+  qwen3_moe: {
+    layers: [
+      { keyValueHeads: 2, neurons: 12, experts: [10, 2] },
+      { keyValueHeads: 1, neurons: 11 },
+      { keyValueHeads: 0, neurons: 0, experts: [] },
+      { keyValueHeads: 1, neurons: 3, experts: [3] },
+    ],
+  },
+};
+
 /** What each adds to LLaMA is in its name. */
 const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   'qwen2, biases of query, key and value': { ...SIZES, model_type: 'qwen2' },
@@ -68,12 +80,20 @@ const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     sliding_window_pattern: 2,
     query_pre_attn_scalar: 24,
   },
+  'qwen3-moe, experts in some layers': {
+    ...SIZES,
+    model_type: 'qwen3_moe',
+    mlp_only_layers: [1],
+    num_experts: 4,
+    moe_intermediate_size: 10,
+    num_experts_per_tok: 2,
+  },
   'lfm2, gated short convolutions': LFM2,
   'lfm2, gated short convolutions with biases and two taps': { ...LFM2, conv_bias: true, conv_L_cache: 2 },
 };
 
 for (const [name, config] of Object.entries(CONFIGS)) {
-  const pruned = { espalier: config.model_type === 'lfm2' ? LFM2_WIDTHS : WIDTHS };
+  const pruned = { espalier: OWN_WIDTHS[String(config.model_type)] ?? WIDTHS };
   for (const [kind, widths] of Object.entries({ dense: {}, pruned })) {
     test(`the decoder of ${name} (${kind}) equals its block programs`, async () => {
       const model = modelOf(randomModel({ ...config, ...widths }));

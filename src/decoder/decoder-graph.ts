@@ -1,5 +1,6 @@
 import type { LayerPositions, LayerWidths, ModelConfig, WeightBinding } from '../architecture/architecture.ts';
-import { isRemovedLayer } from '../architecture/block-weights.ts';
+import { isRemovedLayer, mixerOf } from '../architecture/block-weights.ts';
+import { type ExpertDesign, expertOfNeurons, routing } from '../architecture/experts.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
@@ -187,10 +188,11 @@ function rotaryTableMaker(
 function addLayer(scope: Scope, layer: number, widths: LayerWidths): void {
   if (isRemovedLayer(widths)) return;
   const roles = new WeightNames(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
-  if (scope.model.architecture.kind(layer) === 'convolution') addConvolution(scope, layer, widths.channels ?? 0, roles);
+  if (mixerOf(scope.model.architecture.kind(layer)) === 'convolution')
+    addConvolution(scope, layer, widths.channels ?? 0, roles);
   else if (widths.keyValueHeads > 0) addAttention(scope, layer, widths.keyValueHeads, roles);
   else scope.stream.addBias(roles.optional('attention.output.bias'));
-  if (widths.neurons > 0) addMlp(scope, roles);
+  if (widths.neurons > 0) addMlp(scope, roles, widths);
   else scope.stream.addBias(roles.optional('mlp.down.bias'));
 }
 
@@ -291,9 +293,9 @@ function addProjections(
   return { query, key, value };
 }
 
-/** The gated MLP: (activation(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. */
-function addMlp({ model, builder, operators, stream }: Scope, roles: WeightNames): void {
-  const { activation } = model.architecture.design;
+/** The gated MLP: (activation(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. All experts are computed, and count as much as the router says. */
+function addMlp({ model, builder, operators, stream }: Scope, roles: WeightNames, widths: LayerWidths): void {
+  const { activation, experts: design } = model.architecture.design;
   const input = stream.normalised(roles.get('mlp.norm'));
   const gate = operators.linear(input, roles.get('mlp.gate'), roles.optional('mlp.gate.bias'));
   const up = operators.linear(input, roles.get('mlp.up'), roles.optional('mlp.up.bias'));
@@ -301,7 +303,20 @@ function addMlp({ model, builder, operators, stream }: Scope, roles: WeightNames
     activation === 'silu'
       ? builder.add('QuickGelu', [gate], { alpha: float(1) }, { domain: 'com.microsoft' })
       : builder.add('Gelu', [gate], { approximate: activation === 'gelu-tanh' ? 'tanh' : 'none' });
-  addModule(operators, stream, builder.add('Mul', [activated, up]), roles, 'mlp.down');
+  const product = builder.add('Mul', [activated, up]);
+  const { experts } = widths;
+  const routed = () => {
+    const number = (value: number) => builder.add('CastLike', [builder.constant([value]), input]);
+    const selection = roles.optional('mlp.selection');
+    const logits = operators.exactLinear(input, roles.get('mlp.router'));
+    const shares = routing(builder, logits, 2, design as ExpertDesign, {
+      selection: selection && operators.tensor(selection),
+      number,
+    });
+    const owners = builder.integers(expertOfNeurons(experts ?? []));
+    return builder.add('Mul', [product, builder.add('Gather', [shares, owners], { axis: 2 })]);
+  };
+  addModule(operators, stream, experts && design ? routed() : product, roles, 'mlp.down');
 }
 
 /** Projects a module's result to the hidden size and adds it to the stream; some architectures normalise it first. */

@@ -77,6 +77,11 @@ export class WeightedOperators {
     return this.stackedLinear(input, [weight], bias ? [bias] : []);
   }
 
+  /** The same in the format's activations whatever the weights are rounded to: for matrices that are small and decide much. */
+  exactLinear(input: string, weight: WeightBinding): string {
+    return this.#matMul(input, [weight]);
+  }
+
   /** Several projections of one input as one product, their outputs side by side; biases of all or of none. */
   stackedLinear(input: string, weights: readonly WeightBinding[], biases: readonly WeightBinding[]): string {
     const product =

@@ -1,4 +1,5 @@
 import type { LayerPositions } from '../architecture/architecture.ts';
+import { mixerOf } from '../architecture/block-weights.ts';
 import { disposeAll, forwardBlocks, headRows, rowChunks } from '../architecture/forward.ts';
 import { findBeyond } from '../architecture/not-finite.ts';
 import type { Positions, Programs } from '../architecture/programs.ts';
@@ -43,7 +44,7 @@ export function blockLikelihoods(programs: Programs, store: WeightStore): Likeli
 
 /** Whether masks alone say what a token sees, in every layer. */
 function isMasked({ model: { architecture } }: WeightStore): boolean {
-  return architecture.config.layerWidths.every((_, layer) => architecture.kind(layer) === 'attention');
+  return architecture.config.layerWidths.every((_, layer) => mixerOf(architecture.kind(layer)) === 'attention');
 }
 
 /** Hidden states [1, tokens, hiddenSize] of every pack after the last block, owned by the caller. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LayerWidths } from '../architecture/architecture.ts';
-import { widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, widthBindings } from '../architecture/block-weights.ts';
 import { forwardBlocks } from '../architecture/forward.ts';
 import { modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
@@ -30,8 +30,9 @@ function structuresIn(checkpoint: Checkpoint): (layer: number) => readonly Coupl
   return (layer) => {
     const widths = architecture.config.layerWidths[layer] as LayerWidths;
     const bindings = { ...exampleBindings(architecture), ...widthBindings(architecture.config, widths) };
-    const weights = architecture.blockWeights(layer).map(({ input }) => input);
-    return discover(architecture.block(architecture.kind(layer)), weights, bindings).structures;
+    const inputs = architecture.blockWeights(layer).map(({ input }) => input);
+    const weights = inputs.filter((input) => input !== ASSIGNMENT);
+    return discover(architecture.block(architecture.kind(layer)), weights, bindings, [ASSIGNMENT]).structures;
   };
 }
 

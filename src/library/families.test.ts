@@ -20,7 +20,8 @@ import { recover } from './recover.ts';
 import { score } from './score.ts';
 
 /** Families whose layers are of several kinds, through every verb. */
-const FAMILIES: readonly FixtureName[] = ['lfm2-biases'];
+const MIXTURES = ['qwen3-moe', 'lfm2-moe'] as const satisfies readonly FixtureName[];
+const FAMILIES: readonly FixtureName[] = ['lfm2-biases', ...MIXTURES];
 
 let folder: string;
 let runtime: Runtime;
@@ -112,4 +113,25 @@ describe.each(FAMILIES)('%s', (name) => {
       new RegExp(`this model is ${open.config.architecture}`),
     );
   });
+});
+
+test.each(MIXTURES)('%s loses whole experts, and the router their rows', async (name) => {
+  const { checkpoint, windows } = await openFixture(name);
+  using open = new OpenModel(runtime, checkpoint);
+  const { scores } = await score(open, { windows, calibration });
+  expect(await decodeScores(encodeScores(scores))).toEqual(scores);
+  const plan = planFor(open, scores, { target: { kind: 'ratio', value: 0.3 }, experts: 'whole' });
+  expect(decodePlan(encodePlan(plan))).toEqual(plan);
+  const { pruned } = await prune(open, { plan, windows });
+  using model = pruned;
+  const { mixture } = open.config;
+  const kept = model.config.layerWidths.flatMap(({ experts }) => (experts ? [experts] : []));
+  expect(kept.flat().every((neurons) => neurons === mixture?.neurons)).toBe(true);
+  expect(kept.flat().length).toBeLessThan(kept.length * (mixture?.count ?? 0));
+  const layer = open.config.layers - 1;
+  const router = model.model.architecture.blockWeights(layer).find(({ input }) => input === 'mlp.router');
+  expect(model.model.checkpoint.tensors.get(router?.tensor ?? '')?.shape).toEqual([
+    model.config.layerWidths[layer]?.experts?.length,
+    open.config.hiddenSize,
+  ]);
 });

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../architecture/architecture.ts';
-import { isRemovedLayer, widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, isRemovedLayer, mixerOf, widthBindings } from '../architecture/block-weights.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
@@ -84,8 +84,12 @@ export class OpenModel implements Disposable {
     const known = this.#structures.get(key);
     if (known) return known;
     const bindings = { ...exampleBindings(architecture), ...widthBindings(config, widths) };
-    const weights = architecture.blockWeights(layer).map(({ input }) => input);
-    const structures = isRemovedLayer(widths) ? [] : discover(architecture.block(kind), weights, bindings).structures;
+    const inputs = architecture.blockWeights(layer).map(({ input }) => input);
+    const weights = inputs.filter((input) => input !== ASSIGNMENT);
+    const tables = inputs.filter((input) => input === ASSIGNMENT);
+    const structures = isRemovedLayer(widths)
+      ? []
+      : discover(architecture.block(kind), weights, bindings, tables).structures;
     this.#structures.set(key, structures);
     return structures;
   };
@@ -99,10 +103,16 @@ export class OpenModel implements Disposable {
       };
       return {
         attention: find('attention'),
-        ...(this.model.architecture.kind(layer) === 'convolution' && { convolution: find('convolution') }),
-        mlp: find('mlp'),
+        ...(mixerOf(this.model.architecture.kind(layer)) === 'convolution' && { convolution: find('convolution') }),
+        mlp: { ...find('mlp'), ...this.#experts(layer) },
       };
     });
+  }
+
+  #experts(layer: number): Pick<LayerGroups['mlp'], 'experts' | 'perToken'> {
+    const experts = this.config.layerWidths[layer]?.experts;
+    const { design } = this.model.architecture;
+    return experts && design.experts && experts.length > 0 ? { experts, perToken: design.experts.perToken } : {};
   }
 
   /** The tokenizer that belongs to the model. Throws MissingError where it has none. */

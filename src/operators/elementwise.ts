@@ -144,6 +144,11 @@ const pow: Operator = {
   coupling: elementwise,
 };
 
+/** The smaller of two numbers; of sizes, so without a gradient. */
+const minimum = binaryOperator({ type: 'Min', fold: Math.min });
+
+const greaterOrEqual = binaryOperator({ type: 'GreaterOrEqual', result: 'bool', fold: (a, b) => (a >= b ? 1 : 0) });
+
 const equal = binaryOperator({ type: 'Equal', result: 'bool', fold: (a, b) => (a === b ? 1 : 0) });
 
 /** condition ? a : b, elementwise with broadcasting. */
@@ -237,6 +242,8 @@ export const ELEMENTWISE: readonly Operator[] = [
   mul,
   div,
   pow,
+  minimum,
+  greaterOrEqual,
   equal,
   where,
   cast,

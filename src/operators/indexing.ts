@@ -1,8 +1,9 @@
+import { MismatchError } from '../errors.ts';
 import { intAttribute, nameOf } from './attributes.ts';
 import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput, zerosLike } from './gradients.ts';
 import type { Operator } from './operator.ts';
-import { CONSTANT_LIMIT, frontAxis, inputType, range, sizeAt, typed } from './shapes.ts';
+import { CONSTANT_LIMIT, frontAxis, inputType, knownElements, range, sizeAt, typed } from './shapes.ts';
 
 /** Slices of one axis picked by integer indices (embedding lookup). The gradient adds rows where indices repeat. */
 const gather: Operator = {
@@ -102,5 +103,29 @@ const scatterND: Operator = {
 /** Writes or adds elements at indices along one axis; it appears in gradients of GatherElements. */
 const scatterElements: Operator = { ...scatterND, type: 'ScatterElements' };
 
+/** The largest elements along one axis, largest first, and where they stand. Of use where what follows takes them as constant, so it has no gradient. */
+const topK: Operator = {
+  type: 'TopK',
+  domain: '',
+  infer(node, inputs) {
+    const x = inputType(node, inputs, 0);
+    const axis = frontAxis(node, intAttribute(node, 'axis', -1), x.shape.length);
+    const [count = 0] = knownElements(node, inputs, 1, 'k');
+    if (count < 1 || count > sizeAt(x.shape, axis))
+      throw new MismatchError(
+        `${nameOf(node)}: the ${count} largest of ${sizeAt(x.shape, axis)} elements were asked for; ask for 1 to ${sizeAt(x.shape, axis)}.`,
+      );
+    const shape = x.shape.with(axis, count);
+    return [typed(x.dataType, shape), typed('int64', shape)];
+  },
+  coupling(context) {
+    const { node, trace } = context;
+    const axes = axesOf(context, 0);
+    const axis = frontAxis(node, intAttribute(node, 'axis', -1), axes.length);
+    trace.pin(axisAt(axes, axis), `${nameOf(node)} chooses from it as a whole`);
+    return context.outputTypes.map(({ shape }) => axes.with(axis, [trace.fresh(sizeAt(shape, axis))]));
+  },
+};
+
 /** Operators that read and write at indices. */
-export const INDEXING: readonly Operator[] = [gather, gatherElements, scatterND, scatterElements];
+export const INDEXING: readonly Operator[] = [topK, gather, gatherElements, scatterND, scatterElements];

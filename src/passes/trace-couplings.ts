@@ -25,10 +25,15 @@ export interface Couplings {
 
 /**
  * Follows every axis through a graph, operator by operator, and tells which coordinates of which weights belong together
- * (docs/method.md section 1). `weights` names graph inputs or initializers. Names of values and nodes play no part.
+ * (docs/method.md section 1). `weights` names graph inputs or initializers, `tables` inputs that are made anew for any sizes and hold nothing back. Names of values and nodes play no part.
  * Throws UnsupportedError naming an operator that has no coupling rule, UsageError for a weight that the graph does not have.
  */
-export function traceCouplings(graph: Graph, bindings: Bindings, weights: readonly string[]): Couplings {
+export function traceCouplings(
+  graph: Graph,
+  bindings: Bindings,
+  weights: readonly string[],
+  tables: readonly string[] = [],
+): Couplings {
   const types = inferShapes(graph, bindings);
   const trace = new AtomTrace();
   const sources = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
@@ -51,7 +56,7 @@ export function traceCouplings(graph: Graph, bindings: Bindings, weights: readon
       axes.set(name, result[index] ?? []);
     });
   }
-  return summarise(graph, new Set(weights), sources, axes, trace);
+  return summarise(graph, new Set(weights), new Set(tables), sources, axes, trace);
 }
 
 function couple(
@@ -78,6 +83,7 @@ function couple(
 function summarise(
   graph: Graph,
   weights: ReadonlySet<string>,
+  tables: ReadonlySet<string>,
   sources: ReadonlySet<string>,
   axes: ReadonlyMap<string, readonly AxisAtoms[]>,
   trace: AtomTrace,
@@ -99,7 +105,7 @@ function summarise(
       if (list && !known[list].includes(name)) known[list].push(name);
     }
   };
-  for (const name of sources) visit(name, weights.has(name) ? undefined : 'inputs');
+  for (const name of sources) visit(name, weights.has(name) || tables.has(name) ? undefined : 'inputs');
   for (const { name } of graph.outputs) visit(name, 'outputs');
   const layouts = [...weights].map((name) => [name, (axes.get(name) ?? []).map((axis) => trace.layout(axis))] as const);
   return { weights: new Map(layouts), classes };

@@ -13,6 +13,7 @@ import type { Search, SearchContext } from './search/search.ts';
 import { type StorageCost, storageFor } from './search/storage.ts';
 import { type Removal, removalFor, wholeSize } from './search/target.ts';
 import { withVocabulary } from './search/vocabulary.ts';
+import { byExpert } from './whole-experts.ts';
 
 /** Neurons that stay in every layer by default: 64 of 1,536, and at least 8. */
 export function defaultMinimumNeurons(neurons: number): number {
@@ -26,6 +27,14 @@ export function defaultMinimumNeurons(neurons: number): number {
  * Throws UsageError for options outside their domain and for a target out of reach, MissingError for a metric that the scores lack, MismatchError for damaged scores.
  */
 export function makePlan(scores: Scores, options: PlanOptions): Plan {
+  if (options.experts !== 'whole') return planGroups(scores, options);
+  if (options.furtherMetrics)
+    throw new UsageError('Experts go as a whole by the metrics of a score file alone. Choose one of them, or neurons.');
+  const coarse = byExpert(scores);
+  return coarse.neurons(planGroups(coarse.scores, options));
+}
+
+function planGroups(scores: Scores, options: PlanOptions): Plan {
   const { recipe, search, table } = readOptions(scores, options);
   const protectedLayers = new Set([...(recipe.protect ?? []), ...(search.protects?.(table.layers) ?? [])]);
   const removal = removalBeside(scores, recipe, table, options.storage);
@@ -169,6 +178,7 @@ function importanceOf(
 function minimumGroups(segment: Segment, recipe: Recipe, protectedLayers: ReadonlySet<number>): number {
   const count = groupCount(segment);
   if (protectedLayers.has(segment.layer)) return count;
+  if (segment.minimum !== undefined) return Math.min(count, segment.minimum);
   const wanted =
     segment.module === 'attention'
       ? (recipe.minimumAttentionGroups ?? 1)

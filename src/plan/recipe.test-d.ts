@@ -26,6 +26,7 @@ expectTypeOf<Recipe>().branded.toEqualTypeOf<{
   readonly dtype?: 'f32' | 'f16' | 'q8' | 'q4';
   readonly roundTo?: number;
   readonly shape?: 'free' | 'uniform' | 'standard';
+  readonly experts?: 'neurons' | 'whole';
   readonly vocabulary?: string;
   readonly seed: number;
   readonly asked?: string;

@@ -30,6 +30,7 @@ const RECIPE: Required<Recipe> = {
   dtype: 'q8',
   roundTo: 8,
   shape: 'uniform',
+  experts: 'whole',
   vocabulary: '0.5',
   seed: 3,
   asked: 'at least 40 tokens per second',

@@ -234,6 +234,15 @@ export const RECIPE_FIELDS = {
     },
     words: (shape) => shape,
   }),
+  /** Whether experts go neuron by neuron, or only as a whole; see plan/whole-experts.ts. */
+  experts: described(optional(oneOf('neurons', 'whole')), {
+    name: 'Experts',
+    option: {
+      flags: '--experts <unit>',
+      help: 'of mixtures of experts: neurons, so that an expert shrinks and goes with its last neuron, or whole (default: neurons)',
+    },
+    words: (unit) => (unit === 'whole' ? 'whole experts' : 'experts by neuron'),
+  }),
   /** Tokens that stay, with what they are made of; absent: all. See plan/search/vocabulary.ts. */
   vocabulary: described(optional(VOCABULARY), {
     name: 'Vocabulary',

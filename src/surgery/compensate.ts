@@ -1,5 +1,7 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
+import { ASSIGNMENT, ROUTER } from '../architecture/block-weights.ts';
 import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
+import { architectureFor } from '../architecture/index.ts';
 import { type Programs, programName, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
@@ -46,6 +48,7 @@ export async function compensate(
 ): Promise<Checkpoint> {
   const { checkpoint, architecture } = store.model;
   const sliced = slicedCheckpoint(checkpoint, plan, options.structuresOf);
+  const slicedArchitecture = architectureFor(sliced);
   const replacements = new Map<string, Replacement>();
   const layers = architecture.config.layers;
   const tokens = windows[0]?.length ?? 0;
@@ -65,7 +68,10 @@ export async function compensate(
       const dense = await readWeights(checkpoint, bindings);
       const weights = await repairLayer(programs, layer, dense, states, kept, options);
       recordRepairs(replacements, bindings, weights);
-      return uploadWeights(programs.runtime, weights.tensors);
+      const routers = slicedArchitecture
+        .blockWeights(layer)
+        .filter(({ input }) => ROUTER.includes(input) || input === ASSIGNMENT);
+      return uploadWeights(programs.runtime, { ...weights.tensors, ...(await readWeights(sliced, routers)) });
     },
   });
   disposeAll(last);

@@ -44,14 +44,20 @@ const window = (vocabulary: number) => {
   return range(TOKENS).map(() => random.integer(vocabulary));
 };
 
+/** Any neurons, at least one of each expert: what the router does with an expert that goes is held against PyTorch (export/transformers-js-architectures.test.ts). */
+const neuronsOfAll = (experts: readonly number[]) =>
+  fc
+    .tuple(...experts.map((neurons) => fc.subarray(range(neurons), { minLength: 1 })))
+    .map((kept) => kept.flatMap((neurons, expert) => neurons.map((neuron) => expert * (experts[0] ?? 0) + neuron)));
+
 /** Any plan that keeps at least one group of each kind in every layer. */
 const plans = (open: OpenModel) =>
   fc.tuple(
-    ...open.config.layerWidths.map(({ keyValueHeads, neurons, channels }) =>
+    ...open.config.layerWidths.map(({ keyValueHeads, neurons, channels, experts }) =>
       fc.record({
         attention: fc.subarray(range(keyValueHeads), { minLength: Math.min(1, keyValueHeads) }),
         ...(channels !== undefined && { convolution: fc.subarray(range(channels), { minLength: 1 }) }),
-        mlp: fc.subarray(range(neurons), { minLength: 1 }),
+        mlp: experts ? neuronsOfAll(experts) : fc.subarray(range(neurons), { minLength: 1 }),
       }),
     ),
   );
@@ -70,6 +76,8 @@ async function masked(checkpoint: Checkpoint, open: OpenModel, plan: readonly La
       ['self_attn.out_proj', attention, perGroup],
       ['conv.out_proj', convolution, 1],
       ['mlp.down_proj', mlp, 1],
+      ['mlp.experts.down', mlp, 1],
+      ['feed_forward.experts.down', mlp, 1],
       ['feed_forward.w2', mlp, 1],
     ] as const) {
       if (!checkpoint.tensors.has(`model.layers.${layer}.${part}.weight`)) continue;

@@ -1,4 +1,6 @@
 import type { Architecture } from '../architecture/architecture.ts';
+import { ROUTER } from '../architecture/block-weights.ts';
+import { expertOfNeurons } from '../architecture/experts.ts';
 import { architectureFor } from '../architecture/index.ts';
 import { elementCount } from '../arrays.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
@@ -32,12 +34,19 @@ export function slicedCheckpoint(
     );
   }
   const cuts = new Map<string, TensorCut>();
+  const expertsOf = (layer: number, { mlp }: LayerPlan) => {
+    const experts = architecture.config.layerWidths[layer]?.experts;
+    return experts && keptOfExperts(experts, mlp);
+  };
   const removed = new Set<string>();
   plan.forEach((layerPlan, layer) => {
     const bindings = architecture.blockWeights(layer);
     checkLayerPlan(layerPlan, layer, structuresOf(layer));
     if (removesLayer(layerPlan)) for (const { tensor } of bindings) removed.add(tensor);
-    else cutLayer(checkpoint, bindings, layerPlan, structuresOf(layer), cuts);
+    else {
+      cutLayer(checkpoint, bindings, layerPlan, structuresOf(layer), cuts);
+      cutRouter(checkpoint, bindings, expertsOf(layer, layerPlan), cuts);
+    }
   });
   const tensors = new Map<string, TensorInfo>();
   for (const [name, info] of checkpoint.tensors) {
@@ -49,11 +58,15 @@ export function slicedCheckpoint(
     config: {
       ...checkpoint.config,
       espalier: {
-        layers: plan.map(({ attention, convolution, mlp }) => ({
-          keyValueHeads: attention.length,
-          neurons: mlp.length,
-          ...(convolution && { channels: convolution.length }),
-        })),
+        layers: plan.map((kept, layer) => {
+          const experts = expertsOf(layer, kept)?.filter((neurons) => neurons > 0);
+          return {
+            keyValueHeads: kept.attention.length,
+            neurons: kept.mlp.length,
+            ...(kept.convolution && { channels: kept.convolution.length }),
+            ...(experts && { experts }),
+          };
+        }),
       },
     },
     tensors,
@@ -115,6 +128,32 @@ function cutLayer(
       const channels = keptChannels(member, plan[kind] ?? []).map((channel) => channel + offset);
       addCut(cuts, binding, info, member.axis, channels);
     }
+  }
+}
+
+/** Neurons that each expert keeps of those that it has, in the order of the layer's neurons. */
+function keptOfExperts(experts: readonly number[], neurons: readonly number[]): number[] {
+  const owners = expertOfNeurons(experts);
+  const kept = experts.map(() => 0);
+  for (const neuron of neurons) {
+    const expert = owners[neuron] ?? 0;
+    kept[expert] = (kept[expert] ?? 0) + 1;
+  }
+  return kept;
+}
+
+/** An expert without neurons leaves the router too: tokens go to others in its place. */
+function cutRouter(
+  checkpoint: Checkpoint,
+  bindings: ReturnType<Architecture['blockWeights']>,
+  experts: readonly number[] | undefined,
+  cuts: Map<string, TensorCut>,
+): void {
+  if (!experts?.includes(0)) return;
+  const rows = Int32Array.from(experts.keys()).filter((expert) => experts[expert] !== 0);
+  for (const binding of bindings) {
+    const info = ROUTER.includes(binding.input) ? checkpoint.tensors.get(binding.tensor) : undefined;
+    if (info) addCut(cuts, binding, info, 0, rows);
   }
 }
 

@@ -57,12 +57,18 @@ async function blockGradients(
   last: HostTensor,
 ) {
   const { runtime, architecture } = programs;
+  // What experts are chosen by has no gradient.
+  const differentiated = (layer: number) =>
+    architecture
+      .blockWeights(layer)
+      .map(({ input }) => input)
+      .filter((input) => input !== 'mlp.selection');
   const gradientSession = (layer: number) => {
     const kind = architecture.kind(layer);
     return programs.session(programName('gradient of everything', kind), () =>
       differentiate(architecture.block(kind), {
         seeds: { output: 'outputGradient' },
-        wrt: ['hidden', ...architecture.blockWeights(layer).map(({ input }) => input)],
+        wrt: ['hidden', ...differentiated(layer)],
         bindings: exampleBindings(architecture),
       }),
     );
@@ -80,7 +86,7 @@ async function blockGradients(
     const outputs = await session.run(read);
     outputGradient = singleOutput(outputs, 'gradient/hidden');
     gradients.set(`hidden.${layer}`, (await runtime.read(outputGradient)).data as Float32Array);
-    for (const { input: name } of architecture.blockWeights(layer)) {
+    for (const name of differentiated(layer)) {
       using gradient = singleOutput(outputs, `gradient/${name}`);
       gradients.set(`${layer}/${name}`, (await runtime.read(gradient)).data as Float32Array);
     }

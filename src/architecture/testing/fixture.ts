@@ -5,6 +5,7 @@ import { diskFolder, diskSource } from '../../checkpoint/files/disk.ts';
 import { openFolder } from '../../checkpoint/folder.ts';
 import { safetensorsWeights } from '../../checkpoint/formats/safetensors/safetensors.ts';
 import type { Weights } from '../../checkpoint/weights.ts';
+import { stackedExperts } from '../stacked-experts.ts';
 
 /** Tiny random models of every architecture (scripts/fixtures/architectures.py). */
 export const FIXTURES = [
@@ -17,6 +18,8 @@ export const FIXTURES = [
   'gemma3',
   'lfm2',
   'lfm2-biases',
+  'qwen3-moe',
+  'lfm2-moe',
   'phi3',
   'phi3-longrope',
 ] as const;
@@ -41,7 +44,7 @@ export async function openFixture(name: FixtureName): Promise<Fixture> {
   const path = fixtureFolder(name);
   const json = async (file: string): Promise<unknown> => JSON.parse(await readFile(`${path}/${file}`, 'utf8'));
   return {
-    checkpoint: await openFolder(await diskFolder(path), { weights: 'model.safetensors' }),
+    checkpoint: stackedExperts(await openFolder(await diskFolder(path), { weights: 'model.safetensors' })),
     windows: (await json('tokens.json')) as number[][],
     expected: await safetensorsWeights([await diskSource(`${path}/expected.safetensors`)]),
     savedConfig: (await json('config-saved.json')) as Record<string, unknown>,

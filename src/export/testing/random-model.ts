@@ -16,8 +16,8 @@ export function randomModel(config: Readonly<Record<string, unknown>>, seed = 1)
     tensors,
     data,
   );
-  for (const { tensor, shape, rows, offset } of allBindings(architectureFor(checkpoint))) {
-    if (tensors.has(tensor)) continue;
+  for (const { tensor, shape, rows, offset, assignment } of allBindings(architectureFor(checkpoint))) {
+    if (tensors.has(tensor) || assignment) continue;
     const stored = rows ? [rows.of, ...shape.slice(1)] : shape;
     const size = elementCount(stored);
     const isNorm = tensor.includes('norm');

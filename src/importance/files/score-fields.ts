@@ -12,7 +12,18 @@ export function parseGroups(value: unknown, file: string): LayerGroups[] {
   return value.map((layer: unknown, index) => {
     const module = (name: Module) => {
       const read = fields(isRecord(layer) ? layer[name] : undefined, `groups[${index}].${name}`, file);
-      return { groups: read.count('groups'), parametersPerGroup: read.count('parametersPerGroup') };
+      const groups = read.count('groups');
+      const { experts } = read.record;
+      const sizes = Array.isArray(experts) ? experts.filter((size) => Number.isSafeInteger(size) && size >= 0) : [];
+      if (experts !== undefined && (sizes.length === 0 || sizes.reduce((sum, size) => sum + size, 0) !== groups))
+        throw new FileFormatError(
+          `${file}: groups[${index}].${name}.experts must list the neurons of each expert, ${groups} together. ${REMEDY}`,
+        );
+      return {
+        groups,
+        parametersPerGroup: read.count('parametersPerGroup'),
+        ...(experts !== undefined && { experts: sizes as number[], perToken: read.count('perToken') }),
+      };
     };
     const convolves = isRecord(layer) && layer.convolution !== undefined;
     return {

@@ -31,11 +31,16 @@ export interface Discovery {
  * never from names. Offered is every class of coordinates that lives on weights alone, that no operator mixes or measures as a whole,
  * and that is the outermost division of each weight axis it is on: key/value heads, channels of a convolution, neurons. Finer divisions (query heads within a group,
  * channels within a head) go with the group that holds them.
- * Throws UnsupportedError naming an operator without coupling rule.
+ * `tables` are inputs that are made anew for any widths. Throws UnsupportedError naming an operator without coupling rule.
  */
-export function discover(graph: Graph, weights: readonly string[], bindings: Bindings): Discovery {
+export function discover(
+  graph: Graph,
+  weights: readonly string[],
+  bindings: Bindings,
+  tables: readonly string[] = [],
+): Discovery {
   const types = inferShapes(graph, bindings);
-  const couplings = traceCouplings(graph, bindings, weights);
+  const couplings = traceCouplings(graph, bindings, weights, tables);
   const idle = idleUnits(couplings);
   const shapeOf = (weight: string) => typeOf(types, weight).shape;
   const structures: CoupledStructure[] = [];

@@ -7,6 +7,8 @@ export interface Segment {
   readonly start: number;
   readonly end: number;
   readonly parametersPerGroup: number;
+  /** Of experts that go as a whole: how many stay. */
+  readonly minimum?: number;
 }
 
 /**
@@ -31,8 +33,15 @@ export function groupTable(groups: readonly LayerGroups[]): GroupTable {
     for (const module of MODULES) {
       const found = layerGroups[module];
       if (!found) continue;
-      const { groups: count, parametersPerGroup } = found;
-      segments.push({ layer, module, start: length, end: length + count, parametersPerGroup });
+      const { groups: count, parametersPerGroup, minimum } = found;
+      segments.push({
+        layer,
+        module,
+        start: length,
+        end: length + count,
+        parametersPerGroup,
+        ...(minimum !== undefined && { minimum }),
+      });
       length += count;
       parameters += count * parametersPerGroup;
     }

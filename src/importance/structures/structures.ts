@@ -27,6 +27,11 @@ export interface GroupCount {
   readonly groups: number;
   /** Weights that go with one. */
   readonly parametersPerGroup: number;
+  /** Of neurons that belong to experts: how many each expert has, in the order of the groups, and to how many experts a token goes. */
+  readonly experts?: readonly number[];
+  readonly perToken?: number;
+  /** Groups that stay whatever is planned, where they are experts. */
+  readonly minimum?: number;
 }
 
 /** Group counts and parameters per group of one layer, as discovery finds them. A layer that convolves in place of attending has no attention groups. */

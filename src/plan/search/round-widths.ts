@@ -14,7 +14,8 @@ export function roundWidths(
 ): void {
   const layers = table.segments.flatMap((segment, index) => {
     const kept = groupCount(segment) - countGone(gone, segment);
-    if (segment.module !== 'mlp' || kept === groupCount(segment)) return [];
+    const isExpert = segment.minimum !== undefined;
+    if (segment.module !== 'mlp' || isExpert || kept === groupCount(segment)) return [];
     const lower = Math.floor(kept / multiple) * multiple;
     const upper = Math.min(lower + multiple, groupCount(segment));
     return [
