@@ -20,6 +20,8 @@ export interface PlainHost {
   readonly url: string;
   /** Addresses that were asked for outside of the path. */
   readonly strays: readonly string[];
+  /** Answers every address with this page from now on, as where another program is served. */
+  become(page: string): void;
   close(): Promise<void>;
 }
 
@@ -30,11 +32,13 @@ export async function plainHost(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<PlainHost> {
   const strays: string[] = [];
+  let other: string | undefined;
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     if (!pathname.startsWith(path)) strays.push(pathname);
     const inside = normalize(pathname.slice(path.length) || 'index.html');
     try {
+      if (other !== undefined) return void response.writeHead(200, { 'Content-Type': 'text/html' }).end(other);
       if (!pathname.startsWith(path) || inside.startsWith('..')) throw new Error('outside');
       const body = await readFile(join(folder, inside));
       response.writeHead(200, { ...headers, 'Content-Type': TYPES[extname(inside)] ?? 'application/octet-stream' });
@@ -49,6 +53,9 @@ export async function plainHost(
   return {
     url: `http://localhost:${address.port}${path}`,
     strays,
+    become(page) {
+      other = page;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

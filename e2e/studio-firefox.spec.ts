@@ -8,10 +8,14 @@ import { SMALL } from './studio-page.ts';
 const FIREFOX = findFirefox();
 
 test.describe('in Firefox', () => {
-  test.skip(FIREFOX === undefined, 'Firefox is not installed (on Debian: apt-get install firefox-esr).');
+  test.skip(
+    FIREFOX === undefined && process.env.REQUIRE_FIREFOX !== '1',
+    'Firefox is not installed (on Debian: apt-get install firefox-esr).',
+  );
   let browser: Browser;
 
   test.beforeAll(async () => {
+    expect(FIREFOX, 'Firefox is required (REQUIRE_FIREFOX=1)').toBeDefined();
     browser = await launch({ browser: 'firefox', ...(FIREFOX && { executablePath: FIREFOX }), headless: true });
   });
   test.afterAll(() => browser?.close());

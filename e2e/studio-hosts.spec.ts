@@ -32,14 +32,44 @@ async function measures(page: Page, address: string): Promise<StudioPage> {
   return studio;
 }
 
-test('under a path, from a host that sends no headers: the service worker isolates the page', async ({ page }) => {
+test('under a path, from a host that sends no headers: the service worker isolates the page, and minds its own', async ({
+  page,
+}) => {
   const host = await plainHost(BUILT, '/espalier/');
+  const cached = () => page.evaluate(() => caches.keys());
   try {
+    await page.goto(`${host.url}icon.svg`);
+    await page.evaluate(async () => (await caches.open('transformers-cache')).put('/model', new Response('weights')));
     const studio = await measures(page, `${host.url}?backend=wasm`);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     expect(host.strays.filter((path) => path !== '/favicon.ico')).toEqual([]);
     expect(studio.problems.filter((problem) => !problem.includes('404'))).toEqual([]);
+    expect(await cached()).toEqual([
+      'transformers-cache',
+      expect.stringMatching(/^espalier \/espalier\/ [0-9a-f]{16}$/),
+    ]);
+
+    // Another program on the same port, later: it gets its own page, and nothing of the studio is left.
+    host.become('<title>Another program</title>');
+    await page.goto(host.url);
+    await expect(page).toHaveTitle('Another program');
+    await expect.poll(cached).toEqual(['transformers-cache']);
+    await page.reload();
+    expect(await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length)).toBe(0);
   } finally {
+    await host.close();
+  }
+});
+
+test('a policy that forbids WebAssembly is told by its name', async ({ browser }) => {
+  const host = await plainHost(BUILT, '/', { 'Content-Security-Policy': "script-src 'self'; worker-src 'self'" });
+  const context = await browser.newContext({ serviceWorkers: 'block' });
+  try {
+    const page = await context.newPage();
+    await new StudioPage(page).open(host.url, SMALL);
+    await expect(page.getByRole('alert').filter({ hasText: "script-src needs 'wasm-unsafe-eval'" })).toBeVisible();
+  } finally {
+    await context.close();
     await host.close();
   }
 });

@@ -11,7 +11,7 @@ test('works without a network after the first visit', async ({ page, context }) 
     .toBe(true);
   // All files are kept at once or none.
   await expect
-    .poll(() => page.evaluate(async () => (await caches.match(new URL('./', location.href))) !== undefined), {
+    .poll(() => page.evaluate(async () => (await caches.match(new URL('./', location.href).href)) !== undefined), {
       timeout: 180_000,
     })
     .toBe(true);

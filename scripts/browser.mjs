@@ -48,24 +48,33 @@ export function findFirefox() {
   return candidates.find((path) => path && existsSync(path));
 }
 
-/** Installs Debian's Firefox (a quarter of a minute) where there is none and that is possible; without it its tests are skipped, and say so. */
-export function offerFirefox() {
-  if (findFirefox() || !existsSync('/usr/bin/apt-get')) return;
-  process.stderr.write('No Firefox for the tests yet; trying apt-get install firefox-esr.\n');
-  const [program = '', ...words] = [
-    ...withRights(),
-    'apt-get',
-    'install',
-    '-y',
-    '-qq',
-    '--no-install-recommends',
-    'firefox-esr',
-  ];
-  spawnSync(program, words, {
+/** Path of WebKitGTK's WebDriver server that tests can use: WEBKIT_DRIVER_PATH, or the system's; undefined when there is none, or no display for it. */
+export function findWebKit() {
+  const { WEBKIT_DRIVER_PATH, DISPLAY, WAYLAND_DISPLAY } = process.env;
+  if (!DISPLAY && !WAYLAND_DISPLAY && !existsSync('/usr/bin/Xvfb')) return undefined;
+  return [WEBKIT_DRIVER_PATH, '/usr/bin/WebKitWebDriver'].find((path) => path && existsSync(path));
+}
+
+/** Installs Debian's Firefox and WebKit (a quarter of a minute) where there are none and that is possible; without them their tests are skipped, and say so. */
+export function offerOtherBrowsers() {
+  if (!existsSync('/usr/bin/apt-get')) return;
+  const wanted = [...(findFirefox() ? [] : ['firefox-esr']), ...(findWebKit() ? [] : ['webkit2gtk-driver', 'xvfb'])];
+  if (wanted.length === 0) return;
+  process.stderr.write(`Not all browsers for the tests yet; trying apt-get install ${wanted.join(' ')}.\n`);
+  const install = () => packages(['install', '-y', '-qq', '--no-install-recommends', ...wanted]);
+  // A fresh container has no list of packages.
+  if (!install() && packages(['update', '-qq'])) install();
+}
+
+/** Whether apt-get did it. @param {string[]} words */
+function packages(words) {
+  const [program = '', ...rest] = [...withRights(), 'apt-get', ...words];
+  const { status } = spawnSync(program, rest, {
     stdio: 'ignore',
-    timeout: MINUTE,
+    timeout: 3 * MINUTE,
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
+  return status === 0;
 }
 
 const MINUTE = 60_000;

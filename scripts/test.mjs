@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ensureBrowser, offerFirefox } from './browser.mjs';
+import { ensureBrowser, offerOtherBrowsers } from './browser.mjs';
 import { ensureVulkan, testAdapter } from './vulkan.mjs';
 
 /** Runs every check of the project one after the other and ends with one line that counts them all. */
@@ -46,7 +46,7 @@ suite(
 
 try {
   const browser = await ensureBrowser();
-  offerFirefox();
+  offerOtherBrowsers();
   suite(
     'Browser tests',
     ['node_modules/playwright/cli.js', 'test'],

@@ -1,4 +1,6 @@
 /** The public library in browsers: the same verbs as in Node, without Node (docs/library.md). */
+import './symbol-dispose.ts';
+
 export { type MemoryFolder, memoryFolder } from './export/memory-folder.ts';
 export { zipBlob } from './export/zip.ts';
 export { openExported, openModel } from './library/browser/open.ts';

@@ -20,7 +20,7 @@ export function addStudio(program: Command, signal: AbortSignal): void {
   program
     .command('studio')
     .description('serves the studio on this machine until it is interrupted')
-    .option('--port <n>', 'port to serve on; 0 takes any free one', wholeNumber('--port', 0), 5173)
+    .option('--port <n>', 'port to serve on; 0 takes any free one', wholeNumber('--port', 0), 8417)
     .option('--open', 'open it in the browser where there is a display')
     .option('--json', 'print one JSON document on standard output')
     .option('--quiet', 'no notes on standard error')

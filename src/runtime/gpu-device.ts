@@ -19,6 +19,8 @@ export interface WebGpuSupport {
   readonly reason: string | undefined;
   /** 'nvidia ampere'; undefined without an adapter. */
   readonly adapter: string | undefined;
+  /** Whether that adapter computes on the processor: no graphics card. */
+  readonly software: boolean;
   /** What was looked at, in order. */
   readonly checks: readonly WebGpuCheck[];
 }
@@ -54,6 +56,7 @@ export async function webgpuSupport(): Promise<WebGpuSupport> {
     available: !failed,
     reason: failed && `${failed.name}: ${failed.detail}`,
     adapter: adapter && adapterLabel(adapter.info),
+    software: adapter !== undefined && describeAdapter(adapter).software,
     checks,
   };
 }

@@ -1,3 +1,4 @@
+import '../symbol-dispose.ts';
 import type { InferenceSession } from 'onnxruntime-common';
 import { UnsupportedError, UsageError } from '../errors.ts';
 import { resolveExternalData } from './external-data.ts';

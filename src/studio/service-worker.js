@@ -3,27 +3,31 @@
 const VERSION = 'VERSION';
 const ALL_FILES = /* FILES */ [];
 const HEADERS = /* HEADERS */ {};
+// What the studio's page says of itself (index.html).
+const MARK = 'name="application-name" content="Espalier"';
 // Of the two builds of ONNX Runtime this browser loads one (runtime/web-build.ts).
 const UNUSED_BUILD = 'Suspending' in WebAssembly ? '.asyncify.' : '.jspi.';
 const FILES = ALL_FILES.filter((file) => !file.includes(UNUSED_BUILD));
 
+// Caches belong to the origin, on which others may live: this studio's own begin with its name and its folder.
+const OWN = `espalier ${new URL(self.registration.scope).pathname} `;
+const CACHE = OWN + VERSION;
+// Addresses of the page itself.
+const STARTS = ['', 'index.html'].map((name) => self.registration.scope + name);
+
 // On the first visit the worker starts at once, since the page may need its headers; the page then asks for the files to be kept.
 self.addEventListener('install', (event) => {
   event.waitUntil(
-    caches
-      .keys()
-      .then((versions) => (versions.length > 0 ? keepFiles() : undefined))
+    ownCaches()
+      .then((earlier) => (earlier.length > 0 ? keepFiles() : undefined))
       .then(() => self.skipWaiting()),
   );
 });
 
 self.addEventListener('activate', (event) => {
   event.waitUntil(
-    caches
-      .keys()
-      .then((versions) =>
-        Promise.all(versions.filter((version) => version !== VERSION).map((version) => caches.delete(version))),
-      )
+    ownCaches()
+      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   );
 });
@@ -34,32 +38,44 @@ self.addEventListener('message', (event) => {
 
 self.addEventListener('fetch', (event) => {
   const { request } = event;
-  const url = new URL(request.url);
-  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
-  event.respondWith(answer(request).then(isolated));
+  if (request.method !== 'GET' || !request.url.startsWith(self.registration.scope)) return;
+  if (request.mode !== 'navigate') event.respondWith(kept(request).then(isolated));
+  else if (STARTS.includes(request.url.split(/[?#]/)[0])) event.respondWith(visited(request));
 });
+
+/** Names of all caches of this studio, of earlier versions too. */
+async function ownCaches() {
+  return (await caches.keys()).filter((name) => name.startsWith(OWN));
+}
 
 /** Fetches what is not kept yet. Most files came moments ago with the page: the browser's own cache gives them again. */
 async function keepFiles() {
-  const cache = await caches.open(VERSION);
-  const kept = new Set((await cache.keys()).map(({ url }) => url));
+  const cache = await caches.open(CACHE);
+  const present = new Set((await cache.keys()).map(({ url }) => url));
   await cache.addAll(
-    FILES.map((file) => new URL(file, self.registration.scope).href).filter((address) => !kept.has(address)),
+    FILES.map((file) => new URL(file, self.registration.scope).href).filter((address) => !present.has(address)),
   );
 }
 
-/** The page itself from the network where there is one, so that a new version is seen; all other files from the cache. */
-async function answer(request) {
-  const cache = await caches.open(VERSION);
-  if (request.mode === 'navigate') {
-    try {
-      return await fetch(request);
-    } catch {
-      return (await cache.match(self.registration.scope)) ?? Response.error();
-    }
+/** The page itself, from the network where there is one, so that a new version is seen. */
+async function visited(request) {
+  let response;
+  try {
+    response = await fetch(request);
+  } catch {
+    return isolated((await caches.match(self.registration.scope, { cacheName: CACHE })) ?? Response.error());
   }
-  const kept = await cache.match(request.url, { ignoreSearch: true });
-  if (kept) return kept;
+  if (!response.ok || (await response.clone().text()).includes(MARK)) return isolated(response);
+  // Something else is served here now, as happens on a port of one's own machine: it gets its own answers.
+  await self.registration.unregister();
+  await Promise.all((await ownCaches()).map((name) => caches.delete(name)));
+  return response;
+}
+
+/** Any other file: from the cache where it is kept. */
+async function kept(request) {
+  const found = await caches.match(request.url, { ignoreSearch: true, cacheName: CACHE });
+  if (found) return found;
   try {
     return await fetch(request);
   } catch {

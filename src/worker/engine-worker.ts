@@ -1,7 +1,8 @@
+import '../symbol-dispose.ts';
 import { forgetModel, offerFromHub, openInBrowser, storedModels } from '../library/browser-models.ts';
 import { siteFolder } from '../runtime/site.ts';
 import { createWebRuntime, webgpuSupport } from '../runtime/web.ts';
-import { originFile } from './engine/kept-file.ts';
+import { hasOriginFiles, originFile } from './engine/kept-file.ts';
 import { createEngine } from './engine.ts';
 import { probed } from './probe.ts';
 import { serve } from './rpc.ts';
@@ -12,6 +13,7 @@ serve(
   createEngine({
     support: webgpuSupport,
     createRuntime: async (backend) => probed(await createWebRuntime({ backend })),
+    keepsFiles: hasOriginFiles,
     open: (source, options) => openInBrowser(source, options, base),
     offer: offerFromHub,
     stored: storedModels,

@@ -1,5 +1,5 @@
 import { expectTypeOf } from 'vitest';
-import type { SpeedComparison } from '../evaluate/speed/speed.ts';
+import type { MeasuringSpeed, SpeedComparison } from '../evaluate/speed/speed.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
@@ -53,7 +53,7 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   fit(scores: Scores, options: PlanOptions): Promise<Plan>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
-  speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
+  speed(plan: Plan, request: SpeedRequest, options?: MeasuringSpeed): Promise<SpeedComparison>;
   keptTraining(plan: Plan, request: RecoverRequest): Promise<KeptTraining | null>;
   forgetTraining(): Promise<void>;
   recover(plan: Plan, request: RecoverRequest, options?: Recovering): Promise<Recovery>;

@@ -32,7 +32,13 @@ describe('the engine behind the page, on the embedded model', () => {
   beforeAll(async () => {
     runtime = await createNodeRuntime({ threads: 2 });
     engine = createEngine({
-      support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
+      support: async () => ({
+        available: false,
+        reason: 'No browser.',
+        adapter: undefined,
+        software: false,
+        checks: [],
+      }),
       createRuntime: async () => runtime,
       open: async (source) =>
         source.kind === 'files'

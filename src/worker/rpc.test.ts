@@ -29,13 +29,14 @@ const tick = () => new Promise((resolve) => setTimeout(resolve, 1));
 describe('the boundary between page and engine', () => {
   it('hands arguments over and results back', async () => {
     const engine = connected({
-      backend: async (choice) => ({ backend: 'wasm', description: choice, reason: 'chosen', checks: [] }),
+      backend: async (choice) => ({ backend: 'wasm', description: choice, reason: 'chosen', checks: [], lacks: [] }),
     });
     expect(await engine.backend('wasm')).toEqual({
       backend: 'wasm',
       description: 'wasm',
       reason: 'chosen',
       checks: [],
+      lacks: [],
     });
   });
 

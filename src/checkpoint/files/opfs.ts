@@ -19,13 +19,13 @@ import { checkInnerName, type FileAccess } from './files.ts';
  * survives a closed page. One folder per model under `root`.
  */
 export function opfsStore(root = 'models'): ModelStore {
-  const top = async (create: boolean) => (await navigator.storage.getDirectory()).getDirectoryHandle(root, { create });
+  const top = async (create: boolean) => (await privateRoot()).getDirectoryHandle(root, { create });
   const folder = async (key: StoredKey) => (await top(true)).getDirectoryHandle(storedFolder(key), { create: true });
   const tryLock: ModelStore['tryLock'] = (key) => tryWebLock(`espalier/${root}/${storedFolder(key)}`);
   return {
     tryLock,
     async list(): Promise<readonly Manifest[]> {
-      const models = await top(false).catch(ifMissing);
+      const models = await top(false).catch(ifNothingStored);
       if (!models) return [];
       const manifests: Manifest[] = [];
       for await (const [, handle] of models.entries()) {
@@ -55,11 +55,25 @@ export function opfsStore(root = 'models'): ModelStore {
       if (model) await models.removeEntry(storedFolder(key), { recursive: true });
     },
     async available() {
-      const { quota, usage } = await navigator.storage.estimate();
+      const { quota, usage } = (await navigator.storage?.estimate?.()) ?? {};
       return quota === undefined ? undefined : Math.max(0, quota - (usage ?? 0));
     },
   };
 }
+
+/** Throws StorageError where the browser, or a private window, has none. */
+async function privateRoot(): Promise<FileSystemDirectoryHandle> {
+  const { storage }: { readonly storage?: Partial<StorageManager> } = globalThis.navigator;
+  try {
+    if (storage?.getDirectory) return await storage.getDirectory();
+  } catch (cause) {
+    throw new StorageError(NOWHERE, { cause });
+  }
+  throw new StorageError(NOWHERE);
+}
+
+const NOWHERE =
+  "This browser gives the page no private file system (OPFS), which downloaded models are kept in. Download the model's files yourself and open their folder, or use another browser or an ordinary window.";
 
 /** A directory of the private file system (or one that the person picked) as a folder of files. */
 function directoryFiles(directory: FileSystemDirectoryHandle, name: string): FileAccess {
@@ -89,6 +103,11 @@ async function locate(directory: FileSystemDirectoryHandle, path: string, create
   let parent = directory;
   for (const part of parts) parent = await parent.getDirectoryHandle(part, { create });
   return { parent, name };
+}
+
+/** Where nothing can be stored, nothing is. */
+function ifNothingStored(error: unknown): undefined {
+  if (!(error instanceof StorageError)) ifMissing(error);
 }
 
 function ifMissing(error: unknown): undefined {

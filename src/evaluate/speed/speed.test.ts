@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CancelledError } from '../../errors.ts';
 import type { Progress } from '../../progress.ts';
 import { createRandom } from '../../random.ts';
-import { type Contestant, compareSpeeds } from './speed.ts';
+import { type Contestant, compareSpeeds, type SpeedSoFar } from './speed.ts';
 
 /** A machine with a clock of its own: load that drifts, stretches in which another program runs, and single pauses. */
 function machine(seed: number, tick = 0) {
@@ -85,6 +85,28 @@ describe('compareSpeeds', () => {
     expect(measured.promptTokens).toBeLessThan(64);
     expect(measured.rounds).toBeGreaterThanOrEqual(8);
     expect(measured.decode.high).toBeLessThan(Number.POSITIVE_INFINITY);
+  });
+
+  it('tells what is known so far from the third round on, with the interval that so few give', async () => {
+    const { work, now } = machine(7);
+    const told: SpeedSoFar[] = [];
+    const options = { onEstimate: (soFar: SpeedSoFar) => void told.push(soFar) };
+    const result = await compareSpeeds(
+      { dense: model(work, 2), pruned: model(work, 1.6) },
+      PROMPT,
+      REQUEST,
+      options,
+      now,
+    );
+    expect(told.map(({ rounds }) => rounds)).toEqual(
+      Array.from({ length: result.rounds - 2 }, (_, index) => index + 3),
+    );
+    expect(told.slice(0, 3).map(({ confidence }) => confidence)).toEqual([0.75, 0.875, 0.9375]);
+    for (const { decode } of told) {
+      expect(decode.low).toBeLessThanOrEqual(decode.value);
+      expect(decode.high).toBeLessThan(Number.POSITIVE_INFINITY);
+    }
+    expect(told.at(-1)).toMatchObject({ decode: result.decode, prefill: result.prefill, confidence: 0.99 });
   });
 
   it('decodes token by token in turn, and lets each begin every other time', async () => {

@@ -33,6 +33,20 @@ export interface SpeedComparison {
   readonly seconds: number;
 }
 
+/** What is known while a comparison goes on. */
+export interface SpeedSoFar {
+  readonly prefill: Estimate;
+  readonly decode: Estimate;
+  readonly rounds: number;
+  /** Of the intervals: what so few rounds can give, at most that of the result. */
+  readonly confidence: number;
+}
+
+/** Options of a comparison: the ratios after every round, from the third on. */
+export interface MeasuringSpeed extends LongRunning {
+  readonly onEstimate?: ((soFar: SpeedSoFar) => void) | undefined;
+}
+
 /** A text on its way through a model. */
 export interface TimedSequence extends Disposable {
   /** Appends tokens and returns the next one, when the device has it. */
@@ -49,6 +63,9 @@ export interface Contestant {
 const SPEED_CONFIDENCE = 0.99;
 /** Rounds from which signed ranks give an interval of that confidence: 2 / 2^8 < 0.01. */
 const FEWEST_ROUNDS = 8;
+
+/** Rounds from which an interim estimate is told, with the interval that they can give. */
+const FEW_ROUNDS = 3;
 
 /** The intervals are looked at after so many rounds: rarely, since every look is a chance to stop by luck. */
 const LOOKS = [8, 16, 32, 64, 128, 256];
@@ -73,7 +90,7 @@ export async function compareSpeeds(
   { dense, pruned }: { readonly dense: Contestant; readonly pruned: Contestant },
   prompt: readonly number[],
   request: SpeedRequest,
-  { signal, onProgress }: LongRunning = {},
+  { signal, onProgress, onEstimate }: MeasuringSpeed = {},
   now: () => number = () => performance.now(),
 ): Promise<SpeedComparison> {
   const models = [dense, pruned] as const;
@@ -128,6 +145,7 @@ export async function compareSpeeds(
   for (;;) {
     onProgress?.({ stage: MEASURING, completed: Math.min(rounds.length, total - 1), total, unit: 'steps' });
     rounds.push(await round(tokenIds, newTokens, rounds.length % 2 === 0 ? 0 : 1));
+    if (rounds.length >= FEW_ROUNDS) onEstimate?.(soFarOf(rounds));
     const spent = now() - started;
     const perRound = spent / rounds.length;
     const isLast = spent + perRound / 2 > 1000 * request.seconds || rounds.length === LOOKS.at(-1);
@@ -166,7 +184,7 @@ function schedule(
 }
 
 /** The pruned model's prefill and decode speed over the dense one's. */
-function ratios(rounds: readonly Round[]): [prefill: Estimate, decode: Estimate] {
+function ratios(rounds: readonly Round[], confidence = SPEED_CONFIDENCE): [prefill: Estimate, decode: Estimate] {
   const of = (pair: (round: Round) => readonly [number, number]) =>
     pairedRatio(
       rounds.map((round) => {
@@ -174,9 +192,16 @@ function ratios(rounds: readonly Round[]): [prefill: Estimate, decode: Estimate]
         // A clock that ticks coarsely may have stood still.
         return Math.log(Math.max(dense, SHORTEST_TIME) / Math.max(pruned, SHORTEST_TIME));
       }),
-      SPEED_CONFIDENCE,
+      confidence,
     );
   return [of(({ prefill }) => prefill), of(({ decode: [dense, pruned] }) => [midmean(dense), midmean(pruned)])];
+}
+
+/** The ratios after some rounds. All signs of n rounds agree by chance with 2 / 2^n: more than that leaves an interval that ends. */
+function soFarOf(rounds: readonly Round[]): SpeedSoFar {
+  const confidence = Math.min(SPEED_CONFIDENCE, 1 - 2 ** (1 - rounds.length));
+  const [prefill, decode] = ratios(rounds, confidence);
+  return { prefill, decode, rounds: rounds.length, confidence };
 }
 
 /** Milliseconds: a tenth of the finest tick that a browser gives to a page that is not isolated. */

@@ -21,7 +21,13 @@ export function fakeEngine(overrides: Partial<Engine> = {}): Engine & { readonly
   const asked: Asked[] = [];
   const note = (call: string, plan: Plan | null) => asked.push({ call, ratio: plan?.ratio ?? 0 });
   const known: Partial<Engine> = {
-    backend: async () => ({ backend: 'wasm', description: 'WebAssembly, 2 threads', reason: undefined, checks: [] }),
+    backend: async () => ({
+      backend: 'wasm',
+      description: 'WebAssembly, 2 threads',
+      reason: undefined,
+      checks: [],
+      lacks: [],
+    }),
     openModel: async () => ({
       ...{ name: 'synthetic', architecture: 'llama', licence: 'mit', parameters: 1_000_000, bytes: 2_000_000 },
       ...{ vocabulary: 64, hiddenSize: 64, maximumPositions: 512, chat: false, layers: [] },

@@ -3,10 +3,11 @@ import { DeviceError } from '../../errors.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type BackendPlatform, startBackend } from './backend.ts';
 
-const support = (adapter: string | undefined) => ({
+const support = (adapter: string | undefined, software = /swiftshader/.test(adapter ?? '')) => ({
   available: adapter !== undefined,
   reason: adapter ? undefined : 'Adapter is offered: none.',
   adapter,
+  software,
   checks: [{ name: 'Adapter is offered', passed: adapter !== undefined, detail: '' }],
 });
 const platform = (adapter: string | undefined, broken = false): BackendPlatform => ({
@@ -39,10 +40,33 @@ describe('startBackend', () => {
 
   it('says why WebAssembly has one thread where the page is not isolated', async () => {
     vi.stubGlobal('crossOriginIsolated', false);
-    expect((await startBackend('auto', platform(undefined))).info.reason).toMatch(/one thread.*not isolated/);
+    expect((await startBackend('auto', platform(undefined))).info.lacks).toEqual([
+      expect.stringMatching(/one thread.*not isolated/),
+    ]);
     vi.stubGlobal('crossOriginIsolated', true);
-    expect((await startBackend('auto', platform(undefined))).info.reason).not.toMatch(/one thread/);
+    expect((await startBackend('auto', platform(undefined))).info.lacks).toEqual([]);
     vi.unstubAllGlobals();
+  });
+
+  it('takes an adapter for what it says of itself, not for its name', async () => {
+    const named = { ...platform('mesa'), support: async () => support('mesa', true) };
+    expect((await startBackend('auto', named)).info).toMatchObject({
+      backend: 'wasm',
+      reason: expect.stringMatching(/only WebGPU adapter \(mesa\) computes on the processor/),
+    });
+  });
+
+  it('says where files cannot be kept', async () => {
+    const without = { ...platform(undefined), keepsFiles: async () => false };
+    expect((await startBackend('auto', without)).info.lacks).toEqual([
+      expect.stringMatching(/no private file system \(OPFS\).*models of the hub cannot be stored/),
+    ]);
+  });
+
+  it('names the policy that forbids WebAssembly, not the runtime that failed for it', async () => {
+    vi.spyOn(WebAssembly, 'compile').mockRejectedValue(new WebAssembly.CompileError('blocked by CSP'));
+    await expect(startBackend('auto', platform(undefined))).rejects.toThrow(/script-src needs 'wasm-unsafe-eval'/);
+    vi.restoreAllMocks();
   });
 
   it('does what it was told by name, or says why not', async () => {

@@ -1,6 +1,11 @@
 import { countParameters } from '../../architecture/model.ts';
 import { DenseReference } from '../../evaluate/divergence/dense-reference.ts';
-import { compareSpeeds, type SpeedComparison, type SpeedRequest as SpeedSettings } from '../../evaluate/speed/speed.ts';
+import {
+  compareSpeeds,
+  type MeasuringSpeed,
+  type SpeedComparison,
+  type SpeedRequest as SpeedSettings,
+} from '../../evaluate/speed/speed.ts';
 import { timedDecoder, timingPrompt } from '../../evaluate/speed/timed-decoder.ts';
 import type { Task } from '../../evaluate/tasks.ts';
 import { evaluate } from '../../library/evaluate.ts';
@@ -65,7 +70,7 @@ export interface EvaluateCalls {
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
   /** Dense and pruned in turn, token by token. */
-  speed(plan: Plan, request: SpeedRequest, options?: LongRunning): Promise<SpeedComparison>;
+  speed(plan: Plan, request: SpeedRequest, options?: MeasuringSpeed): Promise<SpeedComparison>;
 }
 
 export function evaluateCalls(bench: Bench): EvaluateCalls {

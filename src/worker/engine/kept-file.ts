@@ -35,6 +35,16 @@ export function originFile(name: string): KeptFile {
   };
 }
 
+/** Whether this browser and window have such a file system: WebKitGTK has none, and private windows may refuse theirs. */
+export async function hasOriginFiles(): Promise<boolean> {
+  const { storage }: { readonly storage?: Partial<StorageManager> } = globalThis.navigator;
+  if (!storage?.getDirectory) return false;
+  return storage.getDirectory().then(
+    () => true,
+    () => false,
+  );
+}
+
 /** A file whose failures lose what it holds and nothing else. */
 export function lenient(file: KeptFile): KeptFile {
   return {

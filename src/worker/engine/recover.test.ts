@@ -34,7 +34,7 @@ const none = async () => {
 /** An engine as a freshly opened page has it. */
 async function openStories(training: KeptFile): Promise<Engine> {
   const opened = createEngine({
-    support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, checks: [] }),
+    support: async () => ({ available: false, reason: 'No browser.', adapter: undefined, software: false, checks: [] }),
     createRuntime: async () => runtime,
     open: async () => openCheckpoint(await diskFolder('public/models/stories'), { name: 'stories' }),
     ...{ offer: none, stored: async () => [], forget: none, training },

@@ -1,4 +1,5 @@
 import type { StateCreator } from 'zustand';
+import type { SpeedSoFar } from '../../../evaluate/speed/speed.ts';
 import type { ChosenText } from '../../data/text.ts';
 
 /** How the page measures; every number that it shows names these. */
@@ -16,6 +17,8 @@ export interface MeasureSlice {
   readonly comparedMethods: readonly string[];
   /** Ratio of the present recipe whose perplexity is being measured. */
   readonly measuringRatio: number | undefined;
+  /** The speed that is being measured, as far as it is known, and at which ratio. */
+  readonly speedSoFar: (SpeedSoFar & { readonly ratio: number }) | undefined;
   /** Why measuring behind the page stopped last. */
   readonly sweepFailure: string | undefined;
   setMeasure(patch: Partial<Omit<MeasureSlice, 'setMeasure'>>): void;
@@ -30,6 +33,7 @@ export const createMeasureSlice: StateCreator<MeasureSlice> = (set) => ({
   speedSeconds: 20,
   comparedMethods: ['llm-pruner-element-first', 'magnitude-l2', 'random'],
   measuringRatio: undefined,
+  speedSoFar: undefined,
   sweepFailure: undefined,
   setMeasure: (patch) => set(patch),
 });

@@ -116,10 +116,10 @@ async function measureStep(
         seconds: settings.speedSeconds,
         repair,
       },
-      options,
+      { ...options, onEstimate: (soFar) => setMeasure({ speedSoFar: { ...soFar, ratio: step.ratio } }) },
     );
   } finally {
     endTask(step.what);
-    setMeasure({ measuringRatio: undefined });
+    setMeasure({ measuringRatio: undefined, speedSoFar: undefined });
   }
 }

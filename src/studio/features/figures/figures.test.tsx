@@ -5,6 +5,7 @@ import { formatPerplexity } from '../../parts/format.ts';
 import { useStudio } from '../../store.ts';
 import { type Asked, fakeEngine, fakePerplexity } from '../../testing/fake-engine.ts';
 import { change, freshState, render, until } from '../../testing/render.tsx';
+import { ratioKey } from '../compare/sweep.ts';
 import { useSweep } from '../compare/use-sweep.ts';
 import { Figures } from './panel.tsx';
 
@@ -51,8 +52,20 @@ describe('the four figures', () => {
     expect(figure(/^Speed/)).toContain('1.17–1.43');
     await change(({ setRatio }) => setRatio(0.33));
     expect(figure(/^Perplexity/)).toMatch(/^≈ \d/);
+    expect(figure(/^Speed/)).toContain('≈ ×');
     await change(({ changeRecipe }) => changeRecipe({ metric: 'magnitude-l2' }));
     expect(figure(/^Perplexity/)).toMatch(/^≈ \d.*from the recipe before$/);
+    expect(figure(/^Speed/)).toMatch(/^≈ ×\d.*from the recipe before$/);
+  });
+
+  it('shows the speed as far as it is known while it is measured', async () => {
+    const about = (value: number) => ({ value, low: 0.9 * value, high: 1.1 * value });
+    await until(() => expect(engine.asked.some(({ ratio }) => ratio > 0)).toBe(true));
+    const ratio = ratioKey(engine.asked.find((asked) => asked.ratio > 0)?.ratio ?? Number.NaN);
+    await change(({ setMeasure }) => setMeasure({ autoMeasure: false, speedTokens: 5 }));
+    const soFar = { decode: about(1.2), prefill: about(1), rounds: 4, confidence: 0.875, ratio };
+    await change(({ setMeasure }) => setMeasure({ speedSoFar: soFar }));
+    expect(figure(/^Speed/)).toBe('≈ ×1.20 1.08–1.32 after 4 rounds');
   });
 
   it('says why there is no plan, in the place of the figures', async () => {

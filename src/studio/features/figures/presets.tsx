@@ -1,10 +1,10 @@
 import { formatPercent } from '../../parts/format.ts';
 import { useStudio } from '../../store.ts';
 import { valueOn } from '../compare/known-curve.ts';
+import { formatTimes } from '../compare/speed-ratio.ts';
 import { useKnownCurve } from '../compare/use-known-curve.ts';
 import { LARGEST_RATIO } from '../curve/ratio-slider.tsx';
 import { useReach } from '../plan/use-plan.ts';
-import { formatTimes } from './use-figures.ts';
 
 /** Ratios by what they are good for. */
 const PRESETS = [

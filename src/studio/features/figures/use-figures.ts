@@ -1,12 +1,14 @@
+import type { Estimate } from '../../../evaluate/speed/paired-ratio.ts';
 import type { PerplexityMeasurement } from '../../../worker/engine.ts';
 import { formatPerplexity } from '../../parts/format.ts';
 import { useStudio } from '../../store.ts';
 import { valueOn } from '../compare/known-curve.ts';
 import { useCurrentMeasurements } from '../compare/measurements.ts';
 import { type PairedFactor, pairedFactor } from '../compare/paired.ts';
-import { estimatedDecodeRatio, isNoDifference } from '../compare/speed-ratio.ts';
+import { formatTimes, guessedDecodeRatio, isNoDifference } from '../compare/speed-ratio.ts';
 import { ratioKey } from '../compare/sweep.ts';
 import { useKnownCurve } from '../compare/use-known-curve.ts';
+import { useKnownSpeed } from '../compare/use-known-speed.ts';
 import { usePlan } from '../plan/use-plan.ts';
 import { useDtype } from '../take-away/use-dtype.ts';
 
@@ -61,29 +63,33 @@ function besides(
 /** Decode speed of the present plan against the dense model, with its interval. Undefined where nothing is known. */
 export function useSpeedFigure() {
   const outcome = usePlan();
-  const measured = useCurrentMeasurements();
+  const { speed, isStale } = useKnownSpeed();
   const measuring = useStudio(({ tasks }) => tasks.speed !== undefined);
+  const soFar = useStudio((state) => state.speedSoFar);
   if (!outcome?.ok) return undefined;
   const { ratio } = outcome.plan;
-  const pair = measured.speed.get(ratioKey(ratio));
-  if (!pair) {
-    const estimate = estimatedDecodeRatio(measured.speed, ratio);
-    if (estimate !== undefined)
-      return { value: `≈ ×${formatTimes(estimate)}`, isEstimate: true, beside: 'between measured' };
-    return { value: undefined, isEstimate: false, beside: measuring ? 'measuring' : 'not measured yet' };
+  const pair = isStale ? undefined : speed.get(ratioKey(ratio));
+  if (pair) {
+    if (!Number.isFinite(pair.decode.high))
+      return { value: undefined, isEstimate: false, beside: 'too slow to compare in the time' };
+    return { value: `×${formatTimes(pair.decode.value)}`, isEstimate: false, beside: intervalOf(pair.decode) };
   }
-  const { value, low, high } = pair.decode;
-  if (!Number.isFinite(high)) return { value: undefined, isEstimate: false, beside: 'too slow to compare in the time' };
-  const span = `${formatTimes(low)}–${formatTimes(high)}`;
-  return {
-    value: `×${formatTimes(value)}`,
-    isEstimate: false,
-    beside: isNoDifference(pair.decode) ? `${span}, no difference measured` : span,
-  };
+  if (soFar && soFar.ratio === ratioKey(ratio))
+    return {
+      ...{ value: `≈ ×${formatTimes(soFar.decode.value)}`, isEstimate: true },
+      beside: `${spanOf(soFar.decode)} after ${soFar.rounds} rounds`,
+    };
+  const guess = guessedDecodeRatio(speed, ratio);
+  if (guess)
+    return {
+      ...{ value: `≈ ×${formatTimes(guess.value)}`, isEstimate: true },
+      beside: isStale ? TAGS.stale : guess.from,
+    };
+  return { value: undefined, isEstimate: false, beside: measuring ? 'measuring' : 'not measured yet' };
 }
 
-/** 1.09, 2.3, 14: a factor in three figures at most. */
-export function formatTimes(factor: number): string {
-  if (factor < 2) return factor.toFixed(2);
-  return factor < 10 ? factor.toFixed(1) : String(Math.round(factor));
+const spanOf = ({ low, high }: Estimate) => `${formatTimes(low)}–${formatTimes(high)}`;
+
+function intervalOf(ratio: Estimate): string {
+  return isNoDifference(ratio) ? `${spanOf(ratio)}, no difference measured` : spanOf(ratio);
 }

@@ -31,6 +31,9 @@ export function BackendChip() {
         </p>
       )}
       {backend?.reason && <p>{backend.reason}</p>}
+      {backend?.lacks.map((sentence) => (
+        <p key={sentence}>{sentence}</p>
+      ))}
       {error && <p>{error.message}</p>}
       {backend && backend.checks.length > 0 && (
         <ul className="checks">

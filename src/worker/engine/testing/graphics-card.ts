@@ -62,7 +62,7 @@ export function engineOn(cards: readonly GraphicsCard[], platform: Pick<Platform
     throw new Error('There is no hub in this test.');
   };
   const engine = createEngine({
-    support: async () => ({ available: true, reason: undefined, adapter: 'a test card', checks: [] }),
+    support: async () => ({ available: true, reason: undefined, adapter: 'a test card', software: false, checks: [] }),
     async createRuntime(backend) {
       asked.push(backend);
       if (backend === 'wasm') return createNodeRuntime({ threads: 2 });
