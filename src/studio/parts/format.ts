@@ -4,6 +4,7 @@ import type { Estimate } from '../../evaluate/speed/paired-ratio.ts';
 const grouped = format(',d');
 const oneDecimal = format('.1f');
 const twoDecimals = format('.2f');
+const threeDecimals = format('.3f');
 
 /** 1,234 below ten thousand, then 12.3 k, 4.56 M, 7.89 B. */
 export function formatCount(count: number): string {
@@ -30,6 +31,11 @@ export function formatPerplexity(perplexity: number): string {
   if (perplexity < 10) return twoDecimals(perplexity);
   if (perplexity < 100) return oneDecimal(perplexity);
   return grouped(Math.round(perplexity));
+}
+
+/** 0.083, 1.25: a divergence in nats. */
+export function formatNats(nats: number): string {
+  return nats < 0.995 ? threeDecimals(nats) : twoDecimals(nats);
 }
 
 /** 3.25, 41.7, 980: tokens per second. */

@@ -6,6 +6,8 @@ export const MEANINGS = {
     'Weights of attention and MLP blocks. Embeddings, norms and the output layer stay whole, so a share of these weights is a smaller share of all parameters.',
   perplexity:
     'How surprised the model is by text that it has not seen: as if it chose between so many equally likely tokens at every step. Lower is better; ×1.1 means a tenth more surprised than the dense model.',
+  divergence:
+    'How far the pruned model’s predictions are from the dense model’s, in nats a token: 0 where they are the same. It sees changes that perplexity averages away.',
   speed:
     'Tokens written per second, pruned against dense, measured in turn on this machine. Where the interval holds ×1, no difference was measured.',
   file: 'Bytes of the weights as they are exported, in the number format that the export has.',

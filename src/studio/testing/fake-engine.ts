@@ -36,7 +36,8 @@ export function fakeEngine(overrides: Partial<Engine> = {}): Engine & { readonly
       note('evaluate', plan);
       if (options.signal?.aborted) throw new CancelledError();
       const perplexity = fakePerplexity(plan?.ratio ?? 0);
-      return { perplexity, standardError: 0.1, tokens: 127, windows: 1, seconds: 0.1 };
+      const measured = { perplexity, standardError: 0.1, tokens: 127, windows: 1, seconds: 0.1 };
+      return plan === null ? measured : { ...measured, klDivergence: plan.ratio, klStandardError: 0.01 };
     },
     async generate(plan, _request, options: Generating = {}) {
       note('generate', plan);

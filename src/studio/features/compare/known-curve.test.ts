@@ -3,12 +3,7 @@ import { knownCurve, valueOn } from './known-curve.ts';
 import { pairedFactor } from './paired.ts';
 
 const measured = (values: Record<number, number>) =>
-  new Map(
-    Object.entries(values).map(([ratio, perplexity]) => [
-      Number(ratio),
-      { perplexity, standardError: 0.2, tokens: 127, windows: 1, seconds: 1 },
-    ]),
-  );
+  Object.entries(values).map(([ratio, value]) => ({ ratio: Number(ratio), value, error: 0.2 }));
 const shipped = [
   { ratio: 0, value: 4 },
   { ratio: 0.2, value: 5 },
@@ -17,7 +12,7 @@ const shipped = [
 
 describe('the known curve', () => {
   it('is what is shipped before anything is measured', () => {
-    const curve = knownCurve(new Map(), shipped, undefined);
+    const curve = knownCurve([], shipped, undefined);
     expect(valueOn(curve, 0.2)).toEqual({ value: 5, error: undefined, source: 'shipped' });
     expect(valueOn(curve, 0.3)?.source).toBe('estimate');
     expect(valueOn(curve, 0.5)).toBeUndefined();

@@ -8,7 +8,24 @@ export interface KnownPoint extends RatioValue {
   readonly source: 'own' | 'shipped';
 }
 
-/** Perplexity over the ratio, as far as it is known. */
+/** A value that was measured here, with its standard error. */
+export type OwnPoint = Omit<KnownPoint, 'source'>;
+
+/** Perplexities that were measured here, by ratio. */
+export function perplexityPoints(measured: Measurements['perplexity']): OwnPoint[] {
+  return [...measured].map(([ratio, { perplexity, standardError }]) => ({
+    ...{ ratio, value: perplexity, error: standardError },
+  }));
+}
+
+/** Divergences from the dense model that were measured here, by ratio: nats a token. */
+export function divergencePoints(measured: Measurements['perplexity']): OwnPoint[] {
+  return [...measured].flatMap(([ratio, { klDivergence, klStandardError = 0 }]) =>
+    klDivergence === undefined || ratio === 0 ? [] : [{ ratio, value: klDivergence, error: klStandardError }],
+  );
+}
+
+/** A quantity over the ratio, as far as it is known. */
 export interface KnownCurve {
   /** In order of ratio; 0 is the dense model. */
   readonly points: readonly KnownPoint[];
@@ -16,7 +33,7 @@ export interface KnownCurve {
   readonly isStale: boolean;
 }
 
-/** A perplexity at a ratio, with where it comes from. */
+/** A value at a ratio, with where it comes from. */
 export interface KnownValue {
   readonly value: number;
   /** Standard error over windows, where it was measured at this ratio. */
@@ -30,16 +47,11 @@ export interface KnownValue {
  * texts and windows differ. With fewer than two points in all, `before` takes their place.
  */
 export function knownCurve(
-  measured: Measurements['perplexity'],
+  measured: readonly OwnPoint[],
   shipped: readonly RatioValue[],
   before: KnownCurve | undefined,
 ): KnownCurve {
-  const own = [...measured].map(
-    ([ratio, { perplexity, standardError }]): KnownPoint => ({
-      ...{ ratio, value: perplexity, error: standardError },
-      source: 'own',
-    }),
-  );
+  const own = measured.map((point): KnownPoint => ({ ...point, source: 'own' }));
   const dense = [own.find(({ ratio }) => ratio === 0)?.value, shipped.find(({ ratio }) => ratio === 0)?.value];
   const factor = dense[0] !== undefined && dense[1] !== undefined ? dense[0] / dense[1] : 1;
   const measuredAt = new Set(own.map(({ ratio }) => ratio));
@@ -51,7 +63,7 @@ export function knownCurve(
   return { points, isStale: false };
 }
 
-/** The perplexity at a ratio; undefined where the curve does not reach. */
+/** The value at a ratio; undefined where the curve does not reach. */
 export function valueOn({ points, isStale }: KnownCurve, ratio: number): KnownValue | undefined {
   const point = points.find((known) => known.ratio === ratioKey(ratio));
   if (point && isStale && ratio > 0) return { value: point.value, error: undefined, source: 'stale' };

@@ -10,6 +10,7 @@ import {
 import { useWidth } from '../../charts/use-width.ts';
 import {
   formatChange,
+  formatNats,
   formatPercent,
   formatPerplexity,
   formatSpeed,
@@ -19,10 +20,13 @@ import {
 import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
+import { Term } from '../../parts/term.tsx';
+import { MEANINGS } from '../../parts/terms.ts';
 import { useStudioFields } from '../../store.ts';
 import { usePlan } from '../plan/use-plan.ts';
 import { CompareFields } from './compare-fields.tsx';
 import { estimateAt, estimateCurve } from './estimate.ts';
+import { divergencePoints } from './known-curve.ts';
 import { type Measurements, useCurrentMeasurements } from './measurements.ts';
 import { MethodChoice } from './method-choice.tsx';
 import { ratioKey } from './sweep.ts';
@@ -120,20 +124,15 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
               : ''}
           </td>
         </tr>
-        <tr data-reading="divergence">
-          <th scope="row">KL from dense</th>
+        <tr>
+          <th scope="row">
+            <Term meaning={MEANINGS.divergence}>KL from dense, nats</Term>
+          </th>
           <td>0</td>
-          <td>
-            {prunedPerplexity?.klDivergence === undefined ? (
-              <Pending />
-            ) : (
-              `${prunedPerplexity.klDivergence.toFixed(3)} ± ${(prunedPerplexity.klStandardError ?? 0).toFixed(3)}`
-            )}
-          </td>
+          <td>{prunedPerplexity?.klDivergence === undefined ? <Pending /> : divergenceOf(prunedPerplexity)}</td>
           <td className="change">
-            {prunedPerplexity?.top1Agreement === undefined
-              ? ''
-              : `same token ${formatPercent(prunedPerplexity.top1Agreement)}`}
+            {prunedPerplexity?.top1Agreement !== undefined &&
+              `same first choice at ${formatPercent(prunedPerplexity.top1Agreement)}`}
           </td>
         </tr>
         {speedRow('decode', 'Decode, tokens/s')}
@@ -169,6 +168,17 @@ function Curves({
         estimated: true,
       },
       {
+        title: 'KL from dense',
+        unit: 'nats a token',
+        all: divergencePoints(measured.perplexity).map(({ ratio, value, error }) => ({
+          ...{ ratio, value, low: Math.max(value / 2, value - error), high: value + error },
+        })),
+        others: [...measured.methods].map(([name, values]) => ({ name, points: divergencePoints(values) })),
+        logarithmic: true,
+        format: formatNats,
+        estimated: false,
+      },
+      {
         title: 'Decode',
         unit: 'tokens per second, ○ dense in turn',
         all: speedPoints('decode'),
@@ -188,7 +198,7 @@ function Curves({
       },
     ];
   }, [measured]);
-  const columns = width >= 860 ? 3 : width >= 560 ? 2 : 1;
+  const columns = width >= 1160 ? 4 : width >= 560 ? 2 : 1;
   const chartWidth = Math.max(220, Math.floor((width - (columns - 1) * 24) / columns));
   return (
     <div className="curves" ref={ref} data-columns={columns}>
@@ -242,6 +252,10 @@ function perplexityValues(measured: Measurements): RatioPoint[] {
 
 function barred({ perplexity, standardError }: PerplexityMeasurement): BarredValue {
   return { value: perplexity, low: perplexity - standardError, high: perplexity + standardError };
+}
+
+function divergenceOf({ klDivergence = 0, klStandardError = 0 }: PerplexityMeasurement): string {
+  return `${formatNats(klDivergence)} ± ${formatNats(klStandardError)}`;
 }
 
 function withError(value: number, error: number): string {

@@ -4,7 +4,7 @@ import { METHODS } from '../../../plan/methods/methods.ts';
 import { fetchEmbedded } from '../../data/embedded.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
-import { parseShippedCurve, type ShippedCurve } from '../model/shipped-curve.ts';
+import { parseShippedCurve, type ShippedCurve, type ShippedPoint } from '../model/shipped-curve.ts';
 import { EMBEDDED_MODEL } from '../model/slice.ts';
 import { INITIAL_RECIPE, type RecipeChoices } from '../plan/slice.ts';
 import type { RatioValue } from './estimate.ts';
@@ -41,33 +41,32 @@ export function shippedMethod(recipe: RecipeChoices): string | undefined {
   )?.name;
 }
 
-/** Perplexities that are shipped with the page for the present model and recipe, by ratio; none where nothing is. */
-export function useShippedCurve(): readonly RatioValue[] {
+/** What the curves are of, by its name in the shipped file. */
+type Quantity = 'perplexity' | 'klDivergence';
+
+/** Values that are shipped with the page for the present model and recipe, by ratio; none where nothing is. */
+export function useShippedCurve(quantity: Quantity): readonly RatioValue[] {
   const shipped = useShipped();
   const method = useStudio(({ recipe }) => shippedMethod(recipe));
-  return useMemo(() => pointsOf(shipped, method), [shipped, method]);
+  return useMemo(() => pointsOf(shipped, method, quantity), [shipped, method, quantity]);
 }
 
-function pointsOf(shipped: ShippedCurve | undefined, method: string | undefined): readonly RatioValue[] {
+function pointsOf(shipped: ShippedCurve | undefined, method: string | undefined, quantity: Quantity) {
   const points = shipped?.methods.find(({ name }) => name === method)?.points;
   if (!shipped || !points) return NONE;
-  return [
-    { ratio: 0, value: shipped.dense.perplexity },
-    ...points.map(({ ratio, perplexity }) => ({ ratio, value: perplexity })),
-  ];
+  const dense = quantity === 'perplexity' ? [{ ratio: 0, value: shipped.dense.perplexity }] : [];
+  return [...dense, ...valuesOf(points, quantity)];
+}
+
+function valuesOf(points: readonly ShippedPoint[], quantity: Quantity): RatioValue[] {
+  return points.flatMap(({ ratio, [quantity]: value }) => (value === undefined ? [] : [{ ratio, value }]));
 }
 
 /** Lines of other methods as they are shipped, by name. */
 export function useShippedMethods(): ReadonlyMap<string, readonly RatioValue[]> {
   const shipped = useShipped();
   return useMemo(
-    () =>
-      new Map(
-        shipped?.methods.map(({ name, points }) => [
-          name,
-          points.map(({ ratio, perplexity }) => ({ ratio, value: perplexity })),
-        ]) ?? [],
-      ),
+    () => new Map(shipped?.methods.map(({ name, points }) => [name, valuesOf(points, 'perplexity')]) ?? []),
     [shipped],
   );
 }

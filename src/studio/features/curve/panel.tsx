@@ -63,14 +63,16 @@ export function RatioCurve() {
         <span className="soft curve-hint">
           {curve.isStale ? 'grey: the recipe before' : 'lower is better · drag anywhere on the curve'}
         </span>
-        <label className="check curve-methods">
-          <input
-            type="checkbox"
-            checked={curveMethods}
-            onChange={(event) => setBench({ curveMethods: event.target.checked })}
-          />
-          {comparedMethods.length === 1 ? '1 other method' : `${comparedMethods.length} other methods`}
-        </label>
+        {comparedMethods.length > 0 && (
+          <label className="check curve-methods" title={comparedMethods.join(', ')}>
+            <input
+              type="checkbox"
+              checked={curveMethods}
+              onChange={(event) => setBench({ curveMethods: event.target.checked })}
+            />
+            with other methods
+          </label>
+        )}
       </div>
       <div className="curve-body" ref={ref}>
         <SliderCurve

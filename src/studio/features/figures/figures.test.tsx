@@ -48,10 +48,11 @@ describe('the four figures', () => {
     const at = engine.asked.find(({ call, ratio }) => call === 'evaluate' && ratio > 0)?.ratio ?? Number.NaN;
     expect(figure(/^Perplexity/)).toContain(formatPerplexity(fakePerplexity(at)));
     expect(figure(/^Perplexity/)).not.toContain('≈');
+    expect(figure(/^Perplexity/)).toContain(`KL ${at.toFixed(3)} ± 0.010`);
     await until(() => expect(figure(/^Speed/)).toContain('×1.30'));
     expect(figure(/^Speed/)).toContain('1.17–1.43');
     await change(({ setRatio }) => setRatio(0.33));
-    expect(figure(/^Perplexity/)).toMatch(/^≈ \d/);
+    expect(figure(/^Perplexity/)).toMatch(/^≈ \d.*KL ≈ \d/);
     expect(figure(/^Speed/)).toContain('≈ ×');
     await change(({ changeRecipe }) => changeRecipe({ metric: 'magnitude-l2' }));
     expect(figure(/^Perplexity/)).toMatch(/^≈ \d.*from the recipe before$/);

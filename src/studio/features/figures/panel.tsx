@@ -7,7 +7,7 @@ import { MEANINGS } from '../../parts/terms.ts';
 import { usePlan, usePlanSummary, useRatio } from '../plan/use-plan.ts';
 import { useDtype } from '../take-away/use-dtype.ts';
 import { Presets } from './presets.tsx';
-import { usePerplexityFigure, useSpeedFigure } from './use-figures.ts';
+import { useDivergenceFigure, usePerplexityFigure, useSpeedFigure } from './use-figures.ts';
 
 /** What the present ratio makes of the model, in four figures that are always in sight. */
 export function Figures() {
@@ -17,6 +17,7 @@ export function Figures() {
   const ratio = useRatio();
   const dtype = useDtype();
   const perplexity = usePerplexityFigure();
+  const divergence = useDivergenceFigure();
   const speed = useSpeedFigure();
   const plan = outcome?.ok ? outcome.plan : undefined;
   return (
@@ -58,6 +59,13 @@ export function Figures() {
             value={perplexity && `${perplexity.isExact ? '' : '≈ '}${formatPerplexity(perplexity.value)}`}
             isEstimate={perplexity !== undefined && !perplexity.isExact}
             beside={perplexity?.beside}
+            second={
+              divergence && (
+                <Term meaning={MEANINGS.divergence}>
+                  <span className={divergence.isExact ? undefined : 'estimate'}>{divergence.text}</span>
+                </Term>
+              )
+            }
             tag={perplexity?.tag}
           />
           <Figure
@@ -77,12 +85,15 @@ function Figure({
   name,
   value,
   beside,
+  second,
   tag,
   isEstimate = false,
 }: {
   readonly name: ReactNode;
   readonly value: string | undefined;
   readonly beside?: string | undefined;
+  /** Another measure of the same, at the right of the name. */
+  readonly second?: ReactNode;
   /** Where it comes from, where that is not this machine and this recipe. */
   readonly tag?: string | undefined;
   readonly isEstimate?: boolean;
@@ -93,6 +104,7 @@ function Figure({
       <dd>
         <span className={isEstimate ? 'figure-value estimate' : 'figure-value'}>{value ?? '–'}</span>{' '}
         {beside && <span className="figure-beside">{beside}</span>}
+        {second && <span className="figure-second"> {second}</span>}
         {tag && <span className="figure-tag">{tag}</span>}
       </dd>
     </div>

@@ -1,13 +1,13 @@
 import type { Estimate } from '../../../evaluate/speed/paired-ratio.ts';
 import type { PerplexityMeasurement } from '../../../worker/engine.ts';
-import { formatPerplexity } from '../../parts/format.ts';
+import { formatNats, formatPerplexity } from '../../parts/format.ts';
 import { useStudio } from '../../store.ts';
-import { valueOn } from '../compare/known-curve.ts';
+import { type KnownCurve, type KnownValue, valueOn } from '../compare/known-curve.ts';
 import { useCurrentMeasurements } from '../compare/measurements.ts';
 import { type PairedFactor, pairedFactor } from '../compare/paired.ts';
 import { formatTimes, guessedDecodeRatio, isNoDifference } from '../compare/speed-ratio.ts';
 import { ratioKey } from '../compare/sweep.ts';
-import { useKnownCurve } from '../compare/use-known-curve.ts';
+import { useKnownCurve, useKnownDivergence } from '../compare/use-known-curve.ts';
 import { useKnownSpeed } from '../compare/use-known-speed.ts';
 import { usePlan } from '../plan/use-plan.ts';
 import { useDtype } from '../take-away/use-dtype.ts';
@@ -42,6 +42,26 @@ export function usePerplexityFigure() {
     ...{ value, dense, isExact: source === 'own', tag: TAGS[source] },
     beside: besides(value, dense, error, pairOf(measured.perplexity.get(0), pruned)),
   };
+}
+
+/** KL divergence of the present plan from the dense model, in nats a token: as measured, or as it is known so far. Undefined where nothing is known. */
+export function useDivergenceFigure() {
+  const outcome = usePlan();
+  const curve = useKnownDivergence();
+  if (!outcome?.ok) return undefined;
+  const ratio = ratioKey(outcome.plan.ratio);
+  if (ratio === 0) return { text: 'KL 0', isExact: true };
+  const known = valueOn(curve, ratio) ?? belowFirst(curve, ratio);
+  if (!known) return undefined;
+  const isExact = known.source === 'own';
+  const error = known.error === undefined ? '' : ` ± ${formatNats(known.error)}`;
+  return { text: `KL ${isExact ? '' : '≈ '}${formatNats(known.value)}${error}`, isExact };
+}
+
+/** Between the dense model, whose divergence is 0, and the first ratio that is known: in proportion. */
+function belowFirst({ points: [first] }: KnownCurve, ratio: number): KnownValue | undefined {
+  if (!first || ratio > first.ratio) return undefined;
+  return { value: (first.value * ratio) / first.ratio, error: undefined, source: 'estimate' };
 }
 
 function pairOf(dense: PerplexityMeasurement | undefined, pruned: PerplexityMeasurement | undefined) {

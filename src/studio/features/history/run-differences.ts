@@ -3,6 +3,7 @@ import {
   formatBytes,
   formatChange,
   formatCount,
+  formatNats,
   formatPercent,
   formatPerplexity,
   formatSpeedRatio,
@@ -30,6 +31,8 @@ export function runDifferences(first: Run, second: Run): RunDifference[] {
   });
   const groups = (run: Run, key: 'attention' | 'mlp') => run.widths.reduce((sum, width) => sum + width[key], 0);
   const speed = (run: Run) => (run.speed ? formatSpeedRatio(run.speed.decode) : 'not measured');
+  const divergence = ({ perplexity: { klDivergence, klStandardError = 0 } }: Run) =>
+    klDivergence === undefined ? 'not measured' : `${formatNats(klDivergence)} ± ${formatNats(klStandardError)} nats`;
   return [
     ...recipeDifferences(first.recipe, second.recipe).map((field) => ({ ...field, change: '' })),
     line('Removed', ({ ratio }) => ratio, formatPercent),
@@ -42,6 +45,10 @@ export function runDifferences(first: Run, second: Run): RunDifference[] {
       first: withError(first),
       second: withError(second),
       change: alike ? perplexityChange(first, second) : 'measured differently',
+    },
+    {
+      ...{ name: 'KL from dense', first: divergence(first), second: divergence(second) },
+      change: alike ? '' : 'measured differently',
     },
     {
       name: 'Decode over dense',
