@@ -13,12 +13,15 @@ import { ImportancePanel } from './features/importance/panel.tsx';
 import { Present } from './features/present/present.tsx';
 import { ReadPanel } from './features/read/panel.tsx';
 import { Tour } from './features/tour/tour.tsx';
+import { Guarded } from './parts/guarded.tsx';
 
 /** The whole page: the bench in one view, sheets above it, drawers below it. */
 export function App() {
   return (
     <JobsProvider>
-      <Background />
+      <Guarded name="What is measured and written behind the page">
+        <Background />
+      </Guarded>
       <Announcer />
       <Page />
     </JobsProvider>
@@ -35,21 +38,33 @@ function Page() {
       <a className="skip" href="#outcome">
         Skip to the outcome
       </a>
-      <TopBar />
-      <Trouble />
+      <Guarded name="The upper edge">
+        <TopBar />
+        <Trouble />
+      </Guarded>
       <main className="bench">
         <div className="bench-left">
-          <ImportancePanel />
-          <RatioCurve />
+          <Guarded name="The map">
+            <ImportancePanel />
+          </Guarded>
+          <Guarded name="The curve">
+            <RatioCurve />
+          </Guarded>
         </div>
         <div className="bench-right">
-          <Figures />
-          <ReadPanel />
+          <Guarded name="The figures">
+            <Figures />
+          </Guarded>
+          <Guarded name="What the models write">
+            <ReadPanel />
+          </Guarded>
         </div>
       </main>
       <Drawer />
       <BottomBar />
-      <Present />
+      <Guarded name="The presentation">
+        <Present />
+      </Guarded>
       <Tour />
     </div>
   );

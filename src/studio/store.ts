@@ -9,6 +9,7 @@ import { createMeasureSlice, type MeasureSlice } from './features/compare/slice.
 import { createTasksSlice, type TasksSlice } from './features/frame/tasks-slice.ts';
 import { createViewSlice, type ViewSlice } from './features/frame/view-slice.ts';
 import { createRunsSlice, type RunsSlice } from './features/history/slice.ts';
+import { createMethodsSlice, type MethodsSlice } from './features/methods/slice.ts';
 import { type ChosenModel, createModelSlice, type ModelSlice } from './features/model/slice.ts';
 import { createRecipeSlice, type RecipeSlice } from './features/plan/slice.ts';
 import { createGenerateSlice, type GenerateSlice } from './features/read/slice.ts';
@@ -23,6 +24,7 @@ export type StudioState = ModelSlice &
   ViewSlice &
   CalibrationSlice &
   MeasureSlice &
+  MethodsSlice &
   GenerateSlice &
   TasksSlice &
   ZeroShotSlice &
@@ -53,8 +55,18 @@ function persisted(state: StudioState) {
   } = state;
   const { takeFormats, ggufType, safetensorsType } = state;
   const { taskItems, taskThrough, taskMethods, taskMetric } = state;
-  const { recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoverSeed, recoverDetails } = state;
-  const { repairWindows, repairLambda, refineWindows, refineEvaluations, past, future } = state;
+  const {
+    recoverMethod,
+    recoverLoss,
+    recoverSteps,
+    recoverRates,
+    recoverBatch,
+    recoverLength,
+    recoverSeed,
+    recoverDetails,
+  } = state;
+  const { repairWindows, repairLambda, refineWindows, refineEvaluations, recipePasses, past, future } = state;
+  const { sideMethods, sideRepair, sideTraining, sideRatios, sideSeeds } = state;
   const { drawer, drawerShare, curveMethods, tourSeen, autoRead } = state;
   const isStored = chosenModel.kind !== 'files';
   return {
@@ -69,13 +81,24 @@ function persisted(state: StudioState) {
     ...{ ...(drawer !== undefined && { drawer }), drawerShare, curveMethods, tourSeen, autoRead },
     ...{ takeFormats, ggufType, safetensorsType },
     ...{ taskItems, taskThrough, taskMethods, taskMetric },
-    ...{ recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, recoverSeed, recoverDetails },
+    ...{
+      recoverMethod,
+      recoverLoss,
+      recoverSteps,
+      recoverRates,
+      recoverBatch,
+      recoverLength,
+      recoverSeed,
+      recoverDetails,
+    },
     ...{ topK, topP, repetitionPenalty },
+    ...{ sideMethods, sideRepair, sideTraining, sideRatios, sideSeeds },
     ...{
       repairWindows,
       repairLambda,
       refineWindows,
       refineEvaluations,
+      recipePasses,
       past: past.slice(-KEPT_STEPS),
       future: future.slice(0, KEPT_STEPS),
     },
@@ -102,6 +125,7 @@ export const useStudio = create<StudioState>()(
       ...createViewSlice(...use),
       ...createCalibrationSlice(...use),
       ...createMeasureSlice(...use),
+      ...createMethodsSlice(...use),
       ...createGenerateSlice(...use),
       ...createTasksSlice(...use),
       ...createZeroShotSlice(...use),

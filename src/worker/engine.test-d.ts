@@ -1,12 +1,14 @@
 import { expectTypeOf } from 'vitest';
 import type { MeasuringSpeed, SpeedComparison } from '../evaluate/speed/speed.ts';
 import type { Scores } from '../importance/sums/scores.ts';
+import type { ComparisonRow } from '../library/comparison/types.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import type { LongRunning } from '../progress.ts';
 import type {
   BackendChoice,
   BackendInfo,
+  ComparedCell,
   DownloadOffer,
   DrawnWindows,
   Engine,
@@ -22,6 +24,7 @@ import type {
   MeasuringTask,
   ModelSource,
   ModelSummary,
+  PassesRequest,
   PerplexityMeasurement,
   PublishRequest,
   Pushed,
@@ -50,9 +53,11 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
   windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
   refine(request: RefineRequest, options?: LongRunning): Promise<Refinement>;
+  planInPasses(request: PassesRequest, options?: LongRunning): Promise<Plan>;
   fit(scores: Scores, options: PlanOptions): Promise<Plan>;
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
+  compareCell(cell: ComparedCell, options?: LongRunning): Promise<ComparisonRow>;
   speed(plan: Plan, request: SpeedRequest, options?: MeasuringSpeed): Promise<SpeedComparison>;
   keptTraining(plan: Plan, request: RecoverRequest): Promise<KeptTraining | null>;
   forgetTraining(): Promise<void>;

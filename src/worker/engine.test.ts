@@ -129,6 +129,36 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(record.recipe.compensate).toBe('least-squares');
   });
 
+  it('compares methods, repaired and trained, by the seed', async () => {
+    const cell = {
+      ...{ ratio: 0.3, seed: 1, repairWindows: 2, measureWindows: 1 },
+      calibration: { text, source: 'text', windows: 2, length: 32 },
+      measured: { text, windows: 2, length: 32 },
+      training: { text, length: 32, steps: 2, batchWindows: 2, bits: 4 as const },
+    };
+    const plain = await engine.compareCell({ ...cell, method: 'saap' });
+    expect(plain).toMatchObject({ method: 'saap', ratio: 0.3, seed: 1 });
+    const stages = new Set<string>();
+    const onProgress = ({ stage }: { readonly stage: string }) => void stages.add(stage);
+    const trained = await engine.compareCell({ ...cell, method: 'saap+bias+lora' }, { onProgress });
+    expect(trained.perplexity).not.toBe(plain.perplexity);
+    expect(trained.recovery).toMatchObject({ method: 'lora', steps: 2 });
+    expect([...stages].join(), 'scores of a seed are kept').not.toContain('scoring');
+    expect((await engine.compareCell({ ...cell, method: 'saap' })).perplexity).toBe(plain.perplexity);
+  });
+
+  it('plans in passes, each of which scores what is left', async () => {
+    const stages = new Set<string>();
+    const calibration = { text, source: 'text', windows: 2, length: 32, seed: 0 };
+    const plan = await engine.planInPasses(
+      { scores, options: { target: { kind: 'ratio', value: 0.3 } }, passes: 2, ...calibration },
+      { onProgress: ({ stage }) => void stages.add(stage) },
+    );
+    expect(plan.recipe).toMatchObject({ passes: 2 });
+    expect(plan.ratio).toBeGreaterThan(0.2);
+    expect([...stages].some((stage) => stage.endsWith('pass 2 of 2'))).toBe(true);
+  });
+
   it('refines a plan to one that is no worse on calibration, and that its recipe makes again', async () => {
     const options = { target: { kind: 'ratio', value: 0.3 } } as const;
     const refined = await engine.refine({ scores, options, text, windows: 2, length: 32, seed: 0, evaluations: 2 });

@@ -1,4 +1,5 @@
 import { Bench, type Platform } from './engine/bench.ts';
+import { type CompareCalls, compareCalls } from './engine/compare.ts';
 import { type EvaluateCalls, evaluateCalls } from './engine/evaluate.ts';
 import { type ExportCalls, exportCalls } from './engine/export.ts';
 import { type GenerateCalls, generateCalls } from './engine/generate.ts';
@@ -11,6 +12,7 @@ import { type VocabularyCalls, vocabularyCalls } from './engine/vocabulary.ts';
 
 export type { BackendChoice, BackendInfo } from './engine/backend.ts';
 export type { Platform } from './engine/bench.ts';
+export type * from './engine/compare.ts';
 export type * from './engine/evaluate.ts';
 export type * from './engine/export.ts';
 export type * from './engine/generate.ts';
@@ -32,6 +34,7 @@ export interface Engine
     ScoreCalls,
     PlanCalls,
     EvaluateCalls,
+    CompareCalls,
     RecoverCalls,
     GenerateCalls,
     ExportCalls,
@@ -46,6 +49,7 @@ export function createEngine(platform: Platform): Engine {
     ...scoreCalls(bench),
     ...planCalls(bench),
     ...evaluateCalls(bench),
+    ...compareCalls(bench),
     ...recoverCalls(bench),
     ...generateCalls(bench),
     ...exportCalls(bench),

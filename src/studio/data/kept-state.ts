@@ -48,6 +48,11 @@ const CHECKS: Readonly<Record<string, Check>> = {
   takeFormats: (value) => (Array.isArray(value) ? FORMATS.filter((format) => value.includes(format)) : refuse()),
   ggufType: oneOf(...GGUF_TYPE_NAMES),
   safetensorsType: oneOf(...SAFETENSORS_TYPES),
+  recoverLoss: oneOf('kl', 'text', 'both'),
+  sideRepair: oneOf('', '+bias', '+least-squares'),
+  sideTraining: oneOf('', '+lora', '+group-wise'),
+  sideMethods: (value) =>
+    Array.isArray(value) ? value.filter((name) => typeof name === 'string' && isMethod(name)) : refuse(),
   comparedMethods: (value) =>
     Array.isArray(value) ? value.filter((name) => typeof name === 'string' && isMethod(name)) : refuse(),
 };

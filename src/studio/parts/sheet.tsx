@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { Guarded } from './guarded.tsx';
 
 /**
  * A button and the sheet that it opens below itself. The browser closes it on Escape, on a click elsewhere, and when another one opens; what it holds is made
@@ -69,7 +70,7 @@ export function Sheet({
         onBeforeToggle={place}
         onToggle={(event) => onOpen(event.newState === 'open')}
       >
-        {open && children}
+        {open && <Guarded name={label}>{children}</Guarded>}
       </div>
     </>
   );

@@ -8,6 +8,7 @@ export const MEANINGS = {
     'How surprised the model is by text that it has not seen: as if it chose between so many equally likely tokens at every step. Lower is better; ×1.1 means a tenth more surprised than the dense model.',
   divergence:
     'How far the pruned model’s predictions are from the dense model’s, in nats a token: 0 where they are the same. It sees changes that perplexity averages away.',
+  loss: 'What the training makes small. Dense model: the divergence from what it says on the text, which a small model follows best. Text: how surprised the pruned model is by the text itself.',
   speed:
     'Tokens written per second, pruned against dense, measured in turn on this machine. Where the interval holds ×1, no difference was measured.',
   file: 'Bytes of the weights as they are exported, in the number format that the export has.',

@@ -12,10 +12,12 @@ import type { KeptTraining, TrainingKeeper, TrainingSettings } from './kept-trai
 import type { RecoveredModel, Repair } from './repaired-models.ts';
 
 /** Settings of a training that have defaults of their own. */
-export type TrainingDetails = Pick<
-  RecoverOptions,
-  'rank' | 'scale' | 'dropout' | 'warmupSteps' | 'weightDecay' | 'patience'
->;
+export type TrainingDetails = Pick<RecoverOptions, (typeof DETAILS)[number]>;
+
+const DETAILS = [
+  ...(['rank', 'scale', 'dropout', 'warmupSteps', 'weightDecay', 'patience'] as const),
+  ...(['accumulation', 'maxGradientNorm', 'evaluateEvery', 'heldOutShare'] as const),
+] as const;
 
 export interface RecoverRequest extends TrainingSettings, TrainingDetails {
   /** Text to train on; a share of its windows is held out and measured. */
@@ -120,10 +122,8 @@ async function recoverModel(
   { stop: signal, onProgress, onStep }: Recovering,
 ): Promise<Omit<Recovered, 'model'> & { readonly checkpoint: Checkpoint }> {
   const training = await keeper.begin({ key, ratio, method, bits, steps }, resume, signal);
-  const { rank, scale, dropout, warmupSteps, weightDecay, patience } = job;
-  const details = { rank, scale, dropout, warmupSteps, weightDecay, patience };
   const recovering = recover(open, {
-    ...definedOnly(details),
+    ...givenDetails(job),
     ...{ method, bits, steps, batchWindows, learningRate, seed, signal, checkpoint: training.checkpoint },
     ...{ loss, teacher: loss === 'text' ? undefined : dense },
     examples: windows.map((tokens) => ({ tokens })),
@@ -147,10 +147,8 @@ async function recoverModel(
 }
 
 /** The settings that were given: what was not has its default. */
-function definedOnly(
-  details: {
-    readonly [Name in keyof TrainingDetails]: TrainingDetails[Name] | undefined;
-  },
-): TrainingDetails {
-  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined)) as TrainingDetails;
+function givenDetails(job: TrainingDetails): TrainingDetails {
+  return Object.fromEntries(
+    DETAILS.flatMap((name) => (job[name] === undefined ? [] : [[name, job[name]]])),
+  ) as TrainingDetails;
 }

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
+import { Guarded } from '../../parts/guarded.tsx';
 import { useStudio } from '../../store.ts';
 import { ComparePanel } from '../compare/panel.tsx';
 import { RunsPanel } from '../history/panel.tsx';
@@ -28,7 +29,9 @@ export function Drawer() {
         <span aria-hidden="true">✕</span>
       </button>
       <div className="drawer-content">
-        <Content />
+        <Guarded key={drawer} name="This drawer">
+          <Content />
+        </Guarded>
       </div>
     </div>
   );

@@ -19,6 +19,8 @@ export interface CalibrationSlice {
   /** What a refinement measures plans on, and how many it may measure beyond the closed-form ones. */
   readonly refineWindows: number;
   readonly refineEvaluations: number;
+  /** Parts that a plan in passes removes one after the other. */
+  readonly recipePasses: number;
   readonly scoresChoice: ScoresChoice;
   setCalibration(patch: Partial<Omit<CalibrationSlice, 'setCalibration'>>): void;
 }
@@ -32,6 +34,7 @@ export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => (
   repairLambda: 1e-3,
   refineWindows: 16,
   refineEvaluations: 20,
+  recipePasses: 4,
   scoresChoice: { kind: 'precomputed' },
   setCalibration: (patch) => set(patch),
 });

@@ -9,18 +9,22 @@ import type { PerplexityMeasurement } from '../../../worker/engine.ts';
 import { textKey } from '../../data/text.ts';
 import { useBackend, useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
+import { planFingerprint } from '../plan/plan-fingerprint.ts';
 import { repairKey } from '../plan/repair.ts';
 import type { RecipeChoices } from '../plan/slice.ts';
+import { useGivenPlan } from '../plan/use-plan.ts';
 import type { RecoveredColumn } from '../recovery/slice.ts';
 import { ratioKey, type SweepStep } from './sweep.ts';
 
 /** The settings that measuring depends on, from the state. */
 export function useMeasureSettings(): MeasureSettings {
   const { data: backend } = useBackend();
+  const given = useGivenPlan();
   return useStudio(
     useShallow(({ measureText, measureWindows, measureLength, speedTokens, speedSeconds, ...state }) => ({
       ...{ textKey: textKey(measureText), measureWindows, measureLength, speedTokens, speedSeconds },
       ...{ repairKey: repairKey(state), backend: backend?.backend ?? 'none' },
+      given: given ? planFingerprint(given.plan) : '',
     })),
   );
 }
@@ -42,12 +46,18 @@ export interface MeasureSettings {
   readonly speedSeconds: number;
   /** What repairs learn from: `repairKey`. */
   readonly repairKey: string;
+  /** Which groups were given in the place of planned ones: their fingerprint; '' for none. */
+  readonly given: string;
   /** Where is measured: speeds are the backend's. */
   readonly backend: string;
 }
 
 /** Everything of a recipe and its scores that a curve holds fixed: all but the target, the export's dtype and what a search measured. */
-function recipeFamily(scores: Scores, recipe: RecipeChoices, repair: string): string {
+function recipeFamily(
+  scores: Scores,
+  recipe: RecipeChoices,
+  { repairKey: repair, given }: Pick<MeasureSettings, 'repairKey' | 'given'>,
+): string {
   const { target: _target, dtype: _dtype, measured: _measured, ...fixed } = recipe;
   const { sha256, windows, length, seed } = scores.calibration;
   return JSON.stringify([
@@ -59,6 +69,7 @@ function recipeFamily(scores: Scores, recipe: RecipeChoices, repair: string): st
     seed,
     fixed,
     ...(isRepaired(recipe) ? [repair] : []),
+    ...(given === '' ? [] : [given]),
   ]);
 }
 
@@ -96,7 +107,7 @@ export function measurementKey(
   const family =
     ratio === 0
       ? JSON.stringify(['dense', scores.model.sha256])
-      : recipeFamily(scores, recipeOf(step, recipe), settings.repairKey);
+      : recipeFamily(scores, recipeOf(step, recipe), step.method === undefined ? settings : { ...settings, given: '' });
   return ['measured', what, [settings.backend, ...how].join(), family, ratioKey(ratio)];
 }
 
@@ -117,16 +128,13 @@ export function recoveredKey(
   return [...recoveredPrefix(scores, recipe, settings), ratioKey(plan.ratio), method];
 }
 
-function recoveredPrefix(
-  scores: Scores,
-  recipe: RecipeChoices,
-  { backend, textKey, measureWindows, measureLength, repairKey }: MeasureSettings,
-): QueryKey {
+function recoveredPrefix(scores: Scores, recipe: RecipeChoices, settings: MeasureSettings): QueryKey {
+  const { backend, textKey, measureWindows, measureLength } = settings;
   return [
     'measured',
     'recovered',
     [backend, textKey, measureWindows, measureLength].join(),
-    recipeFamily(scores, recipe, repairKey),
+    recipeFamily(scores, recipe, settings),
   ];
 }
 
@@ -138,9 +146,9 @@ export function exportedKey(
   recipe: RecipeChoices,
   settings: MeasureSettings,
 ): QueryKey {
-  const { backend, textKey, measureWindows, measureLength, repairKey } = settings;
+  const { backend, textKey, measureWindows, measureLength } = settings;
   const how = [backend, textKey, measureWindows, measureLength].join();
-  return ['measured', 'exported', how, recipeFamily(scores, recipe, repairKey), ratioKey(ratio), dtype];
+  return ['measured', 'exported', how, recipeFamily(scores, recipe, settings), ratioKey(ratio), dtype];
 }
 
 export interface Measurements {
@@ -195,7 +203,7 @@ function useMeasurements(scores: Scores | undefined, recipe: RecipeChoices, sett
   );
   const present = useSyncExternalStore(subscribe, () => version.current);
   const comparedMethods = useStudio((state) => state.comparedMethods);
-  const family = scores && recipeFamily(scores, recipe, settings.repairKey);
+  const family = scores && recipeFamily(scores, recipe, settings);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `present` stands for the cache's content, and `family` for all of a recipe that keys depend on.
   return useMemo(() => {
     if (!scores) return NOTHING;

@@ -23,6 +23,7 @@ import { TaskProgress } from '../../parts/task-progress.tsx';
 import { Term } from '../../parts/term.tsx';
 import { MEANINGS } from '../../parts/terms.ts';
 import { useStudioFields } from '../../store.ts';
+import { SideBySide } from '../methods/panel.tsx';
 import { usePlan } from '../plan/use-plan.ts';
 import { CompareFields } from './compare-fields.tsx';
 import { estimateAt, estimateCurve } from './estimate.ts';
@@ -74,6 +75,7 @@ export function ComparePanel() {
         </div>
       </div>
       <Curves measured={measured} ratio={ratio} onPick={setRatio} />
+      <SideBySide />
     </Panel>
   );
 }

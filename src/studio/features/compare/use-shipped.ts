@@ -7,6 +7,7 @@ import { useStudio } from '../../store.ts';
 import { parseShippedCurve, type ShippedCurve, type ShippedPoint } from '../model/shipped-curve.ts';
 import { EMBEDDED_MODEL } from '../model/slice.ts';
 import { INITIAL_RECIPE, type RecipeChoices } from '../plan/slice.ts';
+import { useGivenPlan } from '../plan/use-plan.ts';
 import type { RatioValue } from './estimate.ts';
 
 const NONE: readonly RatioValue[] = [];
@@ -47,7 +48,8 @@ type Quantity = 'perplexity' | 'klDivergence';
 /** Values that are shipped with the page for the present model and recipe, by ratio; none where nothing is. */
 export function useShippedCurve(quantity: Quantity): readonly RatioValue[] {
   const shipped = useShipped();
-  const method = useStudio(({ recipe }) => shippedMethod(recipe));
+  const given = useGivenPlan();
+  const method = useStudio(({ recipe }) => (given ? undefined : shippedMethod(recipe)));
   return useMemo(() => pointsOf(shipped, method, quantity), [shipped, method, quantity]);
 }
 

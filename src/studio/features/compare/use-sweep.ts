@@ -47,7 +47,7 @@ export function useSweep(): void {
         const text = await readText(client, measureText, 'evaluation');
         for (const step of sweepSteps(plan.ratio, comparedMethods, isMeasured)) {
           if (controller.signal.aborted) return;
-          const stepPlan = planAt(step, plan, scores, recipe);
+          const stepPlan = planAt(step, plan, scores, recipe, settings.given !== '');
           if (stepPlan === undefined) continue;
           const value = await measureStep(
             step,
@@ -75,9 +75,17 @@ export function useSweep(): void {
 }
 
 /** The plan to measure: null is dense; undefined where the recipe cannot reach the ratio (its layers are protected). */
-function planAt(step: SweepStep, chosen: Plan, scores: Scores, recipe: RecipeChoices): Plan | null | undefined {
+function planAt(
+  step: SweepStep,
+  chosen: Plan,
+  scores: Scores,
+  recipe: RecipeChoices,
+  isGiven: boolean,
+): Plan | null | undefined {
   if (step.ratio === 0) return null;
   if (step.method === undefined && step.ratio === ratioKey(chosen.ratio)) return chosen;
+  // Groups that were given are those of one ratio.
+  if (step.method === undefined && isGiven) return undefined;
   try {
     return makePlan(scores, { ...recipeOf(step, recipe), target: { kind: 'ratio', value: step.ratio } });
   } catch {

@@ -13,6 +13,8 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   vocabulary: 'Measuring the vocabulary',
   tasks: 'Measuring zero-shot accuracy',
   refine: 'Refining the plan',
+  passes: 'Planning in passes',
+  comparison: 'Comparing methods',
   recover: 'Recovering',
 };
 /** What a reader who listens asked for; measuring in the background is not told. */
@@ -25,6 +27,8 @@ const TOLD: readonly TaskName[] = [
   'vocabulary',
   'tasks',
   'refine',
+  'passes',
+  'comparison',
   'recover',
 ];
 

@@ -3,7 +3,16 @@ import { useStudio } from '../../store.ts';
 import type { TaskName, TasksSlice } from './tasks-slice.ts';
 
 /** What would be lost with the page, although the reader asked for it; what is measured behind the page is not. */
-const LOSABLE: readonly TaskName[] = ['score', 'export', 'publish', 'recover', 'refine', 'tasks'];
+const LOSABLE: readonly TaskName[] = [
+  'score',
+  'export',
+  'publish',
+  'recover',
+  'refine',
+  'passes',
+  'comparison',
+  'tasks',
+];
 
 /** Whether the reader should be asked before the page closes. */
 export function wouldLoseWork(tasks: TasksSlice['tasks']): boolean {

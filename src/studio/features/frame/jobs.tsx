@@ -1,5 +1,7 @@
 import { createContext, type ReactNode, useContext } from 'react';
 import { useScoreRun } from '../calibration/use-score-run.ts';
+import { useSideBySide } from '../methods/use-side-by-side.ts';
+import { usePasses } from '../plan/use-passes.ts';
 import { useRefine } from '../plan/use-refine.ts';
 import { useSpeedTarget } from '../plan/use-speed-target.ts';
 import { useGeneration } from '../read/use-generation.ts';
@@ -15,6 +17,8 @@ function useAllJobs() {
     score: useScoreRun(),
     refine: useRefine(),
     speedTarget: useSpeedTarget(),
+    passes: usePasses(),
+    sideBySide: useSideBySide(),
     generation: useGeneration(),
     recovery: useRecovery(),
     recoveredExport: useRecoveredExport(),

@@ -12,6 +12,8 @@ export type TaskName =
   | 'vocabulary'
   | 'tasks'
   | 'refine'
+  | 'passes'
+  | 'comparison'
   | 'recover';
 
 /** A long step that is under way. */

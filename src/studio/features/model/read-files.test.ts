@@ -18,13 +18,12 @@ describe('readFiles', () => {
     expect(await readFiles(weights)).toEqual({ kind: 'model', name: 'model.safetensors', files: weights });
   });
 
-  it('takes the recipe out of a recipe, a plan and the record of a pruned model', async () => {
+  it('takes the recipe out of a recipe and of the record of a pruned model, and a plan as it is', async () => {
     const scores = await decodeScores(bytes);
     const plan = makePlan(scores, { target: { kind: 'ratio', value: 0.3 }, search: 'global', seed: 4 });
     const choices = { search: 'global', seed: 4, target: { kind: 'ratio', value: 0.3 } };
     for (const files of [
       json('my.recipe.json', plan.recipe),
-      [{ path: 'my.plan.json', blob: new Blob([encodePlan(plan) as Uint8Array<ArrayBuffer>]) }],
       json('stories-pruned-30/espalier.json', { recipe: plan.recipe }),
     ])
       expect(await readFiles(files)).toMatchObject({
@@ -32,6 +31,9 @@ describe('readFiles', () => {
         model: 'stories',
         recipe: { choices, refused: [] },
       });
+    const file = encodePlan(plan);
+    const read = await readFiles([{ path: 'my.plan.json', blob: new Blob([file as Uint8Array<ArrayBuffer>]) }]);
+    expect(read).toEqual({ kind: 'plan', name: 'my.plan.json', bytes: file });
   });
 
   it('says what of a recipe cannot be used, and refuses damaged JSON', async () => {

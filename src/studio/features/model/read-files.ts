@@ -10,16 +10,19 @@ import { filesOfZip } from './zip-files.ts';
 /** What files that were picked or dropped are, by what is in them. */
 export type ReadFiles =
   | { readonly kind: 'model'; readonly name: string; readonly files: readonly PickedFile[] }
-  /** A recipe, or the recipe of a plan or of a pruned model. */
+  /** A recipe, or the recipe of a pruned model. */
   | {
       readonly kind: 'recipe';
       readonly name: string;
       readonly recipe: CheckedRecipe;
       readonly model: string | undefined;
     }
+  /** Groups of each layer; read for the model that is open. */
+  | { readonly kind: 'plan'; readonly name: string; readonly bytes: Uint8Array }
   | { readonly kind: 'scores'; readonly name: string; readonly scores: Scores };
 
 const SCORES = 'espalier-scores/';
+const PLAN = 'espalier-plan/';
 /** The header of a score file is within its first bytes, and names the format in them. */
 const LOOK = 4096;
 
@@ -44,8 +47,10 @@ function model(files: readonly PickedFile[]): ReadFiles {
 }
 
 async function readRecipe(blob: Blob, name: string): Promise<ReadFiles> {
-  const value = parseJson(new Uint8Array(await blob.arrayBuffer()), name);
-  // A plan, and the record of a pruned model, hold their recipe.
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const value = parseJson(bytes, name);
+  if (String(fieldOf(value, 'format')).startsWith(PLAN)) return { kind: 'plan', name, bytes };
+  // The record of a pruned model holds its recipe.
   const held = fieldOf(value, 'recipe') ?? value;
   const of = fieldOf(fieldOf(held, 'model'), 'name');
   return { kind: 'recipe', name, recipe: checkedRecipe(held), model: typeof of === 'string' ? of : undefined };

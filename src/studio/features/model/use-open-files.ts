@@ -1,7 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
+import { MissingError } from '../../../errors.ts';
+import { decodePlanFor } from '../../../plan/plan-file.ts';
 import type { PickedFile } from '../../../worker/engine.ts';
 import { keepScores } from '../../data/session.ts';
-import { useModel } from '../../data/use-engine.ts';
+import { useModel, useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
 import { rememberFiles } from './picked-files.ts';
 import { checkScoresFit, readFiles } from './read-files.ts';
@@ -13,9 +15,10 @@ export function useOpenFiles(): (files: readonly PickedFile[]) => Promise<void> 
   const client = useQueryClient();
   const choose = useModelChoice();
   const { data: model } = useModel();
+  const { data: scores } = useScores();
   return async (files) => {
     if (files.length === 0) return;
-    const { setRefusedModel, openLink, setCalibration, chosenModel } = useStudio.getState();
+    const { setRefusedModel, openLink, adoptPlan, setCalibration, chosenModel } = useStudio.getState();
     setRefusedModel(undefined);
     try {
       const read = await readFiles(files);
@@ -24,6 +27,13 @@ export function useOpenFiles(): (files: readonly PickedFile[]) => Promise<void> 
           return choose({ kind: 'files', key: rememberFiles(read.files), name: read.name });
         case 'recipe':
           return openLink({ ...read.recipe, model: undefined });
+        case 'plan': {
+          if (!scores)
+            throw new MissingError(`${read.name} is a plan, and this model is not scored yet. Score it first.`);
+          const { groups, model: of } = scores;
+          const plan = decodePlanFor(read.bytes, { parameters: of.parameters, groups }, read.name);
+          return adoptPlan(plan, of.sha256, read.name);
+        }
         case 'scores': {
           if (model) checkScoresFit(read.scores, model.layers, read.name);
           const run = Date.now();

@@ -2,14 +2,16 @@ import { reached, reachedSentence } from '../../../plan/reached.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { Panel } from '../../parts/panel.tsx';
 import { useStudio } from '../../store.ts';
+import { OpenRecipe } from '../model/open-recipe.tsx';
 import { VocabularyPanel } from '../vocabulary/panel.tsx';
+import { PassesField } from './passes-field.tsx';
 import { PlanAdvanced } from './plan-advanced.tsx';
 import { PlanOutcomeTable } from './plan-outcome-table.tsx';
 import { PlanRules } from './plan-rules.tsx';
 import { RefineField } from './refine-field.tsx';
 import { SpeedTargetField } from './speed-target.tsx';
 import { TargetField } from './target-field.tsx';
-import { usePlan, usePlanSummary, useRatio } from './use-plan.ts';
+import { useGivenPlan, usePlan, usePlanSummary, useRatio } from './use-plan.ts';
 
 /** How much goes and by which rule: everything that the bench's slider leaves to its defaults. */
 export function RecipePanel() {
@@ -17,6 +19,7 @@ export function RecipePanel() {
   const summary = usePlanSummary();
   const { data: scores } = useScores();
   const ratio = useRatio();
+  const given = useGivenPlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
   return (
     <Panel
@@ -24,11 +27,14 @@ export function RecipePanel() {
       title="Recipe"
       hint="How much goes, by which rule, and what is done about the damage. Every change can be undone."
       aside={
-        <span className="soft small plan-time">
-          {outcome?.ok
-            ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms`
-            : ''}
-        </span>
+        <>
+          <span className="soft small plan-time">
+            {outcome?.ok && !given
+              ? `Planned in ${outcome.milliseconds < 1 ? 'under 1' : Math.round(outcome.milliseconds)} ms`
+              : ''}
+          </span>
+          <OpenRecipe />
+        </>
       }
     >
       <div className="recipe">
@@ -43,7 +49,10 @@ export function RecipePanel() {
           <VocabularyPanel plan={plan} summary={summary} />
           <ProtectedLayers layers={scores?.groups.length ?? 0} />
         </div>
-        <RefineField plannable={plan !== undefined} />
+        <div>
+          <RefineField plannable={plan !== undefined} />
+          <PassesField plannable={plan !== undefined} />
+        </div>
       </div>
       <PlanAdvanced scores={scores} />
     </Panel>

@@ -4,6 +4,7 @@ import type { Scores } from '../../../importance/sums/scores.ts';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../../../library/multiply-accumulates.ts';
 import { makePlan } from '../../../plan/make-plan.ts';
 import type { Plan } from '../../../plan/plan.ts';
+import { checkPlanFits } from '../../../plan/plan-file.ts';
 import { cacheBytes } from '../../../plan/reached.ts';
 import { storageFor, weightBytes } from '../../../plan/search/storage.ts';
 import { keptTokens, withVocabulary } from '../../../plan/search/vocabulary.ts';
@@ -22,6 +23,18 @@ export function planOutcome(scores: Scores, recipe: RecipeChoices, dtype: Dtype)
   try {
     const plan = makePlan(scores, { ...recipe, dtype });
     return { ok: true, plan, milliseconds: performance.now() - start };
+  } catch (error) {
+    if (error instanceof EspalierError) return { ok: false, message: error.message };
+    throw error;
+  }
+}
+
+/** Groups that were given, for an export in `dtype` with the repair that the recipe asks for, where they are groups of these scores' model. */
+export function givenOutcome(scores: Scores, given: Plan, { compensate }: RecipeChoices, dtype: Dtype): PlanOutcome {
+  try {
+    checkPlanFits(given, scores.groups);
+    const recipe = { ...given.recipe, dtype, ...(compensate && { compensate }) };
+    return { ok: true, plan: { ...given, recipe }, milliseconds: 0 };
   } catch (error) {
     if (error instanceof EspalierError) return { ok: false, message: error.message };
     throw error;

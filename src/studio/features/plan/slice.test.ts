@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createStore } from 'zustand/vanilla';
+import { syntheticScores } from '../../../importance/testing/synthetic-scores.ts';
+import { makePlan } from '../../../plan/make-plan.ts';
+import { givenOutcome } from './plan-outcome.ts';
 import { createRecipeSlice, INITIAL_RECIPE } from './slice.ts';
 
 const slice = () => createStore(createRecipeSlice);
@@ -56,6 +59,31 @@ describe('the recipe slice', () => {
     expect(store.getState().recipe.roundTo).toBe(4);
     store.getState().changeRecipe({ roundTo: 1 });
     expect(store.getState().recipe.roundTo).toBe(1);
+  });
+
+  it('keeps a plan that was given until other groups are asked for', () => {
+    const store = slice();
+    const scores = syntheticScores({ layers: 3, attentionGroups: 4, neurons: 64 });
+    const plan = makePlan(scores, { ...INITIAL_RECIPE, target: { kind: 'ratio', value: 0.4 }, search: 'global' });
+    store.getState().adoptPlan(plan, scores.model.sha256, 'plan.json');
+    const stands = () => store.getState().given?.of === store.getState().recipe;
+    expect(store.getState().recipe).toMatchObject({ search: 'global', target: { value: plan.ratio } });
+    store.getState().changeRecipe({ compensate: 'bias' });
+    expect(stands()).toBe(true);
+    const given = givenOutcome(scores, plan, store.getState().recipe, 'q8');
+    expect(given).toMatchObject({
+      ok: true,
+      plan: { layers: plan.layers, recipe: { dtype: 'q8', compensate: 'bias' } },
+    });
+    store.getState().setRatio(0.3);
+    expect(stands()).toBe(false);
+    store.getState().undo();
+    expect(stands()).toBe(true);
+    const other = syntheticScores({ layers: 2, attentionGroups: 4, neurons: 64 });
+    expect(givenOutcome(other, plan, INITIAL_RECIPE, 'f32')).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('3 layers'),
+    });
   });
 
   it('has nothing to undo at the start', () => {

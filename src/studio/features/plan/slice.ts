@@ -1,6 +1,8 @@
 import type { StateCreator } from 'zustand';
+import type { Plan } from '../../../plan/plan.ts';
 import { RECIPE_ENTRIES, type RecipeChoices, usualChoices } from '../../../plan/recipe.ts';
 import { SEARCHES } from '../../../plan/search/searches.ts';
+import { checkedRecipe } from './checked-recipe.ts';
 
 export type { RecipeChoices } from '../../../plan/recipe.ts';
 
@@ -22,12 +24,26 @@ const BESIDE_THE_PLAN = new Set<string>(RECIPE_ENTRIES.flatMap(([key, { isBeside
 const COALESCE_MILLISECONDS = 900;
 const HISTORY = 100;
 
+/** Groups that were not planned from the scores here: read from a plan file, or found in passes. They hold while the recipe that came with them stands. */
+export interface GivenPlan {
+  readonly of: RecipeChoices;
+  readonly plan: Plan;
+  /** SHA-256 of the weights that it is for. */
+  readonly model: string;
+  /** Where it comes from, for people: 'plan.json', '4 passes'. */
+  readonly from: string;
+}
+
 export interface RecipeSlice {
+  readonly given: GivenPlan | undefined;
+
   readonly recipe: RecipeChoices;
   readonly past: readonly RecipeChoices[];
   readonly future: readonly RecipeChoices[];
   readonly lastChange: { readonly field: string; readonly at: number } | undefined;
   changeRecipe(patch: RecipePatch, now?: number): void;
+  /** Takes a plan as it is, with the recipe that it names. */
+  adoptPlan(plan: Plan, model: string, from: string): void;
   setRatio(ratio: number): void;
   toggleProtected(layer: number): void;
   undo(): void;
@@ -36,20 +52,29 @@ export interface RecipeSlice {
 
 export const createRecipeSlice: StateCreator<RecipeSlice> = (set, get) => ({
   recipe: INITIAL_RECIPE,
+  given: undefined,
   past: [],
   future: [],
   lastChange: undefined,
   changeRecipe(patch, now = Date.now()) {
-    const { recipe, past, lastChange } = get();
+    const { recipe, past, lastChange, given } = get();
     const field = Object.keys(patch).sort().join();
     const sameStep =
       lastChange !== undefined && lastChange.field === field && now - lastChange.at < COALESCE_MILLISECONDS;
+    const changed = changedRecipe(recipe, patch);
+    const isKept = given?.of === recipe && Object.keys(patch).every((key) => BESIDE_THE_PLAN.has(key));
     set({
-      recipe: changedRecipe(recipe, patch),
+      recipe: changed,
+      ...(isKept && { given: { ...given, of: changed } }),
       past: sameStep ? past : [...past, recipe].slice(-HISTORY),
       future: [],
       lastChange: { field, at: now },
     });
+  },
+  adoptPlan(plan, model, from) {
+    const { choices } = checkedRecipe(plan.recipe);
+    get().changeRecipe({ ...choices, target: { kind: 'ratio', value: plan.ratio } });
+    set({ given: { of: get().recipe, plan, model, from } });
   },
   setRatio(ratio) {
     get().changeRecipe({ target: { kind: 'ratio', value: ratio } });

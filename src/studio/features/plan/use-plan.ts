@@ -4,8 +4,8 @@ import { useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
 import type { Dtype } from '../take-away/source-dtype.ts';
 import { useDtype } from '../take-away/use-dtype.ts';
-import { type PlanOutcome, planOutcome, planSummary } from './plan-outcome.ts';
-import type { RecipeChoices } from './slice.ts';
+import { givenOutcome, type PlanOutcome, planOutcome, planSummary } from './plan-outcome.ts';
+import type { GivenPlan, RecipeChoices } from './slice.ts';
 
 /** Remembers the last call by the identity of its arguments: several panels ask for the same plan in one frame. */
 function rememberLast<Arguments extends readonly unknown[], Result>(
@@ -20,14 +20,25 @@ function rememberLast<Arguments extends readonly unknown[], Result>(
 }
 
 const currentPlan = rememberLast(planOutcome);
+const takenPlan = rememberLast(givenOutcome);
 const currentSummary = rememberLast(planSummary);
 
 /** The plan for the present recipe; undefined until there are scores. Made on the spot, in the frame of the change. */
 export function usePlan(): PlanOutcome | undefined {
   const { data: scores } = useScores();
   const recipe = useStudio((state) => state.recipe);
+  const given = useGivenPlan();
   const dtype = useDtype();
-  return scores && currentPlan(scores, recipe, dtype);
+  if (!scores) return undefined;
+  return given ? takenPlan(scores, given.plan, recipe, dtype) : currentPlan(scores, recipe, dtype);
+}
+
+/** The groups that were given for the present recipe and model; undefined where it is planned from the scores. */
+export function useGivenPlan(): GivenPlan | undefined {
+  const { data: scores } = useScores();
+  return useStudio(({ given, recipe }) =>
+    given && given.of === recipe && given.model === scores?.model.sha256 ? given : undefined,
+  );
 }
 
 /** Reading and drawing that may lag behind a slider waits this long. */

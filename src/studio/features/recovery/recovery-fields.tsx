@@ -3,6 +3,8 @@ import { useModel } from '../../data/use-engine.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { OptionalNumberField } from '../../parts/optional-number-field.tsx';
 import { Segmented } from '../../parts/segmented.tsx';
+import { Term } from '../../parts/term.tsx';
+import { MEANINGS } from '../../parts/terms.ts';
 import { TextChoice } from '../../parts/text-choice.tsx';
 import { useStudioFields } from '../../store.ts';
 import { rateOf } from './slice.ts';
@@ -13,19 +15,34 @@ const METHODS = [
   { value: 'lora', label: 'LoRA' },
 ] as const;
 
+const LOSSES = [
+  { value: 'kl', label: 'dense model' },
+  { value: 'text', label: 'text' },
+  { value: 'both', label: 'both' },
+] as const;
+
 /** What is trained, on what, and for how long. Remembered as drawn: the ratio does not matter to it. */
 export const RecoveryFields = memo(function RecoveryFields() {
   const { data: model } = useModel();
-  const { recoverText, recoverMethod, recoverSteps, recoverRates, recoverBatch, recoverLength, setRecovery } =
-    useStudioFields(
-      'recoverText',
-      'recoverMethod',
-      'recoverSteps',
-      'recoverRates',
-      'recoverBatch',
-      'recoverLength',
-      'setRecovery',
-    );
+  const {
+    recoverText,
+    recoverMethod,
+    recoverLoss,
+    recoverSteps,
+    recoverRates,
+    recoverBatch,
+    recoverLength,
+    setRecovery,
+  } = useStudioFields(
+    'recoverText',
+    'recoverMethod',
+    'recoverLoss',
+    'recoverSteps',
+    'recoverRates',
+    'recoverBatch',
+    'recoverLength',
+    'setRecovery',
+  );
   return (
     <>
       <TextChoice
@@ -41,6 +58,17 @@ export const RecoveryFields = memo(function RecoveryFields() {
           options={METHODS}
           value={recoverMethod}
           onChange={(method) => setRecovery({ recoverMethod: method })}
+        />
+      </div>
+      <div className="field">
+        <span className="field-label">
+          <Term meaning={MEANINGS.loss}>Learn from</Term>
+        </span>
+        <Segmented
+          label="Learn from"
+          options={LOSSES}
+          value={recoverLoss}
+          onChange={(loss) => setRecovery({ recoverLoss: loss })}
         />
       </div>
       <NumberField
@@ -84,6 +112,26 @@ const DETAILS = [
   { key: 'warmupSteps', label: 'Warm-up steps', min: 0, max: 10_000, step: 1, placeholder: 'a tenth' },
   { key: 'weightDecay', label: 'Weight decay', min: 0, max: 1, step: 'any', placeholder: '0' },
   { key: 'patience', label: 'Patience', min: 1, max: 1000, step: 1, placeholder: 'never stops early' },
+  {
+    key: 'evaluateEvery',
+    label: 'Measure every',
+    unit: 'steps',
+    min: 1,
+    max: 100_000,
+    step: 1,
+    placeholder: 'a tenth',
+  },
+  { key: 'heldOutShare', label: 'Held-out share', min: 0.001, max: 0.5, step: 'any', placeholder: '0.05' },
+  {
+    key: 'accumulation',
+    label: 'Runs a step',
+    min: 1,
+    max: 512,
+    step: 1,
+    placeholder: 'automatic',
+    hint: 'about 1,024 tokens each',
+  },
+  { key: 'maxGradientNorm', label: 'Longest gradient', min: 1e-6, max: 1e6, step: 'any', placeholder: '1' },
 ] as const;
 
 /** What a training leaves at its own defaults: adapters, warm-up, when it stops, and the seed. */

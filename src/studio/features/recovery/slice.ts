@@ -2,10 +2,11 @@ import type { StateCreator } from 'zustand';
 import type { RecoveryProgress, RecoveryRecord } from '../../../library/recover.ts';
 import { LEARNING_RATES } from '../../../library/recover-options.ts';
 import type { Plan } from '../../../plan/plan.ts';
-import type { KeptTraining, Recovery, TrainingDetails } from '../../../worker/engine.ts';
+import type { KeptTraining, RecoverRequest, Recovery, TrainingDetails } from '../../../worker/engine.ts';
 import type { ChosenText } from '../../data/text.ts';
 import type { RecipeChoices } from '../plan/slice.ts';
 
+type RecoveryLoss = NonNullable<RecoverRequest['loss']>;
 export type RecoveryMethod = 'group-wise-4' | 'group-wise-8' | 'lora';
 
 /** One training as it goes or went. */
@@ -45,6 +46,8 @@ export interface RecoveredColumn {
 export interface RecoverySlice {
   readonly recoverText: ChosenText;
   readonly recoverMethod: RecoveryMethod;
+  /** What the training makes small: KL from the dense model, cross-entropy with the text, or both. */
+  readonly recoverLoss: RecoveryLoss;
   readonly recoverSteps: number;
   /** Peak learning rates: a change of pooled inputs is 32 times smaller and wants some ten times the rate (docs/method.md section 7). */
   readonly recoverRates: Readonly<Record<'groupWise' | 'lora', number>>;
@@ -62,6 +65,7 @@ export interface RecoverySlice {
         RecoverySlice,
         | 'recoverText'
         | 'recoverMethod'
+        | 'recoverLoss'
         | 'recoverSteps'
         | 'recoverRates'
         | 'recoverBatch'
@@ -80,6 +84,7 @@ export interface RecoverySlice {
 export const createRecoverySlice: StateCreator<RecoverySlice> = (set, get) => ({
   recoverText: { kind: 'embedded' },
   recoverMethod: 'group-wise-4',
+  recoverLoss: 'kl',
   recoverSteps: 40,
   recoverRates: { groupWise: LEARNING_RATES['group-wise'], lora: LEARNING_RATES.lora },
   recoverBatch: 8,

@@ -27,6 +27,7 @@ async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverR
   const {
     recoverText,
     recoverMethod: method,
+    recoverLoss: loss,
     recoverSteps: steps,
     recoverRates,
     recoverBatch,
@@ -39,6 +40,7 @@ async function recoverRequest(client: QueryClient, plan: Plan): Promise<RecoverR
     ...{
       text,
       length: recoverLength,
+      loss,
       steps,
       batchWindows: recoverBatch,
       learningRate: recoverRates[rateOf(method)],
@@ -134,7 +136,13 @@ export function useKeptTraining(): { readonly kept: KeptTraining | undefined; re
           recoverBatch,
           recoverLength,
         ],
-        ...[state.recoverSeed, JSON.stringify(state.recoverDetails), plan?.recipe.compensate, repairKey(state)],
+        ...[
+          state.recoverSeed,
+          state.recoverLoss,
+          JSON.stringify(state.recoverDetails),
+          plan?.recipe.compensate,
+          repairKey(state),
+        ],
       ],
     ),
   );
