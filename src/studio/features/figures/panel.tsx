@@ -41,18 +41,14 @@ export function Figures() {
           <Figure
             name={<Term meaning={MEANINGS.parameters}>Parameters</Term>}
             value={plan ? formatCount(plan.parametersAfter) : scores && formatCount(scores.model.parameters)}
-            beside={
-              plan &&
-              `${formatChange(plan.parametersAfter, plan.parametersBefore)} of ${formatCount(plan.parametersBefore)}`
-            }
+            beside={plan && formatChange(plan.parametersAfter, plan.parametersBefore)}
+            of={plan && formatCount(plan.parametersBefore)}
           />
           <Figure
             name={<Term meaning={MEANINGS.file}>File, {dtype}</Term>}
             value={summary && formatBytes(summary.bytesAfter)}
-            beside={
-              summary &&
-              `${formatChange(summary.bytesAfter, summary.bytesBefore)} of ${formatBytes(summary.bytesBefore)}`
-            }
+            beside={summary && formatChange(summary.bytesAfter, summary.bytesBefore)}
+            of={summary && formatBytes(summary.bytesBefore)}
           />
           <Figure
             name={<Term meaning={MEANINGS.perplexity}>Perplexity</Term>}
@@ -69,7 +65,11 @@ export function Figures() {
             tag={perplexity?.tag}
           />
           <Figure
-            name={<Term meaning={MEANINGS.speed}>Speed, decode</Term>}
+            name={
+              <Term meaning={MEANINGS.speed}>
+                Speed<span className="figure-of">, decode</span>
+              </Term>
+            }
             value={speed?.value}
             isEstimate={speed?.isEstimate ?? false}
             beside={speed?.beside}
@@ -85,6 +85,7 @@ function Figure({
   name,
   value,
   beside,
+  of,
   second,
   tag,
   isEstimate = false,
@@ -92,6 +93,8 @@ function Figure({
   readonly name: ReactNode;
   readonly value: string | undefined;
   readonly beside?: string | undefined;
+  /** What the change beside it is a change of: a narrow screen leaves it out. */
+  readonly of?: string | undefined;
   /** Another measure of the same, at the right of the name. */
   readonly second?: ReactNode;
   /** Where it comes from, where that is not this machine and this recipe. */
@@ -103,7 +106,12 @@ function Figure({
       <dt>{name}</dt>
       <dd>
         <span className={isEstimate ? 'figure-value estimate' : 'figure-value'}>{value ?? '–'}</span>{' '}
-        {beside && <span className="figure-beside">{beside}</span>}
+        {beside && (
+          <span className="figure-beside">
+            {beside}
+            {of && <span className="figure-of"> of {of}</span>}
+          </span>
+        )}
         {second && <span className="figure-second"> {second}</span>}
         {tag && <span className="figure-tag">{tag}</span>}
       </dd>

@@ -105,7 +105,7 @@ export function useSpeedFigure() {
       ...{ value: `≈ ×${formatTimes(guess.value)}`, isEstimate: true },
       beside: isStale ? TAGS.stale : guess.from,
     };
-  return { value: undefined, isEstimate: false, beside: measuring ? 'measuring' : 'not measured yet' };
+  return { value: undefined, isEstimate: false, beside: measuring ? 'measuring' : 'not measured' };
 }
 
 const spanOf = ({ low, high }: Estimate) => `${formatTimes(low)}–${formatTimes(high)}`;

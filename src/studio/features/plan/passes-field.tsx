@@ -21,7 +21,7 @@ export function PassesField({ plannable }: { readonly plannable: boolean }) {
   const run = useJobs().passes;
   return (
     <div className="refine">
-      <div className="refine-line">
+      <div className="passes-line">
         <button
           type="button"
           disabled={!model || !scores || !plannable || tasks.passes !== undefined}
