@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
+import { decodeScores } from '../src/importance/files/score-file.ts';
+import { makePlan } from '../src/plan/make-plan.ts';
+import { encodePlan } from '../src/plan/plan-file.ts';
 import { SMALL, StudioPage } from './studio-page.ts';
 
 /** Computed on WebAssembly and in small: what is measured elsewhere is not measured again here. */
@@ -43,6 +46,29 @@ test('plans with all that the command line has: memory, minimums, widths in step
   await expect(plan.getByText('With its cache')).toBeVisible();
   await plan.getByRole('spinbutton', { name: /^At most/ }).fill('8');
   await expect(plan.getByRole('definition').filter({ hasText: '8.0 MB' })).toBeVisible();
+  expect(studio.problems).toEqual([]);
+});
+
+test('takes groups as they are given, by a plan file and by pruning in passes, until the recipe is changed', async ({
+  page,
+}) => {
+  const studio = new StudioPage(page);
+  await studio.open('/?backend=wasm', { ...TINY, autoMeasure: false, recipePasses: 2 });
+  const recipe = await studio.show('Recipe');
+  const scores = await decodeScores(new Uint8Array(readFileSync('public/models/stories/scores.safetensors')));
+  const plan = makePlan(scores, { target: { kind: 'ratio', value: 0.3 }, search: 'global' });
+  await recipe
+    .getByLabel('Recipe, plan or scores: choose a file')
+    .setInputFiles({ name: 'mine.json', mimeType: 'application/json', buffer: Buffer.from(encodePlan(plan)) });
+  await expect(recipe.getByRole('status')).toContainText('The groups are those of mine.json');
+  await expect(studio.panel('Outcome')).toContainText('30%');
+  await recipe.getByRole('button', { name: 'Plan from the scores' }).click();
+  await expect(recipe.getByRole('status')).toBeHidden();
+
+  await recipe.getByRole('button', { name: 'Plan in passes' }).click({ timeout: PATIENT });
+  await expect(recipe.getByRole('status')).toContainText('The groups are those of 2 passes', { timeout: PATIENT });
+  await studio.setRatio(20);
+  await expect(recipe.getByRole('status')).toBeHidden();
   expect(studio.problems).toEqual([]);
 });
 

@@ -23,14 +23,16 @@ import { TaskProgress } from '../../parts/task-progress.tsx';
 import { Term } from '../../parts/term.tsx';
 import { MEANINGS } from '../../parts/terms.ts';
 import { useStudioFields } from '../../store.ts';
+import { useDivergenceFigure } from '../figures/use-figures.ts';
 import { SideBySide } from '../methods/panel.tsx';
 import { usePlan } from '../plan/use-plan.ts';
 import { CompareFields } from './compare-fields.tsx';
-import { estimateAt, estimateCurve } from './estimate.ts';
-import { divergencePoints } from './known-curve.ts';
+import { estimateCurve } from './estimate.ts';
+import { divergencePoints, valueOn } from './known-curve.ts';
 import { type Measurements, useCurrentMeasurements } from './measurements.ts';
 import { MethodChoice } from './method-choice.tsx';
 import { ratioKey } from './sweep.ts';
+import { useKnownCurve } from './use-known-curve.ts';
 
 const MAXIMUM_RATIO = 0.8;
 const CHART_HEIGHT = 210;
@@ -85,7 +87,9 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
   const key = ratioKey(ratio);
   const [densePerplexity, prunedPerplexity] = [measured.perplexity.get(0), measured.perplexity.get(key)];
   const speed = measured.speed.get(key);
-  const estimate = prunedPerplexity ? undefined : estimateAt(perplexityValues(measured), ratio);
+  // What is not measured here may be shipped, or lie between what is known: marked as on the bench.
+  const [perplexity, divergence] = [useKnownCurve(), useDivergenceFigure()];
+  const about = (at: number) => valueOn(perplexity, at)?.value;
   const dense = speed?.dense ?? denseSpeedOf(measured, ratio);
   const speedRow = (what: 'decode' | 'prefill', name: string) => (
     <tr>
@@ -109,15 +113,17 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
         <tr data-reading="perplexity">
           <th scope="row">Perplexity</th>
           <td>
-            {densePerplexity ? withError(densePerplexity.perplexity, densePerplexity.standardError) : <Pending />}
+            {densePerplexity ? (
+              withError(densePerplexity.perplexity, densePerplexity.standardError)
+            ) : (
+              <About value={about(0)} />
+            )}
           </td>
           <td>
             {prunedPerplexity ? (
               withError(prunedPerplexity.perplexity, prunedPerplexity.standardError)
-            ) : estimate ? (
-              <span className="estimate">about {formatPerplexity(estimate)}, estimated</span>
             ) : (
-              <Pending />
+              <About value={about(key)} />
             )}
           </td>
           <td className="change">
@@ -131,7 +137,15 @@ function Readings({ measured, ratio }: { readonly measured: Measurements; readon
             <Term meaning={MEANINGS.divergence}>KL from dense, nats</Term>
           </th>
           <td>0</td>
-          <td>{prunedPerplexity?.klDivergence === undefined ? <Pending /> : divergenceOf(prunedPerplexity)}</td>
+          <td>
+            {prunedPerplexity?.klDivergence !== undefined ? (
+              divergenceOf(prunedPerplexity)
+            ) : divergence ? (
+              <span className="estimate">{divergence.text.replace(/^KL /, '')}</span>
+            ) : (
+              <Pending />
+            )}
+          </td>
           <td className="change">
             {prunedPerplexity?.top1Agreement !== undefined &&
               `same first choice at ${formatPercent(prunedPerplexity.top1Agreement)}`}
@@ -262,6 +276,12 @@ function divergenceOf({ klDivergence = 0, klStandardError = 0 }: PerplexityMeasu
 
 function withError(value: number, error: number): string {
   return `${formatPerplexity(value)} ± ${formatPerplexity(error)}`;
+}
+
+/** A perplexity that was not measured here, as far as it is known. */
+function About({ value }: { readonly value: number | undefined }) {
+  if (value === undefined) return <Pending />;
+  return <span className="estimate">≈ {formatPerplexity(value)}</span>;
 }
 
 function Pending() {
