@@ -38,6 +38,9 @@ import {
 import { describePlan } from './plan.ts';
 import { AUTO_VOCABULARY, addPlanOptions } from './plan-options.ts';
 
+/** Bytes a parameter below which a model is not stored in f32. */
+const LESS_THAN_F32 = 3;
+
 const GGUF_TYPE_NAMES = Object.keys(GGUF_TYPES) as GgufType[];
 
 interface PruneOptions extends CommonOptions, ChoosePlanOptions {
@@ -126,6 +129,10 @@ export function addPrune(program: Command, signal: AbortSignal): void {
               : (options.vocabulary ?? plan.recipe.vocabulary);
           const { note } = EXPORT_FORMATS[dtype];
           if (note) output.note(`${dtype}: ${note}`);
+          if (options.dtype === undefined && open.model.checkpoint.byteLength < LESS_THAN_F32 * plan.parametersBefore)
+            output.note(
+              'f32, since no --dtype was given. The model itself is stored in fewer bytes; f16 is half of it.',
+            );
           const windows =
             options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options, { signal });
           const rounding = options.rounding ?? (hasCalibration(name, options) ? 'gptq' : 'nearest');

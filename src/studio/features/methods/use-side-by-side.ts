@@ -18,7 +18,7 @@ export interface SideCell {
 }
 
 /** The cells that are asked for, a ratio after the other; none where ratios or seeds cannot be read. */
-export function sideCells({
+function sideCells({
   sideMethods,
   sideRepair,
   sideTraining,
