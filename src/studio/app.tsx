@@ -6,6 +6,7 @@ import { TopBar } from './features/bench/top-bar.tsx';
 import { Trouble } from './features/bench/trouble.tsx';
 import { useDrawer } from './features/bench/use-drawer.ts';
 import { RatioCurve } from './features/curve/panel.tsx';
+import { DevicePage } from './features/device/page.tsx';
 import { Figures } from './features/figures/panel.tsx';
 import { Announcer } from './features/frame/announcer.tsx';
 import { JobsProvider } from './features/frame/jobs.tsx';
@@ -62,8 +63,9 @@ function Page() {
       </main>
       <Drawer />
       <BottomBar />
-      <Guarded name="The presentation">
+      <Guarded name="The presentation or the device’s page">
         <Present />
+        <DevicePage />
       </Guarded>
       <Tour />
     </div>

@@ -25,6 +25,7 @@ import './features/figures/figures.css';
 import './features/curve/curve.css';
 import './features/read/read.css';
 import './features/present/present.css';
+import './features/device/device.css';
 import './features/tour/tour.css';
 import './features/plan/plan.css';
 import './features/calibration/calibration.css';

@@ -9,6 +9,7 @@ import type {
   BackendChoice,
   BackendInfo,
   ComparedCell,
+  DeviceFacts,
   DownloadOffer,
   DrawnWindows,
   Engine,
@@ -58,6 +59,7 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   evaluate(plan: Plan | null, request: EvaluateRequest, options?: LongRunning): Promise<PerplexityMeasurement>;
   task(plan: Plan | null, request: TaskRequest, options?: MeasuringTask): Promise<TaskLikelihoods>;
   compareCell(cell: ComparedCell, options?: LongRunning): Promise<ComparisonRow>;
+  device(options?: LongRunning): Promise<DeviceFacts>;
   speed(plan: Plan, request: SpeedRequest, options?: MeasuringSpeed): Promise<SpeedComparison>;
   keptTraining(plan: Plan, request: RecoverRequest): Promise<KeptTraining | null>;
   forgetTraining(): Promise<void>;

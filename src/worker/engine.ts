@@ -1,5 +1,6 @@
 import { Bench, type Platform } from './engine/bench.ts';
 import { type CompareCalls, compareCalls } from './engine/compare.ts';
+import { type DeviceCalls, deviceCalls } from './engine/device.ts';
 import { type EvaluateCalls, evaluateCalls } from './engine/evaluate.ts';
 import { type ExportCalls, exportCalls } from './engine/export.ts';
 import { type GenerateCalls, generateCalls } from './engine/generate.ts';
@@ -13,6 +14,7 @@ import { type VocabularyCalls, vocabularyCalls } from './engine/vocabulary.ts';
 export type { BackendChoice, BackendInfo } from './engine/backend.ts';
 export type { Platform } from './engine/bench.ts';
 export type * from './engine/compare.ts';
+export type * from './engine/device.ts';
 export type * from './engine/evaluate.ts';
 export type * from './engine/export.ts';
 export type * from './engine/generate.ts';
@@ -35,6 +37,7 @@ export interface Engine
     PlanCalls,
     EvaluateCalls,
     CompareCalls,
+    DeviceCalls,
     RecoverCalls,
     GenerateCalls,
     ExportCalls,
@@ -50,6 +53,7 @@ export function createEngine(platform: Platform): Engine {
     ...planCalls(bench),
     ...evaluateCalls(bench),
     ...compareCalls(bench),
+    ...deviceCalls(bench),
     ...recoverCalls(bench),
     ...generateCalls(bench),
     ...exportCalls(bench),

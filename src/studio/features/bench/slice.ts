@@ -21,6 +21,8 @@ export interface BenchSlice {
   readonly curveMethods: boolean;
   /** Dense and pruned in large type, for a room. */
   readonly presenting: boolean;
+  /** The page that measures this device is open. */
+  readonly deviceOpen: boolean;
   /** The step of the tour that is shown; undefined when it is not. */
   readonly tourStep: number | undefined;
   /** The tour was ended or skipped: it does not begin by itself again. */
@@ -34,6 +36,7 @@ export const createBenchSlice: StateCreator<BenchSlice> = (set) => ({
   sheet: undefined,
   curveMethods: false,
   presenting: false,
+  deviceOpen: false,
   tourStep: undefined,
   tourSeen: false,
   setBench: (patch) => set(patch),

@@ -15,6 +15,7 @@ const NAMES: Readonly<Record<TaskName, string>> = {
   refine: 'Refining the plan',
   passes: 'Planning in passes',
   comparison: 'Comparing methods',
+  device: 'Measuring this device',
   recover: 'Recovering',
 };
 /** What a reader who listens asked for; measuring in the background is not told. */
@@ -29,6 +30,7 @@ const TOLD: readonly TaskName[] = [
   'refine',
   'passes',
   'comparison',
+  'device',
   'recover',
 ];
 

@@ -1,5 +1,6 @@
 import { createContext, type ReactNode, useContext } from 'react';
 import { useScoreRun } from '../calibration/use-score-run.ts';
+import { useDeviceRun } from '../device/use-device-run.ts';
 import { useSideBySide } from '../methods/use-side-by-side.ts';
 import { usePasses } from '../plan/use-passes.ts';
 import { useRefine } from '../plan/use-refine.ts';
@@ -18,6 +19,7 @@ function useAllJobs() {
     refine: useRefine(),
     speedTarget: useSpeedTarget(),
     passes: usePasses(),
+    device: useDeviceRun(),
     sideBySide: useSideBySide(),
     generation: useGeneration(),
     recovery: useRecovery(),

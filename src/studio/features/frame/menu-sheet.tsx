@@ -26,6 +26,10 @@ export function MenuSheet() {
           Present
         </button>
         <p className="soft small">Dense and pruned in large type, for a room.</p>
+        <button type="button" onClick={() => leave({ deviceOpen: true })}>
+          Measure this device
+        </button>
+        <p className="soft small">Adapter, matrix products and tokens a second, as a table to paste.</p>
         <button type="button" onClick={() => leave({ tourStep: 0 })}>
           Take the tour
         </button>

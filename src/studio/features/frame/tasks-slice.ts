@@ -14,6 +14,7 @@ export type TaskName =
   | 'refine'
   | 'passes'
   | 'comparison'
+  | 'device'
   | 'recover';
 
 /** A long step that is under way. */

@@ -6,6 +6,7 @@ import { DEFAULT_ROUND_TO } from '../../../plan/recipe.ts';
 import { NumberField } from '../../parts/number-field.tsx';
 import { OptionalNumberField } from '../../parts/optional-number-field.tsx';
 import { Segmented } from '../../parts/segmented.tsx';
+import { SelectField } from '../../parts/select-field.tsx';
 import { useStudio } from '../../store.ts';
 import { MetricField } from '../importance/metric-field.tsx';
 import { BalanceFields } from './balance-fields.tsx';
@@ -53,6 +54,18 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
           {...{ min: 1, max: neurons, placeholder: String(DEFAULT_ROUND_TO) }}
           hint="neurons; multiples of 4 are fast on WebGPU"
           onChange={(roundTo) => changeRecipe({ roundTo })}
+        />
+        <SelectField
+          label="Shape"
+          value={recipe.shape ?? 'free'}
+          options={SHAPES}
+          onChange={(shape) =>
+            changeRecipe({
+              shape: shape === 'free' ? undefined : shape,
+              // A standard model has no biases, and a repair would add some.
+              ...(shape === 'standard' && { compensate: 'none' }),
+            })
+          }
         />
         <h3>How groups are ranked</h3>
         <MetricField />
@@ -146,10 +159,17 @@ const CHANGEABLE: readonly (keyof RecipeChoices)[] = [
   'minimumAttentionGroups',
   'minimumNeurons',
   'roundTo',
+  'shape',
   'gamma',
   'stability',
   'balance',
 ];
+
+const SHAPES = [
+  { value: 'free', label: 'free' },
+  { value: 'uniform', label: 'uniform' },
+  { value: 'standard', label: 'standard' },
+] as const;
 
 const FUSIONS = [
   { value: 'shared', label: 'shared' },
