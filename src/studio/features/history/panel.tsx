@@ -1,9 +1,15 @@
-import { useShallow } from 'zustand/react/shallow';
 import { useScores } from '../../data/use-engine.ts';
-import { formatBytes, formatCount, formatPercent, formatPerplexity, formatSpeedRatio } from '../../parts/format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatNats,
+  formatPercent,
+  formatPerplexity,
+  formatSpeedRatio,
+} from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { Panel } from '../../parts/panel.tsx';
-import { useStudio, useStudioFields } from '../../store.ts';
+import { useStudioFields } from '../../store.ts';
 import { type Run, runLabel } from './run.ts';
 import { RunComparison } from './run-comparison.tsx';
 
@@ -47,7 +53,8 @@ export function RunsPanel() {
                 <th scope="col">Parameters</th>
                 <th scope="col">Size</th>
                 <th scope="col">Perplexity</th>
-                <th scope="col">Tokens/s</th>
+                <th scope="col">KL, nats</th>
+                <th scope="col">Decode over dense</th>
                 <th scope="col">When</th>
                 <th scope="col">
                   <span className="visually-hidden">What to do</span>
@@ -92,8 +99,8 @@ function RunRow({
   readonly isPresent: boolean;
   readonly letter: string | undefined;
 }) {
-  const { pickRun, removeRun, changeRecipe } = useStudio(
-    useShallow(({ pickRun, removeRun, changeRecipe }) => ({ pickRun, removeRun, changeRecipe })),
+  const { pickRun, removeRun, changeRecipe, adoptPlan } = useStudioFields(
+    ...(['pickRun', 'removeRun', 'changeRecipe', 'adoptPlan'] as const),
   );
   const { recipe, ratio, parametersAfter, bytes, perplexity, speed, at, measuredOn } = run;
   const label = runLabel(run);
@@ -126,6 +133,13 @@ function RunRow({
         {formatPerplexity(perplexity.perplexity)}{' '}
         <span className="soft">± {formatPerplexity(perplexity.standardError)}</span>
       </td>
+      <td>
+        {perplexity.klDivergence === undefined ? (
+          <span className="pending">–</span>
+        ) : (
+          formatNats(perplexity.klDivergence)
+        )}
+      </td>
       <td>{speed ? formatSpeedRatio(speed.decode) : <span className="pending">–</span>}</td>
       <td className="soft">{clock.format(at)}</td>
       <td className="run-actions">
@@ -134,7 +148,10 @@ function RunRow({
           className="quiet"
           disabled={isPresent}
           aria-label={`Go back to ${name}`}
-          onClick={() => changeRecipe(run.recipe)}
+          onClick={() => {
+            changeRecipe(run.recipe);
+            if (run.given) adoptPlan(run.given.plan, run.model.sha256, run.given.from);
+          }}
         >
           Go back
         </button>

@@ -1,11 +1,13 @@
+import { FileFormatError } from '../../../errors.ts';
 import type { SpeedComparison } from '../../../evaluate/speed/speed.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import type { Plan } from '../../../plan/plan.ts';
+import { parsePlan } from '../../../plan/plan-file.ts';
 import type { PerplexityMeasurement } from '../../../worker/engine.ts';
 import { isSpeedComparison } from '../compare/kept-speed.ts';
 import type { PlanSummary } from '../plan/plan-outcome.ts';
 import { recipeLabel } from '../plan/recipe-label.ts';
-import type { RecipeChoices } from '../plan/slice.ts';
+import type { GivenPlan, RecipeChoices } from '../plan/slice.ts';
 
 /** Kept groups of one layer, of how many. */
 export interface LayerWidth {
@@ -33,6 +35,8 @@ export interface Run {
   readonly perplexity: PerplexityMeasurement;
   readonly dense?: PerplexityMeasurement;
   readonly speed?: SpeedComparison;
+  /** Its groups, where they were not planned from the scores. */
+  readonly given?: Pick<GivenPlan, 'plan' | 'from'>;
   /** That the pruned model was trained, how, and which step was kept. */
   readonly recovered?: { readonly method: string; readonly bestStep: number; readonly steps: number };
 }
@@ -45,7 +49,7 @@ export function makeRun(
   plan: Plan,
   recipe: RecipeChoices,
   summary: PlanSummary,
-  measured: Pick<Run, 'measuredOn' | 'perplexity' | 'dense' | 'speed'>,
+  measured: Pick<Run, 'measuredOn' | 'perplexity' | 'dense' | 'speed' | 'given'>,
 ): Run {
   const { name, sha256 } = scores.model;
   const { ratio, parametersBefore, parametersAfter } = plan;
@@ -74,15 +78,30 @@ function widthsOf(scores: Scores, plan: Plan): LayerWidth[] {
 }
 
 /** A run in a few words, without its target: 'saap + bias, recovered with LoRA, step 36 of 40'. */
-export function runLabel({ recipe, recovered }: Pick<Run, 'recipe' | 'recovered'>): string {
-  if (!recovered) return recipeLabel(recipe);
-  return `${recipeLabel(recipe)}, recovered with ${recovered.method}, step ${recovered.bestStep} of ${recovered.steps}`;
+export function runLabel({ recipe, recovered, given }: Pick<Run, 'recipe' | 'recovered' | 'given'>): string {
+  const label = `${recipeLabel(recipe)}${given ? `, groups of ${given.from}` : ''}`;
+  if (!recovered) return label;
+  return `${label}, recovered with ${recovered.method}, step ${recovered.bestStep} of ${recovered.steps}`;
 }
 
 /** What was kept as runs, as far as it can be shown: it may come from an older version of the page, which measured speed otherwise. */
 export function keptRuns(values: unknown): Run[] {
   if (!Array.isArray(values)) return [];
-  return values.filter(isRun).map(({ speed, ...run }) => ({ ...run, ...(isSpeedComparison(speed) && { speed }) }));
+  return values.filter(isRun).map(({ speed, given, ...run }) => ({
+    ...run,
+    ...(isSpeedComparison(speed) && { speed }),
+    ...(given && keptGiven(given)),
+  }));
+}
+
+/** The groups of a run, where they can be read. */
+function keptGiven({ plan, from }: NonNullable<Run['given']>): Pick<Run, 'given'> {
+  try {
+    return { given: { plan: parsePlan(plan), from: String(from) } };
+  } catch (error) {
+    if (error instanceof FileFormatError) return {};
+    throw error;
+  }
 }
 
 /** Whether something is a run; of the speed only that it is looked at by `keptRuns`. */

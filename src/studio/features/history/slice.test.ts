@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createStore } from 'zustand/vanilla';
+import { syntheticScores } from '../../../importance/testing/synthetic-scores.ts';
+import { makePlan } from '../../../plan/make-plan.ts';
 import { INITIAL_RECIPE } from '../plan/slice.ts';
-import { keptRuns, type Run } from './run.ts';
+import { keptRuns, type Run, runLabel } from './run.ts';
 import { runDifferences, widthDifferences } from './run-differences.ts';
 import { createRunsSlice } from './slice.ts';
 
@@ -73,6 +75,16 @@ describe('the history of runs', () => {
     expect(keptRuns([old])).toEqual([run('a')]);
   });
 
+  it('keeps the groups that were given, and drops what is no plan', () => {
+    const scores = syntheticScores({ layers: 2, attentionGroups: 4, neurons: 64 });
+    const plan = makePlan(scores, { target: { kind: 'ratio', value: 0.3 }, search: 'global' });
+    const given = { plan, from: 'mine.json' };
+    const [kept] = keptRuns([run('a', { given })]);
+    expect(kept?.given?.plan.layers).toEqual(plan.layers);
+    expect(kept && runLabel(kept)).toMatch(/, groups of mine\.json$/);
+    expect(keptRuns([{ ...run('a'), given: { plan: { layers: 3 }, from: 'x' } }])).toEqual([run('a')]);
+  });
+
   it('knows a run from leftovers', () => {
     const kept = [run('a'), run('b', { speed: speed(2) })];
     expect(keptRuns(structuredClone(kept))).toEqual(kept);
@@ -96,6 +108,11 @@ describe('two runs side by side', () => {
   it('tells how the second differs', () => {
     expect(change({ parametersAfter: 600 }, 'Parameters')).toBe('−25%');
     expect(change({}, 'Parameters')).toBe('the same');
+    const divergence = (second: Partial<Run>) =>
+      runDifferences(run('a'), run('b', second)).find(({ name }) => name === 'KL from dense')?.second;
+    expect(divergence({})).toBe('not measured');
+    const measured = { ...run('a').perplexity, klDivergence: 0.25, klStandardError: 0.01 };
+    expect(divergence({ perplexity: measured })).toBe('0.250 ± 0.010 nats');
     expect(change({ perplexity: { ...run('a').perplexity, perplexity: 30 } }, 'Perplexity')).toBe('+50%');
     expect(
       widthDifferences(run('a'), run('b', { widths: [{ attention: 3, attentionGroups: 4, mlp: 40, neurons: 64 }] })),

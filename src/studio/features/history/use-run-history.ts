@@ -4,7 +4,7 @@ import { useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
 import { measurementKey, useCurrentMeasurements, useMeasuredOn, useMeasureSettings } from '../compare/measurements.ts';
 import { ratioKey } from '../compare/sweep.ts';
-import { usePlan, usePlanSummary } from '../plan/use-plan.ts';
+import { useGivenPlan, usePlan, usePlanSummary } from '../plan/use-plan.ts';
 import { makeRun } from './run.ts';
 
 /** A recipe becomes a run when the reader has stayed on it for this long. */
@@ -20,6 +20,7 @@ export function useRunHistory(): void {
   const addRun = useStudio((state) => state.addRun);
   const settings = useMeasureSettings();
   const measured = useCurrentMeasurements();
+  const given = useGivenPlan();
   const plan = outcome?.ok ? outcome.plan : undefined;
   const ratio = plan && ratioKey(plan.ratio);
   const id =
@@ -46,12 +47,13 @@ export function useRunHistory(): void {
             perplexity,
             ...(dense && { dense }),
             ...(speed && { speed }),
+            ...(given && { given: { plan, from: given.from } }),
           },
         ),
       );
     }, REST_MILLISECONDS);
     return () => clearTimeout(timer);
-  }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, measuredOn, addRun]);
+  }, [id, ratio, scores, plan, summary, recipe, perplexity, dense, speed, measuredOn, given, addRun]);
 
   useEffect(() => {
     useStudio.setState({ presentRun: id });
