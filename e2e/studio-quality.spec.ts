@@ -17,7 +17,9 @@ function clippedTexts(): string[] {
   const found: string[] = [];
   const ink = document.createElement('canvas').getContext('2d');
   const isShown = (element: Element) =>
-    element.checkVisibility({ visibilityProperty: true }) && !element.closest('.visually-hidden, .skip');
+    element.checkVisibility({ visibilityProperty: true }) &&
+    !element.closest('.visually-hidden, .skip') &&
+    getComputedStyle(element).clipPath !== 'inset(50%)';
   const tell = (element: Element, text: string) =>
     found.push(
       `${element.tagName.toLowerCase()}.${element.getAttribute('class') ?? ''}: "${text.trim().slice(0, 60)}"`,
