@@ -18,6 +18,7 @@ export interface ChatTokens {
 
 /** What a template gets besides the conversation. */
 export interface ChatOptions {
+  /** Whether the prompt ends where the answer begins. */
   readonly addGenerationPrompt: boolean;
   /** Functions that the model may call, as JSON schemas in the form that its template expects. */
   readonly tools?: readonly unknown[] | undefined;
