@@ -3,6 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { isRemovedLayer } from './block-weights.ts';
 import { architectureFor } from './index.ts';
+import { refuseOtherAngles } from './rotary-rows.ts';
 import { stackedExperts } from './stacked-experts.ts';
 import { refuseKnownUnread, refuseUnread, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
@@ -29,6 +30,7 @@ export function modelOf(given: Checkpoint, { ignoreTensors = false }: ModelOptio
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
   if (ignoreTensors) return { checkpoint: withoutUnread(checkpoint, architecture), architecture };
   refuseUnread(checkpoint, architecture);
+  refuseOtherAngles(checkpoint, architecture);
   return { checkpoint, architecture };
 }
 

@@ -19,6 +19,16 @@ export interface TensorInfo {
   };
 }
 
+/** A row of a table of rotary angles that a graph carries: what its writer took the config's fields for them to mean. */
+export interface RotaryRow {
+  /** Of the table of cosines. */
+  readonly name: string;
+  readonly position: number;
+  /** [rotaryDimension / 2] each. */
+  readonly cosine: Float32Array;
+  readonly sine: Float32Array;
+}
+
 /** Where a model came from and under which terms. */
 export interface Provenance {
   /** Shown to people: 'stories', a folder's name, 'org/name'. */
@@ -44,6 +54,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** What was decided on the file's own word against that of its config, in sentences for a person. */
   readonly notes?: readonly string[];
+  /** Of an ONNX graph with tables of rotary angles: a row of each, which the config must agree with. */
+  readonly rotaryRows?: readonly RotaryRow[];
   /** Total bytes of the weight files. */
   readonly byteLength: number;
   /**

@@ -3,7 +3,8 @@ import { findLocationProblem } from '../../../onnx/external-location.ts';
 import type { Graph, Initializer } from '../../../onnx/graph.ts';
 import { readModel } from '../../../onnx/read.ts';
 import { assembleCheckpoint } from '../../assemble.ts';
-import type { ByteSource, Checkpoint, TensorInfo } from '../../checkpoint.ts';
+import type { ByteSource, Checkpoint, RotaryRow, TensorInfo } from '../../checkpoint.ts';
+import { decodeElements, elementBytes } from '../../elements.ts';
 import type { FileAccess } from '../../files/files.ts';
 import type { JsonRecord } from '../../files/json.ts';
 import { placeholder } from '../../files/placeholder.ts';
@@ -36,12 +37,13 @@ export async function openOnnx(files: FileAccess, weights: string, options: Open
     );
   const graph = withConstants(readModel(skeleton));
   const sources = await openData(files, folder, self, source, graph);
-  return await assembleCheckpoint({
+  const checkpoint = await assembleCheckpoint({
     weights: onnxWeights(graph, config, weights, sources),
     config,
     files,
     provenance: await describeOrigin(files, options),
   });
+  return { ...checkpoint, rotaryRows: await rotaryRows(graph.initializers, sources) };
 }
 
 /** Throws FileFormatError for what a download left in place of the file. */
@@ -93,6 +95,39 @@ async function missingData(files: FileAccess, folder: string, location: string, 
   return new MissingError(
     `${files.name} has no file ${quote(folder + location)}, which holds weights of ${graph}. ${remedy}`,
   );
+}
+
+/** Tables of angles by name, as GenAI's builder and our own exports call them, and that of the sines. */
+const TABLES = [
+  [/cos_cache$/, 'sin_cache'],
+  [/^rotary\.(\d+\.)?cosine$/, 'sine'],
+] as const;
+/** A row in which the angles of all but the slowest channels are well away from zero. */
+const TOLD_POSITION = 16;
+
+async function rotaryRows(
+  initializers: ReadonlyMap<string, Initializer>,
+  sources: ReadonlyMap<string, ByteSource>,
+): Promise<RotaryRow[]> {
+  const rows: RotaryRow[] = [];
+  const rowOf = async (name: string, position: number) => {
+    const table = initializerOf(initializers, name);
+    const storage = storageName(table);
+    const bytes = (table.shape[1] ?? 0) * (elementBytes(storage) ?? 0);
+    return decodeElements(
+      storage,
+      (await readBytes(table, name, sources, position * bytes, (position + 1) * bytes)).slice(),
+      name,
+    );
+  };
+  for (const [name, { shape, dataType }] of initializers) {
+    const [pattern, sines] = TABLES.find(([matches]) => matches.test(name)) ?? [];
+    const partner = name.replace(/cos_cache$|cosine$/, sines ?? '');
+    if (!pattern || shape.length !== 2 || !dataType.startsWith('float') || !initializers.has(partner)) continue;
+    const position = Math.min(TOLD_POSITION, (shape[0] ?? 1) - 1);
+    rows.push({ name, position, cosine: await rowOf(name, position), sine: await rowOf(partner, position) });
+  }
+  return rows;
 }
 
 function onnxWeights(
