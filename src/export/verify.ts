@@ -1,5 +1,6 @@
 import type { ExportDataType } from '../decoder/dtypes.ts';
 import { throwIfCancelled, UsageError, VerificationError } from '../errors.ts';
+import { rowDivergence } from '../evaluate/divergence/row-divergence.ts';
 import { type Bounds, VERIFICATION_BOUNDS } from '../generate/bounds.ts';
 import type { Decoder } from '../generate/decoder.ts';
 import { greatest } from '../generate/sampling.ts';
@@ -155,7 +156,7 @@ class Comparison {
     for (let position = 0; position < positions; position++) {
       const row = (values: Float32Array) => values.subarray(position * vocabulary, (position + 1) * vocabulary);
       const reference = row(expected);
-      this.#divergence += klDivergence(reference, row(found));
+      this.#divergence += rowDivergence(reference, row(found));
       const [best, chosen] = [greatest(reference), greatest(row(found))];
       if (best === chosen) this.#agreeing += 1;
       else this.#gaps.push((reference[best] as number) - (reference[chosen] as number));
@@ -221,22 +222,3 @@ const REMEDIES: Readonly<Record<ExportDataType, string>> = {
   q8: 'Export in f16 or f32, or keep it as it is with --force.',
   q4: 'Round by GPTQ (give calibration text), export in q8, or keep it as it is with --force.',
 };
-
-/** KL(p || q) of two rows of logits, in nats. */
-function klDivergence(expected: Float32Array, found: Float32Array): number {
-  const [p, q] = [logSum(expected), logSum(found)];
-  let sum = 0;
-  for (let token = 0; token < expected.length; token++) {
-    const logProbability = (expected[token] as number) - p;
-    sum += Math.exp(logProbability) * (logProbability - ((found[token] as number) - q));
-  }
-  return sum;
-}
-
-function logSum(logits: Float32Array): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) largest = Math.max(largest, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  return largest + Math.log(sum);
-}
