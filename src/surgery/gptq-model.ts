@@ -15,6 +15,7 @@ import type { DeviceTensor } from '../runtime/runtime.ts';
 import { channelStatistics } from './channel-statistics.ts';
 import { inputsOf } from './compensate.ts';
 import { gptqRound } from './gptq.ts';
+import { type ProductSums, splitShrinkage } from './split-shrinkage.ts';
 
 export interface GptqOptions extends LongRunning {
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
@@ -36,7 +37,10 @@ export async function gptqRounded(
   const { checkpoint, architecture } = store.model;
   const { layers } = architecture.config;
   const rounded = new RoundedTensors(checkpoint);
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, windows[0]?.length ?? 1)));
+  const perBatch = Math.max(
+    1,
+    Math.min(Math.ceil(windows.length / 2), Math.floor(BATCH_TOKENS / Math.max(1, windows[0]?.length ?? 1))),
+  );
   const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
     windows.slice(index * perBatch, (index + 1) * perBatch),
   );
@@ -84,10 +88,10 @@ async function roundLayer(
   for (const group of byInput.values()) {
     const [first] = group;
     if (!first) continue;
-    const { product } = await channelStatistics(
+    const { product, shrinkage } = await inputProducts(
       programs,
-      inputsOf(programs, layer, first, tensors, states, options),
-      true,
+      (batches) => inputsOf(programs, layer, first, tensors, batches, options),
+      states,
     );
     for (const { weight } of group) {
       const tensor = tensors[weight];
@@ -97,12 +101,30 @@ async function roundLayer(
       const data = gptqRound(product, tensor.data as Float32Array, outputs, inputs, {
         bits: 4,
         block: QUANTISATION_BLOCK,
+        shrinkage,
       });
       tensors = { ...tensors, [weight]: { ...tensor, data } };
       rounded.add(weight);
     }
   }
   return { tensors, rounded };
+}
+
+/** Products of the inputs over all batches, and what of them is noise by those of every other batch. */
+async function inputProducts(
+  programs: Programs,
+  inputs: (batches: readonly DeviceTensor[]) => AsyncIterable<DeviceTensor>,
+  states: readonly DeviceTensor[],
+): Promise<{ readonly product: Float64Array | undefined; readonly shrinkage: number }> {
+  const half = async (parity: number): Promise<ProductSums | undefined> => {
+    const batches = states.filter((_, batch) => batch % 2 === parity);
+    const { product, rows } = await channelStatistics(programs, inputs(batches), true);
+    return product && { product, samples: rows };
+  };
+  const [even, odd] = [await half(0), await half(1)];
+  if (!even || !odd) return { product: even?.product, shrinkage: 0 };
+  const shrinkage = splitShrinkage(even, odd, Math.sqrt(even.product.length));
+  return { product: even.product.map((value, at) => value + (odd.product[at] as number)), shrinkage };
 }
 
 /** The checkpoint's tensors that rounded weights belong to; a weight may be some rows of one. */

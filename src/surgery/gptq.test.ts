@@ -110,6 +110,15 @@ describe('gptqRound', () => {
     expect(Math.max(...off)).toBeLessThan(1e-6);
   });
 
+  test('shrinkage takes its share from the products of different inputs', () => {
+    const product = products(40, 60, 3);
+    const weight = matrix(3, 40, 8);
+    const half = product.map((value, at) => (at % 41 === 0 ? value : value / 2));
+    expect(gptqRound(product, weight, 3, 40, { ...FORMAT, shrinkage: 0.5 })).toEqual(
+      gptqRound(half, weight, 3, 40, FORMAT),
+    );
+  });
+
   test('channels that carry nothing are rounded to the nearest; damaged products are refused', () => {
     const weight = matrix(2, 32, 3);
     const nearest = dequantiseBlocks(quantiseBlocks(weight, 32, 4, 32), 32, 4, 32);

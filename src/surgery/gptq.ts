@@ -10,12 +10,21 @@ const ATTEMPTS = 6;
 /** Columns whose errors are carried to the columns after them in one product. */
 const PANEL = 128;
 
+/** How a matrix is rounded. */
+export interface GptqFormat {
+  readonly bits: 4 | 8;
+  /** Inputs that share a grid. */
+  readonly block: number;
+  /** Share of the products of different inputs that is not believed, 0 to 1. Default 0. */
+  readonly shrinkage?: number;
+}
+
 /**
  * Rounds a matrix to 4 or 8 bits so that its outputs on the calibration inputs change least (GPTQ: Frantar et al. 2022, arXiv 2210.17323, algorithm 1):
  * columns are rounded from the first to the last, and the error of each is made up for by those after it. With U the upper Cholesky factor of
  * (X X^T + damping)^-1, column i leaves e = (w_i - q_i) / U_ii and w_j loses e U_ij for j > i. A block's grid is chosen when its first column is reached.
  *
- * `product` is X X^T [inputs, inputs], `weight` [outputs, inputs]. Returns the weights on their grids, [outputs, inputs], which `quantiseBlocks` finds again.
+ * `product` is X X^T [inputs, inputs]; of few samples its off-diagonal entries are noise in part, and are shrunk towards zero by `shrinkage` (`splitShrinkage` tells how much). `weight` [outputs, inputs]. Returns the weights on their grids, [outputs, inputs], which `quantiseBlocks` finds again.
  * Throws MismatchError for sizes that disagree, DeviceError for a product that cannot be factored.
  */
 export function gptqRound(
@@ -23,13 +32,13 @@ export function gptqRound(
   weight: Float32Array,
   outputs: number,
   inputs: number,
-  { bits, block }: { readonly bits: 4 | 8; readonly block: number },
+  { bits, block, shrinkage = 0 }: GptqFormat,
 ): Float32Array {
   if (weight.length !== outputs * inputs || product.length !== inputs * inputs)
     throw new MismatchError(
       `The weight has ${weight.length} numbers and the products of its inputs ${product.length}; [${outputs}, ${inputs}] needs ${outputs * inputs} and ${inputs * inputs}.`,
     );
-  const upper = inverseFactor(product, inputs);
+  const upper = inverseFactor(shrunk(product, inputs, shrinkage), inputs);
   const left = Float64Array.from(weight);
   const result = new Float32Array(outputs * inputs);
   for (let start = 0; start < inputs; start += PANEL) {
@@ -80,6 +89,14 @@ function carry(
     after,
     depth,
   );
+}
+
+/** The products with those of different inputs made smaller. */
+function shrunk(product: Float64Array, size: number, shrinkage: number): Float64Array {
+  if (shrinkage === 0) return product;
+  const result = product.map((value) => (1 - shrinkage) * value);
+  for (let i = 0; i < size; i++) result[i * size + i] = product[i * size + i] as number;
+  return result;
 }
 
 /** U [size, size] with U^T U = (A + damping)^-1; channels that never carry anything count as the damping alone. */
