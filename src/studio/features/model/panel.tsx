@@ -57,6 +57,11 @@ export function ModelPanel() {
       {backend.data?.reason && !backend.data.reason.includes('backend=') && (
         <p className="soft small backend-reason">{backend.data.reason}</p>
       )}
+      {backend.data?.lacks.map((sentence) => (
+        <p key={sentence} className="soft small backend-reason">
+          {sentence}
+        </p>
+      ))}
       {backend.isPending && <p className="soft small">Starting the engine…</p>}
       {(error ?? backend.error) && <Notice kind="error">{(error ?? backend.error)?.message}</Notice>}
       <ModelPicker />

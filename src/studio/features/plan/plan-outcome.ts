@@ -33,7 +33,9 @@ export function planOutcome(scores: Scores, recipe: RecipeChoices, dtype: Dtype)
 export function givenOutcome(scores: Scores, given: Plan, { compensate }: RecipeChoices, dtype: Dtype): PlanOutcome {
   try {
     checkPlanFits(given, scores.groups);
-    const recipe = { ...given.recipe, dtype, ...(compensate && { compensate }) };
+    // A target in bytes would be planned for again when the file is built.
+    const target = { kind: 'ratio', value: given.ratio } as const;
+    const recipe = { ...given.recipe, target, dtype, ...(compensate && { compensate }) };
     return { ok: true, plan: { ...given, recipe }, milliseconds: 0 };
   } catch (error) {
     if (error instanceof EspalierError) return { ok: false, message: error.message };

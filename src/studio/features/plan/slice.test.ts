@@ -70,10 +70,14 @@ describe('the recipe slice', () => {
     expect(store.getState().recipe).toMatchObject({ search: 'global', target: { value: plan.ratio } });
     store.getState().changeRecipe({ compensate: 'bias' });
     expect(stands()).toBe(true);
-    const given = givenOutcome(scores, plan, store.getState().recipe, 'q8');
+    const sized = { ...plan, recipe: { ...plan.recipe, target: { kind: 'bytes', value: 5e5 } as const } };
+    const given = givenOutcome(scores, sized, store.getState().recipe, 'q8');
     expect(given).toMatchObject({
       ok: true,
-      plan: { layers: plan.layers, recipe: { dtype: 'q8', compensate: 'bias' } },
+      plan: {
+        layers: plan.layers,
+        recipe: { dtype: 'q8', compensate: 'bias', target: { kind: 'ratio', value: plan.ratio } },
+      },
     });
     store.getState().setRatio(0.3);
     expect(stands()).toBe(false);
