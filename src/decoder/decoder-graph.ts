@@ -12,6 +12,7 @@ import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { areGrouped } from './group-blocks.ts';
 import { ResidualStream } from './residual-stream.ts';
 import { givenLengths, type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
+import { withValueTypes } from './value-types.ts';
 import { WeightFile } from './weight-file.ts';
 import { WeightNames } from './weight-names.ts';
 import { WeightedOperators } from './weighted-operators.ts';
@@ -135,7 +136,7 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
     builder.output(`present.${layer}.value`, format.activations, cacheShape(keyValueHeads, 'total_sequence_length'));
   }
   for (const { output, shape } of states) builder.output(output, format.activations, shape);
-  return { graph: builder.build(), weights };
+  return { graph: withValueTypes(builder.build()), weights };
 }
 
 function attendingLayers(layerWidths: readonly LayerWidths[]) {

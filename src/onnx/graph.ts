@@ -54,6 +54,8 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[];
   readonly initializers: ReadonlyMap<string, Initializer>;
   readonly nodes: readonly Node[];
+  /** Types of values between inputs and outputs, for tools that do not know every operator; runtimes need none. */
+  readonly values?: readonly ValueInfo[];
   /** Operator set version per domain, e.g. { '': 21, 'com.microsoft': 1 }. */
   readonly opsets: Readonly<Record<string, number>>;
   /** Model metadata properties. */

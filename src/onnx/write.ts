@@ -43,6 +43,7 @@ export function writeModel(graph: Graph): Uint8Array<ArrayBuffer> {
       initializer: Array.from(graph.initializers, ([name, initializer]) => tensorProto(initializer, name)),
       input: graph.inputs.map(valueInfoProto),
       output: graph.outputs.map(valueInfoProto),
+      valueInfo: (graph.values ?? []).map(valueInfoProto),
     },
   });
   return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
