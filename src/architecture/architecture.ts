@@ -87,7 +87,7 @@ export interface WeightBinding {
   readonly assignment?: readonly number[];
 }
 
-export type Activation = 'silu' | 'gelu' | 'gelu-tanh';
+export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | 'relu';
 
 /** What an architecture computes beyond its sizes and its weights. Block programs and exported decoders are both made from it. */
 export interface DecoderDesign {
@@ -95,10 +95,27 @@ export interface DecoderDesign {
   readonly embeddingScale: number;
   /** Factor on the products of queries and keys. */
   readonly attentionScale: number;
-  /** Of the gate: activation(x G) * (x U). */
+  /** Of the gate: activation(x G) * (x U); of x U itself where an architecture has no gate. */
   readonly activation: Activation;
   /** Of the layers with experts. */
   readonly experts?: ExpertDesign;
+  /** 'rms': root mean square (Zhang and Sennrich 2019); 'layer': with mean and bias (Ba et al. 2016). */
+  readonly norm: 'rms' | 'layer';
+  /** Channels that turn together: i and i + half, or 2i and 2i + 1. */
+  readonly rotation: 'halves' | 'pairs';
+  /** Norms of queries and keys come after the rotation. */
+  readonly normAfterRotation: boolean;
+  /** Attention and MLP read the same stream, and both are added to it. */
+  readonly parallel: boolean;
+  /** Factor on what a module adds to the stream. */
+  readonly residualScale: number;
+  /** Factor on the logits. */
+  readonly logitScale: number;
+  /** c in c tanh(z / c) of the products of queries and keys, and of the logits. */
+  readonly attentionCap: number | undefined;
+  readonly logitCap: number | undefined;
+  /** Whether states start with a learned vector of their position (input `positions` of the embed program, [maximumPositions, hiddenSize]). */
+  readonly learnedPositions: boolean;
 }
 
 /** How one layer sees positions. Layers that are given the same object share tables and mask. */
@@ -113,10 +130,11 @@ export interface LayerPositions {
 
 /**
  * An architecture emits three programs whose weights are graph inputs and whose sizes are symbolic.
- * - embed: `tokenIds` int64 [batch, tokens], `embedding` [vocabulary, hiddenSize] -> `hidden` [batch, tokens, hiddenSize]
+ * - embed: `tokenIds` int64 [batch, tokens], `embedding` [vocabulary, hiddenSize] -> `hidden` [batch, tokens, hiddenSize]; with learned positions `positionIds` int64 [tokens]
  * - block, one of each kind of layers: `hidden`, `cosine`, `sine` [tokens, rotaryDimension / 2], `mask` [tokens, tokens] (0 or -1e9...; these three where layers attend), block weights
  *   -> `output` [batch, tokens, hiddenSize]
- * - head: `hidden` [rows, hiddenSize], `norm` [hiddenSize], `projection` [vocabulary, hiddenSize], `targets` int64 [rows] -> `losses` [rows] (nats), `logits` [rows, vocabulary]
+ * - head: `hidden` [rows, hiddenSize], `norm` [hiddenSize], `projection` [vocabulary, hiddenSize], where there are biases `norm.bias` and `projection.bias`, `targets` int64 [rows]
+ *   -> `losses` [rows] (nats), `logits` [rows, vocabulary]
  */
 export interface Architecture {
   readonly config: ModelConfig;

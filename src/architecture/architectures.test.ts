@@ -12,6 +12,9 @@ beforeAll(async () => {
 afterAll(() => runtime.dispose());
 
 const TOLERANCE = 2e-5;
+const ROUNDING = 1e-7;
+
+const largest = (values: ArrayLike<number>) => Math.max(...Array.from(values, Math.abs));
 
 describe.each(FIXTURES)('%s', (name) => {
   test('logits, losses and gradients are those of PyTorch', async () => {
@@ -20,7 +23,10 @@ describe.each(FIXTURES)('%s', (name) => {
     const { logits, losses, gradients } = await computeAll(runtime, fixture.checkpoint, fixture.windows);
     const expect_ = async (tensor: string, found: ArrayLike<number>, rows?: { start: number; end: number }) => {
       const expected = await fixture.expected.read(tensor, rows);
-      expect(relativeDifference(found, expected), tensor).toBeLessThan(TOLERANCE);
+      // Without rotation a bias of the keys adds the same to all products of a query: its gradient is zero but for rounding.
+      const isZero = largest(expected) < ROUNDING;
+      if (isZero) expect(largest(found), tensor).toBeLessThan(ROUNDING);
+      else expect(relativeDifference(found, expected), tensor).toBeLessThan(TOLERANCE);
     };
     await expect_('logits', logits);
     await expect_('losses', losses);

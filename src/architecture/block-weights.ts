@@ -4,12 +4,15 @@ import type { LayerKind, LayerWidths, Mixer, ModelConfig, WeightBinding } from '
 /** Weights that a block may have, as inputs of its program, with their shapes; symbolic sizes are a layer's widths. */
 const SHAPES = {
   'attention.norm': ['hiddenSize'],
+  'attention.norm.bias': ['hiddenSize'],
   'attention.query': ['queryChannels', 'hiddenSize'],
   'attention.query.bias': ['queryChannels'],
   'attention.query.norm': ['headDimension'],
+  'attention.query.joint.norm': ['queryChannels'],
   'attention.key': ['keyChannels', 'hiddenSize'],
   'attention.key.bias': ['keyChannels'],
   'attention.key.norm': ['headDimension'],
+  'attention.key.joint.norm': ['keyChannels'],
   'attention.value': ['keyChannels', 'hiddenSize'],
   'attention.value.bias': ['keyChannels'],
   'attention.output': ['hiddenSize', 'queryChannels'],
@@ -27,6 +30,7 @@ const SHAPES = {
   'convolution.output': ['hiddenSize', 'channels'],
   'convolution.output.bias': ['hiddenSize'],
   'mlp.norm': ['hiddenSize'],
+  'mlp.norm.bias': ['hiddenSize'],
   'mlp.router': ['experts', 'hiddenSize'],
   'mlp.selection': ['experts'],
   'mlp.assignment': ['neurons', 'experts'],

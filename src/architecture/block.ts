@@ -4,11 +4,11 @@ import type { DecoderDesign, ModelConfig } from './architecture.ts';
 import { ASSIGNMENT, type BlockTensors, type BlockWeight, blockInputs, mixerIn } from './block-weights.ts';
 import { gatedConvolution } from './convolution.ts';
 import { type ExpertDesign, routing } from './experts.ts';
-import { activate, attention, linear, rmsNorm } from './pieces.ts';
+import { activate, attention, linear, normalise } from './pieces.ts';
 
 /**
- * One pre-norm transformer block: h + attention(norm(h)), or h + convolution(norm(h)), then h + mlp(norm(h)), gated MLP. Biases, norms of queries and keys and norms of
- * what a module adds are there when the architecture has weights for them.
+ * One transformer block: h + attention(norm(h)), or h + convolution(norm(h)), then h + mlp(norm(h)), or both modules at once. Norms before a module and of what it adds,
+ * norms of queries and keys (by head, or over the whole projection), biases and the gate of the MLP are there when the architecture has weights for them.
  */
 export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors: BlockTensors): Graph {
   const builder = new GraphBuilder('block');
@@ -28,7 +28,11 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const project = (input: string, weight: BlockWeight) =>
     linear(builder, input, weight, ifPresent(`${weight}.bias` as BlockWeight));
   const norm = (input: string, weight: BlockWeight) =>
-    weights.has(weight) ? rmsNorm(builder, input, weight, config.normEpsilon) : input;
+    weights.has(weight)
+      ? normalise(builder, input, weight, ifPresent(`${weight}.bias` as BlockWeight), config.normEpsilon, design.norm)
+      : input;
+  const scaled = (value: string) =>
+    design.residualScale === 1 ? value : builder.add('Mul', [value, builder.constant([design.residualScale])]);
 
   /** Each neuron times what its expert counts for the token. */
   const routed = (value: string, experts: ExpertDesign) => {
@@ -45,8 +49,8 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const mixed =
     kind === 'attention'
       ? attention(builder, config, {
-          query: project(mixerInput, 'attention.query'),
-          key: project(mixerInput, 'attention.key'),
+          query: norm(project(mixerInput, 'attention.query'), 'attention.query.joint.norm'),
+          key: norm(project(mixerInput, 'attention.key'), 'attention.key.joint.norm'),
           value: project(mixerInput, 'attention.value'),
           leading,
           cosine: 'cosine',
@@ -54,7 +58,7 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
           mask: 'mask',
           queryNorm: ifPresent('attention.query.norm'),
           keyNorm: ifPresent('attention.key.norm'),
-          scale: design.attentionScale,
+          design,
         })
       : gatedConvolution(builder, {
           inputGate: project(mixerInput, 'convolution.inputGate'),
@@ -66,12 +70,19 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
           bias: ifPresent('convolution.kernel.bias'),
         });
   const added = project(mixed, `${kind}.output`);
-  const middle = builder.add('Add', [residual, kind === 'attention' ? norm(added, 'attention.output.norm') : added]);
-  const mlpInput = norm(middle, 'mlp.norm');
-  const gate = activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
-  const activated = builder.add('Mul', [gate, project(mlpInput, 'mlp.up')]);
+  const middle = builder.add('Add', [
+    residual,
+    scaled(kind === 'attention' ? norm(added, 'attention.output.norm') : added),
+  ]);
+  const own = norm(design.parallel ? residual : middle, 'mlp.norm');
+  const mlpInput = design.parallel && !weights.has('mlp.norm') ? mixerInput : own;
+  const up = () => project(mlpInput, 'mlp.up');
+  const gate = () => activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
+  const activated = weights.has('mlp.gate')
+    ? builder.add('Mul', [gate(), up()])
+    : activate(builder, design.activation, up());
   const activation = design.experts && weights.has('mlp.router') ? routed(activated, design.experts) : activated;
-  const output = builder.add('Add', [middle, norm(project(activation, 'mlp.down'), 'mlp.down.norm')]);
+  const output = builder.add('Add', [middle, scaled(norm(project(activation, 'mlp.down'), 'mlp.down.norm'))]);
   builder.output(
     builder.add('Reshape', [output, builder.add('Shape', [hidden])]),
     'float32',

@@ -14,14 +14,17 @@ const REMEDY = 'Correct config.json or fetch it again.';
 export class ConfigFields {
   readonly #raw: Raw;
   readonly #path: string;
+  readonly #aliases: Readonly<Record<string, string>>;
 
-  constructor(raw: Raw, path = '') {
+  /** `aliases`: what an architecture calls a field, by the name under which it is asked for here. */
+  constructor(raw: Raw, path = '', aliases: Readonly<Record<string, string>> = {}) {
     this.#raw = raw;
     this.#path = path;
+    this.#aliases = aliases;
   }
 
   has(key: string): boolean {
-    return this.#raw[key] !== undefined && this.#raw[key] !== null;
+    return (this.#at(key) ?? undefined) !== undefined;
   }
 
   /** A whole number from `minimum` (default 1) to `maximum`. */
@@ -51,9 +54,18 @@ export class ConfigFields {
     throw this.unsupported(key, `supported are ${Object.keys(allowed).map(quoted).join(', ')}`);
   }
 
+  /** A list of `length` switches, as numbers or words of JSON; undefined when it is absent. */
+  flags(key: string, length: number): readonly boolean[] | undefined {
+    if (!this.has(key)) return undefined;
+    return this.#list(key, length, 'zeros and ones').map((value, index) => {
+      if (value === 0 || value === 1 || typeof value === 'boolean') return Boolean(value);
+      throw this.wrong(`${key}[${index}]`, '0 or 1', value);
+    });
+  }
+
   /** An object inside this one; undefined when it is absent. */
   object(key: string): ConfigFields | undefined {
-    const value = this.#raw[key] ?? undefined;
+    const value = this.#at(key) ?? undefined;
     if (value === undefined) return undefined;
     if (typeof value === 'object' && !Array.isArray(value)) return new ConfigFields(value as Raw, this.name(key));
     throw this.wrong(key, 'an object');
@@ -90,7 +102,7 @@ export class ConfigFields {
 
   /** Token ids: one, several or none. */
   tokenIds(key: string): readonly number[] {
-    const value = this.#raw[key] ?? [];
+    const value = this.#at(key) ?? [];
     return (Array.isArray(value) ? value : [value]).map((id: unknown) => {
       if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return id;
       throw this.wrong(key, 'a token id (a whole number from 0) or a list of them');
@@ -113,23 +125,28 @@ export class ConfigFields {
   }
 
   /** For a value that is right in itself but not computed. */
-  unsupported(key: string, reason: string, value: unknown = this.#raw[key]): UnsupportedError {
+  unsupported(key: string, reason: string, value: unknown = this.#at(key)): UnsupportedError {
     return new UnsupportedError(
       `config.json: ${this.name(key)} is ${quoted(value)}; ${reason}. Choose a model without it.`,
     );
   }
 
   /** For a value that cannot be right. */
-  wrong(key: string, wanted: string, value: unknown = this.#raw[key]): FileFormatError {
+  wrong(key: string, wanted: string, value: unknown = this.#at(key)): FileFormatError {
     return new FileFormatError(`config.json: ${this.name(key)} is ${quoted(value)}; it must be ${wanted}. ${REMEDY}`);
   }
 
   name(key: string): string {
-    return this.#path === '' ? key : `${this.#path}.${key}`;
+    const own = this.#aliases[key] ?? key;
+    return this.#path === '' ? own : `${this.#path}.${own}`;
+  }
+
+  #at(key: string): unknown {
+    return this.#raw[this.#aliases[key] ?? key];
   }
 
   #value(key: string, fallback: unknown): unknown {
-    const value = this.#raw[key] ?? fallback;
+    const value = this.#at(key) ?? fallback;
     if (value === undefined)
       throw new FileFormatError(
         `config.json has no ${this.name(key)}, which this model's config must state. ${REMEDY}`,
@@ -138,7 +155,7 @@ export class ConfigFields {
   }
 
   #list(key: string, length: number, kind: string): readonly unknown[] {
-    const value = this.#raw[key];
+    const value = this.#at(key);
     if (Array.isArray(value) && value.length === length) return value;
     const found = Array.isArray(value) ? `a list of ${value.length}` : quoted(value);
     throw new FileFormatError(

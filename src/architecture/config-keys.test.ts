@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { UnsupportedError } from '../errors.ts';
 import type { Architecture } from './architecture.ts';
-import { KEY_RULES, type KeyRule } from './config-keys.ts';
+import type { KeyRule } from './config-keys.ts';
+import { KEY_RULES } from './family-keys.ts';
 import { architectureFor } from './index.ts';
 import { type FixtureName, openFixture } from './testing/fixture.ts';
 
@@ -21,11 +22,28 @@ const FIXTURE: Readonly<Record<string, FixtureName>> = {
   lfm2: 'lfm2',
   lfm2_moe: 'lfm2-moe',
   qwen3_moe: 'qwen3-moe',
+  granite: 'granite',
+  granitemoehybrid: 'granite4',
+  smollm3: 'smollm3',
+  gemma: 'gemma',
+  gemma2: 'gemma2',
+  olmo2: 'olmo2',
+  olmo3: 'olmo3',
+  glm: 'glm',
+  glm4: 'glm4',
+  ernie4_5: 'ernie4_5',
+  hunyuan_v1_dense: 'hunyuan',
+  stablelm: 'stablelm',
+  starcoder2: 'starcoder2',
+  phi: 'phi',
+  gpt2: 'gpt2',
+  gpt_neox: 'pythia',
+  opt: 'opt',
 };
 
 /** Another value for each key that is honoured, with which something else is computed, or the config is refused. */
 const OTHER: Changes = {
-  model_type: 'gpt2',
+  model_type: 'bloom',
   vocab_size: 49,
   hidden_size: 64,
   intermediate_size: 25,
@@ -33,15 +51,15 @@ const OTHER: Changes = {
   num_attention_heads: 8,
   num_key_value_heads: 1,
   head_dim: 4,
-  hidden_act: 'gelu',
-  hidden_activation: 'gelu',
+  hidden_act: 'relu',
+  hidden_activation: 'relu',
   max_position_embeddings: 1000,
   original_max_position_embeddings: 11,
   rms_norm_eps: 0.5,
   rope_theta: 77,
   rope_scaling: { type: 'linear', factor: 3, rope_theta: 77 },
   rope_parameters: { rope_type: 'linear', factor: 3, rope_theta: 77 },
-  partial_rotary_factor: 0.5,
+  partial_rotary_factor: 0.75,
   attention_bias: true,
   mlp_bias: true,
   layer_types: ['odd', 'odd'],
@@ -81,14 +99,41 @@ const OTHER: Changes = {
   num_dense_layers: 2,
   use_expert_bias: false,
   routed_scaling_factor: 3,
+  attn_logit_softcapping: 7,
+  final_logit_softcapping: 7,
+  embedding_multiplier: 7,
+  attention_multiplier: 7,
+  residual_multiplier: 7,
+  logits_scaling: 7,
+  shared_intermediate_size: 25,
+  position_embedding_type: 'nope',
+  no_rope_layers: [1, 1],
+  no_rope_layer_interval: 1,
+  layer_norm_eps: 0.5,
+  norm_epsilon: 0.5,
+  use_bias: false,
+  use_qkv_bias: false,
+  use_parallel_residual: true,
+  n_positions: 65,
+  n_embd: 64,
+  n_layer: 1,
+  n_head: 8,
+  n_inner: 25,
+  ffn_dim: 25,
+  activation_function: 'silu',
+  layer_norm_epsilon: 0.5,
+  enable_bias: false,
+  word_embed_proj_dim: 16,
+  rotary_pct: 0.75,
+  rotary_emb_base: 77,
 };
 
 /** What else has to be set for a key to count. */
 const BESIDE: Changes = {
   original_max_position_embeddings: {
     rope_parameters: null,
-    rope_scaling: { rope_type: 'yarn', factor: 4 },
-    max_position_embeddings: 64,
+    rope_scaling: { rope_type: 'yarn', factor: 4, truncate: false },
+    max_position_embeddings: 256,
   },
   rope_scaling: { rope_parameters: null },
   rope_parameters: { rope_scaling: null },
@@ -102,6 +147,9 @@ const BESIDE: Changes = {
   hidden_act: { hidden_activation: null },
   num_local_experts: { num_experts: undefined },
   intermediate_size: { block_ff_dim: null, block_auto_adjust_ff_dim: false },
+  hidden_activation: { hidden_act: null },
+  rotary_pct: { rope_scaling: null, rope_parameters: null },
+  rotary_emb_base: { rope_scaling: null, rope_parameters: null },
 };
 
 const QWEN_WINDOWS: Changes = { use_sliding_window: true, max_window_layers: 0 };
@@ -155,7 +203,11 @@ describe.each(fixtures)('of %s', (architecture, rules, { checkpoint, savedConfig
       const switchedOn = key === 'sliding_window' && rules.use_sliding_window === 'honoured' ? QWEN_WINDOWS : {};
       const base = { ...config, ...(BESIDE[key] as Changes | undefined), ...switchedOn };
       expect(OTHER, key).toHaveProperty([key]);
-      expect(computed(checkpoint, { ...base, [key]: OTHER[key] })).not.toBe(computed(checkpoint, base));
+      const other =
+        typeof OTHER[key] === 'boolean'
+          ? !((base as Changes)[key] ?? defaults[architecture]?.[key] ?? !OTHER[key])
+          : OTHER[key];
+      expect(computed(checkpoint, { ...base, [key]: other })).not.toBe(computed(checkpoint, base));
       const { [key]: _, ...without } = base as Record<string, unknown>;
       const byDefault = defaults[architecture] ?? {};
       if (Object.hasOwn(byDefault, key))
@@ -185,7 +237,7 @@ describe.each(fixtures)('of %s', (architecture, rules, { checkpoint, savedConfig
   );
 
   test('a tie that the tensors contradict is told', () => {
-    const tied = (config.tie_word_embeddings ?? config.tie_embedding) === true;
+    const tied = architectureFor(checkpoint).config.tiedEmbedding;
     expect(computed(checkpoint, { ...config, tie_embedding: null, tie_word_embeddings: !tied })).not.toBe(plain);
   });
 });

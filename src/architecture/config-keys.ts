@@ -17,8 +17,10 @@ export type KeyRules = Readonly<Record<string, KeyRule>>;
 
 type Raw = Readonly<Record<string, unknown>>;
 
-const only = (because: string, ...assumed: readonly unknown[]): KeyRule => ({ assumed, because });
-const all = (rule: KeyRule, keys: string): KeyRules =>
+/** Refused unless it has one of the assumed values. */
+export const only = (because: string, ...assumed: readonly unknown[]): KeyRule => ({ assumed, because });
+/** One rule for several keys, given in one string. */
+export const all = (rule: KeyRule, keys: string): KeyRules =>
   Object.fromEntries(
     keys
       .trim()
@@ -36,7 +38,7 @@ const NO_WINDOW: KeyRule = {
 };
 
 /** Keys that mean the same in every architecture. */
-const COMMON: KeyRules = {
+export const COMMON: KeyRules = {
   ...all(
     'honoured',
     `model_type vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim hidden_act
@@ -106,74 +108,6 @@ const COMMON: KeyRules = {
   qkv_bias: only('attention_bias is the key that is read', false),
   clip_qkv: only('clipping is not supported'),
   num_nextn_predict_layers: only('layers that predict further tokens are not supported', 0),
-};
-
-const WINDOWS = all('honoured', 'sliding_window');
-const QWEN_WINDOWS = all('honoured', 'sliding_window use_sliding_window max_window_layers');
-const QUERY_KEY_NORMS = all(
-  only('this architecture has norms of queries and keys', true),
-  'use_qk_norm qk_norm qk_layernorm',
-);
-
-const LFM2: KeyRules = {
-  ...COMMON,
-  ...QUERY_KEY_NORMS,
-  ...all(
-    'honoured',
-    `norm_eps conv_L_cache conv_bias full_attn_idxs block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of tie_embedding`,
-  ),
-  ...all(
-    'harmless',
-    'block_dim block_mlp_init_scale block_norm_eps block_out_init_scale block_use_xavier_init conv_dim conv_dim_out conv_use_xavier_init num_heads',
-  ),
-  rms_norm_eps: 'harmless',
-  ...all(only('this architecture has no such biases', false), 'attention_bias mlp_bias'),
-  ...all(only('this architecture has silu'), 'hidden_act hidden_activation'),
-  block_use_swiglu: only('the MLP of this architecture has a gate', true),
-  use_pos_enc: only('all attention of this architecture turns queries and keys', true),
-};
-
-/** Of mixtures of experts. */
-const MIXTURE: KeyRules = {
-  ...all('honoured', 'num_experts num_experts_per_tok moe_intermediate_size norm_topk_prob'),
-  ...all('harmless', 'output_router_logits router_aux_loss_coef'),
-};
-
-/** By `model_type`: what each architecture does with each key that is known. */
-export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
-  llama: COMMON,
-  mistral: { ...COMMON, ...WINDOWS },
-  qwen2: {
-    ...COMMON,
-    ...QWEN_WINDOWS,
-    attention_bias: only('this architecture has biases', true),
-    qkv_bias: only('this architecture has biases', true),
-  },
-  qwen3: { ...COMMON, ...QWEN_WINDOWS, ...QUERY_KEY_NORMS },
-  gemma3_text: {
-    ...COMMON,
-    ...WINDOWS,
-    ...QUERY_KEY_NORMS,
-    ...all('honoured', 'sliding_window_pattern _sliding_window_pattern rope_local_base_freq query_pre_attn_scalar'),
-  },
-  phi3: { ...COMMON, ...WINDOWS },
-  lfm2: LFM2,
-  lfm2_moe: {
-    ...LFM2,
-    ...MIXTURE,
-    ...all('honoured', 'num_dense_layers use_expert_bias routed_scaling_factor'),
-    ...all(
-      'harmless',
-      'block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of full_attn_idxs',
-    ),
-  },
-  qwen3_moe: {
-    ...COMMON,
-    ...QWEN_WINDOWS,
-    ...QUERY_KEY_NORMS,
-    ...MIXTURE,
-    ...all('honoured', 'num_local_experts decoder_sparse_step mlp_only_layers'),
-  },
 };
 
 /** Keys of `rope_scaling` and `rope_parameters`. */

@@ -40,9 +40,9 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
   ],
   [
     'llama',
-    { model_type: 'gpt2' },
+    { model_type: 'bloom' },
     'unsupported',
-    'llama: the architecture "gpt2" is not supported; supported are: llama, lfm2, lfm2_moe, mistral, qwen2, qwen3, qwen3_moe, gemma3_text, phi3.',
+    'llama: the architecture "bloom" is not supported; supported are: llama, lfm2, lfm2_moe, mistral, qwen2, qwen3, qwen3_moe, gemma3_text, phi3, ',
   ],
   ['llama', { model_type: 'toString' }, 'unsupported', 'the architecture "toString" is not supported'],
   [
@@ -143,9 +143,9 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
   ],
   [
     'llama',
-    { hidden_act: 'relu' },
+    { hidden_act: 'relu2' },
     'unsupported',
-    `config.json: hidden_act is "relu"; supported are "silu", "swish", "gelu", "gelu_pytorch_tanh", "gelu_new". ${ANOTHER}`,
+    `config.json: hidden_act is "relu2"; supported are "silu", "swish", "gelu", "gelu_pytorch_tanh", "gelu_new", "gelu_fast", "relu". ${ANOTHER}`,
   ],
   [
     'llama',

@@ -23,9 +23,13 @@ export interface CommonConfig {
 /** What the widths of dense layers follow from. */
 export type LayerSizes = Pick<ModelConfig, 'layers' | 'hiddenSize' | 'keyValueHeads' | 'neurons'>;
 
-/** The fields of config.json over an architecture's own defaults (those of transformers' config classes). */
-export function configFields(checkpoint: Checkpoint, defaults: Readonly<Record<string, unknown>>): ConfigFields {
-  return new ConfigFields({ ...defaults, ...checkpoint.config });
+/** The fields of config.json over an architecture's own defaults (those of transformers' config classes), under LLaMA's names of them. */
+export function configFields(
+  checkpoint: Checkpoint,
+  defaults: Readonly<Record<string, unknown>>,
+  aliases?: Readonly<Record<string, string>>,
+): ConfigFields {
+  return new ConfigFields({ ...defaults, ...checkpoint.config }, '', aliases);
 }
 
 /**
@@ -94,6 +98,8 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu: 'gelu',
   gelu_pytorch_tanh: 'gelu-tanh',
   gelu_new: 'gelu-tanh',
+  gelu_fast: 'gelu-tanh',
+  relu: 'relu',
 };
 
 /** Gemma's key wins where it is there; another word under the other key would be left out without a word. */

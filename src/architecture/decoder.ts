@@ -20,7 +20,12 @@ export interface DecoderParts extends BindingOptions, Partial<DecoderDesign> {
   /** Tensor of the norm after the last block. Default: 'model.norm.weight'. */
   readonly finalNorm?: string;
   readonly positions: (layer: number) => LayerPositions;
+  /** Whether the output matrix has a bias, which the checkpoint must have then. */
+  readonly headBias?: boolean;
 }
+
+/** Learned vectors of positions under LLaMA's prefix, where no LLaMA has them. */
+const POSITIONS = 'model.embed_positions.weight';
 
 /** A decoder-only architecture in the Hugging Face layout, from what it declares. Without more it is LLaMA. */
 export function decoder(parts: DecoderParts): Architecture {
@@ -38,28 +43,44 @@ export function decoder(parts: DecoderParts): Architecture {
     attentionScale: parts.attentionScale ?? config.headDimension ** -0.5,
     activation: parts.activation ?? 'silu',
     ...(mixture && { experts: mixture.design }),
+    norm: parts.norm ?? 'rms',
+    rotation: parts.rotation ?? 'halves',
+    normAfterRotation: parts.normAfterRotation ?? false,
+    parallel: parts.parallel ?? false,
+    residualScale: parts.residualScale ?? 1,
+    logitScale: parts.logitScale ?? 1,
+    attentionCap: parts.attentionCap,
+    logitCap: parts.logitCap,
+    learnedPositions: parts.learnedPositions ?? false,
   };
-  const norm = {
-    input: 'norm',
-    tensor: parts.finalNorm ?? 'model.norm.weight',
-    shape: [config.hiddenSize],
-    ...(parts.normOffset && { offset: parts.normOffset }),
-  };
-  const matrix = [config.vocabulary, config.hiddenSize];
+  const { hiddenSize, vocabulary, maximumPositions } = config;
+  const offset = parts.normOffset ? { offset: parts.normOffset } : {};
+  const last = parts.finalNorm ?? 'model.norm.weight';
+  const norm = [
+    { input: 'norm', tensor: last, shape: [hiddenSize], ...offset },
+    ...(design.norm === 'layer'
+      ? [{ input: 'norm.bias', tensor: last.replace(/weight$/, 'bias'), shape: [hiddenSize] }]
+      : []),
+  ];
+  const matrix = [vocabulary, hiddenSize];
   const embedding = 'model.embed_tokens.weight';
+  const embed = [{ input: 'embedding', tensor: embedding, shape: matrix }];
+  if (design.learnedPositions)
+    embed.push({ input: 'positions', tensor: POSITIONS, shape: [maximumPositions, hiddenSize] });
+  const projection = [
+    { input: 'projection', tensor: config.tiedEmbedding ? embedding : 'lm_head.weight', shape: matrix },
+    ...(parts.headBias ? [{ input: 'projection.bias', tensor: 'lm_head.bias', shape: [vocabulary] }] : []),
+  ];
   return {
     config,
     design,
     positions,
-    embed: () => embedProgram(config, design.embeddingScale),
+    embed: () => embedProgram(config, design),
     kind,
     block: (which = 'attention') => blockProgram(config, design, tensorsOf(which)),
-    head: () => headProgram(config),
-    embedWeights: () => [{ input: 'embedding', tensor: embedding, shape: matrix }],
+    head: () => headProgram(config, design, parts.headBias ?? false),
+    embedWeights: () => embed,
     blockWeights: (layer) => blockBindings(config, tensorsOf(kind(layer)), layer, parts),
-    headWeights: () => [
-      norm,
-      { input: 'projection', tensor: config.tiedEmbedding ? embedding : 'lm_head.weight', shape: matrix },
-    ],
+    headWeights: () => [...norm, ...projection],
   };
 }

@@ -28,6 +28,8 @@ export interface StreamOptions {
   readonly weights?: (layer: number, states: readonly DeviceTensor[]) => Promise<DeviceWeights | undefined>;
   /** Runs one batch through a layer. It takes over `hidden`, to keep or to free, unless it throws. Default: the block program. */
   readonly run?: (weights: DeviceWeights, hidden: DeviceTensor, layer: number, batch: number) => Promise<DeviceTensor>;
+  /** Positions [tokens] of each batch's tokens; default: from 0 on. */
+  readonly positions?: readonly ArrayLike<number>[];
   /** A batch has passed a layer, be it a removed one. On a graphics device its run may only be submitted. */
   readonly onPass?: (layer: number, batch: number) => void | Promise<void>;
 }
@@ -37,11 +39,12 @@ export async function embedBatches(
   programs: Programs,
   store: WeightStore,
   batches: readonly (readonly ArrayLike<number>[])[],
+  positions: readonly ArrayLike<number>[] = [],
 ): Promise<DeviceTensor[]> {
   const states: DeviceTensor[] = [];
   try {
     using weights = await store.lease('embed');
-    for (const batch of batches) states.push(await programs.embed(weights, batch));
+    for (const [index, batch] of batches.entries()) states.push(await programs.embed(weights, batch, positions[index]));
     return states;
   } catch (error) {
     disposeAll(states);
@@ -94,7 +97,7 @@ export async function forwardBlocks(
   batches: readonly (readonly ArrayLike<number>[])[],
   options: StreamOptions = {},
 ): Promise<DeviceTensor[]> {
-  return await streamBlocks(programs, store, await embedBatches(programs, store, batches), options);
+  return await streamBlocks(programs, store, await embedBatches(programs, store, batches, options.positions), options);
 }
 
 /** Frees the states of all batches. */

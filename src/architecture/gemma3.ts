@@ -1,13 +1,11 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { MismatchError } from '../errors.ts';
-import type { Architecture, LayerPositions } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { readBiases } from './biases.ts';
-import { type BlockTensors, LLAMA_TENSORS, QUERY_KEY_NORMS } from './block-weights.ts';
+import { type BlockTensors, QUERY_KEY_NORMS } from './block-weights.ts';
 import { configFields, readCommonConfig } from './config.ts';
-import type { ConfigFields } from './config-fields.ts';
-import { ROPE_KEY_RULES } from './config-keys.ts';
 import { decoder } from './decoder.ts';
-import { type Rotation, readRopeScaling, rotationOf } from './rope.ts';
+import { GEMMA_TENSORS } from './families/gemma.ts';
+import { readLocalRotation } from './local-rotation.ts';
 import { readMixedPositions, readWindow } from './sliding-windows.ts';
 
 /** Of transformers' Gemma3TextConfig. */
@@ -24,14 +22,7 @@ const DEFAULTS = {
   sliding_window: 4096,
 };
 
-/** Four norms around the two modules; the second is called what is LLaMA's name of the third. */
-const TENSORS: BlockTensors = {
-  ...LLAMA_TENSORS,
-  ...QUERY_KEY_NORMS,
-  'attention.output.norm': 'post_attention_layernorm.weight',
-  'mlp.norm': 'pre_feedforward_layernorm.weight',
-  'mlp.down.norm': 'post_feedforward_layernorm.weight',
-};
+const TENSORS: BlockTensors = { ...GEMMA_TENSORS, ...QUERY_KEY_NORMS };
 
 /**
  * Gemma 3, text (arXiv 2503.19786): norms stored as their difference from one, norms of queries and keys and of what each module adds, a
@@ -56,22 +47,4 @@ export function gemma3(checkpoint: Checkpoint): Architecture {
     ...readBiases(checkpoint, fields, TENSORS),
     positions: readMixedPositions(fields, config.layers, positions, sliding, (layer) => (layer + 1) % pattern !== 0),
   });
-}
-
-/** The rotary embedding of sliding layers: a base of its own, and no scaling unless newer files' `rope_parameters` state one. */
-function readLocalRotation(
-  { config }: Checkpoint,
-  fields: ConfigFields,
-  { inverseFrequencies: { length } }: LayerPositions,
-): Rotation {
-  const local = fields.object('rope_parameters')?.object('sliding_attention');
-  local?.check(ROPE_KEY_RULES);
-  const theta = local?.has('rope_theta') ? local.positive('rope_theta') : fields.positive('rope_local_base_freq');
-  const { rope_local_base_freq: stated = theta } = config;
-  if (stated !== null && stated !== theta)
-    throw new MismatchError(
-      `config.json says two things: rope_local_base_freq is ${JSON.stringify(stated)} and rope_parameters.sliding_attention.rope_theta is ${theta}. Keep the one that the model was trained with.`,
-    );
-  const maximumPositions = fields.integer('max_position_embeddings', 1 << 30);
-  return rotationOf(2 * length, theta, readRopeScaling(local, { rotaryDimension: 2 * length, maximumPositions }));
 }

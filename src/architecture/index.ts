@@ -1,7 +1,22 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { FileFormatError, UnsupportedError } from '../errors.ts';
 import type { Architecture, ArchitectureFactory } from './architecture.ts';
-import { checkKeys, KEY_RULES } from './config-keys.ts';
+import { type Rename, renamedCheckpoint } from './canonical.ts';
+import { checkKeys } from './config-keys.ts';
+import { ernie45 } from './families/ernie.ts';
+import { gemma, gemma2 } from './families/gemma.ts';
+import { glm, glm4 } from './families/glm.ts';
+import { gpt2, gpt2Names } from './families/gpt2.ts';
+import { granite, graniteMoeHybrid } from './families/granite.ts';
+import { hunyuan } from './families/hunyuan.ts';
+import { neox, neoxNames } from './families/neox.ts';
+import { olmo2, olmo3 } from './families/olmo.ts';
+import { opt, optNames } from './families/opt.ts';
+import { phi } from './families/phi.ts';
+import { smollm3 } from './families/smollm3.ts';
+import { stableLm } from './families/stablelm.ts';
+import { starcoder2 } from './families/starcoder2.ts';
+import { KEY_RULES } from './family-keys.ts';
 import { gemma3 } from './gemma3.ts';
 import { lfm2, lfm2Moe } from './lfm2.ts';
 import { llama } from './llama.ts';
@@ -10,6 +25,7 @@ import { phi3 } from './phi3.ts';
 import { qwen2 } from './qwen2.ts';
 import { qwen3 } from './qwen3.ts';
 import { qwen3Moe } from './qwen3-moe.ts';
+import { stackedExperts } from './stacked-experts.ts';
 import { QUANTISATION_TENSOR } from './unread-tensors.ts';
 
 const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
@@ -22,7 +38,37 @@ const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   qwen3_moe: qwen3Moe,
   gemma3_text: gemma3,
   phi3,
+  granite,
+  granitemoehybrid: graniteMoeHybrid,
+  smollm3,
+  gemma,
+  gemma2,
+  olmo2,
+  olmo3,
+  glm,
+  glm4,
+  ernie4_5: ernie45,
+  hunyuan_v1_dense: hunyuan,
+  stablelm: stableLm,
+  starcoder2,
+  phi,
+  gpt2,
+  gpt_neox: neox,
+  opt,
 };
+
+/** Families whose tensors have other names than LLaMA's, or another arrangement. */
+const RENAMES: Readonly<Record<string, (checkpoint: Checkpoint) => Rename>> = {
+  gpt2: () => gpt2Names,
+  gpt_neox: neoxNames,
+  opt: () => optNames,
+};
+
+/** The checkpoint as architectures ask for tensors: under LLaMA's names, experts stacked. */
+export function canonicalCheckpoint(checkpoint: Checkpoint): Checkpoint {
+  const rename = RENAMES[String(checkpoint.config.model_type)];
+  return rename ? renamedCheckpoint(checkpoint, rename(checkpoint)) : stackedExperts(checkpoint);
+}
 
 /** The architecture that config.json names by `model_type`. Throws UnsupportedError naming the value and the supported ones. */
 export function architectureFor(checkpoint: Checkpoint): Architecture {

@@ -2,9 +2,8 @@ import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { isRemovedLayer } from './block-weights.ts';
-import { architectureFor } from './index.ts';
+import { architectureFor, canonicalCheckpoint } from './index.ts';
 import { refuseOtherAngles } from './rotary-rows.ts';
-import { stackedExperts } from './stacked-experts.ts';
 import { refuseKnownUnread, refuseUnread, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
 
@@ -23,8 +22,8 @@ export interface ModelOptions {
  * Chooses the architecture and checks that every weight is there in the right shape and that no tensor is left over, so that a broken file is refused before
  * any work, and no figure is made of a part of a model.
  */
-export function modelOf(given: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
-  const checkpoint = stackedExperts(given);
+export function modelOf(stored: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
+  const checkpoint = canonicalCheckpoint(stored);
   const architecture = architectureFor(checkpoint);
   if (!ignoreTensors) refuseKnownUnread(checkpoint, architecture);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);

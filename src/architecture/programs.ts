@@ -59,8 +59,12 @@ export class Programs implements Disposable {
     return session;
   }
 
-  /** Token ids, one equally long window per row -> hidden [windows, tokens, hiddenSize]. */
-  async embed(weights: DeviceWeights, windows: readonly ArrayLike<number>[]): Promise<DeviceTensor> {
+  /** Token ids, one equally long window per row -> hidden [windows, tokens, hiddenSize]. `positions` [tokens]: other ones than from 0 on. */
+  async embed(
+    weights: DeviceWeights,
+    windows: readonly ArrayLike<number>[],
+    positions?: ArrayLike<number>,
+  ): Promise<DeviceTensor> {
     const session = await this.session('embed', () => this.architecture.embed());
     const tokens = windows[0]?.length ?? 0;
     const ids = new BigInt64Array(windows.length * tokens);
@@ -68,7 +72,13 @@ export class Programs implements Disposable {
       for (let token = 0; token < tokens; token++) ids[row * tokens + token] = BigInt(window[token] ?? 0);
     });
     using tokenIds = this.runtime.upload({ dataType: 'int64', shape: [windows.length, tokens], data: ids });
-    return singleOutput(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
+    if (!this.architecture.design.learnedPositions)
+      return singleOutput(await session.run({ ...weights.tensors, tokenIds }), 'hidden');
+    const { maximumPositions } = this.architecture.config;
+    const places = BigInt64Array.from({ length: tokens }, (_, token) => BigInt(positions?.[token] ?? token));
+    if (places.some((place) => place >= maximumPositions)) throw this.#tooLong(tokens);
+    using positionIds = this.runtime.upload({ dataType: 'int64', shape: [tokens], data: places });
+    return singleOutput(await session.run({ ...weights.tensors, tokenIds, positionIds }), 'hidden');
   }
 
   /** The block of one layer: hidden [batch, tokens, hiddenSize] -> the same shape. `positions`: other ones than one causal window per row. */
@@ -235,11 +245,7 @@ export class Programs implements Disposable {
    * Throws UsageError for windows longer than the model's longest sequence.
    */
   positions(tokens: number, layer: number): Positions {
-    const { maximumPositions } = this.architecture.config;
-    if (tokens > maximumPositions)
-      throw new UsageError(
-        `A window of ${tokens} tokens was asked for; the model holds ${maximumPositions}. Ask for windows of at most ${maximumPositions}.`,
-      );
+    if (tokens > this.architecture.config.maximumPositions) throw this.#tooLong(tokens);
     const kind = this.architecture.positions(layer);
     const ofKind = this.#positions.get(kind) ?? new Map<number, Positions>();
     this.#positions.set(kind, ofKind);
@@ -264,6 +270,13 @@ export class Programs implements Disposable {
     };
     ofKind.set(tokens, positions);
     return positions;
+  }
+
+  #tooLong(tokens: number): UsageError {
+    const { maximumPositions } = this.architecture.config;
+    return new UsageError(
+      `A window of ${tokens} tokens was asked for; the model holds ${maximumPositions}. Ask for windows of at most ${maximumPositions}.`,
+    );
   }
 
   dispose(): void {

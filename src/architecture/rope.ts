@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import type { LayerPositions } from './architecture.ts';
 import type { ConfigFields } from './config-fields.ts';
 import { readYarn, type Yarn, yarnFrequencies } from './yarn.ts';
 
@@ -81,6 +82,11 @@ export function rotationOf(rotaryDimension: number, theta: number, scaling: Rope
     inverseFrequencies: inverseFrequencies(rotaryDimension, theta, scaling),
     magnitude: 'magnitude' in scaling ? scaling.magnitude : 1,
   };
+}
+
+/** The same positions where queries and keys are not turned. */
+export function withoutRotation(positions: LayerPositions): LayerPositions {
+  return { ...positions, inverseFrequencies: new Float64Array(positions.inverseFrequencies.length), magnitude: 1 };
 }
 
 /** Inverse frequencies [rotaryDimension / 2] in radians per position, after scaling. */

@@ -29,8 +29,13 @@ export interface CachedAttention {
   readonly scale: number;
   /** Positions that a query sees, itself and those just before; undefined: all. */
   readonly window: number | undefined;
+  /** c in c tanh(z / c) of the products of queries and keys. */
+  readonly cap: number | undefined;
   readonly lengths: SequenceLengths;
-  readonly rotary: RotaryTables;
+  /** Undefined where a layer does not turn its queries and keys. */
+  readonly rotary: RotaryTables | undefined;
+  /** What is done with queries and keys after they were turned; turning inside attention is no choice then. */
+  readonly afterRotation?: ((value: string, part: 'query' | 'key') => string) | undefined;
 }
 
 /** Cosine and sine [positions, half] of the first 2 * half channels of a head; the others are not turned. */
@@ -38,6 +43,8 @@ export interface RotaryTables {
   readonly cosine: string;
   readonly sine: string;
   readonly half: number;
+  /** Whether channels 2i and 2i + 1 turn together, not i and i + half. */
+  readonly inPairs: boolean;
 }
 
 const MICROSOFT = { domain: 'com.microsoft' };
@@ -48,14 +55,18 @@ const MICROSOFT = { domain: 'com.microsoft' };
  * (1.30 refuses others); for other head dimensions the same is written in ordinary operators.
  */
 export function cachedAttention(builder: GraphBuilder, inputs: CachedAttention): string {
-  const { projections } = inputs;
+  const { projections, rotary, afterRotation } = inputs;
   if ('packed' in projections) return groupQueryAttention(builder, inputs, [projections.packed, '', ''], true);
   const { query, key, value } = projections;
-  if (rotatesInside(inputs.headDimension, inputs.rotary.half))
+  if (rotatesInside(inputs.headDimension, rotary) && !afterRotation)
     return groupQueryAttention(builder, inputs, [query, key, value], true);
+  const turn = (projected: string, part: 'query' | 'key', heads: number) => {
+    const turned = rotary ? rotated(builder, inputs, rotary, projected, heads) : projected;
+    return afterRotation ? afterRotation(turned, part) : turned;
+  };
   const turned = {
-    query: rotated(builder, inputs, query, inputs.queryHeads),
-    key: rotated(builder, inputs, key, inputs.keyValueHeads),
+    query: turn(query, 'query', inputs.queryHeads),
+    key: turn(key, 'key', inputs.keyValueHeads),
     value,
   };
   return allowsFixedCache(inputs.headDimension)
@@ -67,8 +78,8 @@ export function cachedAttention(builder: GraphBuilder, inputs: CachedAttention):
  * Whether query, key and value may come as one projection: one product instead of three, which decodes 5% faster on the CPU (stories, q8) and
  * saves two dispatches a layer on WebGPU.
  */
-export function rotatesInside(headDimension: number, half: number): boolean {
-  return headDimension % 16 === 0 && half % 8 === 0;
+export function rotatesInside(headDimension: number, rotary: { readonly half: number } | undefined): boolean {
+  return rotary !== undefined && headDimension % 16 === 0 && rotary.half % 8 === 0;
 }
 
 /** Whether `cachedAttention` is GroupQueryAttention for this head dimension, which can write past and present in one buffer of full length. */
@@ -83,6 +94,7 @@ function groupQueryAttention(
   rotates: boolean,
 ): string {
   const { pastKey, pastValue, lengths, rotary, scale, window } = inputs;
+  const turns = rotates && rotary !== undefined;
   const isUsualScale = Math.abs(scale * Math.sqrt(inputs.headDimension) - 1) < 1e-9;
   const context = builder.unique('context');
   const integer = (value: number) => ({ kind: 'int' as const, value });
@@ -96,13 +108,15 @@ function groupQueryAttention(
       pastValue,
       lengths.lastPosition,
       lengths.total,
-      ...(rotates ? [rotary.cosine, rotary.sine] : []),
+      ...(turns ? [rotary.cosine, rotary.sine] : []),
     ],
     outputs: [context, inputs.presentKey, inputs.presentValue],
     attributes: {
       num_heads: integer(inputs.queryHeads),
       kv_num_heads: integer(inputs.keyValueHeads),
-      do_rotary: integer(rotates ? 1 : 0),
+      do_rotary: integer(turns ? 1 : 0),
+      ...(turns && rotary.inPairs ? { rotary_interleaved: integer(1) } : {}),
+      ...(inputs.cap === undefined ? {} : { softcap: float(inputs.cap) }),
       ...(isUsualScale ? {} : { scale: float(scale) }),
       ...(window === undefined ? {} : { local_window_size: integer(window) }),
     },
@@ -113,14 +127,16 @@ function groupQueryAttention(
 /** Rotates [batch, sequence, heads * headDimension] by ONNX Runtime's own operator. */
 function rotated(
   builder: GraphBuilder,
-  { lengths, rotary, headDimension }: CachedAttention,
+  { lengths, headDimension }: CachedAttention,
+  rotary: RotaryTables,
   value: string,
   heads: number,
 ): string {
   const isPartial = 2 * rotary.half < headDimension;
-  const attributes: Record<string, number> = isPartial
-    ? { num_heads: heads, rotary_embedding_dim: 2 * rotary.half }
-    : {};
+  const attributes: Record<string, number> = {
+    ...(isPartial && { num_heads: heads, rotary_embedding_dim: 2 * rotary.half }),
+    ...(rotary.inPairs && { interleaved: 1 }),
+  };
   return builder.add(
     'RotaryEmbedding',
     [value, lengths.positions(), rotary.cosine, rotary.sine],
@@ -156,7 +172,10 @@ function ordinaryAttention(
 
   const queryHeads = builder.add('Mul', [heads(query, inputs.queryHeads), like(inputs.scale)]);
   const stacked = builder.add('Reshape', [queryHeads, builder.integers([0, keyValueHeads, -1, headDimension])]);
-  const scores = builder.add('MatMul', [stacked, builder.add('Transpose', [presentKey], { perm: [0, 1, 3, 2] })]);
+  const products = builder.add('MatMul', [stacked, builder.add('Transpose', [presentKey], { perm: [0, 1, 3, 2] })]);
+  const capped = (cap: number) =>
+    builder.add('Mul', [builder.add('Tanh', [builder.add('Mul', [products, like(1 / cap)])]), like(cap)]);
+  const scores = inputs.cap === undefined ? products : capped(inputs.cap);
   // [batch, KV, r * sequence, total] -> [batch, KV * r, sequence, total], so that the mask broadcasts over heads.
   const shape = builder.add(
     'Concat',

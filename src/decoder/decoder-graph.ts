@@ -1,17 +1,22 @@
-import type { LayerPositions, LayerWidths, ModelConfig, WeightBinding } from '../architecture/architecture.ts';
-import { isRemovedLayer, mixerOf } from '../architecture/block-weights.ts';
-import { type ExpertDesign, expertOfNeurons, routing } from '../architecture/experts.ts';
+import type {
+  DecoderDesign,
+  LayerPositions,
+  LayerWidths,
+  ModelConfig,
+  WeightBinding,
+} from '../architecture/architecture.ts';
 import type { Model } from '../architecture/model.ts';
 import { rotaryTables } from '../architecture/rope.ts';
 import { UnsupportedError, UsageError } from '../errors.ts';
-import { float, GraphBuilder } from '../onnx/builder.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside } from './attention.ts';
-import { cachedConvolution, convolutionStates } from './convolution.ts';
+import { allowsFixedCache, type RotaryTables, rotatesInside } from './attention.ts';
+import { convolutionStates } from './convolution.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { areGrouped } from './group-blocks.ts';
+import { addLayer, type DecoderScope, scaledBy } from './layer.ts';
 import { ResidualStream } from './residual-stream.ts';
-import { givenLengths, type SequenceLengths, sequenceLengths } from './sequence-lengths.ts';
+import { givenLengths, sequenceLengths } from './sequence-lengths.ts';
 import { withValueTypes } from './value-types.ts';
 import { WeightFile } from './weight-file.ts';
 import { WeightNames } from './weight-names.ts';
@@ -50,21 +55,24 @@ export function decoderPositions({ maximumPositions }: ModelConfig): number {
 /** Whether a decoder of single tokens can be built: attention rotates by itself, no layer convolves, and the embedding is not in blocks (WebGPU looks up no bytes). */
 export function allowsSingleToken({ architecture }: Model, dataType: ExportDataType): boolean {
   const { config } = architecture;
-  const isInside = config.layerWidths.every((_, layer) =>
-    rotatesInside(config.headDimension, architecture.positions(layer).inverseFrequencies.length),
+  const { learnedPositions, normAfterRotation } = architecture.design;
+  const isInside = config.layerWidths.every((_, layer) => {
+    const { inverseFrequencies } = architecture.positions(layer);
+    return !turns(inverseFrequencies)
+      ? allowsFixedCache(config.headDimension)
+      : rotatesInside(config.headDimension, { half: inverseFrequencies.length });
+  });
+  return (
+    isInside &&
+    !learnedPositions &&
+    !normAfterRotation &&
+    convolutionStates(config).length === 0 &&
+    EXPORT_FORMATS[dataType].embeddingBits === undefined
   );
-  return isInside && convolutionStates(config).length === 0 && EXPORT_FORMATS[dataType].embeddingBits === undefined;
 }
 
-/** Everything that the layers of one decoder share. */
-interface Scope {
-  readonly model: Model;
-  readonly builder: GraphBuilder;
-  readonly operators: WeightedOperators;
-  readonly stream: ResidualStream;
-  readonly lengths: SequenceLengths;
-  readonly rotaryTables: (positions: LayerPositions) => RotaryTables;
-}
+/** Whether a rotation turns anything: layers without positions have frequencies of zero. */
+const turns = (inverseFrequencies: Float64Array) => inverseFrequencies.some((frequency) => frequency !== 0);
 
 /**
  * The static decoder of a (pruned) model as transformers.js expects it: `input_ids` int64 [batch, sequence], `attention_mask` int64
@@ -80,7 +88,8 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const builder = new GraphBuilder('decoder');
   const weights = new WeightFile(options.location ?? `${format.file}_data`);
   const isGrouped = (bindings: readonly WeightBinding[], bits: 4 | 8) => areGrouped(model.checkpoint, bindings, bits);
-  const operators = new WeightedOperators(builder, weights, format, config.normEpsilon, isGrouped);
+  const norms = { epsilon: config.normEpsilon, kind: design.norm };
+  const operators = new WeightedOperators(builder, weights, format, norms, isGrouped);
 
   const single = options.singleToken;
   const inputIds = builder.input('input_ids', 'int64', single ? [1, 1] : ['batch_size', 'sequence_length']);
@@ -106,20 +115,22 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
     );
   }
 
-  const rows = operators.embed(
-    inputIds,
-    new WeightNames(model.checkpoint, model.architecture.embedWeights()).get('embedding'),
-  );
-  const embedded =
-    design.embeddingScale === 1
-      ? rows
-      : builder.add('Mul', [rows, builder.add('CastLike', [builder.constant([design.embeddingScale]), rows])]);
-  const scope: Scope = {
+  const tables = new WeightNames(model.checkpoint, model.architecture.embedWeights());
+  const rows = operators.embed(inputIds, tables.get('embedding'));
+  const scaled = scaledBy(builder, rows, design.embeddingScale);
+  const lengths = givens ?? sequenceLengths(builder, inputIds, attentionMask ?? '');
+  const placed = () =>
+    builder.add('Add', [
+      scaled,
+      builder.add('Gather', [operators.tensor(tables.get('positions')), lengths.positions()], { axis: 0 }),
+    ]);
+  const embedded = design.learnedPositions ? placed() : scaled;
+  const scope: DecoderScope = {
     model,
     builder,
     operators,
     stream: new ResidualStream(builder, operators, embedded),
-    lengths: givens ?? sequenceLengths(builder, inputIds, attentionMask ?? ''),
+    lengths,
     rotaryTables: rotaryTableMaker(
       model,
       builder,
@@ -164,8 +175,10 @@ function rotaryTableMaker(
       `A decoder for ${positions} positions was asked for; the model holds 1 to ${maximumPositions}.`,
     );
   const known = new Map<string, RotaryTables>();
-  return (layerPositions: LayerPositions): RotaryTables => {
+  const inPairs = model.architecture.design.rotation === 'pairs';
+  return (layerPositions: LayerPositions): RotaryTables | undefined => {
     const { inverseFrequencies, magnitude } = layerPositions;
+    if (!turns(inverseFrequencies)) return undefined;
     const half = inverseFrequencies.length;
     const key = `${magnitude} ${inverseFrequencies.join()}`;
     const add = (part: 'cosine' | 'sine') => {
@@ -180,158 +193,10 @@ function rotaryTableMaker(
         ).initializer,
       );
     };
-    const tables = known.get(key) ?? { cosine: add('cosine'), sine: add('sine'), half };
+    const tables = known.get(key) ?? { cosine: add('cosine'), sine: add('sine'), half, inPairs };
     known.set(key, tables);
     return tables;
   };
-}
-
-function addLayer(scope: Scope, layer: number, widths: LayerWidths): void {
-  if (isRemovedLayer(widths)) return;
-  const roles = new WeightNames(scope.model.checkpoint, scope.model.architecture.blockWeights(layer));
-  if (mixerOf(scope.model.architecture.kind(layer)) === 'convolution')
-    addConvolution(scope, layer, widths.channels ?? 0, roles);
-  else if (widths.keyValueHeads > 0) addAttention(scope, layer, widths.keyValueHeads, roles);
-  else scope.stream.addBias(roles.optional('attention.output.bias'));
-  if (widths.neurons > 0) addMlp(scope, roles, widths);
-  else scope.stream.addBias(roles.optional('mlp.down.bias'));
-}
-
-function addAttention(scope: Scope, layer: number, keyValueHeads: number, roles: WeightNames): void {
-  const { model, builder, operators, stream, lengths } = scope;
-  const { config, design } = model.architecture;
-  const positions = model.architecture.positions(layer);
-  const rotary = scope.rotaryTables(positions);
-  const context = cachedAttention(builder, {
-    projections: addProjections(
-      scope,
-      stream.normalised(roles.get('attention.norm')),
-      roles,
-      rotatesInside(config.headDimension, rotary.half),
-    ),
-    pastKey: `past_key_values.${layer}.key`,
-    pastValue: `past_key_values.${layer}.value`,
-    presentKey: `present.${layer}.key`,
-    presentValue: `present.${layer}.value`,
-    queryHeads: keyValueHeads * (config.queryHeads / config.keyValueHeads),
-    keyValueHeads,
-    headDimension: config.headDimension,
-    scale: design.attentionScale,
-    window: positions.window,
-    lengths,
-    rotary,
-  });
-  addModule(operators, stream, context, roles, 'attention.output');
-}
-
-const CONVOLUTION = ['convolution.inputGate', 'convolution.outputGate', 'convolution.value'] as const;
-
-/** The gated short convolution over the present tokens and those that its cache holds. */
-function addConvolution(scope: Scope, layer: number, channels: number, roles: WeightNames): void {
-  const { model, builder, operators, stream } = scope;
-  if (channels === 0) {
-    stream.addBias(roles.optional('convolution.output.bias'));
-    return;
-  }
-  const biases = CONVOLUTION.map((role) => roles.optional(`${role}.bias`)).filter((bias) => bias !== undefined);
-  const projected = operators.stackedLinear(
-    stream.normalised(roles.get('convolution.norm')),
-    CONVOLUTION.map((role) => roles.get(role)),
-    biases,
-  );
-  const [inputGate = '', outputGate = '', value = ''] = builder.addMany(
-    'Split',
-    [projected, builder.integers(CONVOLUTION.map(() => channels))],
-    CONVOLUTION.length,
-    { axis: 2 },
-  );
-  const bias = roles.optional('convolution.kernel.bias');
-  const convolved = cachedConvolution(builder, {
-    value: builder.add('Mul', [inputGate, value]),
-    kernel: operators.tensor(roles.get('convolution.kernel')),
-    bias: bias && operators.tensor(bias),
-    channels,
-    taps: model.architecture.config.convolution?.kernel ?? 0,
-    past: `past_conv.${layer}`,
-    present: `present_conv.${layer}`,
-  });
-  addModule(operators, stream, builder.add('Mul', [outputGate, convolved]), roles, 'convolution.output');
-}
-
-const PROJECTIONS = ['attention.query', 'attention.key', 'attention.value'] as const;
-
-/** Packed where attention takes them so, they need no norms of their own, and biases are on all or none. */
-function addProjections(
-  { model, builder, operators }: Scope,
-  input: string,
-  roles: WeightNames,
-  mayPack: boolean,
-): CachedAttention['projections'] {
-  const norms = PROJECTIONS.map((role) => roles.optional(`${role}.norm`));
-  const biases = PROJECTIONS.map((role) => roles.optional(`${role}.bias`)).filter((bias) => bias !== undefined);
-  if (
-    mayPack &&
-    norms.every((norm) => norm === undefined) &&
-    (biases.length === 0 || biases.length === PROJECTIONS.length)
-  ) {
-    return {
-      packed: operators.stackedLinear(
-        input,
-        PROJECTIONS.map((role) => roles.get(role)),
-        biases,
-      ),
-    };
-  }
-  const [query = '', key = '', value = ''] = PROJECTIONS.map((role, index) => {
-    const projected = operators.linear(input, roles.get(role), roles.optional(`${role}.bias`));
-    const norm = norms[index];
-    if (!norm) return projected;
-    const { headDimension } = model.architecture.config;
-    const heads = builder.add('Reshape', [projected, builder.integers([0, -1, headDimension])]);
-    const channels = roles.get(role).shape[0] ?? headDimension;
-    return builder.add('Reshape', [operators.norm(heads, norm), builder.integers([0, -1, channels])]);
-  });
-  return { query, key, value };
-}
-
-/** The gated MLP: (activation(x G) * x U) D. QuickGelu with alpha 1 is silu as one operator. All experts are computed, and count as much as the router says. */
-function addMlp({ model, builder, operators, stream }: Scope, roles: WeightNames, widths: LayerWidths): void {
-  const { activation, experts: design } = model.architecture.design;
-  const input = stream.normalised(roles.get('mlp.norm'));
-  const gate = operators.linear(input, roles.get('mlp.gate'), roles.optional('mlp.gate.bias'));
-  const up = operators.linear(input, roles.get('mlp.up'), roles.optional('mlp.up.bias'));
-  const activated =
-    activation === 'silu'
-      ? builder.add('QuickGelu', [gate], { alpha: float(1) }, { domain: 'com.microsoft' })
-      : builder.add('Gelu', [gate], { approximate: activation === 'gelu-tanh' ? 'tanh' : 'none' });
-  const product = builder.add('Mul', [activated, up]);
-  const { experts } = widths;
-  const routed = () => {
-    const number = (value: number) => builder.add('CastLike', [builder.constant([value]), input]);
-    const selection = roles.optional('mlp.selection');
-    const logits = operators.exactLinear(input, roles.get('mlp.router'));
-    const shares = routing(builder, logits, 2, design as ExpertDesign, {
-      selection: selection && operators.tensor(selection),
-      number,
-    });
-    const owners = builder.integers(expertOfNeurons(experts ?? []));
-    return builder.add('Mul', [product, builder.add('Gather', [shares, owners], { axis: 2 })]);
-  };
-  addModule(operators, stream, experts && design ? routed() : product, roles, 'mlp.down');
-}
-
-/** Projects a module's result to the hidden size and adds it to the stream; some architectures normalise it first. */
-function addModule(
-  operators: WeightedOperators,
-  stream: ResidualStream,
-  value: string,
-  roles: WeightNames,
-  role: 'attention.output' | 'convolution.output' | 'mlp.down',
-): void {
-  const norm = roles.optional(`${role}.norm`);
-  const bias = roles.optional(`${role}.bias`);
-  if (norm) stream.add(operators.norm(operators.linear(value, roles.get(role), bias), norm), undefined);
-  else stream.add(operators.linear(value, roles.get(role)), bias);
 }
 
 /**
@@ -339,21 +204,26 @@ function addModule(
  * one is shared. Without `keep` there is one position, and logits [1, vocabulary] straight from the product: graph capture records no copies.
  */
 function addLogits(
-  { model, builder, operators, stream }: Scope,
+  { model, builder, operators, stream }: DecoderScope,
   inputIds: string,
   keep: string | undefined,
   half: boolean,
 ): void {
-  const { vocabulary, hiddenSize } = model.architecture.config;
+  const { config, design } = model.architecture;
+  const { vocabulary, hiddenSize } = config;
   const roles = new WeightNames(model.checkpoint, model.architecture.headWeights());
-  const normed = stream.normalised(roles.get('norm'));
+  const normed = stream.normalised({ weight: roles.get('norm'), bias: roles.optional('norm.bias') });
   const rows = builder.add('Reshape', [
     keep === undefined ? normed : lastPositions(builder, normed, keep),
     builder.integers([-1, hiddenSize]),
   ]);
   const name = { name: 'logits' };
-  const product = operators.project(rows, roles.get('projection'), keep === undefined && !half ? name : {});
-  const whole = half ? builder.add('Cast', [product], { to: FLOAT32 }, keep === undefined ? name : {}) : product;
+  const isShaped = design.logitScale !== 1 || design.logitCap !== undefined;
+  const last = keep === undefined && !isShaped;
+  const bias = roles.optional('projection.bias');
+  const product = operators.project(rows, roles.get('projection'), bias, last && !half ? name : {});
+  const plain = half ? builder.add('Cast', [product], { to: FLOAT32 }, last ? name : {}) : product;
+  const whole = isShaped ? shapedLogits(builder, plain, design, keep === undefined ? name : {}) : plain;
   if (keep === undefined) {
     builder.output(whole, 'float32', [1, vocabulary]);
     return;
@@ -368,6 +238,19 @@ function addLogits(
     'kept_sequence_length',
     vocabulary,
   ]);
+}
+
+/** Logits [rows, vocabulary] times their scale, and bent below their cap. */
+function shapedLogits(
+  builder: GraphBuilder,
+  logits: string,
+  { logitScale, logitCap }: DecoderDesign,
+  name: { readonly name?: string },
+): string {
+  const times = (value: string, factor: number, options = {}) =>
+    builder.add('Mul', [value, builder.constant([factor])], {}, options);
+  if (logitCap === undefined) return times(logits, logitScale, name);
+  return times(builder.add('Tanh', [times(logits, logitScale / logitCap)]), logitCap, name);
 }
 
 function lastPositions(builder: GraphBuilder, value: string, keep: string): string {

@@ -1,6 +1,6 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
-import type { WeightedOperators } from './weighted-operators.ts';
+import type { NormWeights, WeightedOperators } from './weighted-operators.ts';
 
 /**
  * The residual stream of a decoder: modules read it through a norm and add to it. An addition waits for the next norm, into which ONNX
@@ -33,16 +33,22 @@ export class ResidualStream {
   }
 
   /** The normalised stream that the next module reads. */
-  normalised(weight: WeightBinding): string {
-    if (!this.#waiting) return this.#operators.norm(this.#value, weight);
+  normalised(norm: NormWeights): string {
+    if (!this.#waiting) return this.#operators.norm(this.#value, norm);
     const { output, bias } = this.#waiting;
     this.#waiting = undefined;
-    const { normed, sum } = this.#operators.addAndNorm(this.#value, output, bias, weight);
+    const { normed, sum } = this.#operators.addAndNorm(this.#value, output, bias, norm);
     this.#value = sum;
     return normed;
   }
 
-  /** Does a waiting addition without a norm, which happens only where a module was removed and its bias stayed. */
+  /** The stream as it is, for a module without a norm of its own. */
+  current(): string {
+    this.#settle();
+    return this.#value;
+  }
+
+  /** Does a waiting addition without a norm. */
   #settle(): void {
     if (!this.#waiting) return;
     const { output, bias } = this.#waiting;

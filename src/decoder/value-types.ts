@@ -88,8 +88,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     [
       'Gelu',
       'Identity',
+      'LayerNormalization',
       'Neg',
       'QuickGelu',
+      'Relu',
       'RotaryEmbedding',
       'Sigmoid',
       'SimplifiedLayerNormalization',
@@ -193,6 +195,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     return { dataType: x.dataType, shape };
   },
   /** The norm, and the sum that it is of. */
+  SkipLayerNormalization: (_, [x]) => x && [x, undefined, undefined, x],
   SkipSimplifiedLayerNormalization: (_, [x]) => x && [x, undefined, undefined, x],
   Split: (node, [x, lengths]) => {
     if (!x) return undefined;

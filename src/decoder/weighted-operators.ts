@@ -1,4 +1,4 @@
-import type { WeightBinding } from '../architecture/architecture.ts';
+import type { DecoderDesign, WeightBinding } from '../architecture/architecture.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import { weightName } from '../onnx/weight-names.ts';
 import { type ExportFormat, QUANTISATION_BLOCK } from './dtypes.ts';
@@ -9,28 +9,36 @@ const MICROSOFT = { domain: 'com.microsoft' };
 /** MatMulNBits' accuracy_level: activations are rounded to 8 bits per block, so that the CPU's integer dot products do the work. */
 const INTEGER_ACTIVATIONS = 4;
 
+/** Weights of a norm; the bias is that of layer normalisation. */
+export interface NormWeights {
+  readonly weight: WeightBinding;
+  readonly bias?: WeightBinding | undefined;
+}
+
 /** Adds weights to a graph in the number format of the export, and the operators that read them. */
 export class WeightedOperators {
   readonly #builder: GraphBuilder;
   readonly #file: WeightFile;
   readonly #format: ExportFormat;
   readonly #epsilon: number;
+  readonly #kind: DecoderDesign['norm'];
   readonly #isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean;
   /** Sums of an input over its blocks, which several products share. */
   readonly #sums = new Map<string, string>();
 
-  /** `epsilon` is that of all norms; `isGrouped` tells weights that are stored as the checkpoint holds them in blocks. */
+  /** `norms` are alike everywhere; `isGrouped` tells weights that are stored as the checkpoint holds them in blocks. */
   constructor(
     builder: GraphBuilder,
     file: WeightFile,
     format: ExportFormat,
-    epsilon: number,
+    norms: { readonly epsilon: number; readonly kind: DecoderDesign['norm'] },
     isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean,
   ) {
     this.#builder = builder;
     this.#file = file;
     this.#format = format;
-    this.#epsilon = epsilon;
+    this.#epsilon = norms.epsilon;
+    this.#kind = norms.kind;
     this.#isGrouped = isGrouped;
   }
 
@@ -66,10 +74,19 @@ export class WeightedOperators {
   }
 
   /** rows [n, hiddenSize] times the output matrix [vocabulary, hiddenSize], which is the embedding itself where the two are tied: [n, vocabulary]. */
-  project(rows: string, projection: WeightBinding, options: { readonly name?: string } = {}): string {
+  project(
+    rows: string,
+    projection: WeightBinding,
+    bias: WeightBinding | undefined,
+    options: { readonly name?: string } = {},
+  ): string {
     const bits = this.#format.embeddingBits;
-    if (bits !== undefined) return this.#blockwiseMatMul(rows, [projection], bits, options);
-    return this.#builder.add('Gemm', [rows, this.tensor(projection)], { transB: 1 }, options);
+    if (bits === undefined) {
+      const inputs = [rows, this.tensor(projection), ...(bias ? [this.tensor(bias)] : [])];
+      return this.#builder.add('Gemm', inputs, { transB: 1 }, options);
+    }
+    const product = this.#blockwiseMatMul(rows, [projection], bits, bias ? {} : options);
+    return bias ? this.#builder.add('Add', [product, this.tensor(bias)], {}, options) : product;
   }
 
   /** x [..., in] -> x W^T (+ bias) [..., out]. */
@@ -98,9 +115,15 @@ export class WeightedOperators {
   /**
    * Root mean square normalisation over the last of three axes. ONNX Runtime's operator for it stands in ONNX's own domain, where checkers look for it in vain, and
    * its namesake with a residual sum does not: of x + x with four times epsilon it makes the same norm, and nothing is rounded by that, because powers of two come out of
-   * root and sum exactly (only the order of its sum is that operator's own).
+   * root and sum exactly (only the order of its sum is that operator's own). Layer normalisation is ONNX's own operator.
    */
-  norm(input: string, weight: WeightBinding): string {
+  norm(input: string, { weight, bias }: NormWeights): string {
+    if (this.#kind === 'layer')
+      return this.#builder.add(
+        'LayerNormalization',
+        [input, this.tensor(weight), ...(bias ? [this.tensor(bias)] : [])],
+        { axis: -1, epsilon: float(this.#epsilon) },
+      );
     return this.#builder.add(
       'SkipSimplifiedLayerNormalization',
       [input, input, this.tensor(weight)],
@@ -114,15 +137,17 @@ export class WeightedOperators {
     residual: string,
     output: string,
     bias: WeightBinding | undefined,
-    weight: WeightBinding,
+    norm: NormWeights,
   ): { readonly normed: string; readonly sum: string } {
     const normed = this.#builder.unique('normed');
     const sum = this.#builder.unique('residual');
+    const isLayer = this.#kind === 'layer';
+    const parameters = [this.tensor(norm.weight), ...(isLayer ? [norm.bias ? this.tensor(norm.bias) : ''] : [])];
     this.#builder.append({
       name: `node/${normed}`,
-      operator: 'SkipSimplifiedLayerNormalization',
+      operator: isLayer ? 'SkipLayerNormalization' : 'SkipSimplifiedLayerNormalization',
       domain: 'com.microsoft',
-      inputs: [residual, output, this.tensor(weight), ...(bias ? [this.tensor(bias)] : [])],
+      inputs: [residual, output, ...parameters, ...(bias ? [this.tensor(bias)] : [])],
       outputs: [normed, '', '', sum],
       attributes: { epsilon: float(this.#epsilon) },
     });

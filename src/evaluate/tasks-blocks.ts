@@ -61,6 +61,7 @@ async function forwardPacks(
   try {
     return await forwardBlocks(programs, store, batches, {
       signal: options.signal,
+      positions: packs.map((pack) => pack.positions),
       run: async (weights, hidden, layer, index) => {
         const output = await programs.block(weights, hidden, layer, positions[index]?.of(layer));
         hidden.dispose();

@@ -15,48 +15,45 @@ export interface MultiplyAccumulates {
 
 /** What a plan saves of a token's work, from scores alone; undefined where the config in the score file does not make a model. */
 export function planMultiplyAccumulates(scores: Scores, plan: Plan): MultiplyAccumulates | undefined {
-  const costs = scoredTokenCosts(scores.model);
-  if (costs === undefined) return undefined;
-  const before = scores.groups.map(
-    ({ attention, convolution, mlp }): LayerWidths => ({
-      keyValueHeads: attention.groups,
-      neurons: mlp.groups,
-      channels: convolution?.groups ?? 0,
-    }),
-  );
-  const after = plan.layers.map(
-    ({ attention, convolution, mlp }): LayerWidths => ({
-      keyValueHeads: attention.length,
-      neurons: mlp.length,
-      channels: convolution?.length ?? 0,
-    }),
-  );
+  const counted = scoredTokenCosts(scores.model);
+  if (counted === undefined) return undefined;
+  const { costs, layerWidths: before } = counted;
+  const after = before.map(({ keyValueHeads }, layer): LayerWidths => {
+    const { attention = [], convolution = [], mlp = [] } = plan.layers[layer] ?? {};
+    // Where all heads of a layer are one group, it stands for them.
+    const headsPerGroup = keyValueHeads / (scores.groups[layer]?.attention.groups || 1);
+    return { keyValueHeads: headsPerGroup * attention.length, neurons: mlp.length, channels: convolution.length };
+  });
   return { context: costs.context, before: perToken(costs, before), after: perToken(costs, after) };
 }
 
 /** Counted once a model: a slider asks at every step. */
-const counted = new WeakMap<Scores['model'], TokenCosts | undefined>();
+const known = new WeakMap<Scores['model'], Counted | undefined>();
 
-/** The costs of the model that was scored: its programs follow from its config, without weights. */
-function scoredTokenCosts(model: Scores['model']): TokenCosts | undefined {
-  if (!counted.has(model)) counted.set(model, countTokenCosts(model));
-  return counted.get(model);
+interface Counted {
+  readonly costs: TokenCosts;
+  readonly layerWidths: readonly LayerWidths[];
 }
 
-function countTokenCosts({ name, config }: Scores['model']): TokenCosts | undefined {
+/** The costs of the model that was scored: its programs follow from its config, without weights. */
+function scoredTokenCosts(model: Scores['model']): Counted | undefined {
+  if (!known.has(model)) known.set(model, countTokenCosts(model));
+  return known.get(model);
+}
+
+function countTokenCosts({ name, config }: Scores['model']): Counted | undefined {
   const absent = () => Promise.reject(new MissingError(`The weights of ${name} are not in its scores.`));
   try {
-    return tokenCosts(
-      architectureFor({
-        provenance: { name, format: 'scores' },
-        config,
-        tensors: new Map(),
-        byteLength: 0,
-        read: absent,
-        file: absent,
-        sha256: absent,
-      }),
-    );
+    const architecture = architectureFor({
+      provenance: { name, format: 'scores' },
+      config,
+      tensors: new Map(),
+      byteLength: 0,
+      read: absent,
+      file: absent,
+      sha256: absent,
+    });
+    return { costs: tokenCosts(architecture), layerWidths: architecture.config.layerWidths };
   } catch (error) {
     if (error instanceof EspalierError) return undefined;
     throw error;

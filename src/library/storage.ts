@@ -48,7 +48,7 @@ export function exactStorage(open: OpenModel, scores: Scores, options: PlanOptio
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { layers } = makePlan(scores, { ...options, storage });
     using pruned = open.pruned(layers);
-    const heads = layers.reduce((sum, { attention }) => sum + attention.length, 0);
+    const heads = pruned.config.layerWidths.reduce((sum, { keyValueHeads }) => sum + keyValueHeads, 0);
     const excess = bytesOf(pruned) + heads * cachePerHead - target.value;
     if (excess <= 0) break;
     storage = { ...storage, fixed: storage.fixed + Math.ceil(excess) * 2 ** attempt };

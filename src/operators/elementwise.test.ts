@@ -24,6 +24,7 @@ const UNARY: readonly UnaryCase[] = [
   { type: 'Cos' },
   { type: 'Sigmoid' },
   { type: 'Tanh' },
+  { type: 'Relu' },
   { type: 'Erf', dataType: 'float32' },
   { type: 'Gelu', dataType: 'float32' },
   { type: 'Gelu', dataType: 'float32', attributes: { approximate: 'tanh' } },

@@ -69,6 +69,13 @@ const tanh = unaryOperator({
     builder.add('Mul', [dy, builder.add('Sub', [scalar(builder, 1, dataType), builder.add('Mul', [y, y])])]),
 });
 
+/** dx = dy where y is not 0. */
+const relu = unaryOperator({
+  type: 'Relu',
+  gradient: (builder, { y, dy, dataType }) =>
+    builder.add('Where', [castTo(builder, y, 'bool'), dy, scalar(builder, 0, dataType)]),
+});
+
 /** dx = dy 2 / sqrt(pi) exp(-x^2) */
 const erf = unaryOperator({
   type: 'Erf',
@@ -235,6 +242,7 @@ export const ELEMENTWISE: readonly Operator[] = [
   cos,
   sigmoid,
   tanh,
+  relu,
   erf,
   identity,
   add,

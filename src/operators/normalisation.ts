@@ -3,6 +3,7 @@ import type { Node } from '../onnx/graph.ts';
 import { floatAttribute, intAttribute, nameOf } from './attributes.ts';
 import { axesOf, axisAt } from './couplings.ts';
 import { operand, scalar, singleOutput, sumTo } from './gradients.ts';
+import { layerNormalization } from './layer-normalisation.ts';
 import type { GradientContext, Operator } from './operator.ts';
 import { frontAxis, inputType, show, typed } from './shapes.ts';
 
@@ -105,4 +106,9 @@ function lastAxis(node: Node, rank: number): number {
 }
 
 /** Operators that normalise an axis. */
-export const NORMALISATION: readonly Operator[] = [softmax, logSoftmax, simplifiedLayerNormalization];
+export const NORMALISATION: readonly Operator[] = [
+  softmax,
+  logSoftmax,
+  simplifiedLayerNormalization,
+  layerNormalization,
+];

@@ -65,3 +65,25 @@ describe('SimplifiedLayerNormalization', () => {
     });
   });
 });
+
+describe('LayerNormalization', () => {
+  it.each([true, false])('with a bias: %s', async (hasBias) => {
+    await expectGradients({
+      build: (builder, input) => {
+        const inputs = [input('x', ['a', 'b', 6]), input('weight', [6]), ...(hasBias ? [input('bias', [6])] : [])];
+        return builder.add('LayerNormalization', inputs, { axis: -1, epsilon: float(1e-3) });
+      },
+    });
+  });
+
+  it('over a symbolic width and two axes', async () => {
+    await expectGradients({
+      build: (builder, input) =>
+        builder.add('LayerNormalization', [input('x', ['a', 'c']), input('weight', ['c']), input('bias', ['c'])], {
+          axis: -1,
+          epsilon: float(1e-2),
+        }),
+      sizes: [{ a: 3, c: 5 }],
+    });
+  });
+});

@@ -2,6 +2,9 @@ import { elementCount } from '../arrays.ts';
 import { MismatchError } from '../errors.ts';
 import type { Atom, AxisAtoms, CouplingTrace } from '../operators/operator.ts';
 
+/** Why coordinates are pinned that two operators arrange differently. */
+export const MISFIT = 'two operators lay it out in ways that do not fit each other';
+
 /** What an atom turned out to be made of: factors (outermost first), or parts after each other. */
 type Definition =
   | { readonly kind: 'product'; readonly atoms: AxisAtoms }
@@ -32,8 +35,7 @@ export class AtomTrace implements CouplingTrace {
   unify(a: AxisAtoms, b: AxisAtoms): AxisAtoms {
     if (sizeOf(a) !== sizeOf(b))
       throw new MismatchError(`Axes of ${sizeOf(a)} and ${sizeOf(b)} coordinates cannot be the same.`);
-    if (!this.#tryUnify(a, b))
-      for (const axis of [a, b]) this.pin(axis, 'two operators lay it out in ways that do not fit each other');
+    if (!this.#tryUnify(a, b)) for (const axis of [a, b]) this.pin(axis, MISFIT);
     return this.#resolve(a);
   }
 

@@ -53,13 +53,14 @@ const neuronsOfAll = (experts: readonly number[]) =>
 /** Any plan that keeps at least one group of each kind in every layer. */
 const plans = (open: OpenModel) =>
   fc.tuple(
-    ...open.config.layerWidths.map(({ keyValueHeads, neurons, channels, experts }) =>
-      fc.record({
-        attention: fc.subarray(range(keyValueHeads), { minLength: Math.min(1, keyValueHeads) }),
-        ...(channels !== undefined && { convolution: fc.subarray(range(channels), { minLength: 1 }) }),
-        mlp: experts ? neuronsOfAll(experts) : fc.subarray(range(neurons), { minLength: 1 }),
-      }),
-    ),
+    ...open.layerGroups().map(({ attention, convolution, mlp }, layer) => {
+      const experts = open.config.layerWidths[layer]?.experts;
+      return fc.record({
+        attention: fc.subarray(range(attention.groups), { minLength: Math.min(1, attention.groups) }),
+        ...(convolution && { convolution: fc.subarray(range(convolution.groups), { minLength: 1 }) }),
+        mlp: experts ? neuronsOfAll(experts) : fc.subarray(range(mlp.groups), { minLength: 1 }),
+      });
+    }),
   );
 
 /**
@@ -67,23 +68,19 @@ const plans = (open: OpenModel) =>
  * here from the sizes alone (a key/value head's query heads are consecutive), not from discovery.
  */
 async function masked(checkpoint: Checkpoint, open: OpenModel, plan: readonly LayerPlan[]): Promise<Checkpoint> {
-  const { headDimension, queryHeads, keyValueHeads } = open.config;
-  const perGroup = headDimension * (queryHeads / keyValueHeads);
   const replacements = new Map<string, Replacement>();
   for (const [layer, { attention, convolution = [], mlp }] of plan.entries()) {
-    for (const [part, kept, width] of [
-      ['self_attn.o_proj', attention, perGroup],
-      ['self_attn.out_proj', attention, perGroup],
-      ['conv.out_proj', convolution, 1],
-      ['mlp.down_proj', mlp, 1],
-      ['mlp.experts.down', mlp, 1],
-      ['feed_forward.experts.down', mlp, 1],
-      ['feed_forward.w2', mlp, 1],
+    const groups = open.layerGroups()[layer];
+    for (const [part, kept, count = 1] of [
+      ['attention.output', attention, groups?.attention.groups],
+      ['convolution.output', convolution, groups?.convolution?.groups],
+      ['mlp.down', mlp, groups?.mlp.groups],
     ] as const) {
-      if (!checkpoint.tensors.has(`model.layers.${layer}.${part}.weight`)) continue;
-      const name = `model.layers.${layer}.${part}.weight`;
+      const name = open.model.architecture.blockWeights(layer).find(({ input }) => input === part)?.tensor;
+      if (name === undefined) continue;
       const dense = checkpoint.tensors.get(name)?.shape ?? [];
       const columns = dense[1] ?? 1;
+      const width = columns / count;
       const data = await checkpoint.read(name);
       replacements.set(name, {
         shape: dense,

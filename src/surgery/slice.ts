@@ -61,7 +61,7 @@ export function slicedCheckpoint(
         layers: plan.map((kept, layer) => {
           const experts = expertsOf(layer, kept)?.filter((neurons) => neurons > 0);
           return {
-            keyValueHeads: kept.attention.length,
+            keyValueHeads: kept.attention.length * headsPerGroup(architecture, layer, structuresOf(layer)),
             neurons: kept.mlp.length,
             ...(kept.convolution && { channels: kept.convolution.length }),
             ...(experts && { experts }),
@@ -84,6 +84,12 @@ export function slicedCheckpoint(
       return rows ? data.slice(rows.start * columns, rows.end * columns) : data;
     },
   };
+}
+
+/** One, but where all heads are one group. */
+function headsPerGroup({ config }: Architecture, layer: number, structures: readonly CoupledStructure[]): number {
+  const groups = structures.find(({ kind }) => kind === 'attention')?.groups;
+  return groups === undefined ? 1 : (config.layerWidths[layer]?.keyValueHeads ?? groups) / groups;
 }
 
 function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly CoupledStructure[]): void {

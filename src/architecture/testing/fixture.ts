@@ -4,8 +4,7 @@ import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { diskFolder, diskSource } from '../../checkpoint/files/disk.ts';
 import { openFolder } from '../../checkpoint/folder.ts';
 import { safetensorsWeights } from '../../checkpoint/formats/safetensors/safetensors.ts';
-import type { Weights } from '../../checkpoint/weights.ts';
-import { stackedExperts } from '../stacked-experts.ts';
+import { canonicalCheckpoint } from '../index.ts';
 
 /** Tiny random models of every architecture (scripts/fixtures/architectures.py). */
 export const FIXTURES = [
@@ -22,6 +21,25 @@ export const FIXTURES = [
   'lfm2-moe',
   'phi3',
   'phi3-longrope',
+  'phi4-mini',
+  'granite',
+  'granite4',
+  'smollm3',
+  'gemma',
+  'gemma2',
+  'olmo2',
+  'olmo3',
+  'glm',
+  'glm4',
+  'ernie4_5',
+  'hunyuan',
+  'stablelm',
+  'stablelm-parallel',
+  'starcoder2',
+  'phi',
+  'gpt2',
+  'pythia',
+  'opt',
 ] as const;
 
 export type FixtureName = (typeof FIXTURES)[number];
@@ -31,7 +49,7 @@ export interface Fixture {
   /** Two windows of token ids. */
   readonly windows: readonly (readonly number[])[];
   /** What transformers computes: logits, losses, gradients. */
-  readonly expected: Weights;
+  readonly expected: Pick<Checkpoint, 'tensors' | 'read'>;
   /** The config as transformers writes it today, where config.json has the fields that published models have. */
   readonly savedConfig: Readonly<Record<string, unknown>>;
 }
@@ -43,10 +61,13 @@ export function fixtureFolder(name: FixtureName): string {
 export async function openFixture(name: FixtureName): Promise<Fixture> {
   const path = fixtureFolder(name);
   const json = async (file: string): Promise<unknown> => JSON.parse(await readFile(`${path}/${file}`, 'utf8'));
+  const checkpoint = await openFolder(await diskFolder(path), { weights: 'model.safetensors' });
+  const expected = await safetensorsWeights([await diskSource(`${path}/expected.safetensors`)]);
   return {
-    checkpoint: stackedExperts(await openFolder(await diskFolder(path), { weights: 'model.safetensors' })),
+    checkpoint: canonicalCheckpoint(checkpoint),
     windows: (await json('tokens.json')) as number[][],
-    expected: await safetensorsWeights([await diskSource(`${path}/expected.safetensors`)]),
+    // Gradients have the names of their weights.
+    expected: canonicalCheckpoint({ ...checkpoint, ...expected }),
     savedConfig: (await json('config-saved.json')) as Record<string, unknown>,
   };
 }

@@ -1,7 +1,7 @@
 import { elementCount } from '../../arrays.ts';
 import { MismatchError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import type { Layout } from '../../passes/coupling-trace.ts';
+import { type Layout, MISFIT } from '../../passes/coupling-trace.ts';
 import { type Bindings, inferShapes, typeOf } from '../../passes/infer-shapes.ts';
 import { type CouplingClass, type Couplings, traceCouplings } from '../../passes/trace-couplings.ts';
 import type { CoupledStructure, MemberSlice } from './structures.ts';
@@ -30,7 +30,7 @@ export interface Discovery {
  * Coupled structures of one block (docs/method.md section 1), found by tracing its graph operator by operator at the sizes of `bindings`,
  * never from names. Offered is every class of coordinates that lives on weights alone, that no operator mixes or measures as a whole,
  * and that is the outermost division of each weight axis it is on: key/value heads, channels of a convolution, neurons. Finer divisions (query heads within a group,
- * channels within a head) go with the group that holds them.
+ * channels within a head) go with the group that holds them. Heads that an operator measures as a whole, as a norm over all of them does, are one group: they stay or go together.
  * `tables` are inputs that are made anew for any widths. Throws UnsupportedError naming an operator without coupling rule.
  */
 export function discover(
@@ -54,11 +54,21 @@ export function discover(
     const crossing = candidate.size > 1 && candidate.inputs.length > 0 && candidate.outputs.length > 0;
     if (crossing && (!residual || candidate.size > residual.size)) residual = { size: candidate.size, members };
     else if (reasons.length === 0) structures.push(structureOf(couplings, candidate, members, shapeOf));
-    else if (candidate.size > 1) withheld.push({ size: candidate.size, members, reasons });
+    else if (candidate.size > 1) {
+      withheld.push({ size: candidate.size, members, reasons });
+      const whole = structureOf(couplings, candidate, members, shapeOf);
+      if (whole.kind === 'attention' && isOnlyMeasured(candidate, reasons))
+        structures.push(inseparable(whole, shapeOf));
+    }
   }
   const order = (structure: CoupledStructure) =>
     Math.min(...structure.members.map(({ weight }) => weights.indexOf(weight)));
   return { structures: structures.sort((a, b) => order(a) - order(b)), residual, withheld };
+}
+
+/** Whether nothing stands against a class but that operators measure it as a whole. */
+function isOnlyMeasured({ pinned }: CouplingClass, reasons: readonly string[]): boolean {
+  return reasons.length === pinned.length && !pinned.includes(MISFIT);
 }
 
 type Member = { readonly weight: string; readonly axis: number };
@@ -128,6 +138,18 @@ function structureOf(
     groups,
     parametersPerGroup,
     members,
+  };
+}
+
+/** All heads as one group. What measures them, such as the weight of a norm, is counted with it and is no part of it: it is never cut. */
+function inseparable(structure: CoupledStructure, shapeOf: (weight: string) => readonly number[]): CoupledStructure {
+  return {
+    ...structure,
+    groups: 1,
+    parametersPerGroup: structure.groups * structure.parametersPerGroup,
+    members: structure.members
+      .filter(({ weight }) => shapeOf(weight).length > 1)
+      .map((member) => ({ ...member, groupOfChannel: member.groupOfChannel.map((group) => Math.min(group, 0)) })),
   };
 }
 
