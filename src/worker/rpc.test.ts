@@ -52,6 +52,16 @@ describe('the boundary between page and engine', () => {
     });
   });
 
+  it('tells a result that is no number, by its name, and lets infinity and typed arrays pass', async () => {
+    type Figures = { readonly measure: (perplexity: number) => Promise<unknown> };
+    const { page, worker } = channel();
+    const logits = Float32Array.of(Number.NaN);
+    serve<Figures>({ measure: async (perplexity) => ({ texts: [{ perplexity }], logits }) }, worker);
+    const engine = connect<Figures>(page);
+    expect(await engine.measure(Number.POSITIVE_INFINITY)).toMatchObject({ logits });
+    await expect(engine.measure(Number.NaN)).rejects.toThrow('result "measure.texts[0].perplexity" is no number');
+  });
+
   it('passes progress on in order, and tokens while they come', async () => {
     const engine = connected({
       generate: async (_plan, request, options) => {

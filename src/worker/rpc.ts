@@ -1,5 +1,6 @@
 import { type Endpoint, expose, proxy, wrap } from 'comlink';
 import { CancelledError, EspalierError, throwIfCancelled, UsageError } from '../errors.ts';
+import { refuseNaN } from './refuse-nan.ts';
 
 /**
  * Calls between a page and its worker: an object of asynchronous methods here, and a proxy with the same type there. No method is listed.
@@ -103,6 +104,7 @@ export function serve<Service extends Callable<Service>>(service: Service, endpo
             `The engine has no call "${call.name}": the page and its engine are of different versions. Reload the page.`,
           );
         const value = await service[call.name as keyof Service](...(joined(call, controllers, events.emit) as never[]));
+        refuseNaN(value, call.name);
         // Events and the result travel on different ports, which keep no order between each other.
         await events.delivered();
         return { ok: true, value };
