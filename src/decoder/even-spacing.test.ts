@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { BLOCK_FORMATS } from '../checkpoint/formats/gguf/dequantize.ts';
 import { dequantiseGroups } from '../checkpoint/group-quantised.ts';
 import { createRandom } from '../random.ts';
+import { dequantiseBlocks } from './dequantise.ts';
 import { evenSpacing } from './even-spacing.ts';
 import { groupsOfValues } from './group-blocks.ts';
+import { quantiseBlocks } from './quantise.ts';
 
 const random = createRandom(11);
 
@@ -42,6 +44,18 @@ describe('evenSpacing', () => {
     const back = dequantiseGroups(groupsOfValues(values, 64, 4));
     const off = back.map((value, index) => Math.abs(value - (values[index] ?? Number.NaN)));
     expect(Math.max(...off)).toBeLessThan(2e-7);
+  });
+
+  test.each([
+    ['Q4_0', 2, 4],
+    ['Q8_0', 8, 8],
+  ] as const)('the blocks of %s, which have no minimum, are kept by whole zero points', (_, type, bits) => {
+    const values = blocksOf(type, 32);
+    const back = dequantiseBlocks(quantiseBlocks(values, 64, bits, 32), 64, bits, 32);
+    const largest = Math.max(...values.map(Math.abs));
+    expect(Math.max(...back.map((value, index) => Math.abs(value - (values[index] ?? 0))))).toBeLessThan(
+      2e-7 * largest,
+    );
   });
 
   test('refuses weights at random, and one value too many', () => {

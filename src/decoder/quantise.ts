@@ -15,7 +15,7 @@ export const blockCount = (columns: number, block: number) => Math.ceil(columns 
 
 /**
  * Quantises each block of a row to `bits` bits: w ~ scale * (q - zeroPoint), q and zeroPoint whole numbers from 0 to 2^bits - 1.
- * The range always contains zero. For 4 bits a block that lies on such a grid already keeps it; otherwise the range is then narrowed where that lowers the block's squared error (a handful of
+ * The range always contains zero. A block that lies on such a grid already keeps it; otherwise, for 4 bits, the range is then narrowed where that lowers the block's squared error (a handful of
  * outliers otherwise costs all others their precision), and the scale fitted to the rounded elements; at 8 bits rounding is too fine for it to matter.
  */
 export function quantiseBlocks(matrix: Float32Array, columns: number, bits: 4 | 8, block: number): QuantisedMatrix {
@@ -56,8 +56,7 @@ const SHRINKS = [1, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7];
 
 /** The grid that a block of weights is rounded to. */
 export function blockGrid(weights: Float32Array, bits: 4 | 8): Grid {
-  if (bits === 8) return bestGrid(weights, bits, [1]);
-  return exactGrid(weights, bits) ?? bestGrid(weights, bits, SHRINKS);
+  return exactGrid(weights, bits) ?? bestGrid(weights, bits, bits === 8 ? [1] : SHRINKS);
 }
 
 /** The whole number that a weight becomes. */
