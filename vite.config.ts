@@ -27,7 +27,11 @@ export default defineConfig(({ mode }) => {
       offline('src/studio/service-worker.js', ISOLATION_HEADERS),
     ],
     // The entry of onnxruntime-web without WebAssembly glue inside; the glue is loaded from ort/ with the rest.
-    resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
+    resolve: {
+      conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
+      // Test pages import the library as pages of others do.
+      ...(mode === 'e2e' && { alias: { 'espalier/web': join(import.meta.dirname, 'src/web.ts') } }),
+    },
     worker: { format: 'es', plugins: told.worker },
     optimizeDeps: { exclude: ['onnxruntime-web'] },
     build: {
