@@ -9,19 +9,23 @@ import type { QuantisedMatrices } from './quantised-matrices.ts';
 
 /**
  * A view of a checkpoint with every weight as the number format leaves it. Block programs on it are what a decoder in that format must
- * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors of embedding and output matrix; what `kept` has is not rounded again.
+ * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors of embedding and output matrix; what `kept` has is not rounded again, and `exact` are those that stay in the format's activations.
  */
 export function roundedCheckpoint(
   checkpoint: Checkpoint,
   dataType: ExportDataType,
   tables: readonly string[],
   kept?: QuantisedMatrices,
+  exact: readonly string[] = [],
 ): Checkpoint {
   const { activations, bits, embeddingBits } = EXPORT_FORMATS[dataType];
   return {
     ...checkpoint,
     async read(name, rows) {
-      const [count = 0, columns] = checkpoint.tensors.get(name)?.shape ?? [];
+      const shape = checkpoint.tensors.get(name)?.shape ?? [];
+      const [count = 0] = shape;
+      // Kernels of convolutions, and what is exact, have no blocks.
+      const columns = shape.length === 2 && !exact.includes(name) ? shape[1] : undefined;
       const known = columns === undefined ? undefined : kept?.read(name, columns, rows ?? { start: 0, end: count });
       if (known) return known;
       const values = await checkpoint.read(name, rows);

@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { modelOf } from '../architecture/model.ts';
 import { type FixtureName, openFixture, relativeDifference } from '../architecture/testing/fixture.ts';
 import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
+import { decoderForModel } from '../generate/model-decoder.ts';
 import { decodeScores, encodeScores } from '../importance/files/score-file.ts';
 import { MODULES } from '../importance/structures/structures.ts';
 import { decodePlan, encodePlan } from '../plan/plan-file.ts';
@@ -63,7 +65,7 @@ describe.each(FAMILIES)('%s', (name) => {
     expect(await decodeScores(encodeScores(expected))).toEqual(expected);
   });
 
-  test.each(['none', 'bias', 'least-squares'] as const)(
+  test.each(['bias', 'least-squares'] as const)(
     'is planned, pruned (compensation %s), exported and opened again with equal logits',
     async (compensate) => {
       const { checkpoint, windows } = await openFixture(name);
@@ -86,6 +88,43 @@ describe.each(FAMILIES)('%s', (name) => {
       );
     },
   );
+
+  test.each(['f16', 'q8'] as const)('is exported in %s, as near to the model as its numbers allow', async (dtype) => {
+    const { checkpoint, windows } = await openFixture(name);
+    using open = new OpenModel(runtime, checkpoint);
+    const { scores } = await score(open, { windows, calibration, metrics: ['vector'] });
+    const plan = planFor(open, scores, { target: { kind: 'ratio', value: 0.2 }, metric: 'vector' });
+    const { pruned, exported } = await prune(open, {
+      plan,
+      windows,
+      dtype,
+      output: join(folder, `${name}-${dtype}`),
+    });
+    pruned.dispose();
+    expect(exported.verification.positions).toBeGreaterThan(0);
+    expect(exported.verification.exceeded).toBeUndefined();
+  });
+
+  test('decodes token by token, and from a mark again, what it computes at once', async () => {
+    const { checkpoint, windows } = await openFixture(name);
+    using decoder = await decoderForModel(runtime, modelOf(checkpoint));
+    const [window = [], other = []] = windows;
+    using whole = decoder.start(64);
+    const expected = await whole.appendForAllLogits([...window]);
+    using stepwise = decoder.start(64);
+    const vocabulary = expected.length / window.length;
+    const logitsAt = (position: number) => expected.subarray(position * vocabulary, (position + 1) * vocabulary);
+    for (const [position, token] of window.entries()) {
+      const logits = await stepwise.append([token]);
+      expect(relativeDifference(logits, logitsAt(position)), `position ${position}`).toBeLessThan(1e-5);
+      if (position === 4) stepwise.mark();
+    }
+    stepwise.rewind();
+    await stepwise.append([...other]);
+    stepwise.rewind();
+    const again = await stepwise.append(window.slice(5, 7));
+    expect(relativeDifference(again, logitsAt(6))).toBeLessThan(1e-5);
+  });
 
   test('is recovered', async () => {
     const { checkpoint } = await openFixture(name);

@@ -1,6 +1,7 @@
 import { groupTable } from '../../../importance/structures/group-table.ts';
 import type { Metric, Scores } from '../../../importance/sums/scores.ts';
 import { fusedImportance, metricScores } from '../../../plan/metric.ts';
+import type { LayerPlan } from '../../../plan/plan.ts';
 import type { HeatmapRow } from '../../charts/heatmap-layout.ts';
 import type { RecipeChoices } from '../plan/slice.ts';
 
@@ -31,6 +32,20 @@ export function importanceRows(
   }
   return rows;
 }
+
+/** A plan's layers as the rows show them: channels of a convolution where other layers have their heads. */
+export function shownLayers(layers: readonly LayerPlan[]): readonly ShownLayer[] {
+  if (layers.every(({ convolution }) => convolution === undefined)) return layers;
+  const known = shown.get(layers);
+  const made = known ?? layers.map(({ attention, convolution, mlp }) => ({ attention: convolution ?? attention, mlp }));
+  shown.set(layers, made);
+  return made;
+}
+
+type ShownLayer = Pick<LayerPlan, 'attention' | 'mlp'>;
+
+/** The same rows for the same plan, so that nothing is drawn anew without need. */
+const shown = new WeakMap<readonly LayerPlan[], readonly ShownLayer[]>();
 
 /** Metrics that every layer of a score file has, in the order of the file's definition. */
 export function presentMetrics(scores: Scores, all: readonly Metric[]): Metric[] {

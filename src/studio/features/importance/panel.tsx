@@ -11,6 +11,7 @@ import { useStudio } from '../../store.ts';
 import { FLOWING, useMedia } from '../bench/use-media.ts';
 import { usePlan, usePlanSummary } from '../plan/use-plan.ts';
 import { HeatFoot } from './heat-foot.tsx';
+import { shownLayers } from './importance-rows.ts';
 import { ImportanceTable } from './importance-table.tsx';
 import { LayerLabels } from './layer-labels.tsx';
 import { LayerZoom } from './layer-zoom.tsx';
@@ -49,7 +50,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
   );
   const outcome = usePlan();
   const summary = usePlanSummary();
-  const plan = outcome?.ok ? outcome.plan.layers : undefined;
+  const plan = outcome?.ok ? shownLayers(outcome.plan.layers) : undefined;
   const { ref, width, height } = useSize<HTMLDivElement>();
   // Where the page flows, the map asks for its height instead of filling one.
   const isFlowing = useMedia(FLOWING);

@@ -7,6 +7,7 @@ import { Sheet } from '../../parts/sheet.tsx';
 import { useStudioFields } from '../../store.ts';
 import { usePlan } from '../plan/use-plan.ts';
 import { HeatFoot } from './heat-foot.tsx';
+import { shownLayers } from './importance-rows.ts';
 import { useImportance } from './use-importance.ts';
 
 const NORMALISATION_LABELS = { log: 'Log', linear: 'Linear', rank: 'Rank' } as const;
@@ -80,7 +81,7 @@ function ViewFields({ scores }: { readonly scores: Scores }) {
       </div>
       <HeatFoot
         rows={rows}
-        plan={outcome?.ok ? outcome.plan.layers : undefined}
+        plan={outcome?.ok ? shownLayers(outcome.plan.layers) : undefined}
         scale={scale}
         colours={colours}
         unit={unit}

@@ -22,6 +22,8 @@ export function ModelPanel() {
   const backend = useBackend();
   const opening = useStudio((state) => state.tasks.model !== undefined);
   const layers = model?.layers ?? scores?.groups;
+  const attention = layers?.find(({ attention: { groups } }) => groups > 0)?.attention;
+  const convolution = layers?.find((layer) => layer.convolution)?.convolution;
   const first = layers?.[0];
   const architecture = model?.architecture ?? textOf(scores?.model.config.model_type);
   const vocabulary = model?.vocabulary ?? scores?.model.config.vocab_size;
@@ -35,7 +37,13 @@ export function ModelPanel() {
         <Fact name="Architecture" value={architecture} />
         <Fact name="Parameters" value={numberText(model?.parameters ?? scores?.model.parameters)} />
         <Fact name="Layers" value={numberText(layers?.length)} />
-        <Fact name="Attention groups" value={first && `${first.attention.groups} per layer`} />
+        <Fact
+          name="Attention groups"
+          value={attention && `${attention.groups} per layer${convolution ? ' that attends' : ''}`}
+        />
+        {convolution && (
+          <Fact name="Convolution channels" value={`${formatCount(convolution.groups)} per layer that convolves`} />
+        )}
         <Fact name="Neurons" value={first && `${formatCount(first.mlp.groups)} per layer`} />
         <Fact name="Vocabulary" value={numberText(vocabulary)} />
         <Fact name="Weights" value={model && formatBytes(model.bytes)} />

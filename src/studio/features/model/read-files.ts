@@ -1,7 +1,7 @@
 import { parseJson } from '../../../checkpoint/files/json.ts';
 import { MismatchError } from '../../../errors.ts';
 import { decodeScores } from '../../../importance/files/score-file.ts';
-import type { LayerGroups } from '../../../importance/structures/structures.ts';
+import { type LayerGroups, MODULES, type Module } from '../../../importance/structures/structures.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import type { PickedFile } from '../../../worker/engine.ts';
 import { type CheckedRecipe, checkedRecipe } from '../plan/checked-recipe.ts';
@@ -64,9 +64,9 @@ function fieldOf(value: unknown, name: string): unknown {
 
 /** Throws MismatchError where scores are of another model than the one that is open. */
 export function checkScoresFit(scores: Scores, layers: readonly LayerGroups[], name: string): void {
-  const isSame = (module: 'attention' | 'mlp') =>
-    scores.groups.every((groups, layer) => groups[module].groups === layers[layer]?.[module].groups);
-  if (scores.groups.length !== layers.length || !isSame('attention') || !isSame('mlp'))
+  const isSame = (module: Module) =>
+    scores.groups.every((groups, layer) => groups[module]?.groups === layers[layer]?.[module]?.groups);
+  if (scores.groups.length !== layers.length || !MODULES.every(isSame))
     throw new MismatchError(
       `${name} holds scores of ${scores.model.name}, whose layers are others than those of the open model. Open ${scores.model.name} first.`,
     );

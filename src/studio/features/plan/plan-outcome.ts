@@ -1,5 +1,6 @@
 import { EspalierError } from '../../../errors.ts';
 import { groupTable } from '../../../importance/structures/group-table.ts';
+import { groupParameters } from '../../../importance/structures/structures.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../../../library/multiply-accumulates.ts';
 import { makePlan } from '../../../plan/make-plan.ts';
@@ -71,14 +72,20 @@ export interface PlanSummary {
 export function planSummary(scores: Scores, plan: Plan): PlanSummary {
   const layers: LayerShare[] = [];
   let [attentionRemoved, attentionGroups, neuronsRemoved, neurons] = [0, 0, 0, 0];
-  scores.groups.forEach(({ attention, mlp }, layer) => {
+  scores.groups.forEach((groups, layer) => {
+    const { attention, convolution, mlp } = groups;
+    const channels = convolution?.groups ?? 0;
+    const channelsGone = channels - (plan.layers[layer]?.convolution?.length ?? channels);
     const heads = attention.groups - (plan.layers[layer]?.attention.length ?? attention.groups);
     const cut = mlp.groups - (plan.layers[layer]?.mlp.length ?? mlp.groups);
-    const parameters = attention.groups * attention.parametersPerGroup + mlp.groups * mlp.parametersPerGroup;
-    const removed = heads * attention.parametersPerGroup + cut * mlp.parametersPerGroup;
+    const removed =
+      heads * attention.parametersPerGroup +
+      channelsGone * (convolution?.parametersPerGroup ?? 0) +
+      cut * mlp.parametersPerGroup;
     layers.push({
-      parameters: share(removed, parameters),
-      attention: share(heads, attention.groups),
+      parameters: share(removed, groupParameters(groups)),
+      // A layer convolves in place of attending.
+      attention: share(heads + channelsGone, attention.groups + channels),
       mlp: share(cut, mlp.groups),
     });
     attentionRemoved += heads;
