@@ -1,6 +1,7 @@
 import type { TensorInfo } from '../../checkpoint.ts';
 import { decodeElements } from '../../elements.ts';
 import { halfValue } from '../../half.ts';
+import { type BlockReader, iq4Nl, iq4Xs, mxfp4, q2K, q3K, q8K } from './small-blocks.ts';
 
 /**
  * The block formats of ggml (ggml-common.h, ggml-quants.c). A block stands for `elements` consecutive values of a row in `bytes` bytes.
@@ -16,8 +17,6 @@ export interface BlockFormat {
   /** Writes the values of all whole blocks of `bytes` to `values`. */
   dequantize(bytes: Uint8Array, values: Float32Array): void;
 }
-
-type BlockReader = (bytes: Uint8Array, at: number, values: Float32Array, to: number) => void;
 
 function blocks(
   name: string,
@@ -170,26 +169,27 @@ export const BLOCK_FORMATS: ReadonlyMap<number, BlockFormat> = new Map([
   [6, blocks('Q5_0', 32, 22, q5_0)],
   [7, blocks('Q5_1', 32, 24, q5_1)],
   [8, blocks('Q8_0', 32, 34, q8_0)],
+  [10, blocks('Q2_K', 256, 84, q2K)],
+  [11, blocks('Q3_K', 256, 110, q3K)],
   [12, blocks('Q4_K', 256, 144, q4K, { bits: 4, block: 32 })],
   [13, blocks('Q5_K', 256, 176, q5K)],
   [14, blocks('Q6_K', 256, 210, q6K)],
+  [15, blocks('Q8_K', 256, 292, q8K)],
+  [20, blocks('IQ4_NL', 32, 18, iq4Nl)],
+  [23, blocks('IQ4_XS', 256, 136, iq4Xs)],
   [30, plain('BF16', 2)],
+  [39, blocks('MXFP4', 32, 17, mxfp4)],
 ]);
 
 /** ggml types that exist but are not read, so that errors can name them. */
 export const OTHER_GGML_TYPES: ReadonlyMap<number, string> = new Map([
   [9, 'Q8_1'],
-  [10, 'Q2_K'],
-  [11, 'Q3_K'],
-  [15, 'Q8_K'],
   [16, 'IQ2_XXS'],
   [17, 'IQ2_XS'],
   [18, 'IQ3_XXS'],
   [19, 'IQ1_S'],
-  [20, 'IQ4_NL'],
   [21, 'IQ3_S'],
   [22, 'IQ2_S'],
-  [23, 'IQ4_XS'],
   [24, 'I8'],
   [25, 'I16'],
   [26, 'I32'],
@@ -198,5 +198,4 @@ export const OTHER_GGML_TYPES: ReadonlyMap<number, string> = new Map([
   [29, 'IQ1_M'],
   [34, 'TQ1_0'],
   [35, 'TQ2_0'],
-  [39, 'MXFP4'],
 ]);

@@ -6,7 +6,9 @@ import { checkInnerName, type FileAccess } from '../../files/files.ts';
 import { isRecord, JSON_LIMITS, type JsonRecord, parseJsonRecord, readWhole } from '../../files/json.ts';
 import type { OpenOptions } from '../../open-options.ts';
 import { quote, type Weights } from '../../weights.ts';
+import { languageModel } from './language-model.ts';
 import { safetensorsWeights } from './safetensors.ts';
+import { unscaleFloats } from './scaled-floats.ts';
 import { unwrapNames } from './wrapped-names.ts';
 
 export const SINGLE = 'model.safetensors';
@@ -17,10 +19,10 @@ export const INDEX = 'model.safetensors.index.json';
  * Throws MissingError naming the file that is missing, FileFormatError for a damaged one.
  */
 export async function openFolder(files: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
-  const config = await readConfig(files);
+  const whole = unwrapNames(await openSafetensors(files, options.weights));
+  const { weights, config } = languageModel(whole, await readConfig(files));
   return await assembleCheckpoint({
-    weights: unwrapNames(await openSafetensors(files, options.weights)),
-    config,
+    ...unscaleFloats(weights, config),
     files,
     provenance: await describeOrigin(files, options),
   });
