@@ -96,8 +96,19 @@ describe('commands', () => {
     expect((await record('not-rounded')).rounding).toBeUndefined();
   });
 
+  it('evaluate tells that windows of a Gemma model begin without its first token', async () => {
+    const gemma = await writeTinyModel(join(folder, 'gemma'));
+    const fixtures = join(import.meta.dirname, '../architecture/fixtures/gemma3');
+    for (const name of ['config.json', 'model.safetensors'])
+      await writeFile(join(gemma, name), await readFile(join(fixtures, name)));
+    const said = async (model: string) =>
+      (await runInside(['evaluate', model, '--text', text, '--window', '16'])).stderr;
+    expect(await said(gemma)).toMatch(/37 of 37 windows do not begin with the token 1 \(BOS\).*--token-ids/);
+    expect(await said(model)).not.toContain('BOS');
+  });
+
   it('generate --chat --tools puts the functions into the chat template', async () => {
-    const model = await writeTinyModel(join(folder, 'with-tools'));
+    const model = await writeTinyModel(join(folder, 'wörk 100% #1', 'with tools'));
     const template = '{% for tool in tools or [] %}{{ tool.function.name }} {% endfor %}{{ messages[0].content }}';
     await writeFile(join(model, 'chat_template.jinja'), template);
     const tools = join(folder, 'tools.json');

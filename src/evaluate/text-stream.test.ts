@@ -31,6 +31,7 @@ describe('the text of files in pieces', () => {
     { name: 'a.txt', bytes: utf8('\ufeffOne — two 😀.\n\nThree\r\n') },
     { name: 'b.jsonl', bytes: utf8('{"text":"é"}\n\n{"text":"two\\nlines 😀"}') },
     { name: 'c.md', bytes: utf8('') },
+    { name: 'e.jsonl', bytes: utf8('\ufeff{"text":"from Windows"}\r\n{"text":"two"}\r\n') },
     { name: 'd.raw', bytes: utf8('\tend') },
   ];
 
