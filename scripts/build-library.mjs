@@ -19,6 +19,9 @@ const NODE_ENTRIES = {
 /** What is built for browsers and their bundlers. @type {Record<string, string>} */
 const WEB_ENTRIES = { web: 'src/web.ts' };
 
+/** Packages of which only some bundlers find the part for browsers, with what they need: they are taken in. */
+const TAKEN_IN = /^(@huggingface\/(blake3-jit|hub|tasks|xetchunk-wasm)|gearhash-jit)$/;
+
 /** Stands in a build for the folder that the output folder is in. */
 const BESIDE = 'espalier-beside:';
 
@@ -67,6 +70,7 @@ export async function buildWebLibrary(folder) {
     platform: 'browser',
     transform,
     shipped: SHIPPED.web,
+    takenIn: TAKEN_IN,
     plugins: [inlineHelper()],
   });
 }
@@ -74,9 +78,9 @@ export async function buildWebLibrary(folder) {
 /**
  * @param {string} folder
  * @param {Record<string, string>} input
- * @param {{ platform: 'node' | 'browser', transform: NonNullable<import('rolldown').InputOptions['transform']>, shipped: Record<string, string>, plugins?: import('rolldown').Plugin[] }} how
+ * @param {{ platform: 'node' | 'browser', transform: NonNullable<import('rolldown').InputOptions['transform']>, shipped: Record<string, string>, takenIn?: RegExp, plugins?: import('rolldown').Plugin[] }} how
  */
-async function bundle(folder, input, { platform, transform, shipped, plugins = [] }) {
+async function bundle(folder, input, { platform, transform, shipped, takenIn, plugins = [] }) {
   const [{ build }, { oxcRuntimePlugin }] = await Promise.all([import('rolldown'), import('rolldown/experimental')]);
   /** @type {import('rolldown').Plugin} */
   const beside = {
@@ -89,7 +93,7 @@ async function bundle(folder, input, { platform, transform, shipped, plugins = [
     input,
     platform,
     // All packages; but not our own files, nor the helpers for `using`, which Node 20 does not know.
-    external: (id) => !shipped[id] && !/^[./\0]|^@oxc-project\/runtime/.test(id),
+    external: (id) => !shipped[id] && !takenIn?.test(id) && !/^[./\0]|^@oxc-project\/runtime/.test(id),
     transform,
     plugins: [beside, ...plugins, oxcRuntimePlugin()],
     output: {

@@ -21,6 +21,7 @@ export function packageFaults(folder) {
       .map((target) => `package.json names ${target}, which is not there.`),
     ...deadLinks(folder, files),
     ...brokenImports(folder, files),
+    ...undeclared(folder, files, manifest),
     ...unreachable(folder, files, targetsOf([manifest.exports, manifest.bin])),
     ...files
       .filter((file) => /\.(map|test\.\w+|ts)$|\.built-from$/.test(file.replace(/\.d\.ts$/, '')))
@@ -82,6 +83,28 @@ function brokenImports(folder, files) {
       .filter((target) => !existsSync(join(folder, target)))
       .map((target) => `${file} imports ${target}, which is not in the package.`),
   );
+}
+
+/**
+ * Packages that modules import and package.json does not name; in pages, modules of Node too.
+ * @param {string} folder
+ * @param {readonly string[]} files
+ * @param {{ dependencies?: Record<string, string>, peerDependencies?: Record<string, string> }} manifest
+ */
+function undeclared(folder, files, { dependencies = {}, peerDependencies = {} }) {
+  return modules(files).flatMap((file) => {
+    const isWeb = file.startsWith('dist/web/');
+    const allowed = Object.keys(isWeb ? dependencies : { ...dependencies, ...peerDependencies });
+    const text = readFileSync(join(folder, file), 'utf8');
+    // What is built has double quotes; texts in it that look like programs have others.
+    const named = [...text.matchAll(/^(?:import|export)\b[^'"\n]*"([^."][^"]*)"|\bimport\("([^."][^"]*)"\)/gm)].map(
+      ([, first, second]) => first ?? second ?? '',
+    );
+    return [...new Set(named)]
+      .filter((name) => isWeb || !name.startsWith('node:'))
+      .filter((name) => !allowed.some((known) => name === known || name.startsWith(`${known}/`)))
+      .map((name) => `${file} imports ${name}, which ${isWeb ? 'pages do not have' : 'package.json does not name'}.`);
+  });
 }
 
 /**

@@ -7,13 +7,15 @@ import { packageFaults } from './package-check.mjs';
 /** A package that may be released. */
 const GOOD = {
   'package.json': JSON.stringify({
+    dependencies: { known: '1.0.0' },
     exports: { '.': { types: './dist/types/index.d.ts', default: './dist/library/index.js' } },
   }),
   'README.md': 'See [the method](docs/method.md#one) and [the paper](https://example.org).',
   'docs/method.md': 'Back to [README](../README.md).',
   'dist/types/index.d.ts': '',
   'dist/studio/licences.txt': 'MIT',
-  'dist/library/index.js': "import { a } from './chunks/a.js';\nexport const b = () => import('../ort/ort.mjs');\n",
+  'dist/library/index.js':
+    'import { a } from \'./chunks/a.js\';\nimport c from "known/part";\nimport d from "node:fs";\nexport const b = () => import(\'../ort/ort.mjs\');\n',
   'dist/library/chunks/a.js': 'export const a = 1;\n',
   'dist/ort/ort.mjs': '',
 };
@@ -64,6 +66,11 @@ describe('a packed package', () => {
       ['dist/library/chunks/old.js is imported by nothing: a remainder of an earlier build.'],
     ],
     ['no licences', { 'dist/studio/licences.txt': undefined }, ['There are no licences of what is bundled.']],
+    [
+      'a package that it does not name',
+      { 'dist/library/chunks/a.js': 'import a from "unknown";' },
+      ['dist/library/chunks/a.js imports unknown, which package.json does not name.'],
+    ],
     ['a source map', { 'dist/library/index.js.map': '' }, ['dist/library/index.js.map has no use in a package.']],
   ])('is refused with %s', (_, files, sentences) => expect(faults(files)).toEqual(sentences));
 
