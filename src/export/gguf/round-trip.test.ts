@@ -1,0 +1,75 @@
+import { beforeAll, expect, test } from 'vitest';
+import { type Model, modelOf } from '../../architecture/model.ts';
+import { blobFolder, blobSource } from '../../checkpoint/files/file.ts';
+import { openCheckpoint } from '../../checkpoint/folder.ts';
+import { readGgufHeader } from '../../checkpoint/formats/gguf/gguf-header.ts';
+import { openNamed } from '../../checkpoint/local.ts';
+import { loadTokenizer, type Tokenizer } from '../../checkpoint/tokenizer/tokenizer.ts';
+import { OpenModel } from '../../library/open-model.ts';
+import { createNodeRuntime } from '../../runtime/node.ts';
+import { ggufModel } from './model.ts';
+
+const TEMPLATE =
+  "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' }}{% endfor %}";
+const TEXT = 'Once upon a time, in 2024, the ÉCOLE was HERE: it\'s 🦊 "naïve" & 東京.\n\n  Twice  indented\t!';
+
+let dense: Model;
+beforeAll(async () => {
+  const stories = await openNamed('stories');
+  const encode = (value: string) => new TextEncoder().encode(value);
+  dense = modelOf({
+    ...stories,
+    provenance: { ...stories.provenance, licence: 'apache-2.0' },
+    file: async (name) => (name === 'chat_template.jinja' ? encode(TEMPLATE) : stories.file(name)),
+  });
+});
+
+async function written(model: Model): Promise<Uint8Array> {
+  const file = await ggufModel(model, { type: 'F16' });
+  const parts: Uint8Array[] = [];
+  for await (const chunk of file.chunks()) parts.push(chunk.slice());
+  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+}
+
+async function reopened(bytes: Uint8Array) {
+  const blob = new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  return openCheckpoint(blobFolder([{ path: 'stories.gguf', blob }]), { name: 'stories' });
+}
+
+async function metadataOf(bytes: Uint8Array): Promise<Record<string, unknown>> {
+  const source = blobSource('stories.gguf', new Blob([bytes as Uint8Array<ArrayBuffer>]));
+  return Object.fromEntries((await readGgufHeader(source)).metadata);
+}
+
+const says = (tokenizer: Tokenizer) => ({
+  ids: tokenizer.encode(TEXT),
+  text: tokenizer.decode(tokenizer.encode(TEXT)),
+  ends: tokenizer.eosTokenIds,
+  begins: tokenizer.bosTokenId,
+  prompt: tokenizer.applyChatTemplate([{ role: 'user', content: 'Tell me a story.' }]),
+});
+
+test('GGUF, pruned and written as GGUF again, keeps tokenizer, template and metadata', async () => {
+  const first = await written(dense);
+  using runtime = await createNodeRuntime({ threads: 1 });
+  using open = new OpenModel(runtime, await reopened(first));
+  // A third of the neurons and every attention group stay.
+  using pruned = open.pruned(
+    open.layerGroups().map(({ attention, mlp }) => ({
+      attention: Array.from({ length: attention.groups }, (_, group) => group),
+      mlp: Array.from({ length: mlp.groups }, (_, neuron) => neuron).filter((neuron) => neuron % 3 === 0),
+    })),
+  );
+  const second = await written(pruned.model);
+  expect(second.length).toBeLessThan(first.length);
+  const [before, after] = [await metadataOf(first), await metadataOf(second)];
+  const { 'llama.feed_forward_length': wide, ...kept } = before;
+  const { 'llama.feed_forward_length': narrow, ...still } = after;
+  expect(Object.keys(kept)).toContain('tokenizer.chat_template');
+  expect(Object.keys(kept)).toContain('tokenizer.ggml.merges');
+  expect(still).toEqual(kept);
+  expect(Number(narrow)).toBe(Math.ceil(Number(wide) / 3));
+  const told = says(await loadTokenizer(await reopened(second)));
+  expect(told).toEqual(says(await loadTokenizer(dense.checkpoint)));
+  expect(told.text).toBe(TEXT);
+});
