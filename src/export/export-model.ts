@@ -21,6 +21,7 @@ import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
 import { GENAI_FILE, genaiConfig, genaiGraph, genaiRefusal } from './genai.ts';
 import type { GgufType } from './gguf/blocks.ts';
+import { ggufModel } from './gguf/model.ts';
 import { modelCard } from './model-card.ts';
 import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from './output-folder.ts';
 import { safetensorsConfig } from './safetensors/config.ts';
@@ -156,6 +157,8 @@ async function writeFolder(options: ExportOptions): Promise<ExportResult> {
     sample: options.sample ?? '',
     onFile: (file) => files.push(file),
   };
+  // Refused before anything is written where llama.cpp has no home for the shape, or a type none for a width.
+  if (asked.includes('gguf')) await ggufModel(model, { type: job.ggufType, sample: job.sample });
   const onnxKeys = exportedConfig(model, format, decoderPositions(config));
   const plainKeys = isOnnxAlone ? {} : safetensorsConfig(model, modelShape(model), job.safetensorsType);
   await write('config.json', textChunks(asked.includes('onnx') ? { ...onnxKeys, ...plainKeys } : plainKeys));

@@ -106,7 +106,7 @@ describe('the model card', () => {
       \`\`\`js
       import { pipeline } from '@huggingface/transformers';
       const generator = await pipeline('text-generation', 'FOLDER', { dtype: 'fp32' });
-      const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64 });
+      const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64, do_sample: false });
       console.log(generated_text);
       \`\`\`
 

@@ -5,7 +5,7 @@ import type { TakenAway } from './take-away.ts';
 export interface SampleOfUse {
   /** 'transformers.js', … */
   readonly title: string;
-  readonly language: 'js' | 'python' | 'sh';
+  readonly language: 'js' | 'python';
   readonly code: string;
 }
 
@@ -15,9 +15,14 @@ export function samplesOfUse(formats: readonly TakenAway[], { file, transformers
     if (taken.format === 'gguf')
       return [
         {
-          title: 'llama.cpp',
-          language: 'sh',
-          code: `llama-completion -m FOLDER/${taken.file} -p "Once upon a time" -n 64 -no-cnv`,
+          title: 'node-llama-cpp (llama.cpp in Node)',
+          language: 'js',
+          code: `import { getLlama, LlamaCompletion } from 'node-llama-cpp';
+const llama = await getLlama();
+const model = await llama.loadModel({ modelPath: 'FOLDER/${taken.file}' });
+const context = await model.createContext();
+const completion = new LlamaCompletion({ contextSequence: context.getSequence() });
+console.log(await completion.generateCompletion('Once upon a time', { maxTokens: 64 }));`,
         },
       ];
     if (taken.format === 'safetensors') return [transformersSample(taken)];
@@ -27,7 +32,7 @@ export function samplesOfUse(formats: readonly TakenAway[], { file, transformers
         language: 'js',
         code: `import { pipeline } from '@huggingface/transformers';
 const generator = await pipeline('text-generation', 'FOLDER', { dtype: '${transformersName}' });
-const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64 });
+const [{ generated_text }] = await generator('Once upon a time', { max_new_tokens: 64, do_sample: false });
 console.log(generated_text);`,
       },
       {
@@ -62,7 +67,7 @@ const genaiSample = (): SampleOfUse => ({
 model = og.Model("FOLDER")
 tokenizer = og.Tokenizer(model)
 parameters = og.GeneratorParams(model)
-parameters.set_search_options(max_length=64)
+parameters.set_search_options(max_length=64, do_sample=False)
 generator = og.Generator(model, parameters)
 generator.append_tokens(tokenizer.encode("Once upon a time"))
 while not generator.is_done():

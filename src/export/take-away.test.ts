@@ -87,6 +87,15 @@ describe.each(cases)('$name', ({ family, shape, name }) => {
     });
 });
 
+test('a width that blocks of Q4_0 cannot hold is refused with what would fit, and nothing is written', async () => {
+  using model = await takeAwayCase(runtime, 'llama', 'uniform');
+  const output = memoryFolder();
+  const written = exportPruned(model, { output, formats: ['onnx', 'gguf'], ggufType: 'Q4_0' });
+  await expect(written).rejects.toThrow(UnsupportedError);
+  await expect(written).rejects.toThrow(/has rows of \d+ values, and a block of Q(4|8)_0 holds 32\. Prune to widths/);
+  expect(output.files.size).toBe(0);
+});
+
 async function measure(model: OpenModel) {
   const { loss } = await perplexity(model.programs, model.store, WINDOWS);
   using decoder = await decoderForModel(runtime, model.model, {});

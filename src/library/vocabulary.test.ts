@@ -4,6 +4,7 @@ import { UsageError } from '../errors.ts';
 import { memoryFolder } from '../export/memory-folder.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { trimmedCheckpoint } from '../surgery/vocabulary.ts';
 import { exportPruned } from './export.ts';
 import { OpenModel } from './open-model.ts';
 import { trimVocabulary } from './vocabulary.ts';
@@ -53,6 +54,30 @@ test('"seen" keeps the tokens of the text and what they are made of', async () =
   expect(trimmed.tokensAfter).toBeGreaterThan(distinct);
   expect(trimmed.tokensAfter).toBeLessThan(600);
   expect(trimmed.reencode(windows)).toEqual(windows.map((window) => window.map((id) => trimmed.kept.indexOf(id))));
+});
+
+test('keeps the tokens that configs, the template around a text and the chat template need', async () => {
+  const template = "{% for message in messages %}{{ 'Zebra said: ' + message['content'] }}{% endfor %}";
+  const stories = await openNamed('stories');
+  const tokenizer = await open.tokenizer();
+  // A word of the vocabulary that no text here has: its last token stands for an end.
+  const rare = tokenizer.encode(' dragon').at(-1) ?? 0;
+  using other = new OpenModel(runtime, {
+    ...stories,
+    config: { ...stories.config, pad_token_id: rare },
+    file: async (name) => (name === 'chat_template.jinja' ? new TextEncoder().encode(template) : stories.file(name)),
+  });
+  const trimmed = await trimVocabulary(other, { keep: 'seen', windows });
+  using model = trimmed.model;
+  expect(trimmed.kept).toContain(rare);
+  expect(model.model.checkpoint.config.pad_token_id).toBe(trimmed.kept.indexOf(rare));
+  const written = tokenizer.encode('Zebra said: a');
+  for (const id of written) expect(trimmed.kept).toContain(id);
+  // Who chooses tokens by hand is told which one is missing, and for what.
+  const without = trimmed.kept.filter((id) => id !== rare);
+  await expect(trimmedCheckpoint(other.model.checkpoint, without)).rejects.toThrow(
+    `The token ${rare} would go, and pad_token_id of config.json needs it.`,
+  );
 });
 
 test('needs text, and a size that spells every text', async () => {

@@ -1,7 +1,13 @@
-import { loadTokenizer, readTokenizerFiles } from '../checkpoint/tokenizer/tokenizer.ts';
+import {
+  loadTokenizer,
+  readTokenizerFiles,
+  type Tokenizer,
+  type TokenizerFiles,
+} from '../checkpoint/tokenizer/tokenizer.ts';
 import { chooseTokens, parseVocabularyTarget } from '../checkpoint/tokenizer/trim/choose.ts';
-import { tokenParts } from '../checkpoint/tokenizer/trim/parts.ts';
-import { throwIfCancelled, UsageError, VerificationError } from '../errors.ts';
+import { namedIds } from '../checkpoint/tokenizer/trim/needed.ts';
+import { type TokenParts, tokenParts } from '../checkpoint/tokenizer/trim/parts.ts';
+import { EspalierError, throwIfCancelled, UsageError, VerificationError } from '../errors.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import type { LongRunning } from '../progress.ts';
 import { trimmedCheckpoint } from '../surgery/vocabulary.ts';
@@ -61,7 +67,7 @@ export async function trimVocabulary(open: OpenModel, options: TrimVocabularyOpt
   if (windows.length === 0)
     throw new UsageError('A smaller vocabulary is chosen by the use of tokens in text. Give --calibration FILE.');
   const files = await readTokenizerFiles(checkpoint);
-  const parts = tokenParts(files.tokenizer, checkpoint.provenance.name);
+  const parts = withNecessary(tokenParts(files.tokenizer, checkpoint.provenance.name), await neededTokens(open, files));
   const uses = new Float64Array(open.config.vocabulary);
   for (const window of windows) for (const id of Array.from(window)) uses[id] = (uses[id] ?? 0) + 1;
   if (target.kind !== 'seen')
@@ -88,6 +94,37 @@ export async function trimVocabulary(open: OpenModel, options: TrimVocabularyOpt
     model.dispose();
     throw error;
   }
+}
+
+/** Tokens that the model is run with: those that files name, and those that its chat template writes. */
+async function neededTokens(open: OpenModel, files: TokenizerFiles): Promise<number[]> {
+  const { tokenizer, config, generationConfig } = files;
+  const named = [...namedIds(tokenizer, { 'config.json': config, 'generation_config.json': generationConfig }).keys()];
+  const own = await open.tokenizer();
+  if (own.chatTemplate === undefined) return named;
+  return [...named, ...own.encode(templateText(own), { addSpecialTokens: false })];
+}
+
+/** A short conversation; empty where the template takes none of this form. */
+function templateText(tokenizer: Tokenizer): string {
+  try {
+    return tokenizer.applyChatTemplate([
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'a' },
+      { role: 'user', content: 'a' },
+    ]);
+  } catch (error) {
+    if (error instanceof EspalierError) return '';
+    throw error;
+  }
+}
+
+function withNecessary(parts: TokenParts, needed: readonly number[]): TokenParts {
+  const known = new Set(parts.ids.values());
+  const necessary = new Set(parts.necessary);
+  for (const id of needed.filter((each) => known.has(each)))
+    for (const each of [id, ...parts.partsOf(id)]) necessary.add(each);
+  return { ...parts, necessary };
 }
 
 /** Adds the probability of every token at every position: how often the model expects it where the text may have another. */

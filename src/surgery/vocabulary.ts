@@ -1,12 +1,13 @@
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { type JsonRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
+import { namedIds } from '../checkpoint/tokenizer/trim/needed.ts';
 import {
   renumbering,
   trimmedIds,
   trimmedTokenizer,
   trimmedTokenizerConfig,
 } from '../checkpoint/tokenizer/trim/rewrite.ts';
-import { MissingError } from '../errors.ts';
+import { MissingError, UnsupportedError } from '../errors.ts';
 
 const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
@@ -19,7 +20,8 @@ const CHUNK = 1 << 22;
 
 /**
  * A view of a checkpoint with the kept tokens only: their rows of the embedding and of the output matrix, tokenizer files and ids of configs rewritten. Logits of kept tokens
- * are the dense model's where the input is the same. `kept` are old ids, ascending; token i of the result is the i-th of them. Throws MissingError without tokenizer.json.
+ * are the dense model's where the input is the same. `kept` are old ids, ascending; token i of the result is the i-th of them. Throws MissingError without tokenizer.json, and UnsupportedError where a token
+ * goes that configs or the template around a text name.
  */
 export async function trimmedCheckpoint(checkpoint: Checkpoint, kept: readonly number[]): Promise<Checkpoint> {
   const newIds = renumbering(kept);
@@ -32,6 +34,7 @@ export async function trimmedCheckpoint(checkpoint: Checkpoint, kept: readonly n
     throw new MissingError(
       `${checkpoint.provenance.name} has no tokenizer.json, so its vocabulary cannot be made smaller. Put it beside config.json.`,
     );
+  checkNamed(tokenizer, { 'config.json': checkpoint.config, ...(await generationOf(json)) }, newIds);
   const encode = (value: JsonRecord) => new TextEncoder().encode(JSON.stringify(value));
   const tokenizerConfig = await json('tokenizer_config.json');
   const generationConfig = await json('generation_config.json');
@@ -62,6 +65,27 @@ export function layoutWithTokens(checkpoint: Checkpoint, tokens: number): Checkp
       [...checkpoint.tensors].map(([name, info]) => [name, isTable(name) ? withRows(info, tokens) : info]),
     ),
   };
+}
+
+type ReadJson = (name: string) => Promise<JsonRecord | undefined>;
+
+async function generationOf(json: ReadJson): Promise<Readonly<Record<string, JsonRecord>>> {
+  const generation = await json('generation_config.json');
+  return generation ? { 'generation_config.json': generation } : {};
+}
+
+/** Throws UnsupportedError where a token that files name would go: a model without its end never stops. */
+function checkNamed(
+  tokenizer: JsonRecord,
+  configs: Readonly<Record<string, JsonRecord>>,
+  newIds: ReadonlyMap<number, number>,
+): void {
+  const size = Number(configs['config.json']?.vocab_size);
+  for (const [id, where] of namedIds(tokenizer, configs))
+    if (id < size && !newIds.has(id))
+      throw new UnsupportedError(
+        `The token ${id} would go, and ${where} needs it. Keep it too, or choose tokens by "trimVocabulary", which does.`,
+      );
 }
 
 const isTable = (name: string) => name === EMBEDDING || name === HEAD;
