@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPackage, Package } from '@arethetypeswrong/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { undocumented, unnameable } from './check.mjs';
 import { Declarations } from './declarations.mjs';
 import { referencePage } from './reference.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const MANIFEST = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const CACHE = join(ROOT, 'node_modules/.cache');
 const ENTRIES = ['index', 'web', 'runtime/node'];
 
@@ -41,6 +43,27 @@ describe('the declarations of the library', () => {
   test('docs/reference.md says what the doc comments say', () => {
     const page = readFileSync(join(ROOT, 'docs/reference.md'), 'utf8');
     expect(page === referencePage(folder), 'run: node scripts/api/reference.mjs').toBe(true);
+  });
+
+  test('are found as the types of a package of modules, whoever resolves them', async () => {
+    /** @type {Record<string, string>} */
+    const files = {};
+    const add = (/** @type {string} */ name, /** @type {string} */ text) => {
+      files[`/node_modules/espalier/${name}`] = text;
+    };
+    add('package.json', JSON.stringify(MANIFEST));
+    for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+      if (name.endsWith('.d.ts') && !name.startsWith('sample'))
+        add(`dist/types/${name.replaceAll('\\', '/')}`, readFileSync(join(folder, name), 'utf8'));
+    for (const { default: target } of Object.values(MANIFEST.exports)) if (target) add(target.slice(2), 'export {};');
+    const { problems } = await checkPackage(new Package(files, 'espalier', MANIFEST.version));
+    // Neither the oldest resolution, which knows no "exports", nor require(): the package is one of modules.
+    const others = problems.filter(
+      (problem) =>
+        problem.kind !== 'CJSResolvesToESM' && !('resolutionKind' in problem && problem.resolutionKind === 'node10'),
+    );
+    expect(others).toEqual([]);
+    expect(problems.length).toBeGreaterThan(others.length);
   });
 
   test('the checks find what they look for', () => {

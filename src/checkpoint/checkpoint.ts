@@ -23,9 +23,11 @@ export interface TensorInfo {
 export interface RotaryRow {
   /** Of the table of cosines. */
   readonly name: string;
+  /** Of the token. */
   readonly position: number;
   /** [rotaryDimension / 2] each. */
   readonly cosine: Float32Array;
+  /** The same of sines. */
   readonly sine: Float32Array;
 }
 

@@ -1,6 +1,6 @@
 /** What of the public library needs neither Node nor a browser: src/index.ts and src/web.ts add how models are opened and where exports go. */
 export type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
-export type { ByteSource, Checkpoint, Provenance, TensorInfo } from '../checkpoint/checkpoint.ts';
+export type { ByteSource, Checkpoint, Provenance, RotaryRow, TensorInfo } from '../checkpoint/checkpoint.ts';
 export { blobFolder } from '../checkpoint/files/file.ts';
 export type { FileAccess } from '../checkpoint/files/files.ts';
 export type { HttpOptions } from '../checkpoint/files/http.ts';

@@ -29,6 +29,7 @@ export interface GroupCount {
   readonly parametersPerGroup: number;
   /** Of neurons that belong to experts: how many each expert has, in the order of the groups, and to how many experts a token goes. */
   readonly experts?: readonly number[];
+  /** Experts that a token goes to. */
   readonly perToken?: number;
   /** Groups that stay whatever is planned, where they are experts. */
   readonly minimum?: number;
