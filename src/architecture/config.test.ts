@@ -44,6 +44,14 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
     'unsupported',
     'llama: the architecture "bloom" is not supported; supported are: llama, lfm2, lfm2_moe, mistral, qwen2, qwen3, qwen3_moe, gemma3_text, phi3, ',
   ],
+  [
+    'llama',
+    { model_type: 'bloom' },
+    'unsupported',
+    'The nearest is opt (OPT): choose a model of that, or of another of these.',
+  ],
+  ['llama', { model_type: 'granite_speech' }, 'unsupported', 'The nearest is granite (Granite 3)'],
+  ['llama', { model_type: 'mamba' }, 'unsupported', 'The nearest is llama (LLaMA'],
   ['llama', { model_type: 'toString' }, 'unsupported', 'the architecture "toString" is not supported'],
   [
     'llama',

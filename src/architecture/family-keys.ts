@@ -117,6 +117,7 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ...all('harmless', 'residual_dropout embedding_dropout'),
   },
   phi: { ...without(COMMON, 'rms_norm_eps attention_bias mlp_bias'), ...all('honoured', 'layer_norm_eps') },
+  ministral3: { ...COMMON, ...WINDOWS },
   gpt2: {
     ...without(
       COMMON,

@@ -9,6 +9,7 @@ import { glm, glm4 } from './families/glm.ts';
 import { gpt2, gpt2Names } from './families/gpt2.ts';
 import { granite, graniteMoeHybrid } from './families/granite.ts';
 import { hunyuan } from './families/hunyuan.ts';
+import { ministral3 } from './families/ministral3.ts';
 import { neox, neoxNames } from './families/neox.ts';
 import { olmo2, olmo3 } from './families/olmo.ts';
 import { opt, optNames } from './families/opt.ts';
@@ -17,6 +18,7 @@ import { smollm3 } from './families/smollm3.ts';
 import { stableLm } from './families/stablelm.ts';
 import { starcoder2 } from './families/starcoder2.ts';
 import { KEY_RULES } from './family-keys.ts';
+import { familyTitle, nearestFamily } from './family-titles.ts';
 import { gemma3 } from './gemma3.ts';
 import { lfm2, lfm2Moe } from './lfm2.ts';
 import { llama } from './llama.ts';
@@ -52,6 +54,7 @@ const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   stablelm: stableLm,
   starcoder2,
   phi,
+  ministral3,
   gpt2,
   gpt_neox: neox,
   opt,
@@ -80,8 +83,9 @@ export function architectureFor(checkpoint: Checkpoint): Architecture {
   const factory = Object.hasOwn(FACTORIES, type) ? FACTORIES[type] : undefined;
   if (!factory) {
     const supported = Object.keys(FACTORIES).join(', ');
+    const nearest = nearestFamily(type);
     throw new UnsupportedError(
-      `${checkpoint.provenance.name}: the architecture "${type}" is not supported; supported are: ${supported}. Choose a model of one of these.`,
+      `${checkpoint.provenance.name}: the architecture "${type}" is not supported; supported are: ${supported}. The nearest is ${nearest} (${familyTitle(nearest)}): choose a model of that, or of another of these.`,
     );
   }
   refuseQuantised(checkpoint);

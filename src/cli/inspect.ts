@@ -24,7 +24,7 @@ const count = (value: number) => value.toLocaleString('en-US');
 
 function describeModel(found: Inspection): string[] {
   const lines = [
-    `${found.name}: ${found.architecture}, ${count(found.parameters)} parameters (${count(found.blockParameters)} in blocks, ${count(found.prunableParameters)} prunable)`,
+    `${found.name}: ${found.architecture} (${found.family}), ${count(found.parameters)} parameters (${count(found.blockParameters)} in blocks, ${count(found.prunableParameters)} prunable)`,
     `${found.layers.length} layers, hidden size ${found.hiddenSize}, head dimension ${found.headDimension}, ${found.queryHeadsPerGroup} query heads a group, vocabulary ${count(found.vocabulary)}`,
     `${count(found.multiplyAccumulates.perToken)} multiply-accumulates a token, with a context of ${count(found.multiplyAccumulates.context)}`,
     `${found.format}, ${megabytes(found.bytes)}${found.licence ? `, licence ${found.licence}` : ''}`,

@@ -2,7 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { architectureFor } from '../architecture/index.ts';
-import { FIXTURES, type FixtureName, fixtureFolder, openFixture } from '../architecture/testing/fixture.ts';
+import {
+  FIXTURES,
+  type FixtureName,
+  fixtureFolder,
+  openFixture,
+  relativeDifference,
+} from '../architecture/testing/fixture.ts';
+import { diskFolder } from '../checkpoint/files/disk.ts';
+import { openCheckpoint } from '../checkpoint/folder.ts';
 import { OpenModel } from '../library/open-model.ts';
 import type { LayerPlan } from '../plan/plan.ts';
 import { blockProgramLogits } from './block-logits.ts';
@@ -64,5 +72,9 @@ describe.each(KNOWN_THERE)('transformers.js decodes %s as PyTorch does', (name) 
     for (const layer of greedy.plan.keys())
       expect(reread.positions(layer)).toEqual(open.model.architecture.positions(layer));
     expect(reread.config.layerWidths).toEqual(open.config.layerWidths);
+    // And the weights: the export opens as a model that computes the same.
+    using again = dense.withCheckpoint(await openCheckpoint(await diskFolder(path)));
+    const logits = (model: OpenModel) => blockProgramLogits(model.programs, model.store)(greedy.prompt);
+    expect(relativeDifference(await logits(again), await logits(open))).toBeLessThan(1e-5);
   });
 });

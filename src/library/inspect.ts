@@ -1,3 +1,4 @@
+import { familyTitle } from '../architecture/family-titles.ts';
 import { countParameters } from '../architecture/model.ts';
 import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
 import { groupParameters, type LayerGroups } from '../importance/structures/structures.ts';
@@ -9,6 +10,8 @@ export interface Inspection {
   readonly name: string;
   /** 'llama', 'qwen2', … */
   readonly architecture: string;
+  /** What the family is called, as docs/models.md lists it. */
+  readonly family: string;
   /** Of the weight files. */
   readonly format: string;
   /** As the model card names it. */
@@ -64,6 +67,7 @@ export function inspect(open: OpenModel): Inspection {
   return {
     name: provenance.name,
     architecture: config.architecture,
+    family: familyTitle(config.architecture),
     format: provenance.format,
     licence: provenance.licence,
     parameters,

@@ -37,6 +37,7 @@ export const FIXTURES = [
   'stablelm-parallel',
   'starcoder2',
   'phi',
+  'ministral3',
   'gpt2',
   'pythia',
   'opt',

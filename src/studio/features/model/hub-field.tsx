@@ -1,5 +1,6 @@
 import { useMutation } from '@tanstack/react-query';
 import { useId, useState } from 'react';
+import { FAMILIES } from '../../../architecture/family-titles.ts';
 import { studioEngine } from '../../data/engine.ts';
 import { formatBytes } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
@@ -12,6 +13,10 @@ const SUGGESTED = [
   { name: 'HuggingFaceTB/SmolLM2-360M-Instruct', licence: 'Apache 2.0' },
   { name: 'Qwen/Qwen2.5-0.5B-Instruct', licence: 'Apache 2.0' },
 ] as const;
+
+const FAMILY_NAMES = Object.values(FAMILIES)
+  .map(({ title }) => title)
+  .join('; ');
 
 /** A model of the hub: looked up first, so that its size and licence are known before anything is downloaded. */
 export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }) {
@@ -64,6 +69,10 @@ export function HubField({ onOpen }: { readonly onOpen: (name: string) => void }
           </li>
         ))}
       </ul>
+      <details className="small">
+        <summary>Families that open here</summary>
+        <p className="soft">{FAMILY_NAMES}.</p>
+      </details>
       <details className="small">
         <summary>A private model, or one whose terms have to be accepted (Llama, Gemma)</summary>
         <TokenField label="Access token of your account, to read it" value={token} onChange={setToken} />

@@ -1,4 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
+import { familyTitle } from '../../../architecture/family-titles.ts';
 import { useBackend, useModel, useScores } from '../../data/use-engine.ts';
 import { formatBytes, formatCount } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
@@ -34,7 +35,7 @@ export function ModelPanel() {
           name="Name"
           value={model?.name ?? scores?.model.name ?? (chosen.kind === 'embedded' ? chosen.id : chosen.name)}
         />
-        <Fact name="Architecture" value={architecture} />
+        <Fact name="Architecture" value={architecture && familyTitle(architecture)} />
         <Fact name="Parameters" value={numberText(model?.parameters ?? scores?.model.parameters)} />
         <Fact name="Layers" value={numberText(layers?.length)} />
         <Fact
