@@ -1,4 +1,5 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -56,6 +57,18 @@ export class ConsumerProject {
   /** Runs the installed command. */
   espalier(words: readonly string[]): SpawnSyncReturns<string> {
     return this.node(['node_modules/espalier/bin/espalier.js', ...words]);
+  }
+
+  /** Starts the installed studio and gives its address to `use`. */
+  async withStudio(use: (url: string) => Promise<void>): Promise<void> {
+    const words = ['node_modules/espalier/bin/espalier.js', 'studio', '--port', '0', '--json'];
+    const child = spawn(process.execPath, words, { cwd: this.folder, stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+      await use((JSON.parse(line) as { readonly url: string }).url);
+    } finally {
+      child.kill('SIGINT');
+    }
   }
 
   node(words: readonly string[]): SpawnSyncReturns<string> {

@@ -130,6 +130,18 @@ test.describe('in a project of somebody else', () => {
     expect(compile('--module', 'esnext', '--moduleResolution', 'bundler', ...lib, 'page.ts')).toBe('');
   });
 
+  test('serves the studio that is in the package, with the licences of what it is made of', async ({ page }) => {
+    await project.withStudio(async (url) => {
+      for (const file of ['ort/ort-wasm-simd-threaded.jspi.wasm', 'models/stories/config.json'])
+        expect((await fetch(new URL(file, url))).status, file).toBe(200);
+      const licences = await (await fetch(new URL('licences.txt', url))).text();
+      for (const name of ['react-dom', 'd3-scale', 'onnxruntime-web', 'SIL Open Font License'])
+        expect(licences).toContain(name);
+      await page.goto(url);
+      await expect(page.getByRole('slider').first()).toBeVisible();
+    });
+  });
+
   test('prunes a dropped model in a page that Vite bundles', async ({ page }) => {
     project.write('app/index.html', PAGE);
     project.write('app/main.js', MAIN);
