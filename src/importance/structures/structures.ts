@@ -27,7 +27,7 @@ export interface GroupCount {
   readonly groups: number;
   /** Weights that go with one. */
   readonly parametersPerGroup: number;
-  /** Of neurons that belong to experts: how many each expert has, in the order of the groups, and to how many experts a token goes. */
+  /** Of neurons that belong to experts: how many each expert has, in the order of the groups. */
   readonly experts?: readonly number[];
   /** Experts that a token goes to. */
   readonly perToken?: number;
