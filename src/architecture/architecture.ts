@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Graph } from '../onnx/graph.ts';
+import type { ClampedGate } from './clamped-gate.ts';
 import type { ExpertDesign } from './experts.ts';
 
 /** What every architecture's config.json boils down to. Sizes of the dense model; pruned widths are per layer in `LayerWidths`. */
@@ -99,6 +100,8 @@ export interface DecoderDesign {
   readonly activation: Activation;
   /** Of the layers with experts. */
   readonly experts?: ExpertDesign;
+  /** In place of activation and product: (x U + 1) * g sigmoid(alpha g), g = x G, with g at most `limit` and x U between -limit and limit. */
+  readonly clamp?: ClampedGate;
   /** 'rms': root mean square (Zhang and Sennrich 2019); 'layer': with mean and bias (Ba et al. 2016). */
   readonly norm: 'rms' | 'layer';
   /** Channels that turn together: i and i + half, or 2i and 2i + 1. */

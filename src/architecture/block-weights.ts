@@ -15,6 +15,7 @@ const SHAPES = {
   'attention.key.joint.norm': ['keyChannels'],
   'attention.value': ['keyChannels', 'hiddenSize'],
   'attention.value.bias': ['keyChannels'],
+  'attention.sinks': ['queryHeads'],
   'attention.output': ['hiddenSize', 'queryChannels'],
   'attention.output.bias': ['hiddenSize'],
   'attention.output.norm': ['hiddenSize'],
@@ -32,7 +33,9 @@ const SHAPES = {
   'mlp.norm': ['hiddenSize'],
   'mlp.norm.bias': ['hiddenSize'],
   'mlp.router': ['experts', 'hiddenSize'],
+  'mlp.router.bias': ['experts'],
   'mlp.selection': ['experts'],
+  'mlp.expertBias': ['experts', 'hiddenSize'],
   'mlp.assignment': ['neurons', 'experts'],
   'mlp.gate': ['neurons', 'hiddenSize'],
   'mlp.gate.bias': ['neurons'],
@@ -99,7 +102,7 @@ export const mixerOf = (kind: LayerKind): Mixer => (kind.startsWith('convolution
 export const ASSIGNMENT = 'mlp.assignment';
 
 /** Weights with a row or a number for each expert. */
-export const ROUTER: readonly string[] = ['mlp.router', 'mlp.selection'];
+export const ROUTER: readonly string[] = ['mlp.router', 'mlp.router.bias', 'mlp.selection', 'mlp.expertBias'];
 
 /** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels`, `channels`, `neurons` and `experts` are symbolic. */
 export function blockInputs(
@@ -159,6 +162,7 @@ export function widthBindings(config: ModelConfig, widths: LayerWidths): Readonl
   return {
     keyChannels,
     queryChannels: keyChannels * (config.queryHeads / config.keyValueHeads),
+    queryHeads: widths.keyValueHeads * (config.queryHeads / config.keyValueHeads),
     channels: widths.channels ?? 0,
     experts: widths.experts?.length ?? 0,
     neurons: widths.neurons,

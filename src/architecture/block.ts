@@ -2,6 +2,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { DecoderDesign, ModelConfig } from './architecture.ts';
 import { ASSIGNMENT, type BlockTensors, type BlockWeight, blockInputs, mixerIn } from './block-weights.ts';
+import { clampedGate } from './clamped-gate.ts';
 import { gatedConvolution } from './convolution.ts';
 import { type ExpertDesign, routing } from './experts.ts';
 import { activate, attention, linear, normalise } from './pieces.ts';
@@ -34,14 +35,10 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const scaled = (value: string) =>
     design.residualScale === 1 ? value : builder.add('Mul', [value, builder.constant([design.residualScale])]);
 
-  /** Each neuron times what its expert counts for the token. */
-  const routed = (value: string, experts: ExpertDesign) => {
-    const shares = routing(builder, project(mlpInput, 'mlp.router'), 1, experts, {
-      selection: ifPresent('mlp.selection'),
-      number: (value) => builder.constant([value]),
-    });
-    return builder.add('Mul', [value, linear(builder, shares, ASSIGNMENT)]);
-  };
+  const number = (value: number) => builder.constant([value]);
+  /** How much each expert counts for each token. */
+  const sharesOf = (experts: ExpertDesign) =>
+    routing(builder, project(mlpInput, 'mlp.router'), 1, experts, { selection: ifPresent('mlp.selection'), number });
 
   const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
   const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
@@ -58,6 +55,7 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
           mask: 'mask',
           queryNorm: ifPresent('attention.query.norm'),
           keyNorm: ifPresent('attention.key.norm'),
+          sinks: ifPresent('attention.sinks'),
           design,
         })
       : gatedConvolution(builder, {
@@ -78,11 +76,19 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const mlpInput = design.parallel && !weights.has('mlp.norm') ? mixerInput : own;
   const up = () => project(mlpInput, 'mlp.up');
   const gate = () => activate(builder, design.activation, project(mlpInput, 'mlp.gate'));
-  const activated = weights.has('mlp.gate')
-    ? builder.add('Mul', [gate(), up()])
-    : activate(builder, design.activation, up());
-  const activation = design.experts && weights.has('mlp.router') ? routed(activated, design.experts) : activated;
-  const output = builder.add('Add', [middle, scaled(norm(project(activation, 'mlp.down'), 'mlp.down.norm'))]);
+  const gated = () =>
+    design.clamp
+      ? clampedGate(builder, project(mlpInput, 'mlp.gate'), up(), design.clamp, number)
+      : builder.add('Mul', [gate(), up()]);
+  const activated = weights.has('mlp.gate') ? gated() : activate(builder, design.activation, up());
+  const shares = design.experts && weights.has('mlp.router') ? sharesOf(design.experts) : undefined;
+  const activation = shares ? builder.add('Mul', [activated, linear(builder, shares, ASSIGNMENT)]) : activated;
+  const product = project(activation, 'mlp.down');
+  const down =
+    shares && weights.has('mlp.expertBias')
+      ? builder.add('Add', [product, builder.add('Gemm', [shares, 'mlp.expertBias'])])
+      : product;
+  const output = builder.add('Add', [middle, scaled(norm(down, 'mlp.down.norm'))]);
   builder.output(
     builder.add('Reshape', [output, builder.add('Shape', [hidden])]),
     'float32',

@@ -43,6 +43,7 @@ export function decoder(parts: DecoderParts): Architecture {
     attentionScale: parts.attentionScale ?? config.headDimension ** -0.5,
     activation: parts.activation ?? 'silu',
     ...(mixture && { experts: mixture.design }),
+    ...(parts.clamp && { clamp: parts.clamp }),
     norm: parts.norm ?? 'rms',
     rotation: parts.rotation ?? 'halves',
     normAfterRotation: parts.normAfterRotation ?? false,

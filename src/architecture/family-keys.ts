@@ -69,6 +69,18 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
       'block_auto_adjust_ff_dim block_ff_dim block_ffn_dim_multiplier block_multiple_of full_attn_idxs',
     ),
   },
+  gpt_oss: {
+    ...COMMON,
+    ...WINDOWS,
+    ...all('honoured', 'num_experts_per_tok num_local_experts swiglu_alpha swiglu_limit'),
+    ...all(
+      'harmless',
+      'num_experts experts_per_token initial_context_length norm_topk_prob moe_intermediate_size output_router_logits router_aux_loss_coef',
+    ),
+    attention_bias: only('this architecture has biases', true),
+    mlp_bias: only('this architecture has biases of its own', false),
+    ...all(only('the gate of this architecture is clamped silu', 'silu'), 'hidden_act hidden_activation'),
+  },
   qwen3_moe: {
     ...COMMON,
     ...QWEN_WINDOWS,

@@ -20,6 +20,8 @@ import { starcoder2 } from './families/starcoder2.ts';
 import { KEY_RULES } from './family-keys.ts';
 import { familyTitle, nearestFamily } from './family-titles.ts';
 import { gemma3 } from './gemma3.ts';
+import { gptOss } from './gpt-oss.ts';
+import { gptOssExperts } from './gpt-oss-experts.ts';
 import { lfm2, lfm2Moe } from './lfm2.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
@@ -57,6 +59,7 @@ const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   ministral3,
   gpt2,
   gpt_neox: neox,
+  gpt_oss: gptOss,
   opt,
 };
 
@@ -70,7 +73,7 @@ const RENAMES: Readonly<Record<string, (checkpoint: Checkpoint) => Rename>> = {
 /** The checkpoint as architectures ask for tensors: under LLaMA's names, experts stacked. */
 export function canonicalCheckpoint(checkpoint: Checkpoint): Checkpoint {
   const rename = RENAMES[String(checkpoint.config.model_type)];
-  return rename ? renamedCheckpoint(checkpoint, rename(checkpoint)) : stackedExperts(checkpoint);
+  return rename ? renamedCheckpoint(checkpoint, rename(checkpoint)) : gptOssExperts(stackedExperts(checkpoint));
 }
 
 /** The architecture that config.json names by `model_type`. Throws UnsupportedError naming the value and the supported ones. */
@@ -100,6 +103,8 @@ function refuseQuantised({ tensors, config, provenance }: Checkpoint): void {
   const key = config.quantization_config ? 'quantization_config' : 'quantization';
   const stated = config[key] as { quant_method?: unknown } | null | undefined;
   const method = typeof stated?.quant_method === 'string' ? ` by ${stated.quant_method}` : '';
+  // The experts of gpt-oss are read from their blocks (gpt-oss-experts.ts).
+  if (stated?.quant_method === 'mxfp4' && config.model_type === 'gpt_oss' && packed === undefined) return;
   if (packed !== undefined)
     throw new UnsupportedError(
       `${provenance.name} is quantised${method} (tensor ${packed}), which is not read. Take the model in half precision, or as a GGUF file.`,

@@ -14,7 +14,9 @@ describe.each(FIXTURES)('a token of %s', (name) => {
     const tokens = costs.context;
     const blocks = config.layerWidths.reduce((sum, widths, layer) => {
       const bindings = { batch: 1, tokens, ...widthBindings(config, widths) };
-      const router = tokens * (widths.experts?.length ?? 0) * (config.hiddenSize + widths.neurons);
+      const hasBias = architecture.blockWeights(layer).some(({ input }) => input === 'mlp.expertBias');
+      const perExpert = (hasBias ? 2 : 1) * config.hiddenSize + widths.neurons;
+      const router = tokens * (widths.experts?.length ?? 0) * perExpert;
       return sum + multiplyAccumulates(architecture.block(architecture.kind(layer)), bindings) - router;
     }, 0);
     const head = config.vocabulary * config.hiddenSize;

@@ -1,5 +1,6 @@
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import type { Activation, DecoderDesign, ModelConfig } from './architecture.ts';
+import { windowedValue } from './convolution.ts';
 
 /** y [rows, out] = x [rows, in] W^T (+ bias), W [out, in] as checkpoints store it. */
 export function linear(builder: GraphBuilder, input: string, weight: string, bias?: string): string {
@@ -90,6 +91,8 @@ export interface AttentionInputs {
   /** Weights [D] of the q/k norms, where the architecture has them. */
   readonly queryNorm: string | undefined;
   readonly keyNorm: string | undefined;
+  /** Weight [query heads]: a score beside those of the tokens, which takes its share and gives nothing. */
+  readonly sinks: string | undefined;
   readonly design: DecoderDesign;
 }
 
@@ -126,7 +129,11 @@ export function attention(builder: GraphBuilder, config: ModelConfig, inputs: At
 
   const products = softCap(builder, builder.add('MatMul', [stackedQuery, transposedKey]), design.attentionCap);
   const scores = builder.add('Reshape', [products, builder.integers([0, 0, repeat, 0, -1])]);
-  const probabilities = builder.add('Softmax', [builder.add('Add', [scores, inputs.mask])], { axis: -1 });
+  const masked = builder.add('Add', [scores, inputs.mask]);
+  const probabilities =
+    inputs.sinks === undefined
+      ? builder.add('Softmax', [masked], { axis: -1 })
+      : withSinks(builder, masked, inputs.sinks, inputs.leading, repeat);
   const stackedProbabilities = builder.add('Reshape', [probabilities, builder.integers([0, 0, -1, 0])]);
   const context = builder.add('Reshape', [
     builder.add('MatMul', [stackedProbabilities, valueHeads]),
@@ -135,6 +142,29 @@ export function attention(builder: GraphBuilder, config: ModelConfig, inputs: At
   return builder.add('Reshape', [
     builder.add('Transpose', [context], { perm: [0, 3, 1, 2, 4] }),
     builder.add('Shape', [inputs.query]),
+  ]);
+}
+
+/** Softmax of scores [batch, heads, r, tokens, tokens] and a sink for each query head, without the sinks' own part. */
+function withSinks(builder: GraphBuilder, scores: string, sinks: string, leading: string, repeat: number): string {
+  const batch = builder.add('Slice', [leading, builder.integers([0]), builder.integers([1])]);
+  const heads = builder.add('Shape', [sinks]);
+  const windows = builder.add(
+    'Expand',
+    [sinks, builder.add('Concat', [batch, heads], { axis: 0 })],
+    {},
+    { name: windowedValue(sinks) },
+  );
+  const perHead = builder.add('Reshape', [windows, builder.integers([0, -1, repeat, 1, 1])]);
+  const shape = builder.add('Concat', [builder.add('Shape', [scores], { start: 0, end: 4 }), builder.integers([1])], {
+    axis: 0,
+  });
+  const all = builder.add('Concat', [scores, builder.add('Expand', [perHead, shape])], { axis: -1 });
+  return builder.add('Slice', [
+    builder.add('Softmax', [all], { axis: -1 }),
+    builder.integers([0]),
+    builder.integers([-1]),
+    builder.integers([-1]),
   ]);
 }
 

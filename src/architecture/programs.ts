@@ -28,6 +28,7 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
     neurons: 11,
     keyChannels,
     queryChannels: keyChannels * (queryHeads / keyValueHeads),
+    queryHeads: heads * (queryHeads / keyValueHeads),
     channels: 13,
     experts: 17,
   };

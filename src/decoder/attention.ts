@@ -1,3 +1,4 @@
+import { UnsupportedError } from '../errors.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import type { SequenceLengths } from './sequence-lengths.ts';
 
@@ -31,6 +32,8 @@ export interface CachedAttention {
   readonly window: number | undefined;
   /** c in c tanh(z / c) of the products of queries and keys. */
   readonly cap: number | undefined;
+  /** [query heads]: a score beside those of the tokens, which takes its share and gives nothing. Only where attention is GroupQueryAttention. */
+  readonly sinks: string | undefined;
   readonly lengths: SequenceLengths;
   /** Undefined where a layer does not turn its queries and keys. */
   readonly rotary: RotaryTables | undefined;
@@ -69,6 +72,10 @@ export function cachedAttention(builder: GraphBuilder, inputs: CachedAttention):
     key: turn(key, 'key', inputs.keyValueHeads),
     value,
   };
+  if (inputs.sinks !== undefined && !allowsFixedCache(inputs.headDimension))
+    throw new UnsupportedError(
+      `Attention with sinks is exported for heads of a multiple of 8 channels; those of this model have ${inputs.headDimension}.`,
+    );
   return allowsFixedCache(inputs.headDimension)
     ? groupQueryAttention(builder, inputs, [turned.query, turned.key, turned.value], false)
     : ordinaryAttention(builder, inputs, turned);
@@ -108,7 +115,9 @@ function groupQueryAttention(
       pastValue,
       lengths.lastPosition,
       lengths.total,
-      ...(turns ? [rotary.cosine, rotary.sine] : []),
+      ...(turns ? [rotary.cosine, rotary.sine] : inputs.sinks === undefined ? [] : ['', '']),
+      // Positions and a bias of attention come before.
+      ...(inputs.sinks === undefined ? [] : ['', '', inputs.sinks]),
     ],
     outputs: [context, inputs.presentKey, inputs.presentValue],
     attributes: {

@@ -1,5 +1,6 @@
 import type { LayerPositions, LayerWidths } from '../architecture/architecture.ts';
 import { isRemovedLayer, mixerOf } from '../architecture/block-weights.ts';
+import { clampedGate } from '../architecture/clamped-gate.ts';
 import { expertOfNeurons, routing } from '../architecture/experts.ts';
 import type { Model } from '../architecture/model.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
@@ -80,7 +81,8 @@ function addAttention(
   roles: WeightNames,
   value: () => string,
 ): void {
-  const { model, builder, lengths } = scope;
+  const { model, builder, operators, lengths } = scope;
+  const sinks = roles.optional('attention.sinks');
   const { config, design } = model.architecture;
   const positions = model.architecture.positions(layer);
   const rotary = scope.rotaryTables(positions);
@@ -96,6 +98,7 @@ function addAttention(
     scale: design.attentionScale,
     window: positions.window,
     cap: design.attentionCap,
+    sinks: sinks && operators.tensor(sinks),
     lengths,
     rotary,
     afterRotation: design.normAfterRotation
@@ -186,7 +189,7 @@ function normOfHeads(
 
 /** The MLP: (activation(x G) * x U) D, or activation(x U) D without a gate. QuickGelu with alpha 1 is silu as one operator. All experts are computed, and count as much as the router says. */
 function addMlp(scope: DecoderScope, roles: WeightNames, value: string, { experts }: LayerWidths): void {
-  const { model, builder, operators } = scope;
+  const { model, builder, operators, stream } = scope;
   const { activation, experts: routes } = model.architecture.design;
   const linear = (role: string) => operators.linear(value, roles.get(role), roles.optional(`${role}.bias`));
   const gate = roles.optional('mlp.gate') && linear('mlp.gate');
@@ -197,19 +200,36 @@ function addMlp(scope: DecoderScope, roles: WeightNames, value: string, { expert
     if (activation === 'relu') return builder.add('Relu', [input]);
     return builder.add('Gelu', [input], { approximate: activation === 'gelu-tanh' ? 'tanh' : 'none' });
   };
-  const product = gate ? builder.add('Mul', [activate(gate), up]) : activate(up);
+  const number = (value: number) => builder.add('CastLike', [builder.constant([value]), up]);
+  const { clamp } = model.architecture.design;
+  const gated = (given: string) =>
+    clamp ? clampedGate(builder, given, up, clamp, number) : builder.add('Mul', [activate(given), up]);
+  const product = gate ? gated(gate) : activate(up);
   if (!experts || !routes) {
     addModule(scope, product, roles, 'mlp.down');
     return;
   }
   const selection = roles.optional('mlp.selection');
-  const shares = routing(builder, operators.exactLinear(value, roles.get('mlp.router')), 2, routes, {
-    selection: selection && operators.tensor(selection),
-    number: (number) => builder.add('CastLike', [builder.constant([number]), value]),
-  });
+  const shares = routing(
+    builder,
+    operators.exactLinear(value, roles.get('mlp.router'), roles.optional('mlp.router.bias')),
+    2,
+    routes,
+    {
+      selection: selection && operators.tensor(selection),
+      number,
+    },
+  );
   const owners = builder.integers(expertOfNeurons(experts));
   const routed = builder.add('Mul', [product, builder.add('Gather', [shares, owners], { axis: 2 })]);
-  addModule(scope, routed, roles, 'mlp.down');
+  const bias = roles.optional('mlp.expertBias');
+  if (!bias) {
+    addModule(scope, routed, roles, 'mlp.down');
+    return;
+  }
+  const biased = builder.add('MatMul', [shares, operators.tensor(bias)]);
+  const down = operators.linear(routed, roles.get('mlp.down'), roles.optional('mlp.down.bias'));
+  stream.add(builder.add('Add', [down, biased]), undefined);
 }
 
 /** Projects a module's result to the hidden size and adds it to the stream; some architectures normalise or scale it first. */

@@ -95,8 +95,9 @@ export class WeightedOperators {
   }
 
   /** The same in the format's activations whatever the weights are rounded to: for matrices that are small and decide much. */
-  exactLinear(input: string, weight: WeightBinding): string {
-    return this.#matMul(input, [weight]);
+  exactLinear(input: string, weight: WeightBinding, bias?: WeightBinding): string {
+    const product = this.#matMul(input, [weight]);
+    return bias ? this.#builder.add('Add', [product, this.tensor(bias)]) : product;
   }
 
   /** Several projections of one input as one product, their outputs side by side; biases of all or of none. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LayerWidths } from '../architecture/architecture.ts';
-import { ASSIGNMENT, widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, mixerOf, widthBindings } from '../architecture/block-weights.ts';
 import { forwardBlocks } from '../architecture/forward.ts';
 import { modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
@@ -103,28 +103,29 @@ describe.each(FIXTURES)('%s', (name) => {
   test('discovery finds key/value heads and neurons, and scoring their linear layers', async () => {
     const { checkpoint } = await openFixture(name);
     const { architecture } = modelOf(checkpoint);
-    const { hiddenSize, headDimension, queryHeads, keyValueHeads, neurons, layers } = architecture.config;
+    const { hiddenSize, headDimension, queryHeads, keyValueHeads, layerWidths, layers } = architecture.config;
     const attending = Array.from({ length: layers }, (_, layer) => layer).find(
-      (layer) => architecture.kind(layer) === 'attention',
+      (layer) => mixerOf(architecture.kind(layer)) === 'attention',
     );
     const structures = structuresIn(checkpoint)(attending ?? 0);
     const inputs = new Set(architecture.blockWeights(attending ?? 0).map(({ input }) => input));
     expect(structures.map(({ kind, groups }) => [kind, groups])).toEqual([
       ['attention', inputs.has('attention.query.joint.norm') ? 1 : keyValueHeads],
-      ['mlp', neurons],
+      ['mlp', layerWidths[attending ?? 0]?.neurons],
     ]);
     const repeat = queryHeads / keyValueHeads;
     // What belongs to a head and is no matrix: biases, or its share of the norms over all heads, which hold them together.
     const joint = inputs.has('attention.query.joint.norm') ? headDimension * (repeat + 1) : 0;
     const attentionBiases = inputs.has('attention.query.bias') ? headDimension * (repeat + 2) : 0;
-    const perHead = headDimension * hiddenSize * (2 * repeat + 2) + attentionBiases + joint;
+    const sinks = inputs.has('attention.sinks') ? repeat : 0;
+    const perHead = headDimension * hiddenSize * (2 * repeat + 2) + attentionBiases + joint + sinks;
     const linear = ['mlp.gate', 'mlp.up', 'mlp.down'].filter((weight) => inputs.has(weight));
     const mlpBiases = ['mlp.gate.bias', 'mlp.up.bias'].filter((weight) => inputs.has(weight));
     expect(structures.map(({ parametersPerGroup }) => parametersPerGroup)).toEqual([
       joint > 0 ? keyValueHeads * perHead : perHead,
       linear.length * hiddenSize + mlpBiases.length,
     ]);
-    const members = linearMembers(architecture.block(), structures);
+    const members = linearMembers(architecture.block(architecture.kind(attending ?? 0)), structures);
     expect(members.map(({ weight, axis }) => [weight, axis])).toEqual([
       ['attention.query', 0],
       ['attention.key', 0],

@@ -22,7 +22,7 @@ import { recover } from './recover.ts';
 import { score } from './score.ts';
 
 /** Families whose layers are of several kinds, through every verb. */
-const MIXTURES = ['qwen3-moe', 'lfm2-moe'] as const satisfies readonly FixtureName[];
+const MIXTURES = ['qwen3-moe', 'lfm2-moe', 'gpt-oss'] as const satisfies readonly FixtureName[];
 const FAMILIES: readonly FixtureName[] = ['lfm2-biases', ...MIXTURES];
 
 let folder: string;

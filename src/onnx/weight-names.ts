@@ -47,7 +47,10 @@ export function parseWeightNames(name: string): readonly WeightName[] | undefine
 
 /** Takes a name apart; undefined for names that are not of this form. */
 export function parseWeightName(name: string): WeightName | undefined {
-  const match = /^([\w.-]+?\.(?:weight|bias))(?:#(\d+):(\d+))?(?:\+([\d.]+))?(?:\.([a-z_]+))?$/.exec(name);
+  const match =
+    /^([\w.-]+?\.(?:weight|bias|sinks|expert_bias|down_proj_bias))(?:#(\d+):(\d+))?(?:\+([\d.]+))?(?:\.([a-z_]+))?$/.exec(
+      name,
+    );
   if (!match) return undefined;
   const [, tensor = '', start, end, offset, suffix] = match;
   const layout = LAYOUTS.find((known) => known === suffix);

@@ -18,6 +18,7 @@ export const FIXTURES = [
   'lfm2',
   'lfm2-biases',
   'qwen3-moe',
+  'gpt-oss',
   'lfm2-moe',
   'phi3',
   'phi3-longrope',

@@ -30,14 +30,14 @@ export function scoreGraph(
     if (signed && member.axis === 1) wrt.add(member.input);
     if (both || member.axis === 1) taps.add(member.input);
   }
-  for (const { windows, input, output } of channels) {
+  for (const { windows, convolution } of channels) {
     if (needs.has('gradients')) {
       wrt.add(windows);
       taps.add(windows);
     }
-    if (needs.has('energies')) {
-      wrt.add(output);
-      taps.add(input);
+    if (needs.has('energies') && convolution) {
+      wrt.add(convolution.output);
+      taps.add(convolution.input);
     }
   }
   const backward = differentiate(block, {
@@ -55,7 +55,9 @@ export function scoreGraph(
     if (needs.has('moments') && member.axis === 1) emitMoments(builder, member);
   }
   for (const member of channels) if (needs.has('gradients')) emitElements(builder, member, leading);
-  const convolved = new Set(channels.flatMap(({ input, output }) => [input, gradientOf(output)]));
+  const convolved = new Set(
+    channels.flatMap(({ convolution }) => (convolution ? [convolution.input, gradientOf(convolution.output)] : [])),
+  );
   for (const value of new Set([
     ...members.flatMap(({ input, output }) => [input, gradientOf(output)]),
     ...(needs.has('energies') ? convolved : []),

@@ -4,15 +4,14 @@ import type { Graph } from '../../onnx/graph.ts';
 import type { LinearMember } from './linear-members.ts';
 import type { CoupledStructure } from './structures.ts';
 
-/** A weight of grouped channels that no matrix product reads: the kernel of a convolution [channels, 1, taps], or what it adds [channels]. */
+/** A weight of grouped channels that no matrix product reads: the kernel of a convolution [channels, 1, taps], what it adds [channels], or the sinks of attention [query heads]. */
 export interface ChannelMember {
   readonly weight: string;
   readonly shape: readonly (number | string)[];
   /** The value with a copy of the weight for each window, [batch, ...shape], whose gradient is that of each window. */
   readonly windows: string;
-  /** The convolution's input and output [rows, channels]. */
-  readonly input: string;
-  readonly output: string;
+  /** The convolution's input and output [rows, channels], where it belongs to one. */
+  readonly convolution: { readonly input: string; readonly output: string } | undefined;
 }
 
 /** Finds the weights of a block's structures that are neither matrices nor biases of them. Throws UnsupportedError naming one that is not read window by window. */
@@ -30,11 +29,17 @@ export function channelMembers(
       .map(({ weight }): ChannelMember => {
         const readers = block.nodes.filter(({ inputs }) => inputs.includes(weight));
         const windows = windowedValue(weight);
-        if (kernel === undefined || readers.length !== 1 || readers[0]?.outputs[0] !== windows)
+        const known = readers.filter(({ operator }) => operator !== 'Shape');
+        if (known.length !== 1 || known[0]?.outputs[0] !== windows)
           throw new UnsupportedError(
             `The weight ${weight} is read by ${readers.map(({ operator }) => operator).join(', ') || 'nothing'}; scoring needs a matrix product, its bias, or the channels of a convolution.`,
           );
-        return { weight, shape: shapeOf(weight), windows, ...convolutionValues(kernel) };
+        return {
+          weight,
+          shape: shapeOf(weight),
+          windows,
+          convolution: kernel === undefined ? undefined : convolutionValues(kernel),
+        };
       });
   });
 }

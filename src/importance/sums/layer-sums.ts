@@ -96,7 +96,9 @@ export class LayerSums implements Seen {
         ...channels.map(({ weight }) => [weight, ofWindow('elements', weight, window)] as const),
       ]);
     }
-    const kernels = channels.filter(({ shape }) => shape.length > 1);
+    const kernels = channels.flatMap(({ weight, shape, convolution }) =>
+      convolution && shape.length > 1 ? [{ weight, ...convolution }] : [],
+    );
     for (const { weight, input, output } of [...members, ...kernels]) {
       for (const [name, found] of [
         ['input-sum', `sum/${weight}`],
@@ -156,6 +158,13 @@ export class LayerSums implements Seen {
 
   /** A weight of a convolution's channel reads that channel's input alone, and what is added to a channel reads 1. */
   #closeConvolutions(channels: readonly ChannelMember[], weightOf: (weight: string) => HostTensor | undefined): void {
+    // A sink is one number a head, which has no input of its own: it is left out.
+    for (const { weight, shape, convolution } of channels) {
+      if (convolution) continue;
+      const none = new Float64Array(Number(this.#layout.shapeOf(weight)[0] ?? shape[0]));
+      this.set('own-energy', weight, none);
+      this.set('other-energy', weight, none);
+    }
     const kernel = channels.find(({ shape }) => shape.length > 1)?.weight;
     if (kernel === undefined) return;
     const [inputs, outputs] = [this.get('input-energy', kernel), this.get('gradient-energy', kernel)];
