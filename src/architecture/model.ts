@@ -27,9 +27,9 @@ export function modelOf(stored: Checkpoint, { ignoreTensors = false }: ModelOpti
   const architecture = architectureFor(checkpoint);
   if (!ignoreTensors) refuseKnownUnread(checkpoint, architecture);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
+  refuseOtherAngles(checkpoint, architecture);
   if (ignoreTensors) return { checkpoint: withoutUnread(checkpoint, architecture), architecture };
   refuseUnread(checkpoint, architecture);
-  refuseOtherAngles(checkpoint, architecture);
   return { checkpoint, architecture };
 }
 
