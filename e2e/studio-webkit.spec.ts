@@ -15,6 +15,7 @@ test.describe('in WebKit', () => {
   );
 
   test('the studio measures, writes and builds on WebAssembly, and says what the browser lacks', async () => {
+    test.setTimeout(3 * PATIENT);
     expect(WEBKIT, 'WebKit is required (REQUIRE_WEBKIT=1)').toBeDefined();
     const host = await plainHost('node_modules/.cache/e2e', '/espalier/');
     const page = await startWebDriver(WEBKIT ?? '');
@@ -42,8 +43,9 @@ test.describe('in WebKit', () => {
         await until(
           page,
           `const found = [...document.querySelectorAll('button')].find((each) => each.textContent.startsWith('${name}'));
-          if (found?.disabled === false) found.click();
-          return found?.disabled === false;`,
+          const isReady = found?.disabled === false;
+          if (isReady) found.click();
+          return isReady;`,
         );
       await until(page, `return document.body.textContent.includes('Verified.');`);
     } finally {

@@ -17,6 +17,9 @@ const ASYNC = (body: string) => `
     .then((value) => done({ value }), (error) => done({ error: String(error) }));
 `;
 
+/** Milliseconds for a script to answer. */
+const LONGEST_SCRIPT = 20_000;
+
 /** Starts a WebDriver server such as WebKitWebDriver with its browser, on a display of its own where there is none. Throws what the server says. */
 export async function startWebDriver(program: string): Promise<DrivenPage> {
   const display = (process.env.DISPLAY ?? process.env.WAYLAND_DISPLAY) ? undefined : await startDisplay();
@@ -44,7 +47,8 @@ export async function startWebDriver(program: string): Promise<DrivenPage> {
       readonly sessionId: string;
     };
     const session = `/session/${sessionId}`;
-    await ask('POST', `${session}/timeouts`, { script: 120_000, pageLoad: 120_000 });
+    // A script that a page leaves behind by loading anew never answers, and would be waited for as long.
+    await ask('POST', `${session}/timeouts`, { script: LONGEST_SCRIPT, pageLoad: 120_000 });
     return {
       goto: async (url) => void (await ask('POST', `${session}/url`, { url })),
       async evaluate<Value>(body: string, ...values: readonly unknown[]) {
