@@ -9,7 +9,15 @@ const OUTPUT = join(ROOT, 'dist/studio');
 const MARK = '.built-from';
 
 /** Files and folders that the studio is made of, beside Vite's plugins in scripts. */
-const SOURCES = ['src', 'public', 'index.html', 'vite.config.ts', 'package-lock.json'];
+const SOURCES = [
+  'src',
+  'public',
+  'index.html',
+  'vite.config.ts',
+  'package-lock.json',
+  'scripts/licences.mjs',
+  'scripts/licences',
+];
 
 /** The folder of the studio built from the current sources. `beforeBuild` is called first when it has to be built. */
 export async function builtStudio(beforeBuild = () => {}) {
