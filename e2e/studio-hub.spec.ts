@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
-import { CHROMIUM_ARGUMENTS, findBrowser } from '../scripts/browser.mjs';
 import { type HubServer, startHub } from '../src/checkpoint/testing/hub-server.ts';
 import { SMALL, StudioPage } from './studio-page.ts';
 
@@ -10,12 +9,7 @@ const FILES = Object.fromEntries(
 );
 const PATIENT = 180_000;
 
-const executablePath = findBrowser();
-test.use({
-  serviceWorkers: 'block',
-  // A token makes the browser ask the hub first, by a request of its own that a stand-in does not see; without this check it does not ask.
-  launchOptions: { ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGUMENTS, '--disable-web-security'] },
-});
+test.use({ serviceWorkers: 'block' });
 
 let hub: HubServer;
 test.beforeEach(async () => {
@@ -61,15 +55,15 @@ test('finds a model, gated ones with a token that is kept nowhere, downloads it,
 
   await lookUp('org/none');
   await expect(model.getByRole('alert')).toContainText('has no model org/none', { timeout: PATIENT });
-  hub.mischief.token = 'secret';
+  hub.mischief.token = 'hf_secret';
   await lookUp('org/stories');
   await expect(model.getByRole('alert')).toContainText('type an access token for it here', { timeout: PATIENT });
   const token = model.getByLabel('Access token');
   await model.getByText('A private model, or one whose terms').click();
-  await token.fill('wrong');
+  await token.fill('hf_wrong');
   await lookUp('org/stories');
   await expect(model.getByRole('alert')).toContainText('Check the token.', { timeout: PATIENT });
-  await token.fill('secret');
+  await token.fill('hf_secret');
 
   await lookUp('org/stories');
   await expect(model.getByRole('status')).toContainText(/org\/stories, mit, 9\.\d MB to download/, {
@@ -84,7 +78,7 @@ test('finds a model, gated ones with a token that is kept nowhere, downloads it,
   await expect(model.getByRole('progressbar', { name: 'Opening the model' })).toBeHidden({ timeout: PATIENT });
   await expect(model.getByRole('definition').filter({ hasText: /^stories$/ })).toBeVisible();
   await expect(token).toHaveValue('');
-  await token.fill('secret');
+  await token.fill('hf_secret');
   await lookUp('org/stories');
   await expect(model.getByRole('status')).toContainText('are here already', { timeout: PATIENT });
   open();
@@ -94,7 +88,7 @@ test('finds a model, gated ones with a token that is kept nowhere, downloads it,
   await expect(studio.panel('Importance')).toContainText('No scores yet');
 
   const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
-  expect(kept).not.toContain('secret');
+  expect(kept).not.toContain('hf_secret');
   hub.mischief.status = 500;
   await page.reload();
   await studio.show('Model');

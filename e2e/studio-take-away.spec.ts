@@ -1,5 +1,4 @@
 import { expect, type Page, test } from '@playwright/test';
-import { CHROMIUM_ARGUMENTS, findBrowser } from '../scripts/browser.mjs';
 import { startUploadHub, type UploadHub } from '../src/checkpoint/testing/upload-hub.ts';
 import { SMALL, StudioPage } from './studio-page.ts';
 
@@ -7,12 +6,7 @@ const PATIENT = 240_000;
 const TOKEN = 'hf_typed_for_this_once';
 const PUBLIC = 'https://huggingface.co';
 
-const executablePath = findBrowser();
-test.use({
-  serviceWorkers: 'block',
-  // A token makes the browser ask the hub first, by a request of its own that a stand-in does not see; without this check it does not ask.
-  launchOptions: { ...(executablePath && { executablePath }), args: [...CHROMIUM_ARGUMENTS, '--disable-web-security'] },
-});
+test.use({ serviceWorkers: 'block' });
 
 let hub: UploadHub;
 test.beforeEach(async () => {

@@ -86,6 +86,7 @@ describe('a push', () => {
     await expect(push(options({ folder: memoryFiles('x', { 'a.txt': text('a') }) }))).rejects.toThrow(MissingError);
     await expect(push(options({ repository: 'nowhere' }))).rejects.toThrow(UsageError);
     await expect(push(options({ token: '' }))).rejects.toThrow('HF_TOKEN');
+    await expect(push(options({ token: 'mine' }))).rejects.toThrow('those of the hub begin with hf_');
     expect(hub.repositories.size).toBe(0);
   });
 });

@@ -54,6 +54,10 @@ export async function push(options: PushOptions): Promise<Pushed> {
   if (token === '')
     throw new UsageError('A push needs an access token with the right to write. Set HF_TOKEN to it for this command.');
   checkCardFields(options);
+  if (!token.startsWith('hf_'))
+    throw new UsageError(
+      'This is no access token: those of the hub begin with hf_. Copy it again from your account there.',
+    );
   const files = await readFolder(options);
   const request = {
     repo: { type: 'model' as const, name: model.id },

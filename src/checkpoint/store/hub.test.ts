@@ -319,6 +319,7 @@ test('access, spelling and what is no hub are told apart', async () => {
   hub.mischief.token = 'hf_secret';
   await expect(planDownload(model, store)).rejects.toThrow(/refuses access to org\/tiny.* Set HF_TOKEN/);
   await expect(planDownload(model, store, { token: 'hf_wrong' })).rejects.toThrow(/Check the token/);
+  await expect(planDownload(model, store, { token: 'secret' })).rejects.toThrow('those of the hub begin with hf_');
   await get({ token: 'hf_secret' });
   hub.mischief.token = undefined;
   await expect(planDownload({ ...model, id: 'org/other' }, store)).rejects.toThrow(MissingError);

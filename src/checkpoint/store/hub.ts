@@ -6,6 +6,7 @@ import {
   NetworkError,
   StorageError,
   throwIfCancelled,
+  UsageError,
 } from '../../errors.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Checkpoint } from '../checkpoint.ts';
@@ -262,6 +263,10 @@ async function explain<T>(model: HubModel, options: HubOptions, work: () => Prom
         { cause },
       );
     }
+    if (cause instanceof TypeError && /token must start with/.test(cause.message))
+      throw new UsageError(
+        'This is no access token: those of the hub begin with hf_. Copy it again from your account there.',
+      );
     if (typeof status === 'number')
       throw new NetworkError(`${model.endpoint} answered with status ${status} for ${name}. Try again later.`, {
         cause,
