@@ -46,7 +46,9 @@ function fingerprint() {
 
 /** Paths of all files that go into the studio. */
 export function studioSources() {
-  const plugins = readdirSync(join(ROOT, 'scripts')).filter((name) => name.startsWith('vite-'));
+  const plugins = readdirSync(join(ROOT, 'scripts')).filter(
+    (name) => name.startsWith('vite-') && !name.includes('.test.'),
+  );
   return [...SOURCES, ...plugins.map((name) => `scripts/${name}`)].map((name) => join(ROOT, name)).flatMap(filesIn);
 }
 
