@@ -70,10 +70,15 @@ const RENAMES: Readonly<Record<string, (checkpoint: Checkpoint) => Rename>> = {
   opt: () => optNames,
 };
 
+/** Families whose experts have a matrix each; in others an expert's matrix is a tensor that nobody reads. */
+const WITH_EXPERTS: ReadonlySet<string> = new Set(['qwen3_moe', 'lfm2_moe', 'gpt_oss']);
+
 /** The checkpoint as architectures ask for tensors: under LLaMA's names, experts stacked. */
 export function canonicalCheckpoint(checkpoint: Checkpoint): Checkpoint {
-  const rename = RENAMES[String(checkpoint.config.model_type)];
-  return rename ? renamedCheckpoint(checkpoint, rename(checkpoint)) : gptOssExperts(stackedExperts(checkpoint));
+  const type = String(checkpoint.config.model_type);
+  const rename = RENAMES[type];
+  if (rename) return renamedCheckpoint(checkpoint, rename(checkpoint));
+  return WITH_EXPERTS.has(type) ? gptOssExperts(stackedExperts(checkpoint)) : checkpoint;
 }
 
 /** The architecture that config.json names by `model_type`. Throws UnsupportedError naming the value and the supported ones. */
