@@ -18,7 +18,7 @@ const ASYNC = (body: string) => `
 `;
 
 /** Milliseconds for a script to answer. */
-const LONGEST_SCRIPT = 20_000;
+const LONGEST_SCRIPT = 60_000;
 
 /** Starts a WebDriver server such as WebKitWebDriver with its browser, on a display of its own where there is none. Throws what the server says. */
 export async function startWebDriver(program: string): Promise<DrivenPage> {
