@@ -97,6 +97,8 @@ export class VerificationError extends EspalierError {
 export class CancelledError extends EspalierError {
   constructor(message = 'The operation was cancelled.', options?: ErrorOptions) {
     super('cancelled', message, options);
+    // The built page has shorter names for classes.
+    this.name = 'CancelledError';
   }
 }
 
