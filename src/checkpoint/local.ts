@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { HUB_URL } from '@huggingface/hub';
 import { MissingError } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Checkpoint } from './checkpoint.ts';
@@ -7,7 +8,7 @@ import { defaultStoreFolder, diskModel, diskStore } from './files/disk.ts';
 import { packageRoot } from './files/package-root.ts';
 import { openCheckpoint } from './folder.ts';
 import { type DownloadPlan, openHubModel } from './store/hub.ts';
-import { parseHubModel } from './store/hub-model.ts';
+import { type HubModel, parseHubModel } from './store/hub-model.ts';
 
 /** Models that ship with the package, with their calibration text and scores. */
 const EMBEDDED_MODELS = ['stories'] as const;
@@ -23,7 +24,7 @@ export function embeddedFolder(name: string): string | undefined {
 
 /**
  * Opens a model by its name on this machine: an embedded id, a folder, a weight file, or a hub id, which is downloaded once (endpoint and token from the options, else from HF_ENDPOINT and
- * HF_TOKEN) and kept in `defaultStoreFolder`. `onPlan` is told before a download. Throws MissingError saying what a model can be.
+ * HF_TOKEN) and kept in `defaultStoreFolder`. HF_TOKEN is sent to the hub of HF_ENDPOINT alone (without it, to huggingface.co), never to another that `name` is an address of. `onPlan` is told before a download. Throws MissingError saying what a model can be.
  */
 export async function openNamed(
   name: string,
@@ -39,10 +40,20 @@ export async function openNamed(
     const { files, weights, name: shown } = await diskModel(path);
     return openCheckpoint(files, { ...(weights === undefined ? {} : { weights }), name: embedded ? name : shown });
   }
-  const { endpoint = process.env.HF_ENDPOINT || undefined, token = process.env.HF_TOKEN, ...rest } = options;
+  const { endpoint = process.env.HF_ENDPOINT || undefined, token, ...rest } = options;
   const model = parseHubModel(name, endpoint);
-  if (model) return openHubModel(model, diskStore(defaultStoreFolder(process.env)), { ...rest, token });
+  if (model)
+    return openHubModel(model, diskStore(defaultStoreFolder(process.env)), {
+      ...rest,
+      token: token ?? (isHomeHub(model) ? process.env.HF_TOKEN : undefined),
+    });
   throw new MissingError(
     `There is no model "${name}": it is no folder or file here, not the embedded model "stories", and no hub id such as org/name. Give a Hugging Face folder, a weight file or a hub id.`,
   );
+}
+
+/** Whether a model is of the hub that HF_TOKEN belongs to. */
+function isHomeHub({ endpoint }: HubModel): boolean {
+  const home = process.env.HF_ENDPOINT || HUB_URL;
+  return URL.canParse(home) && new URL(endpoint).origin === new URL(home).origin;
 }

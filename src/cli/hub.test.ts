@@ -41,3 +41,17 @@ it('says in one sentence what a model that the hub lacks is', async () => {
   expect(code).toBe(1);
   expect(stderr).toContain('org/other');
 });
+
+it('sends the token to the hub that it belongs to, and to no other', async () => {
+  const hub = await startHub('org/tiny', files);
+  hub.mischief.token = 'hf_secret';
+  vi.stubEnv('HF_TOKEN', 'hf_secret');
+  vi.stubEnv('ESPALIER_CACHE', join(folder, 'tokens'));
+  const elsewhere = await runInside(['inspect', `${hub.url}/org/tiny`]);
+  vi.stubEnv('HF_ENDPOINT', hub.url);
+  const home = await runInside(['inspect', `${hub.url}/org/tiny`]);
+  await hub.close();
+  expect(elsewhere.code).toBe(1);
+  expect(elsewhere.stderr).toContain(`Set HF_TOKEN, and HF_ENDPOINT to ${hub.url}, if you have access.`);
+  expect(home.code, home.stderr).toBe(0);
+});

@@ -45,7 +45,7 @@ async function forBrowser<Value>(asked: Promise<Value>): Promise<Value> {
   return asked.catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
     const message = error.message.replace(
-      /Set HF_TOKEN .*$/,
+      /Set HF_TOKEN.*$/,
       'If you have access, type an access token for it here; or download its files with your account and open the folder.',
     );
     throw new NetworkError(message, { cause: error });

@@ -1,4 +1,4 @@
-import { listFiles, modelInfo } from '@huggingface/hub';
+import { HUB_URL, listFiles, modelInfo } from '@huggingface/hub';
 import {
   CancelledError,
   EspalierError,
@@ -258,8 +258,9 @@ async function explain<T>(model: HubModel, options: HubOptions, work: () => Prom
         cause,
       });
     if (status === 401 || status === 403) {
+      const hub = model.endpoint === HUB_URL ? '' : `, and HF_ENDPOINT to ${model.endpoint},`;
       throw new NetworkError(
-        `${model.endpoint} refuses access to ${name}: it does not exist, is private, or its terms have to be accepted on its page first. ${options.token ? 'Check the token.' : 'Set HF_TOKEN if you have access.'}`,
+        `${model.endpoint} refuses access to ${name}: it does not exist, is private, or its terms have to be accepted on its page first. ${options.token ? 'Check the token.' : `Set HF_TOKEN${hub} if you have access.`}`,
         { cause },
       );
     }
