@@ -30,6 +30,7 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   hunyuan_v1_dense: { title: 'Hunyuan, dense' },
   stablelm: { title: 'StableLM 2' },
   starcoder2: { title: 'StarCoder 2' },
+  gpt_oss: { title: 'gpt-oss' },
   gpt2: { title: 'GPT-2' },
   gpt_neox: { title: 'GPT-NeoX, Pythia' },
   opt: { title: 'OPT' },

@@ -62,9 +62,9 @@ const CASES: readonly {
   },
   {
     wrong: 'an unsupported architecture',
-    args: 'inspect @gpt',
+    args: 'inspect @bert',
     code: 1,
-    says: ['the architecture "gpt2" is not supported', 'supported are: llama'],
+    says: ['the architecture "bert" is not supported', 'supported are: llama'],
   },
   {
     wrong: 'an unsupported rope scaling',
@@ -309,7 +309,7 @@ beforeAll(async () => {
     changed: { name: 'model.layers.1.mlp.up_proj.weight', at: 3 * 32 + 4, value: Number.NaN },
   });
   await writeTinyModel(at('left-over'), { reshaped: { name: 'model.norm.bias', shape: [32] } });
-  await writeTinyModel(at('gpt'), { config: { model_type: 'gpt2' } });
+  await writeTinyModel(at('bert'), { config: { model_type: 'bert' } });
   await writeTinyModel(at('mrope'), { config: { rope_scaling: { rope_type: 'mrope', factor: 4 } } });
   await writeTinyModel(at('no-tokenizer'), { tokenizer: false });
   await mkdir(at('empty'));

@@ -32,7 +32,10 @@ const COMMANDS: readonly { readonly line: string; readonly keeps?: readonly stri
   { line: 'merge-scores @part-0 @part-1 --output @out' },
   { line: 'plan @scores.safetensors --ratio 0.3 --output @out' },
   { line: `prune @tiny ${CALIBRATION} --ratio 0.3 --compensate bias --dtype q4 --output @out` },
-  { line: `recover @tiny ${CALIBRATION} --ratio 0.3 --data @text.txt --window 16 --steps 3 --output @out` },
+  {
+    line: `recover @tiny ${CALIBRATION} --ratio 0.3 --data @text.txt --window 16 --steps 3 --output @out`,
+    keeps: ['out.partial'],
+  },
   { line: 'evaluate @tiny --text @text.txt --window 16 --threads 1' },
   { line: 'evaluate @tiny --tasks @task.jsonl --threads 1 --output @out.json', keeps: ['out.json'] },
   { line: 'evaluate @pruned --text @text.txt --window 16 --threads 1' },

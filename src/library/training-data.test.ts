@@ -126,7 +126,7 @@ describe('training data', () => {
     ],
     ['an array that is none', file('data.json', '{}'), /data\.json is not a JSON array of records.*\.jsonl/],
     ['nothing', file('data.txt', ' \n'), /There is no text in data\.txt/],
-    ['no UTF-8', { name: 'data.txt', bytes: Uint8Array.of(0xff, 0xfe, 0xff) }, /data\.txt is not UTF-8/],
+    ['no UTF-8', { name: 'data.txt', bytes: Uint8Array.of(0x61, 0xff, 0x62) }, /data\.txt is not UTF-8/],
   ])('refuses %s, naming file, place and remedy', (_, data, message) => {
     expect(() => read([data])).toThrow(message);
     expect(() => read([data])).toThrow(EspalierError);

@@ -33,7 +33,13 @@ describe('completion', () => {
     expect(await offered('pr')).toEqual(['prune']);
     expect(await offered('prune', 'stories', '--rat')).toEqual(['--ratio']);
     expect(await offered('prune', 'stories', '--dtype', 'q')).toEqual(['q8', 'q4']);
-    expect(await offered('prune', 'stories', '--method', 'saap')).toEqual(['saap', 'saap-measured', 'saap-passes']);
+    expect(await offered('prune', 'stories', '--method', 'saap')).toEqual([
+      'saap',
+      'saap-measured',
+      'saap-passes',
+      'saap-kronecker',
+      'saap-surgeon',
+    ]);
     expect(await offered('generate', 'st')).toEqual(['stories']);
     expect(await offered('plan', 'sc')).toEqual(['scores.safetensors']);
     expect(await offered('completion', 'f')).toEqual(['fish']);
