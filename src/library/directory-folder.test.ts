@@ -48,6 +48,15 @@ describe('a folder in one that the reader picked', () => {
     expect(picked.paths()).toEqual([]);
   });
 
+  it('is removed once the browser lets go of a file that was being written', async () => {
+    const picked = new FakeDirectory();
+    const folder = await directoryFolder(picked.handle, 'model');
+    picked.lockedFor = 3;
+    await folder.discard();
+    expect(picked.paths()).toEqual([]);
+    expect(picked.lockedFor).toBe(0);
+  });
+
   it('opens a written model from its files, and names a file that is gone', async () => {
     const folder = await directoryFolder(new FakeDirectory().handle, 'model');
     await folder.write('onnx/model.onnx', bytes('graph'));

@@ -67,10 +67,26 @@ export async function directoryFolder(parent: FileSystemDirectoryHandle, name: s
       published = true;
     },
     async discard() {
-      if (!published) await parent.removeEntry(free, { recursive: true });
+      if (!published) await removeFolder(parent, free);
     },
   };
 }
+
+/** A file that was being written stays locked for a moment after it was given up: the removal is tried until it is let go. */
+async function removeFolder(parent: FileSystemDirectoryHandle, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await parent.removeEntry(name, { recursive: true });
+    } catch (error) {
+      const isLocked = error instanceof DOMException && error.name === 'NoModificationAllowedError';
+      if (!isLocked || attempt === REMOVALS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50 * attempt));
+    }
+  }
+}
+
+/** How often a removal is tried: over about ten seconds. */
+const REMOVALS = 20;
 
 async function freeName(parent: FileSystemDirectoryHandle, name: string): Promise<string> {
   const taken = new Set<string>();

@@ -2,6 +2,8 @@
 export class FakeDirectory {
   readonly #folders = new Map<string, FakeDirectory>();
   readonly #files = new Map<string, { content: Uint8Array[] }>();
+  /** How many removals fail still, as they do while a file is being written. */
+  lockedFor = 0;
 
   get handle(): FileSystemDirectoryHandle {
     return this as unknown as FileSystemDirectoryHandle;
@@ -50,6 +52,10 @@ export class FakeDirectory {
   }
 
   async removeEntry(name: string): Promise<void> {
+    if (this.lockedFor > 0) {
+      this.lockedFor -= 1;
+      throw new DOMException('A file in it is being written.', 'NoModificationAllowedError');
+    }
     this.#folders.delete(name);
     this.#files.delete(name);
   }
