@@ -64,10 +64,12 @@ describe('compareSpeeds', () => {
   it('tells a difference of a quarter, and no difference where there is none', async () => {
     const [faster, same] = [await measure(1, 1.6), await measure(1, 2)];
     expect(faster.decode.low).toBeGreaterThan(1);
-    expect(faster.decode.high / faster.decode.low).toBeLessThan(1.11);
+    expect(faster.decode.high / faster.decode.low).toBeLessThan(1.13);
     expect(same.decode.low).toBeLessThan(1);
     expect(same.decode.high).toBeGreaterThan(1);
-    expect(same.decode.high / same.decode.low).toBeLessThan(1.05);
+    expect(same.decode.high / same.decode.low).toBeLessThan(1.08);
+    // What loads differ by is in every interval, however quiet the rounds of one load are.
+    expect(same.decode.high / same.decode.low).toBeGreaterThan(1.06);
     expect(faster.seconds).toBeLessThan(20);
   });
 

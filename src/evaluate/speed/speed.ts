@@ -84,7 +84,8 @@ interface Round {
 /**
  * Compares two models' speeds in rounds: both read the prompt, then decode token by token in turn, and who begins alternates. A round gives one ratio of
  * prefill and one of decode (of the middle halves of the tokens' times); the ratios of all rounds give the estimate (`pairedRatio`). It ends when both
- * ratios are known within 5%, or within 2% where they hold 1, at the latest after `request.seconds`. Warming up is a stage of its own.
+ * ratios are known within 5%, or within 2% where they hold 1, at the latest after `request.seconds`; what loads of the same models differ by widens the
+ * intervals then. Warming up is a stage of its own.
  */
 export async function compareSpeeds(
   { dense, pruned }: { readonly dense: Contestant; readonly pruned: Contestant },
@@ -152,7 +153,7 @@ export async function compareSpeeds(
     if (isLast || (LOOKS.includes(rounds.length) && ratios(rounds).every(isKnown))) break;
   }
   onProgress?.({ stage: MEASURING, completed: total, total, unit: 'steps' });
-  const [prefill, decode] = ratios(rounds);
+  const [prefill = EVERYTHING, decode = EVERYTHING] = ratios(rounds).map(amongLoads);
   return {
     dense: { ...speedsOf(rounds, 0, promptTokens), bytes: dense.bytes },
     pruned: { ...speedsOf(rounds, 1, promptTokens), bytes: pruned.bytes },
@@ -200,9 +201,25 @@ function ratios(rounds: readonly Round[], confidence = SPEED_CONFIDENCE): [prefi
 /** The ratios after some rounds. All signs of n rounds agree by chance with 2 / 2^n: more than that leaves an interval that ends. */
 function soFarOf(rounds: readonly Round[]): SpeedSoFar {
   const confidence = Math.min(SPEED_CONFIDENCE, 1 - 2 ** (1 - rounds.length));
-  const [prefill, decode] = ratios(rounds, confidence);
+  const [prefill = EVERYTHING, decode = EVERYTHING] = ratios(rounds, confidence).map(amongLoads);
   return { prefill, decode, rounds: rounds.length, confidence };
 }
+
+const EVERYTHING: Estimate = { value: Number.NaN, low: 0, high: Number.POSITIVE_INFINITY };
+
+/**
+ * The interval of a ratio that holds for other loads of the same models, too. Rounds of one load share what the load drew: where its memory lies, which core computes.
+ * The variances of both add up, on the scale of logarithms.
+ */
+function amongLoads({ value, low, high }: Estimate): Estimate {
+  const wide = (within: number) => Math.exp(Math.hypot(Math.log(within), NORMAL_QUANTILE * BETWEEN_LOADS));
+  return { value, low: value / wide(value / low), high: value * wide(high / value) };
+}
+
+/** Standard deviation between loads of a ratio's logarithm: ten loads of `stories` in Chromium, two cores, gave 0.009 and 0.012 (`LOADS=5`, studio-speed.spec.ts). */
+const BETWEEN_LOADS = 0.012;
+/** Of a normal distribution: 99% lie within so many standard deviations. */
+const NORMAL_QUANTILE = 2.576;
 
 /** Milliseconds: a tenth of the finest tick that a browser gives to a page that is not isolated. */
 const SHORTEST_TIME = 0.01;
