@@ -9,7 +9,7 @@ import type { RuntimeOptions } from './runtime-options.ts';
 export interface HubSource {
   /** The hub's address. Default: the public one; in Node that of HF_ENDPOINT, where it is set. */
   readonly endpoint?: string | undefined;
-  /** An access token, for private and gated models; it is kept nowhere. Default: none; in Node that of HF_TOKEN, where it is set. */
+  /** An access token, for private and gated models; it is kept nowhere. Default: none; in Node HF_TOKEN's, for the hub of HF_ENDPOINT (or huggingface.co) alone. */
   readonly token?: string | undefined;
   /** Called before a model is downloaded. */
   readonly onDownload?: ((plan: DownloadPlan) => void) | undefined;
