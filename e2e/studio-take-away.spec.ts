@@ -82,6 +82,7 @@ test('takes a model away in three formats of a plain shape, and publishes it wit
     let cancelled: Promise<void> | undefined;
     hub.mischief.onUpload = () => {
       cancelled ??= publish.getByRole('button', { name: 'Cancel' }).click();
+      return cancelled;
     };
     await fill(TOKEN);
     await expect(publish).toContainText('Cancelled: nothing was published.', { timeout: PATIENT });

@@ -11,8 +11,8 @@ export interface UploadMischief {
   rights?: number | undefined;
   /** Cuts uploads of large files. */
   cut?: boolean | undefined;
-  /** Called before a large file is taken. */
-  onUpload?: (() => void) | undefined;
+  /** Called before a large file is taken, and waited for. */
+  onUpload?: (() => void | Promise<void>) | undefined;
 }
 
 export interface UploadHub {
@@ -38,7 +38,7 @@ export async function startUploadHub(token: string): Promise<UploadHub> {
     };
     const { pathname } = new URL(request.url ?? '/', 'http://host');
     if (pathname.startsWith('/lfs/')) {
-      mischief.onUpload?.();
+      await mischief.onUpload?.();
       if (mischief.cut) return void request.destroy();
       objects.set(pathname.slice('/lfs/'.length), await bodyOf(request));
       return void response.writeHead(200).end();
