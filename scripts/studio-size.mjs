@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { builtStudio } from './build-studio.mjs';
 
-/** What the page may load, in bytes as a server with gzip sends them: before it shows anything, and with all that its workers load. */
+/** What the page may load, in bytes as a server with gzip sends them: before it shows anything, and with all that its workers load: of ONNX Runtime's builds one, the largest. */
 const LIMITS = { first: 250_000, all: 600_000 };
 
 /**
@@ -25,8 +25,13 @@ const folder = await builtStudio();
 const { first, all } = filesOf(folder);
 const sizeOf = (/** @type {string[]} */ paths) =>
   paths.reduce((sum, path) => sum + gzipSync(readFileSync(join(folder, path))).length, 0);
-const sizes = { first: sizeOf(first), all: sizeOf(all) };
+const runtimes = all.filter((path) => /\/ort\.[^/]*$/.test(path));
+const largest = Math.max(0, ...runtimes.map((path) => sizeOf([path])));
+const sizes = { first: sizeOf(first), all: sizeOf(all) - sizeOf(runtimes) + largest };
 console.log(`${sizes.first} of at most ${LIMITS.first} bytes before the page shows: ${first.join(', ')}`);
-console.log(`${sizes.all} of at most ${LIMITS.all} bytes in all scripts and styles`);
-if (first.length === 0) console.error('The page names no scripts: its size was not measured.');
-process.exitCode = first.length === 0 || sizes.first > LIMITS.first || sizes.all > LIMITS.all ? 1 : 0;
+console.log(
+  `${sizes.all} of at most ${LIMITS.all} bytes of scripts and styles with one of ${runtimes.length} builds of ONNX Runtime`,
+);
+const isMeasured = first.length > 0 && runtimes.length > 0;
+if (!isMeasured) console.error('The page names no scripts, or ONNX Runtime was not found: its size was not measured.');
+process.exitCode = !isMeasured || sizes.first > LIMITS.first || sizes.all > LIMITS.all ? 1 : 0;
