@@ -52,6 +52,24 @@ for (const [width, height] of [
     expect(studio.problems).toEqual([]);
   });
 
+test('shows the map before anything is measured, and tells how soon and for how many bytes', async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open('/?backend=wasm', STILL);
+  await expect(studio.heatmap).toBeVisible({ timeout: PATIENT });
+  // By the page's own clock, from the navigation on: the map is seen at most one look of the test late.
+  const [milliseconds, bytes] = await page.evaluate(() => [
+    performance.now(),
+    performance
+      .getEntriesByType('resource')
+      .reduce((sum, entry) => sum + (entry as PerformanceResourceTiming).encodedBodySize, 0),
+  ]);
+  console.log(
+    `heatmap after ${milliseconds?.toFixed(0)} ms, ${((bytes ?? 0) / 1000).toFixed(0)} kB of the page's own requests`,
+  );
+  await isInView(studio.heatmap, 'heatmap');
+  expect(studio.problems).toEqual([]);
+});
+
 test('writes the pruned text anew when the hand rests, and tells how soon', async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open('/?backend=wasm', { ...STILL, autoRead: true, maxNewTokens: 24 });
