@@ -1,12 +1,9 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import type { Architecture } from '../architecture.ts';
-import { readBiases } from '../biases.ts';
 import type { Rename, Source } from '../canonical.ts';
 import { configFields, readCommonConfig } from '../config.ts';
-import { decoder } from '../decoder.ts';
-import { withoutRotation } from '../rope.ts';
-import { readUniformPositions } from '../sliding-windows.ts';
-import { CLASSIC_BIASES, CLASSIC_TENSORS, NORM_BIASES } from './classic-tensors.ts';
+import { learnedPositionDecoder } from './classic.ts';
+import { CLASSIC_BIASES } from './classic-tensors.ts';
 
 /** Of transformers' GPT2Config. */
 const DEFAULTS = {
@@ -35,17 +32,8 @@ export function gpt2(checkpoint: Checkpoint): Architecture {
   const width = typeof stated.n_embd === 'number' ? stated.n_embd : DEFAULTS.n_embd;
   const whole = { ...checkpoint, config: { ...stated, n_inner: n_inner ?? 4 * width } };
   const fields = configFields(whole, DEFAULTS, ALIASES);
-  const { config, activation, positions } = readCommonConfig(whole, fields, 'gpt2');
-  const { tensors, required } = readBiases(checkpoint, fields, CLASSIC_TENSORS, CLASSIC_BIASES);
-  return decoder({
-    config,
-    activation,
-    norm: 'layer',
-    learnedPositions: true,
-    tensors,
-    required: [...required, ...NORM_BIASES],
-    positions: readUniformPositions(fields, config.layers, withoutRotation(positions)),
-  });
+  const common = readCommonConfig(whole, fields, 'gpt2');
+  return learnedPositionDecoder(checkpoint, fields, common, CLASSIC_BIASES);
 }
 
 /** The layers' modules under LLaMA's names. */

@@ -1,12 +1,9 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import type { Architecture } from '../architecture.ts';
-import { readBiases } from '../biases.ts';
 import type { Rename } from '../canonical.ts';
 import { configFields, readCommonConfig } from '../config.ts';
-import { decoder } from '../decoder.ts';
-import { withoutRotation } from '../rope.ts';
-import { readUniformPositions } from '../sliding-windows.ts';
-import { CLASSIC_BIASES, CLASSIC_TENSORS, NORM_BIASES } from './classic-tensors.ts';
+import { learnedPositionDecoder } from './classic.ts';
+import { CLASSIC_BIASES } from './classic-tensors.ts';
 
 /** Of transformers' OPTConfig. */
 const DEFAULTS = {
@@ -24,20 +21,12 @@ const EPSILON = 1e-5;
 /** OPT (arXiv 2205.01068) but for its size of 350M: layer norms before the modules, learned positions, an MLP with ReLU, biases everywhere. */
 export function opt(checkpoint: Checkpoint): Architecture {
   const fields = configFields(checkpoint, DEFAULTS, ALIASES);
-  const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'opt');
-  if (fields.has('word_embed_proj_dim') && fields.integer('word_embed_proj_dim', 1 << 20) !== config.hiddenSize)
+  const common = readCommonConfig(checkpoint, fields, 'opt');
+  if (fields.has('word_embed_proj_dim') && fields.integer('word_embed_proj_dim', 1 << 20) !== common.config.hiddenSize)
     throw fields.unsupported('word_embed_proj_dim', `an embedding of another width than hidden_size is not supported`);
   const asked = fields.boolean('enable_bias', true) ? CLASSIC_BIASES : [];
-  const { tensors, required } = readBiases(checkpoint, fields, CLASSIC_TENSORS, asked);
-  return decoder({
-    config: { ...config, normEpsilon: EPSILON },
-    activation,
-    norm: 'layer',
-    learnedPositions: true,
-    tensors,
-    required: [...required, ...NORM_BIASES],
-    positions: readUniformPositions(fields, config.layers, withoutRotation(positions)),
-  });
+  const config = { ...common.config, normEpsilon: EPSILON };
+  return learnedPositionDecoder(checkpoint, fields, { ...common, config }, asked);
 }
 
 const MODULES: Readonly<Record<string, string>> = {
