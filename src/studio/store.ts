@@ -36,78 +36,41 @@ export type StudioState = ModelSlice &
 /** Steps of undo that outlive a reload. */
 const KEPT_STEPS = 30;
 
-/** What a reload brings back: choices, never results and never the reader's text files. */
-function persisted(state: StudioState) {
-  const { chosenModel, scoresChoice } = state;
-  const { recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter } = state;
-  const { calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength } = state;
-  const {
-    speedTokens,
-    speedSeconds,
-    comparedMethods,
-    prompt,
-    maxNewTokens,
-    temperature,
-    generateSeed,
-    topK,
-    topP,
-    repetitionPenalty,
-  } = state;
-  const { takeFormats, ggufType, safetensorsType } = state;
-  const { taskItems, taskThrough, taskMethods, taskMetric } = state;
-  const {
-    recoverMethod,
-    recoverLoss,
-    recoverSteps,
-    recoverRates,
-    recoverBatch,
-    recoverLength,
-    recoverSeed,
-    recoverDetails,
-  } = state;
-  const { repairWindows, repairLambda, refineWindows, refineEvaluations, recipePasses, past, future } = state;
-  const { sideMethods, sideRepair, sideTraining, sideRatios, sideSeeds } = state;
-  const { drawer, drawerShare, curveMethods, tourSeen, autoRead } = state;
+/** What a reload brings back as it was: choices, never results and never the reader's text files. */
+const KEPT_FIELDS = [
+  ...(['recipe', 'themeChoice', 'shownMetric', 'normalisation', 'arrangement', 'perParameter'] as const),
+  ...(['calibrationWindows', 'calibrationLength', 'calibrationSeed'] as const),
+  ...(['autoMeasure', 'measureWindows', 'measureLength', 'speedTokens', 'speedSeconds', 'comparedMethods'] as const),
+  ...(['prompt', 'maxNewTokens', 'temperature', 'generateSeed', 'topK', 'topP', 'repetitionPenalty'] as const),
+  ...(['drawer', 'drawerShare', 'curveMethods', 'tourSeen', 'autoRead'] as const),
+  ...(['takeFormats', 'ggufType', 'safetensorsType'] as const),
+  ...(['taskItems', 'taskThrough', 'taskMethods', 'taskMetric'] as const),
+  ...(['recoverMethod', 'recoverLoss', 'recoverSteps', 'recoverRates'] as const),
+  ...(['recoverBatch', 'recoverLength', 'recoverSeed', 'recoverDetails'] as const),
+  ...(['sideMethods', 'sideRepair', 'sideTraining', 'sideRatios', 'sideSeeds'] as const),
+  ...(['repairWindows', 'repairLambda', 'refineWindows', 'refineEvaluations', 'recipePasses'] as const),
+] satisfies readonly (keyof StudioState)[];
+
+/** What it brings back in another form. */
+const CHANGED_FIELDS = ['chosenModel', 'scoresChoice', 'past', 'future'] satisfies readonly (keyof StudioState)[];
+
+function persisted(state: StudioState): Partial<StudioState> {
+  const { chosenModel, scoresChoice, past, future } = state;
   const isStored = chosenModel.kind !== 'files';
   return {
+    ...Object.fromEntries(KEPT_FIELDS.flatMap((name) => (state[name] === undefined ? [] : [[name, state[name]]]))),
+    ...{ past: past.slice(-KEPT_STEPS), future: future.slice(0, KEPT_STEPS) },
     // Files are gone after a reload; then the page opens with the embedded model again.
     ...(isStored && {
       chosenModel,
       scoresChoice: scoresChoice.kind === 'run' ? shippedScores(chosenModel) : scoresChoice,
     }),
-    ...{ recipe, themeChoice, shownMetric, normalisation, arrangement, perParameter },
-    ...{ calibrationWindows, calibrationLength, calibrationSeed, autoMeasure, measureWindows, measureLength },
-    ...{ speedTokens, speedSeconds, comparedMethods, prompt, maxNewTokens, temperature, generateSeed },
-    ...{ ...(drawer !== undefined && { drawer }), drawerShare, curveMethods, tourSeen, autoRead },
-    ...{ takeFormats, ggufType, safetensorsType },
-    ...{ taskItems, taskThrough, taskMethods, taskMetric },
-    ...{
-      recoverMethod,
-      recoverLoss,
-      recoverSteps,
-      recoverRates,
-      recoverBatch,
-      recoverLength,
-      recoverSeed,
-      recoverDetails,
-    },
-    ...{ topK, topP, repetitionPenalty },
-    ...{ sideMethods, sideRepair, sideTraining, sideRatios, sideSeeds },
-    ...{
-      repairWindows,
-      repairLambda,
-      refineWindows,
-      refineEvaluations,
-      recipePasses,
-      past: past.slice(-KEPT_STEPS),
-      future: future.slice(0, KEPT_STEPS),
-    },
   };
 }
 
 /** What a reload may bring back of a kept state: what is written there, and nothing else that bears the name of a field. */
-function broughtBack(kept: Partial<StudioState>, initial: StudioState): Partial<StudioState> {
-  const names = new Set([...Object.keys(persisted(initial)), 'chosenModel', 'scoresChoice', 'drawer']);
+function broughtBack(kept: Partial<StudioState>): Partial<StudioState> {
+  const names = new Set<string>([...KEPT_FIELDS, ...CHANGED_FIELDS]);
   return Object.fromEntries(Object.entries(kept).filter(([name]) => names.has(name)));
 }
 
@@ -136,7 +99,7 @@ export const useStudio = create<StudioState>()(
     }),
     {
       ...{ name: 'espalier-studio', version: 1, storage: restedStorage(() => localStorage), partialize: persisted },
-      merge: (kept, initial) => ({ ...initial, ...broughtBack(checkedState(kept, initial), initial) }),
+      merge: (kept, initial) => ({ ...initial, ...broughtBack(checkedState(kept, initial)) }),
     },
   ),
 );

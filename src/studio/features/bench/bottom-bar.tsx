@@ -47,11 +47,10 @@ function MeasuredLine() {
   const { measureWindows, measureLength } = useMeasureSettings();
   const isShipped = useStudio(({ measureText }) => measureText.kind === 'embedded');
   const { tasks, sweepFailure, autoMeasure } = useStudioFields('tasks', 'sweepFailure', 'autoMeasure');
-  const [task, label] = tasks.perplexity
-    ? [tasks.perplexity, 'measuring perplexity']
-    : [tasks.speed, 'measuring speed'];
   if (sweepFailure) return <p className="measured-line failed">{sweepFailure}</p>;
-  if (task) return <p className="measured-line">{taskText(task, label, Date.now())}</p>;
+  if (tasks.perplexity)
+    return <p className="measured-line">{taskText(tasks.perplexity, 'measuring perplexity', Date.now())}</p>;
+  if (tasks.speed) return <p className="measured-line">measuring speed, in turns</p>;
   if (!model) return <p className="measured-line">opening the model</p>;
   if (!autoMeasure) return <p className="measured-line">measuring is off: Compare turns it on</p>;
   return (

@@ -42,19 +42,20 @@ export function Figures() {
             name={<Term meaning={MEANINGS.parameters}>Parameters</Term>}
             value={plan ? formatCount(plan.parametersAfter) : scores && formatCount(scores.model.parameters)}
             beside={plan && formatChange(plan.parametersAfter, plan.parametersBefore)}
-            of={plan && formatCount(plan.parametersBefore)}
+            more={plan && `of ${formatCount(plan.parametersBefore)}`}
           />
           <Figure
             name={<Term meaning={MEANINGS.file}>File, {dtype}</Term>}
             value={summary && formatBytes(summary.bytesAfter)}
             beside={summary && formatChange(summary.bytesAfter, summary.bytesBefore)}
-            of={summary && formatBytes(summary.bytesBefore)}
+            more={summary && `of ${formatBytes(summary.bytesBefore)}`}
           />
           <Figure
             name={<Term meaning={MEANINGS.perplexity}>Perplexity</Term>}
             value={perplexity && `${perplexity.isExact ? '' : '≈ '}${formatPerplexity(perplexity.value)}`}
             isEstimate={perplexity !== undefined && !perplexity.isExact}
             beside={perplexity?.beside}
+            more={perplexity?.more}
             second={
               divergence && (
                 <Term meaning={MEANINGS.divergence}>
@@ -73,6 +74,7 @@ export function Figures() {
             value={speed?.value}
             isEstimate={speed?.isEstimate ?? false}
             beside={speed?.beside}
+            more={speed?.more}
           />
         </dl>
       )}
@@ -85,7 +87,7 @@ function Figure({
   name,
   value,
   beside,
-  of,
+  more,
   second,
   tag,
   isEstimate = false,
@@ -93,8 +95,8 @@ function Figure({
   readonly name: ReactNode;
   readonly value: string | undefined;
   readonly beside?: string | undefined;
-  /** What the change beside it is a change of: a narrow screen leaves it out. */
-  readonly of?: string | undefined;
+  /** What says more of what is beside it: a narrow screen leaves it out. */
+  readonly more?: string | undefined;
   /** Another measure of the same, at the right of the name. */
   readonly second?: ReactNode;
   /** Where it comes from, where that is not this machine and this recipe. */
@@ -109,7 +111,7 @@ function Figure({
         {beside && (
           <span className="figure-beside">
             {beside}
-            {of && <span className="figure-of"> of {of}</span>}
+            {more && <span className="figure-of"> {more}</span>}
           </span>
         )}
         {second && <span className="figure-second"> {second}</span>}

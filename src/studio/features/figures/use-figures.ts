@@ -33,14 +33,14 @@ export function usePerplexityFigure() {
   if (built)
     return {
       ...{ value: built.perplexity, dense, isExact: true, tag: `of the built ${dtype} file` },
-      beside: besides(built.perplexity, dense, built.standardError, pairOf(measured.perplexity.get(0), built)),
+      ...besides(built.perplexity, dense, built.standardError, pairOf(measured.perplexity.get(0), built)),
     };
   if (!known) return undefined;
   const { value, error, source } = known;
   const pruned = source === 'own' ? measured.perplexity.get(ratio) : undefined;
   return {
     ...{ value, dense, isExact: source === 'own', tag: TAGS[source] },
-    beside: besides(value, dense, error, pairOf(measured.perplexity.get(0), pruned)),
+    ...besides(value, dense, error, pairOf(measured.perplexity.get(0), pruned)),
   };
 }
 
@@ -68,20 +68,28 @@ function pairOf(dense: PerplexityMeasurement | undefined, pruned: PerplexityMeas
   return dense && pruned && dense !== pruned ? pairedFactor(dense, pruned) : undefined;
 }
 
-/** '×1.09 ± 0.01 paired', or with the error of the value alone where windows cannot be paired. */
+/** '×1.09 ± 0.01' and 'paired', or with the error of the value alone where windows cannot be paired. */
 function besides(
   value: number,
   dense: number | undefined,
   error: number | undefined,
   paired: PairedFactor | undefined,
-): string {
-  if (paired) return `×${formatTimes(paired.factor)} ± ${paired.error.toFixed(2)} paired`;
+): { readonly beside: string; readonly more?: string } {
+  if (paired) return { beside: `×${formatTimes(paired.factor)} ± ${paired.error.toFixed(2)}`, more: 'paired' };
   const times = dense === undefined ? '' : `×${formatTimes(value / dense)}`;
-  return [times, error === undefined ? '' : `± ${formatPerplexity(error)}`].filter(Boolean).join(' · ');
+  return { beside: [times, error === undefined ? '' : `± ${formatPerplexity(error)}`].filter(Boolean).join(' · ') };
+}
+
+interface SpeedFigure {
+  readonly value: string | undefined;
+  readonly isEstimate: boolean;
+  readonly beside: string;
+  /** What a narrow screen leaves out. */
+  readonly more?: string;
 }
 
 /** Decode speed of the present plan against the dense model, with its interval. Undefined where nothing is known. */
-export function useSpeedFigure() {
+export function useSpeedFigure(): SpeedFigure | undefined {
   const outcome = usePlan();
   const { speed, isStale } = useKnownSpeed();
   const measuring = useStudio(({ tasks }) => tasks.speed !== undefined);
@@ -92,12 +100,12 @@ export function useSpeedFigure() {
   if (pair) {
     if (!Number.isFinite(pair.decode.high))
       return { value: undefined, isEstimate: false, beside: 'too slow to compare in the time' };
-    return { value: `×${formatTimes(pair.decode.value)}`, isEstimate: false, beside: intervalOf(pair.decode) };
+    return { value: `×${formatTimes(pair.decode.value)}`, isEstimate: false, ...intervalOf(pair.decode) };
   }
   if (soFar && soFar.ratio === ratioKey(ratio))
     return {
       ...{ value: `≈ ×${formatTimes(soFar.decode.value)}`, isEstimate: true },
-      beside: `${spanOf(soFar.decode)} after ${soFar.rounds} rounds`,
+      ...{ beside: spanOf(soFar.decode), more: `after ${soFar.rounds} rounds` },
     };
   const guess = guessedDecodeRatio(speed, ratio);
   if (guess)
@@ -110,6 +118,6 @@ export function useSpeedFigure() {
 
 const spanOf = ({ low, high }: Estimate) => `${formatTimes(low)}–${formatTimes(high)}`;
 
-function intervalOf(ratio: Estimate): string {
-  return isNoDifference(ratio) ? `${spanOf(ratio)}, no difference measured` : spanOf(ratio);
+function intervalOf(ratio: Estimate): { readonly beside: string; readonly more?: string } {
+  return { beside: spanOf(ratio), ...(isNoDifference(ratio) && { more: '· no difference measured' }) };
 }
