@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DeviceError, OutOfMemoryError, UsageError } from '../errors.ts';
 import { createRuntime } from '../library/create-runtime.ts';
@@ -33,6 +35,19 @@ describeOnWebGpu('WebGPU in Node', { timeout: GPU_TIMEOUT }, () => {
     expect(runtime.adapter).toMatchObject({ name: expect.stringMatching(/./), software: expect.any(Boolean) });
     expect(runtime.description).toMatch(/^WebGPU on ./);
     if (process.env.REQUIRE_F16 === '1') expect(runtime.adapter?.halfPrecision).toBe(true);
+  });
+
+  test('devices live on when others are opened after them and memory is collected', async () => {
+    const { name } = (await listAdapters())[0] ?? {};
+    using early = await createNodeWebGpuRuntime(name === undefined ? {} : { adapter: name });
+    for (const _ of [1, 2]) {
+      (await createNodeWebGpuRuntime()).dispose();
+      await collectGarbage();
+    }
+    for (const each of [early, runtime]) {
+      using tensor = each.upload({ dataType: 'float32', shape: [4], data: Float32Array.of(1, 2, 3, 4) });
+      expect((await each.read(tensor)).data).toEqual(Float32Array.of(1, 2, 3, 4));
+    }
   });
 
   test('an adapter is chosen by a part of its name, and a name that none has is told with those that there are', async () => {
@@ -133,3 +148,13 @@ describe('Adapters that do not suffice', () => {
     );
   });
 });
+
+/** Collects what nothing refers to, and lets finalizers run. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  for (let round = 0; round < 3; round++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -24,8 +24,7 @@ const INSTALL_DRIVER =
 
 /** The graphics adapters of this machine; none where there is no driver. Throws MissingError where the package `webgpu` is not installed. */
 export async function listAdapters(): Promise<readonly ListedAdapter[]> {
-  const { create } = await loadDawn();
-  const answer = await create([`adapter=${NO_ADAPTER}`])
+  const answer = await instance(await loadDawn(), NO_ADAPTER)
     .requestAdapter()
     .then(
       () => '',
@@ -44,14 +43,13 @@ export async function listAdapters(): Promise<readonly ListedAdapter[]> {
  * Throws MissingError where the package or an adapter is missing, saying what to install, and UsageError where no adapter has that name.
  */
 export async function createNodeWebGpuRuntime(options: { readonly adapter?: string } = {}): Promise<WebGpuRuntime> {
-  const { create, globals } = await loadDawn();
-  const name = options.adapter === undefined ? undefined : await fullName(options.adapter);
-  const gpu = create(name === undefined ? [] : [`adapter=${name}`]);
+  const dawn = await loadDawn();
+  const gpu = instance(dawn, options.adapter === undefined ? undefined : await fullName(options.adapter));
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch((cause: unknown) => {
     throw new DeviceError(`The graphics driver refused: ${messageOf(cause)}. ${INSTALL_DRIVER}`, { cause });
   });
   if (!adapter) throw new MissingError(`This machine offers no graphics adapter to WebGPU. ${INSTALL_DRIVER}`);
-  provideGlobals(globals, gpu);
+  provideGlobals(dawn.globals, gpu);
   const opened = await openAdapter(adapter);
   copyShared(opened.device.queue);
   const build = await loadWebBuild('webgpu');
@@ -71,17 +69,26 @@ async function fullName(part: string): Promise<string> {
   throw new UsageError(`No adapter has "${part}" in its name; there are: ${names}.`);
 }
 
-let dawn: Promise<Dawn> | undefined;
+/** By the adapter's name. Kept for good: once Dawn's own object is collected, the next use of a device that came from it ends the process. */
+const instances = new Map<string | undefined, GPU>();
+
+function instance({ create }: Dawn, adapter: string | undefined): GPU {
+  const gpu = instances.get(adapter) ?? create(adapter === undefined ? [] : [`adapter=${adapter}`]);
+  instances.set(adapter, gpu);
+  return gpu;
+}
+
+let loading: Promise<Dawn> | undefined;
 
 function loadDawn(): Promise<Dawn> {
-  dawn ??= import('webgpu').catch((cause: unknown) => {
-    dawn = undefined;
+  loading ??= import('webgpu').catch((cause: unknown) => {
+    loading = undefined;
     throw new MissingError(
       `WebGPU in Node needs the package webgpu, which cannot be loaded (${messageOf(cause)}). Install it with "npm install webgpu", or use --backend cpu.`,
       { cause },
     );
   });
-  return dawn;
+  return loading;
 }
 
 /** ONNX Runtime and our own code find WebGPU's constants and classes, and the GPU itself, where browsers have them. */
