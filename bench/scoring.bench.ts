@@ -57,7 +57,7 @@ export async function run([
         kept: scoring('kept', { activationBytes: 2 ** 30 }),
         recomputed: scoring('recomputed', { activationBytes: 0 }),
         'without elements': scoring('without elements', { metrics: ['vector', 'fisher'], activationBytes: 0 }),
-        fast: scoring('fast', { metrics: FAST_METRICS, activationBytes: 2 ** 30 }),
+        fast: scoring('fast', { metrics: FAST_METRICS }),
         ...(pyTorch && { [PYTORCH]: async () => void python.push(await pyTorch()) }),
       },
       Number(rounds),

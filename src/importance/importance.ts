@@ -37,7 +37,7 @@ export interface ImportanceOptions extends LongRunning {
   readonly elementEngine?: ElementEngine;
   /**
    * Bytes that activations of the forward pass may take until the backward pass reads them: as many of the last layers as fit keep the outputs of their linear layers, the
-   * others recompute them. Default 512 MiB on the CPU and 256 MiB elsewhere; 0 recomputes all.
+   * others recompute them. Default 256 MiB on WebAssembly and WebGPU; 0, which recomputes all, on the CPU, where writing them costs what it saves (docs/results.md).
    */
   readonly activationBytes?: number;
   /** Compares the last layer that is scored with another backend: `notes` tell where they differ. */
@@ -75,7 +75,7 @@ export interface ImportanceResult {
 /** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
 const BATCH_TOKENS = 1024;
 
-const ACTIVATION_BYTES: Readonly<Record<Backend, number>> = { cpu: 512 << 20, wasm: 256 << 20, webgpu: 256 << 20 };
+const ACTIVATION_BYTES: Readonly<Record<Backend, number>> = { cpu: 0, wasm: 256 << 20, webgpu: 256 << 20 };
 
 /**
  * Importance of every group of a model (docs/method.md section 2), layer-streamed (docs/architecture.md section 1.4): a forward pass keeps the input of

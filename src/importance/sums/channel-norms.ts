@@ -47,20 +47,69 @@ function computeNorms(tensor: HostTensor, axis: MemberSlice['axis']): ChannelNor
   return { absolute, squares };
 }
 
-/** Sums of w^2 times a factor of the other axis, per index of `axis` of a matrix [outputs, inputs]. */
+/**
+ * Sums of w^2 times a factor of the other axis, per index of `axis` of a matrix [outputs, inputs]. Four rows go together: their sums do not wait for one another, and each is added
+ * up in the order of its elements.
+ */
 export function weightedSquares(tensor: HostTensor, axis: 0 | 1, factors: ArrayLike<number>): Float64Array {
   const data = tensor.data as Float32Array;
   const [rows = 0, columns = 0] = tensor.shape;
   const sums = new Float64Array(axis === 0 ? rows : columns);
-  for (let row = 0, index = 0; row < rows; row++) {
-    const factor = factors[row] as number;
-    let sum = 0;
+  const together = rows - (rows % 4);
+  for (let row = 0; row < together; row += 4) {
+    if (axis === 0) squaresOfRows(data, row, columns, factors, sums);
+    else squaresOfColumns(data, row, columns, factors, sums);
+  }
+  for (let row = together, index = row * columns; row < rows; row++)
     for (let column = 0; column < columns; column++, index++) {
       const value = data[index] as number;
-      if (axis === 0) sum += value * value * (factors[column] as number);
-      else sums[column] = (sums[column] as number) + value * value * factor;
+      const [at, other] = axis === 0 ? [row, column] : [column, row];
+      sums[at] = (sums[at] as number) + value * value * (factors[other] as number);
     }
-    if (axis === 0) sums[row] = sum;
-  }
   return sums;
+}
+
+function squaresOfRows(
+  data: Float32Array,
+  row: number,
+  columns: number,
+  factors: ArrayLike<number>,
+  sums: Float64Array,
+): void {
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  let fourth = 0;
+  let index = row * columns;
+  for (let column = 0; column < columns; column++, index++) {
+    const factor = factors[column] as number;
+    const a = data[index] as number;
+    const b = data[index + columns] as number;
+    const c = data[index + 2 * columns] as number;
+    const d = data[index + 3 * columns] as number;
+    first += a * a * factor;
+    second += b * b * factor;
+    third += c * c * factor;
+    fourth += d * d * factor;
+  }
+  sums.set([first, second, third, fourth], row);
+}
+
+function squaresOfColumns(
+  data: Float32Array,
+  row: number,
+  columns: number,
+  factors: ArrayLike<number>,
+  sums: Float64Array,
+): void {
+  const [first, second] = [factors[row] as number, factors[row + 1] as number];
+  const [third, fourth] = [factors[row + 2] as number, factors[row + 3] as number];
+  let index = row * columns;
+  for (let column = 0; column < columns; column++, index++) {
+    const a = data[index] as number;
+    const b = data[index + columns] as number;
+    const c = data[index + 2 * columns] as number;
+    const d = data[index + 3 * columns] as number;
+    sums[column] = (sums[column] as number) + a * a * first + b * b * second + c * c * third + d * d * fourth;
+  }
 }

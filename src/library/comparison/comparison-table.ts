@@ -11,7 +11,13 @@ export interface ComparisonSummary {
   readonly texts: Readonly<
     Record<
       string,
-      { readonly mean: number; readonly spread: number; readonly standardError: number; readonly klDivergence: number }
+      {
+        readonly mean: number;
+        readonly spread: number;
+        readonly standardError: number;
+        readonly klDivergence: number;
+        readonly top1Agreement: number;
+      }
     >
   >;
 }
@@ -42,6 +48,7 @@ export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary
           ...perplexities,
           standardError: mean(group.map((row) => row.texts[name]?.standardError ?? Number.NaN)),
           klDivergence: mean(group.map((row) => row.texts[name]?.klDivergence ?? Number.NaN)),
+          top1Agreement: mean(group.map((row) => row.texts[name]?.top1Agreement ?? Number.NaN)),
         },
       ] as const;
     });
@@ -63,7 +70,12 @@ export function summariseRows(rows: readonly ComparisonRow[]): ComparisonSummary
 export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
   const summaries = summariseRows(rows);
   const names = Object.keys(rows[0]?.texts ?? {});
-  const columns = ['removed', 'method', 'parameters', ...names.flatMap((name) => [name, `KL, ${name}`])];
+  const columns = [
+    'removed',
+    'method',
+    'parameters',
+    ...names.flatMap((name) => [name, `KL, ${name}`, `same first choice, ${name}`]),
+  ];
   const lines = [`| ${columns.join(' | ')} |`, `|${columns.map(() => '---|').join('')}`];
   for (const ratio of [...new Set(summaries.map((summary) => summary.ratio))].sort((a, b) => a - b)) {
     const first = names[0] ?? '';
@@ -72,10 +84,16 @@ export function comparisonMarkdown(rows: readonly ComparisonRow[]): string {
       .sort((a, b) => (a.texts[first]?.mean ?? 0) - (b.texts[first]?.mean ?? 0));
     for (const { method, reachedRatio, parameters, texts, seeds } of group) {
       const cells = names.flatMap((name) => {
-        const { mean = Number.NaN, spread = 0, klDivergence = Number.NaN } = texts[name] ?? {};
-        // Files of versions that did not measure it have none.
+        const {
+          mean = Number.NaN,
+          spread = 0,
+          klDivergence = Number.NaN,
+          top1Agreement = Number.NaN,
+        } = texts[name] ?? {};
+        // Files of versions that did not measure them have none.
         const divergence = Number.isFinite(klDivergence) ? klDivergence.toFixed(3) : '';
-        return [seeds > 1 ? `${number(mean)} ± ${number(spread)}` : number(mean), divergence];
+        const agreement = Number.isFinite(top1Agreement) ? `${(100 * top1Agreement).toFixed(1)}%` : '';
+        return [seeds > 1 ? `${number(mean)} ± ${number(spread)}` : number(mean), divergence, agreement];
       });
       lines.push(
         `| ${[`${(reachedRatio * 100).toFixed(1)}%`, method, parameters.toLocaleString('en-US'), ...cells].join(' | ')} |`,

@@ -75,7 +75,7 @@ describe('charts draw plain SVG', () => {
           unit="lower is better"
           points={[
             { ratio: 0.2, value: 12, low: 11.5, high: 12.5, dense: { value: 9.2, low: 9, high: 9.4 } },
-            { ratio: 0.5, value: 30, low: 28, high: 32 },
+            { ratio: 0.5, value: 30, low: 28, high: 32, note: 'same first choice at 41%' },
           ]}
           dense={{ ratio: 0, value: 9, low: 8.6, high: 9.4 }}
           estimate={[

@@ -15,6 +15,8 @@ export interface BarredValue {
 export interface RatioPoint extends BarredValue {
   readonly ratio: number;
   readonly dense?: BarredValue | undefined;
+  /** What else was measured there, said with the value. */
+  readonly note?: string | undefined;
 }
 
 /** A thin line beside the measured points: another method at the same ratios. */
@@ -93,7 +95,8 @@ export function RatioChart({
     (a, b) => Math.abs(a.ratio - ratio) - Math.abs(b.ratio - ratio) || a.value - b.value,
   )[0];
   const trained = recovered.map((point) => ` Recovered, ${point.name}: ${format(point.value)}.`).join('');
-  const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${format(point.value)}`).join(', ');
+  const said = ({ value, note }: RatioPoint) => (note === undefined ? format(value) : `${format(value)}, ${note}`);
+  const summary = points.map((point) => `${Math.round(point.ratio * 100)}%: ${said(point)}`).join(', ');
   return (
     // biome-ignore lint/a11y/useSemanticElements: an SVG that holds buttons is a figure by role only.
     <svg
@@ -165,7 +168,7 @@ export function RatioChart({
             point={point}
             x={round(x(point.ratio))}
             scale={y.scale}
-            text={`${title} at ${Math.round(point.ratio * 100)}%: ${format(point.value)}`}
+            text={`${title} at ${Math.round(point.ratio * 100)}%: ${said(point)}`}
             onPick={onPick}
           />
         ))}

@@ -188,6 +188,7 @@ function Curves({
         unit: 'nats a token',
         all: divergencePoints(measured.perplexity).map(({ ratio, value, error }) => ({
           ...{ ratio, value, low: Math.max(value / 2, value - error), high: value + error },
+          note: agreementAt(measured, ratio),
         })),
         others: [...measured.methods].map(([name, values]) => ({ name, points: divergencePoints(values) })),
         logarithmic: true,
@@ -239,6 +240,12 @@ function Curves({
       ))}
     </div>
   );
+}
+
+/** How often the pruned model's most probable token is the dense one's. */
+function agreementAt({ perplexity }: Measurements, ratio: number): string | undefined {
+  const agreement = perplexity.get(ratio)?.top1Agreement;
+  return agreement === undefined ? undefined : `same first choice at ${formatPercent(agreement)}`;
 }
 
 /** The dense model's speed as it was measured in turn with the pruned one at this ratio, or at the nearest one. */

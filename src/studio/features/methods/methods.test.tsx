@@ -11,7 +11,7 @@ const engine: Engine = fakeEngine({
   compareCell: async ({ method, ratio, seed }) => {
     asked.push(`${method} ${ratio} ${seed}`);
     const perplexity = (method.startsWith('random') ? 8 : 5) + seed;
-    const measured = { perplexity, standardError: 0.1, tokens: 127, klDivergence: 0.25 };
+    const measured = { perplexity, standardError: 0.1, tokens: 127, klDivergence: 0.25, top1Agreement: 0.5 };
     const size = { reachedRatio: ratio, parameters: 800_000, removedParameters: 200_000, seconds: 1 };
     return { method, ratio, seed, ...size, texts: { text: measured }, perplexity, standardError: 0.1 };
   },
@@ -37,8 +37,8 @@ it('holds methods side by side over seeds, and measures only what is new', async
   await until(() => expect(useStudio.getState().tasks.comparison).toBeUndefined());
   // The best first; the spread between seeds 0 and 2.
   expect(lines()).toEqual([
-    'saap+bias+lora, 30%800.0 k6.00 ± 1.000.2502',
-    'random+bias+lora, 30%800.0 k9.00 ± 1.000.2502',
+    'saap+bias+lora, 30%800.0 k6.00 ± 1.000.25050%2',
+    'random+bias+lora, 30%800.0 k9.00 ± 1.000.25050%2',
   ]);
   await change(({ setSide }) => setSide({ sideSeeds: '0, 2, 4' }));
   await press(page.element, 'Measure 2 more');

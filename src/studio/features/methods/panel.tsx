@@ -125,6 +125,7 @@ function SideTable({ rows }: { readonly rows: ReturnType<typeof useSideRows>['ro
             <th scope="col">Parameters</th>
             <th scope="col">Perplexity</th>
             <th scope="col">KL, nats</th>
+            <th scope="col">Same first choice</th>
             <th scope="col">Seeds</th>
           </tr>
         </thead>
@@ -140,6 +141,7 @@ function SideTable({ rows }: { readonly rows: ReturnType<typeof useSideRows>['ro
                 <span className="soft">± {text && formatPerplexity(seeds > 1 ? text.spread : text.standardError)}</span>
               </td>
               <td>{text && formatNats(text.klDivergence)}</td>
+              <td>{text && formatPercent(text.top1Agreement)}</td>
               <td>{seeds}</td>
             </tr>
           ))}
