@@ -44,6 +44,8 @@ export interface ModelConfig {
     /** Tokens that a channel sees. */
     readonly kernel: number;
   };
+  /** Of the layers with a recurrence: the sizes of its state and of what feeds it, which stay. */
+  readonly recurrence?: RecurrenceSizes;
   /** Of the layers with experts: how many the dense model has, and the neurons of each. */
   readonly mixture?: {
     /** Experts of a layer. */
@@ -51,6 +53,20 @@ export interface ModelConfig {
     /** Neurons of an expert. */
     readonly neurons: number;
   };
+}
+
+/** Sizes of a gated delta rule: a state [keyDimension, valueDimension] for each value head. */
+export interface RecurrenceSizes {
+  /** Heads of queries and keys; each serves `valueHeads` / `keyHeads` value heads. */
+  readonly keyHeads: number;
+  /** Heads of values, with a state each. */
+  readonly valueHeads: number;
+  /** Numbers of a query or key. */
+  readonly keyDimension: number;
+  /** Numbers of a value. */
+  readonly valueDimension: number;
+  /** Tokens that the convolution before it sees. */
+  readonly kernel: number;
 }
 
 /** Kept widths of one layer. Query heads = keyValueHeads * (queryHeads / keyValueHeads of the dense model). */
@@ -61,12 +77,14 @@ export interface LayerWidths {
   readonly neurons: number;
   /** Of a layer that convolves in place of attending. */
   readonly channels?: number;
+  /** Of a layer with a recurrence in place of attention: whether it is there. It goes with the whole layer alone. */
+  readonly recurrent?: boolean;
   /** Of a layer with experts: the neurons of each that it keeps, which are `neurons` together. */
   readonly experts?: readonly number[];
 }
 
 /** What a layer mixes tokens by. */
-export type Mixer = 'attention' | 'convolution';
+export type Mixer = 'attention' | 'convolution' | 'recurrence';
 
 /** What a layer is made of. Layers of one kind share their programs. */
 export type LayerKind = Mixer | `${Mixer} with experts`;

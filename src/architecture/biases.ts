@@ -2,7 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type BlockTensors, type BlockWeight, biasOf } from './block-weights.ts';
 import type { ConfigFields } from './config-fields.ts';
 
-const ATTENTION = ['attention.query', 'attention.key', 'attention.value'] as const;
+const ATTENTION = ['attention.query', 'attention.key', 'attention.value', 'attention.gate'] as const;
 const MLP = ['mlp.gate', 'mlp.up'] as const;
 
 /** Biases of a block beside those that compensation may add, and which of all the checkpoint must have. */

@@ -1,5 +1,5 @@
 import type { Dimension } from '../onnx/graph.ts';
-import type { LayerKind, LayerWidths, Mixer, ModelConfig, WeightBinding } from './architecture.ts';
+import type { LayerKind, LayerWidths, Mixer, ModelConfig, RecurrenceSizes, WeightBinding } from './architecture.ts';
 
 /** Weights that a block may have, as inputs of its program, with their shapes; symbolic sizes are a layer's widths. */
 const SHAPES = {
@@ -15,6 +15,8 @@ const SHAPES = {
   'attention.key.joint.norm': ['keyChannels'],
   'attention.value': ['keyChannels', 'hiddenSize'],
   'attention.value.bias': ['keyChannels'],
+  'attention.gate': ['queryChannels', 'hiddenSize'],
+  'attention.gate.bias': ['queryChannels'],
   'attention.sinks': ['queryHeads'],
   'attention.output': ['hiddenSize', 'queryChannels'],
   'attention.output.bias': ['hiddenSize'],
@@ -30,6 +32,16 @@ const SHAPES = {
   'convolution.kernel.bias': ['channels'],
   'convolution.output': ['hiddenSize', 'channels'],
   'convolution.output.bias': ['hiddenSize'],
+  'recurrence.norm': ['hiddenSize'],
+  'recurrence.input': ['mixedChannels', 'hiddenSize'],
+  'recurrence.kernel': ['mixedChannels', 'one', 'recurrenceKernel'],
+  'recurrence.gate': ['valueChannels', 'hiddenSize'],
+  'recurrence.write': ['valueHeads', 'hiddenSize'],
+  'recurrence.decay': ['valueHeads', 'hiddenSize'],
+  'recurrence.decay.bias': ['valueHeads'],
+  'recurrence.rate': ['valueHeads'],
+  'recurrence.scale': ['valueDimension'],
+  'recurrence.output': ['hiddenSize', 'valueChannels'],
   'mlp.norm': ['hiddenSize'],
   'mlp.norm.bias': ['hiddenSize'],
   'mlp.router': ['experts', 'hiddenSize'],
@@ -80,6 +92,7 @@ export const biasOf = <
     | 'attention.query'
     | 'attention.key'
     | 'attention.value'
+    | 'attention.gate'
     | 'attention.output'
     | 'convolution.inputGate'
     | 'convolution.outputGate'
@@ -91,18 +104,26 @@ export const biasOf = <
   weight: Weight,
 ) => `${weight}.bias` as const;
 
+const MIXERS: readonly Mixer[] = ['attention', 'convolution', 'recurrence'];
+
 /** What a block mixes tokens by, by the weights that it has. */
 export const mixerIn = (tensors: BlockTensors): Mixer =>
-  tensors['convolution.kernel'] === undefined ? 'attention' : 'convolution';
+  MIXERS.find((mixer) => tensors[`${mixer}.output`] !== undefined) ?? 'attention';
 
 /** What layers of a kind mix tokens by. */
-export const mixerOf = (kind: LayerKind): Mixer => (kind.startsWith('convolution') ? 'convolution' : 'attention');
+export const mixerOf = (kind: LayerKind): Mixer => MIXERS.find((mixer) => kind.startsWith(mixer)) ?? 'attention';
+
+/** Whether a weight may lose rows or columns: those of a recurrence stay as they are, and the table of experts is made anew. */
+export const isPrunable = (input: string): boolean => input !== ASSIGNMENT && !input.startsWith('recurrence.');
 
 /** The table of which neuron belongs to which expert, which is made for the widths of a layer. */
 export const ASSIGNMENT = 'mlp.assignment';
 
 /** Weights with a row or a number for each expert. */
 export const ROUTER: readonly string[] = ['mlp.router', 'mlp.router.bias', 'mlp.selection', 'mlp.expertBias'];
+
+/** Small weights that decide much, which stay in the type of activations where others are rounded to blocks. */
+export const EXACT: readonly string[] = [...ROUTER, 'recurrence.write', 'recurrence.decay'];
 
 /** Inputs of a block program in order, with their shapes; `queryChannels`, `keyChannels`, `channels`, `neurons` and `experts` are symbolic. */
 export function blockInputs(
@@ -115,8 +136,20 @@ export function blockInputs(
     headDimension: config.headDimension,
     one: 1,
     kernel: config.convolution?.kernel ?? 0,
+    ...(config.recurrence && recurrenceSizes(config.recurrence)),
   };
   return new Map(present.map((weight) => [weight, SHAPES[weight].map((size) => sizes[size] ?? size)]));
+}
+
+function recurrenceSizes(sizes: RecurrenceSizes): Readonly<Record<string, number>> {
+  const { keyHeads, valueHeads, keyDimension, valueDimension, kernel } = sizes;
+  return {
+    valueHeads,
+    valueDimension,
+    valueChannels: valueHeads * valueDimension,
+    mixedChannels: 2 * keyHeads * keyDimension + valueHeads * valueDimension,
+    recurrenceKernel: kernel,
+  };
 }
 
 /** What the bindings of a block depend on beside its tensors' names. */
@@ -174,9 +207,11 @@ export function denseWidths({ layerWidths, keyValueHeads, neurons, convolution, 
   return layerWidths.map((widths): LayerWidths => {
     const hasExperts = widths.experts !== undefined && mixture;
     return {
-      ...(widths.channels !== undefined && convolution
-        ? { keyValueHeads: 0, channels: convolution.channels }
-        : { keyValueHeads }),
+      ...(widths.recurrent !== undefined
+        ? { keyValueHeads: 0, recurrent: true }
+        : widths.channels !== undefined && convolution
+          ? { keyValueHeads: 0, channels: convolution.channels }
+          : { keyValueHeads }),
       neurons: hasExperts ? mixture.count * mixture.neurons : neurons,
       ...(hasExperts && { experts: Array<number>(mixture.count).fill(mixture.neurons) }),
     };
@@ -184,8 +219,8 @@ export function denseWidths({ layerWidths, keyValueHeads, neurons, convolution, 
 }
 
 /** Whether nothing of a layer is left: it passes its input on. */
-export function isRemovedLayer({ keyValueHeads, neurons, channels = 0 }: LayerWidths): boolean {
-  return keyValueHeads === 0 && neurons === 0 && channels === 0;
+export function isRemovedLayer({ keyValueHeads, neurons, channels = 0, recurrent = false }: LayerWidths): boolean {
+  return keyValueHeads === 0 && neurons === 0 && channels === 0 && !recurrent;
 }
 
 /** Adds the rows that a weight takes in a tensor that several share. */

@@ -4,11 +4,12 @@ import type { DecoderDesign, ModelConfig } from './architecture.ts';
 import { ASSIGNMENT, type BlockTensors, type BlockWeight, blockInputs, mixerIn } from './block-weights.ts';
 import { clampedGate } from './clamped-gate.ts';
 import { gatedConvolution } from './convolution.ts';
+import { deltaNet } from './delta-net.ts';
 import { type ExpertDesign, routing } from './experts.ts';
 import { activate, attention, linear, normalise } from './pieces.ts';
 
 /**
- * One transformer block: h + attention(norm(h)), or h + convolution(norm(h)), then h + mlp(norm(h)), or both modules at once. Norms before a module and of what it adds,
+ * One transformer block: h + attention(norm(h)), or h + convolution(norm(h)), or h + recurrence(norm(h)), then h + mlp(norm(h)), or both modules at once. Norms before a module and of what it adds,
  * norms of queries and keys (by head, or over the whole projection), biases and the gate of the MLP are there when the architecture has weights for them.
  */
 export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors: BlockTensors): Graph {
@@ -43,30 +44,39 @@ export function blockProgram(config: ModelConfig, design: DecoderDesign, tensors
   const leading = builder.add('Shape', [hidden], { start: 0, end: 2 });
   const residual = builder.add('Reshape', [hidden, builder.integers([-1, hiddenSize])]);
   const mixerInput = norm(residual, `${kind}.norm`);
-  const mixed =
-    kind === 'attention'
-      ? attention(builder, config, {
-          query: norm(project(mixerInput, 'attention.query'), 'attention.query.joint.norm'),
-          key: norm(project(mixerInput, 'attention.key'), 'attention.key.joint.norm'),
-          value: project(mixerInput, 'attention.value'),
-          leading,
-          cosine: 'cosine',
-          sine: 'sine',
-          mask: 'mask',
-          queryNorm: ifPresent('attention.query.norm'),
-          keyNorm: ifPresent('attention.key.norm'),
-          sinks: ifPresent('attention.sinks'),
-          design,
-        })
-      : gatedConvolution(builder, {
-          inputGate: project(mixerInput, 'convolution.inputGate'),
-          outputGate: project(mixerInput, 'convolution.outputGate'),
-          value: project(mixerInput, 'convolution.value'),
-          leading,
-          kernel: 'convolution.kernel',
-          taps: config.convolution?.kernel ?? 0,
-          bias: ifPresent('convolution.kernel.bias'),
-        });
+  const attended = () => {
+    const context = attention(builder, config, {
+      query: norm(project(mixerInput, 'attention.query'), 'attention.query.joint.norm'),
+      key: norm(project(mixerInput, 'attention.key'), 'attention.key.joint.norm'),
+      value: project(mixerInput, 'attention.value'),
+      leading,
+      cosine: 'cosine',
+      sine: 'sine',
+      mask: 'mask',
+      queryNorm: ifPresent('attention.query.norm'),
+      keyNorm: ifPresent('attention.key.norm'),
+      sinks: ifPresent('attention.sinks'),
+      design,
+    });
+    if (!weights.has('attention.gate')) return context;
+    return builder.add('Mul', [context, builder.add('Sigmoid', [project(mixerInput, 'attention.gate')])]);
+  };
+  const convolved = () =>
+    gatedConvolution(builder, {
+      inputGate: project(mixerInput, 'convolution.inputGate'),
+      outputGate: project(mixerInput, 'convolution.outputGate'),
+      value: project(mixerInput, 'convolution.value'),
+      leading,
+      kernel: 'convolution.kernel',
+      taps: config.convolution?.kernel ?? 0,
+      bias: ifPresent('convolution.kernel.bias'),
+    });
+  const mixers = {
+    attention: attended,
+    convolution: convolved,
+    recurrence: () => deltaNet(builder, config, { leading, project: (weight) => project(mixerInput, weight) }),
+  };
+  const mixed = mixers[kind]();
   const added = project(mixed, `${kind}.output`);
   const middle = builder.add('Add', [
     residual,

@@ -42,7 +42,7 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
     'llama',
     { model_type: 'bloom' },
     'unsupported',
-    'llama: the architecture "bloom" is not supported; supported are: llama, lfm2, lfm2_moe, mistral, qwen2, qwen3, qwen3_moe, gemma3_text, phi3, ',
+    'llama: the architecture "bloom" is not supported; supported are: llama, lfm2, lfm2_moe, mistral, qwen2, qwen3, qwen3_moe, qwen3_5_text, gemma3_text, ',
   ],
   [
     'llama',

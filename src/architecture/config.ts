@@ -118,7 +118,7 @@ function readWidths(fields: ConfigFields, dense: readonly LayerWidths[]): readon
   const espalier = fields.object('espalier');
   if (!espalier) return dense;
   return espalier.objects('layers', dense.length).map((entry, layer) => {
-    const { keyValueHeads = 0, neurons = 0, channels, experts } = dense[layer] ?? {};
+    const { keyValueHeads = 0, neurons = 0, channels, recurrent, experts } = dense[layer] ?? {};
     const kept = entry.integer('neurons', neurons, undefined, 0);
     const ofExperts = experts && (entry.indices('experts') ?? []);
     if (ofExperts && ofExperts.reduce((sum, count) => sum + count, 0) !== kept)
@@ -127,6 +127,8 @@ function readWidths(fields: ConfigFields, dense: readonly LayerWidths[]): readon
       keyValueHeads: entry.integer('keyValueHeads', keyValueHeads, undefined, 0),
       neurons: kept,
       ...(channels !== undefined && { channels: entry.integer('channels', channels, undefined, 0) }),
+      // A recurrence stays as long as its layer does.
+      ...(recurrent !== undefined && { recurrent: kept > 0 }),
       ...(ofExperts && { experts: ofExperts }),
     };
   });

@@ -1,5 +1,11 @@
 import type { GraphBuilder } from '../onnx/builder.ts';
 
+/** What the `tap`-th of `taps` taps sees of a sequence [batch, tokens + taps - 1, channels] that begins with zeros: [batch, tokens, channels]. */
+export function shifted(builder: GraphBuilder, padded: string, tap: number, taps: number): string {
+  const end = tap === taps - 1 ? Number.MAX_SAFE_INTEGER : tap + 1 - taps;
+  return builder.add('Slice', [padded, builder.integers([tap]), builder.integers([end]), builder.integers([1])]);
+}
+
 /** What a gated short convolution reads: three projections [rows, channels] of the same rows, the leading [batch, tokens] sizes, and the weights of its channels. */
 export interface ConvolutionInputs {
   /** Multiplies what enters the convolution. */
@@ -50,14 +56,7 @@ export function gatedConvolution(builder: GraphBuilder, inputs: ConvolutionInput
     const factor = builder.add('Transpose', [builder.add('Squeeze', [column, builder.integers([3])])], {
       perm: [0, 2, 1],
     });
-    const end = tap === taps - 1 ? Number.MAX_SAFE_INTEGER : tap + 1 - taps;
-    const shifted = builder.add('Slice', [
-      padded,
-      builder.integers([tap]),
-      builder.integers([end]),
-      builder.integers([1]),
-    ]);
-    return builder.add('Mul', [shifted, factor]);
+    return builder.add('Mul', [shifted(builder, padded, tap, taps), factor]);
   });
   if (bias !== undefined) terms.push(builder.add('Unsqueeze', [perWindow(bias, [channels]), builder.integers([1])]));
   const sum = terms.reduce((left, right) => builder.add('Add', [left, right]));

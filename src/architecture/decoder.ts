@@ -1,4 +1,4 @@
-import type { Architecture, DecoderDesign, LayerKind, LayerPositions, ModelConfig } from './architecture.ts';
+import type { Architecture, DecoderDesign, LayerKind, LayerPositions, Mixer, ModelConfig } from './architecture.ts';
 import { blockProgram } from './block.ts';
 import { type BindingOptions, type BlockTensors, blockBindings, LLAMA_TENSORS, mixerOf } from './block-weights.ts';
 import { embedProgram, headProgram } from './ends.ts';
@@ -11,6 +11,8 @@ export interface DecoderParts extends BindingOptions, Partial<DecoderDesign> {
   readonly tensors?: BlockTensors;
   /** Of the layers that convolve in place of attending. */
   readonly convolution?: { readonly tensors: BlockTensors; readonly convolves: (layer: number) => boolean };
+  /** Of the layers that have a recurrence in place of attention. */
+  readonly recurrence?: { readonly tensors: BlockTensors; readonly has: (layer: number) => boolean };
   /** Of the layers whose MLP is a mixture of experts: the tensors of that MLP, in place of others. */
   readonly mixture?: {
     readonly tensors: BlockTensors;
@@ -29,13 +31,17 @@ const POSITIONS = 'model.embed_positions.weight';
 
 /** A decoder-only architecture in the Hugging Face layout, from what it declares. Without more it is LLaMA. */
 export function decoder(parts: DecoderParts): Architecture {
-  const { config, tensors = LLAMA_TENSORS, positions, convolution, mixture } = parts;
+  const { config, tensors = LLAMA_TENSORS, positions, convolution, recurrence, mixture } = parts;
   const tensorsOf = (kind: LayerKind) => {
-    const mixing = mixerOf(kind) === 'convolution' && convolution ? convolution.tensors : tensors;
+    const others: Partial<Record<Mixer, BlockTensors | undefined>> = {
+      convolution: convolution?.tensors,
+      recurrence: recurrence?.tensors,
+    };
+    const mixing = others[mixerOf(kind)] ?? tensors;
     return mixture && kind.endsWith('with experts') ? { ...mixing, ...mixture.tensors } : mixing;
   };
   const kind = (layer: number): LayerKind => {
-    const mixer = convolution?.convolves(layer) ? 'convolution' : 'attention';
+    const mixer = recurrence?.has(layer) ? 'recurrence' : convolution?.convolves(layer) ? 'convolution' : 'attention';
     return mixture?.has(layer) ? `${mixer} with experts` : mixer;
   };
   const design: DecoderDesign = {

@@ -88,6 +88,19 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ...MIXTURE,
     ...all('honoured', 'num_local_experts decoder_sparse_step mlp_only_layers'),
   },
+  qwen3_5_text: {
+    ...COMMON,
+    ...QUERY_KEY_NORMS,
+    ...all(
+      'honoured',
+      'linear_conv_kernel_dim linear_key_head_dim linear_value_head_dim linear_num_key_heads linear_num_value_heads full_attention_interval',
+    ),
+    // What predicts further tokens is no part of the text that is written, and states are kept in the type of the export.
+    ...all('harmless', 'mtp_num_hidden_layers mtp_use_dedicated_embeddings mamba_ssm_dtype'),
+    attn_output_gate: only('attention of this architecture is gated', true),
+    output_gate_type: only('what gates the delta net is silu', 'swish', 'silu'),
+    mlp_only_layers: only('this architecture has no experts', []),
+  },
   granite: { ...COMMON, ...GRANITE_FACTORS },
   granitemoehybrid: {
     ...without(COMMON, 'intermediate_size mlp_bias layer_types'),

@@ -12,6 +12,7 @@ export const FAMILIES: Readonly<Record<string, Family>> = {
   qwen2: { title: 'Qwen2, Qwen2.5', tried: 'Qwen2.5-0.5B-Instruct' },
   qwen3: { title: 'Qwen3' },
   qwen3_moe: { title: 'Qwen3 with experts' },
+  qwen3_5_text: { title: 'Qwen3.5, text' },
   gemma: { title: 'Gemma 1' },
   gemma2: { title: 'Gemma 2' },
   gemma3_text: { title: 'Gemma 3, text', tried: 'Gemma 3 270M' },

@@ -14,6 +14,7 @@ import { neox, neoxNames } from './families/neox.ts';
 import { olmo2, olmo3 } from './families/olmo.ts';
 import { opt, optNames } from './families/opt.ts';
 import { phi } from './families/phi.ts';
+import { qwen35, qwen35Names } from './families/qwen3-5.ts';
 import { smollm3 } from './families/smollm3.ts';
 import { stableLm } from './families/stablelm.ts';
 import { starcoder2 } from './families/starcoder2.ts';
@@ -40,6 +41,7 @@ const FACTORIES: Readonly<Record<string, ArchitectureFactory>> = {
   qwen2,
   qwen3,
   qwen3_moe: qwen3Moe,
+  qwen3_5_text: qwen35,
   gemma3_text: gemma3,
   phi3,
   granite,
@@ -68,6 +70,7 @@ const RENAMES: Readonly<Record<string, (checkpoint: Checkpoint) => Rename>> = {
   gpt2: () => gpt2Names,
   gpt_neox: neoxNames,
   opt: () => optNames,
+  qwen3_5_text: qwen35Names,
 };
 
 /** Families whose experts have a matrix each; in others an expert's matrix is a tensor that nobody reads. */

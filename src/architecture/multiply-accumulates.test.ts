@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { elementCount } from '../arrays.ts';
 import { multiplyAccumulates } from '../passes/multiply-accumulates.ts';
 import { widthBindings } from './block-weights.ts';
 import { modelOf } from './model.ts';
@@ -17,7 +18,14 @@ describe.each(FIXTURES)('a token of %s', (name) => {
       const hasBias = architecture.blockWeights(layer).some(({ input }) => input === 'mlp.expertBias');
       const perExpert = (hasBias ? 2 : 1) * config.hiddenSize + widths.neurons;
       const router = tokens * (widths.experts?.length ?? 0) * perExpert;
-      return sum + multiplyAccumulates(architecture.block(architecture.kind(layer)), bindings) - router;
+      const block = architecture.block(architecture.kind(layer));
+      const { recurrence } = config;
+      if (!widths.recurrent || !recurrence) return sum + multiplyAccumulates(block, bindings) - router;
+      // In chunks a window costs more than what decoding does token after token: its projections, and three products with each state.
+      const { valueHeads, keyDimension, valueDimension } = recurrence;
+      const states = 3 * valueHeads * keyDimension * valueDimension;
+      const weights = architecture.blockWeights(layer).filter(({ shape }) => shape.length === 2);
+      return sum + tokens * (weights.reduce((all, { shape }) => all + elementCount(shape), 0) + states);
     }, 0);
     const head = config.vocabulary * config.hiddenSize;
     expect(perToken(costs, config.layerWidths)).toBe(blocks / tokens + head);

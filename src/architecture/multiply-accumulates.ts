@@ -1,5 +1,5 @@
 import { multiplyAccumulates } from '../passes/multiply-accumulates.ts';
-import type { Architecture, LayerKind, LayerWidths } from './architecture.ts';
+import type { Architecture, LayerKind, LayerWidths, ModelConfig } from './architecture.ts';
 import { widthBindings } from './block-weights.ts';
 
 /** What one token costs, in multiply-accumulates of the matrix products: every part of a block grows in proportion to its groups. All experts are computed; routers, which are small beside them, are left out. */
@@ -11,6 +11,8 @@ export interface TokenCosts {
   readonly neuron: number;
   /** Of one channel of a convolution: its share of the projections. */
   readonly channel: number;
+  /** Of a recurrence, with all that feeds it. */
+  readonly recurrence: number;
   /** Of the matrix that gives the logits. */
   readonly head: number;
 }
@@ -36,15 +38,28 @@ export function tokenCosts(architecture: Architecture): TokenCosts {
     keyValueHead: attending({ keyValueHeads: 2, neurons: 1 }) - one,
     neuron: attending({ keyValueHeads: 1, neurons: 2 }) - one,
     channel: channels(2) - channels(1),
+    recurrence: recurrenceCost(config),
     head: multiplyAccumulates(architecture.head(), { rows: 1 }),
   };
+}
+
+/** Projections, and three products with the state of each value head, token after token as decoding does them: what it predicts for a key, what is written, what a query reads. */
+function recurrenceCost({ recurrence, hiddenSize }: ModelConfig): number {
+  if (!recurrence) return 0;
+  const { keyHeads, valueHeads, keyDimension, valueDimension } = recurrence;
+  const projected = 2 * keyHeads * keyDimension + 3 * valueHeads * valueDimension + 2 * valueHeads;
+  return projected * hiddenSize + 3 * valueHeads * keyDimension * valueDimension;
 }
 
 /** Multiply-accumulates of one token through layers of these widths and the head. */
 export function perToken(costs: TokenCosts, layers: readonly LayerWidths[]): number {
   return layers.reduce(
-    (sum, { keyValueHeads, neurons, channels = 0 }) =>
-      sum + keyValueHeads * costs.keyValueHead + neurons * costs.neuron + channels * costs.channel,
+    (sum, { keyValueHeads, neurons, channels = 0, recurrent = false }) =>
+      sum +
+      keyValueHeads * costs.keyValueHead +
+      neurons * costs.neuron +
+      channels * costs.channel +
+      (recurrent ? costs.recurrence : 0),
     costs.head,
   );
 }

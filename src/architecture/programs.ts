@@ -6,6 +6,7 @@ import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runt
 import type { Architecture, LayerKind, LayerPositions } from './architecture.ts';
 import { mixerOf } from './block-weights.ts';
 import { HEAD_CONSTANTS } from './ends.ts';
+import { CHUNK, LONGEST_RECURRENCE } from './gated-delta-rule.ts';
 import { causalMask, rotaryTables } from './rope.ts';
 import type { DeviceWeights } from './weights.ts';
 
@@ -23,7 +24,8 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
   const keyChannels = heads * headDimension;
   return {
     batch: 2,
-    tokens: 5,
+    // Of chunks there must be several, and another number of them with a few tokens more.
+    tokens: architecture.config.recurrence ? 2 * CHUNK - 1 : 5,
     rows: 7,
     neurons: 11,
     keyChannels,
@@ -106,7 +108,9 @@ export class Programs implements Disposable {
     layer: number,
     positions?: Omit<Positions, typeof Symbol.dispose>,
   ): Readonly<Record<string, DeviceTensor>> {
-    if (mixerOf(this.architecture.kind(layer)) !== 'attention') return {};
+    const mixer = mixerOf(this.architecture.kind(layer));
+    if (mixer === 'recurrence' && tokens > LONGEST_RECURRENCE) throw this.#tooLong(tokens, LONGEST_RECURRENCE);
+    if (mixer !== 'attention') return {};
     const { cosine, sine, mask } = positions ?? this.positions(tokens, layer);
     return { cosine, sine, mask };
   }
@@ -273,10 +277,11 @@ export class Programs implements Disposable {
     return positions;
   }
 
-  #tooLong(tokens: number): UsageError {
-    const { maximumPositions } = this.architecture.config;
+  #tooLong(tokens: number, longest = this.architecture.config.maximumPositions): UsageError {
+    const holder =
+      longest === this.architecture.config.maximumPositions ? 'the model holds' : 'its recurrent layers take';
     return new UsageError(
-      `A window of ${tokens} tokens was asked for; the model holds ${maximumPositions}. Ask for windows of at most ${maximumPositions}.`,
+      `A window of ${tokens} tokens was asked for; ${holder} ${longest}. Ask for windows of at most ${longest}.`,
     );
   }
 

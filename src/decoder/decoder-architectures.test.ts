@@ -53,8 +53,27 @@ const LFM2_WIDTHS = {
   ],
 };
 
+const QWEN35 = {
+  ...SIZES,
+  model_type: 'qwen3_5_text',
+  layer_types: ['linear_attention', 'full_attention', 'linear_attention', 'linear_attention'],
+  partial_rotary_factor: 0.5,
+  linear_key_head_dim: 12,
+  linear_value_head_dim: 8,
+  linear_num_key_heads: 3,
+  linear_num_value_heads: 3,
+};
+
 const OWN_WIDTHS: Readonly<Record<string, object>> = {
   lfm2: LFM2_WIDTHS,
+  qwen3_5_text: {
+    layers: [
+      { keyValueHeads: 0, neurons: 40 },
+      { keyValueHeads: 1, neurons: 11 },
+      { keyValueHeads: 0, neurons: 0 },
+      { keyValueHeads: 0, neurons: 9 },
+    ],
+  },
   qwen3_moe: {
     layers: [
       { keyValueHeads: 2, neurons: 12, experts: [10, 2] },
@@ -90,6 +109,14 @@ const CONFIGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
   'lfm2, gated short convolutions': LFM2,
   'lfm2, gated short convolutions with biases and two taps': { ...LFM2, conv_bias: true, conv_L_cache: 2 },
+  'qwen3.5, gated delta nets and gated attention': QWEN35,
+  'qwen3.5, value heads that share queries and keys': {
+    ...QWEN35,
+    linear_num_key_heads: 2,
+    linear_num_value_heads: 4,
+    linear_conv_kernel_dim: 3,
+    partial_rotary_factor: 1,
+  },
   'gemma2, soft caps': {
     ...SIZES,
     model_type: 'gemma2',
@@ -126,7 +153,8 @@ for (const [name, config] of Object.entries(CONFIGS)) {
         windows,
       });
       expect(positions).toBe(280);
-      expect(maxAbsoluteDifference).toBeLessThan(5e-5);
+      // The norm of what a recurrence gives makes much of little, rounding included.
+      expect(maxAbsoluteDifference).toBeLessThan(config === QWEN35 ? 3e-4 : 5e-5);
     });
   }
 }

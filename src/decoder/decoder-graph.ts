@@ -15,6 +15,7 @@ import { convolutionStates } from './convolution.ts';
 import { EXPORT_FORMATS, type ExportDataType } from './dtypes.ts';
 import { areGrouped } from './group-blocks.ts';
 import { addLayer, type DecoderScope, scaledBy } from './layer.ts';
+import { recurrenceStates } from './recurrence.ts';
 import { ResidualStream } from './residual-stream.ts';
 import { givenLengths, sequenceLengths } from './sequence-lengths.ts';
 import { withValueTypes } from './value-types.ts';
@@ -52,7 +53,7 @@ export function decoderPositions({ maximumPositions }: ModelConfig): number {
   return Math.min(maximumPositions, LONGEST_TABLE);
 }
 
-/** Whether a decoder of single tokens can be built: attention rotates by itself, no layer convolves, and the embedding is not in blocks (WebGPU looks up no bytes). */
+/** Whether a decoder of single tokens can be built: attention rotates by itself, no layer convolves or has a recurrence, and the embedding is not in blocks (WebGPU looks up no bytes). */
 export function allowsSingleToken({ architecture }: Model, dataType: ExportDataType): boolean {
   const { config } = architecture;
   const { learnedPositions, normAfterRotation } = architecture.design;
@@ -67,6 +68,7 @@ export function allowsSingleToken({ architecture }: Model, dataType: ExportDataT
     !learnedPositions &&
     !normAfterRotation &&
     convolutionStates(config).length === 0 &&
+    recurrenceStates(config).length === 0 &&
     EXPORT_FORMATS[dataType].embeddingBits === undefined
   );
 }
@@ -79,6 +81,7 @@ const turns = (inverseFrequencies: Float64Array) => inverseFrequencies.some((fre
  * [batch, past + sequence], `num_logits_to_keep` int64 [] (0: all), `past_key_values.{i}.key|value` [batch, keyValueHeads_i, past,
  * headDimension] -> `logits` float32 [batch, kept, vocabulary], `present.{i}.key|value`. Sequences of a batch are padded on the right.
  * A layer that convolves has `past_conv.{i}` [batch, channels_i, kernel] -> `present_conv.{i}` for its cache; there the sequences of a batch must be equally long.
+ * One with a recurrence has that of its own convolution, `past_conv.{i}` [batch, mixed channels, kernel - 1], and its state `past_recurrent.{i}` [batch, valueHeads, keyDimension, valueDimension].
  * Layers have their own widths; a removed layer or module leaves no nodes and no cache. A tied embedding is stored once.
  * Throws UnsupportedError when no attention is left, UsageError for more positions than the model has.
  */
@@ -99,7 +102,7 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const keep = single ? undefined : builder.input('num_logits_to_keep', 'int64', []);
   const givens = attentionMask === undefined ? givenLengths(builder) : undefined;
   const caches = attendingLayers(config.layerWidths);
-  const states = convolutionStates(config);
+  const states = [...convolutionStates(config), ...recurrenceStates(config)];
   const cacheShape = (heads: number, length: string) =>
     single ? [1, heads, single.capacity, config.headDimension] : ['batch_size', heads, length, config.headDimension];
   for (const { layer, keyValueHeads } of caches) {

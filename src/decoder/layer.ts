@@ -1,4 +1,4 @@
-import type { LayerPositions, LayerWidths } from '../architecture/architecture.ts';
+import type { LayerPositions, LayerWidths, WeightBinding } from '../architecture/architecture.ts';
 import { isRemovedLayer, mixerOf } from '../architecture/block-weights.ts';
 import { clampedGate } from '../architecture/clamped-gate.ts';
 import { expertOfNeurons, routing } from '../architecture/experts.ts';
@@ -6,6 +6,7 @@ import type { Model } from '../architecture/model.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import { type CachedAttention, cachedAttention, type RotaryTables, rotatesInside } from './attention.ts';
 import { cachedConvolution } from './convolution.ts';
+import { cachedDeltaNet } from './recurrence.ts';
 import type { ResidualStream } from './residual-stream.ts';
 import type { SequenceLengths } from './sequence-lengths.ts';
 import { WeightNames } from './weight-names.ts';
@@ -32,7 +33,9 @@ export function addLayer(scope: DecoderScope, layer: number, widths: LayerWidths
     addParallel(scope, layer, widths, roles);
     return;
   }
-  if (mixerOf(architecture.kind(layer)) === 'convolution') addConvolution(scope, layer, widths.channels ?? 0, roles);
+  const mixer = mixerOf(architecture.kind(layer));
+  if (mixer === 'convolution') addConvolution(scope, layer, widths.channels ?? 0, roles);
+  else if (mixer === 'recurrence') addRecurrence(scope, layer, roles);
   else if (keyValueHeads > 0)
     addAttention(scope, layer, keyValueHeads, roles, () => input(stream, roles, 'attention.norm'));
   else addBias(scope, roles, 'attention.output.bias');
@@ -56,7 +59,7 @@ function addParallel(scope: DecoderScope, layer: number, widths: LayerWidths, ro
 function input(
   stream: ResidualStream,
   roles: WeightNames,
-  role: 'attention.norm' | 'convolution.norm' | 'mlp.norm',
+  role: 'attention.norm' | 'convolution.norm' | 'recurrence.norm' | 'mlp.norm',
 ): string {
   const norm = normOf(roles, role);
   return norm ? stream.normalised(norm) : stream.current();
@@ -86,8 +89,9 @@ function addAttention(
   const { config, design } = model.architecture;
   const positions = model.architecture.positions(layer);
   const rotary = scope.rotaryTables(positions);
+  const attended = value();
   const context = cachedAttention(builder, {
-    projections: addProjections(scope, value(), roles, rotatesInside(config.headDimension, rotary)),
+    projections: addProjections(scope, attended, roles, rotatesInside(config.headDimension, rotary)),
     pastKey: `past_key_values.${layer}.key`,
     pastValue: `past_key_values.${layer}.value`,
     presentKey: `present.${layer}.key`,
@@ -105,7 +109,12 @@ function addAttention(
       ? (turned, part) => normOfHeads(scope, turned, roles, `attention.${part}`)
       : undefined,
   });
-  addModule(scope, context, roles, 'attention.output');
+  const gate = roles.optional('attention.gate');
+  const gated = (weight: WeightBinding) => {
+    const open = operators.linear(attended, weight, roles.optional('attention.gate.bias'));
+    return builder.add('Mul', [context, builder.add('Sigmoid', [open])]);
+  };
+  addModule(scope, gate ? gated(gate) : context, roles, 'attention.output');
 }
 
 const CONVOLUTION = ['convolution.inputGate', 'convolution.outputGate', 'convolution.value'] as const;
@@ -140,6 +149,16 @@ function addConvolution(scope: DecoderScope, layer: number, channels: number, ro
     present: `present_conv.${layer}`,
   });
   addModule(scope, builder.add('Mul', [outputGate, convolved]), roles, 'convolution.output');
+}
+
+/** The gated delta net over the present tokens, from the state that its cache holds. */
+function addRecurrence(scope: DecoderScope, layer: number, roles: WeightNames): void {
+  const { model, builder, operators, stream } = scope;
+  const { recurrence } = model.architecture.config;
+  if (!recurrence) return;
+  const value = input(stream, roles, 'recurrence.norm');
+  const output = cachedDeltaNet(builder, operators, { value, layer, sizes: recurrence, roles });
+  addModule(scope, output, roles, 'recurrence.output');
 }
 
 const PROJECTIONS = ['attention.query', 'attention.key', 'attention.value'] as const;
@@ -237,7 +256,7 @@ function addModule(
   { model, builder, operators, stream }: DecoderScope,
   value: string,
   roles: WeightNames,
-  role: 'attention.output' | 'convolution.output' | 'mlp.down',
+  role: 'attention.output' | 'convolution.output' | 'recurrence.output' | 'mlp.down',
 ): void {
   const { residualScale } = model.architecture.design;
   const norm = normOf(roles, `${role}.norm`);

@@ -86,9 +86,12 @@ const projected = (x: Known | undefined, size: Dimension | undefined): Known | u
 const RULES: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(
     [
+      'Abs',
+      'Exp',
       'Gelu',
       'Identity',
       'LayerNormalization',
+      'Log',
       'Neg',
       'QuickGelu',
       'Relu',
@@ -106,6 +109,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     return x && dataType && { ...x, dataType };
   },
   CastLike: (_, [x, like]) => x && like && { dataType: like.dataType, shape: x.shape },
+  CausalConvWithState: (_, [x, , , past]) => x && [{ dataType: x.dataType, shape: x.shape }, past],
   Concat: (node, inputs, fresh) => {
     const all = inputs.filter((input) => input !== undefined);
     const [first] = all;
@@ -137,6 +141,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     if (key || typeof head !== 'number') return query && { dataType: query.dataType, shape: query.shape };
     return projected(query, intAttribute(node, 'num_heads', 1) * head);
   },
+  /** What is read, and the state. */
+  LinearAttention: (_, [, , value, past]) => value && [{ dataType: value.dataType, shape: value.shape }, past],
   MatMul: (_, [a, b], fresh) => {
     const rows = a?.shape.at(-2);
     const columns = b?.shape.at(-1);

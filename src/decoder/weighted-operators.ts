@@ -133,6 +133,21 @@ export class WeightedOperators {
     );
   }
 
+  /** The last of three axes, of so many numbers, divided by the root of the sum of its squares and `epsilon`: a norm with equal weights. */
+  ofLengthOne(input: string, size: number, epsilon: number): string {
+    const name = `length.${size}`;
+    const made = () =>
+      this.#add(
+        this.#file.computed(name, [size], this.#format.activations, () => new Float32Array(size).fill(size ** -0.5)),
+      );
+    return this.#builder.add(
+      'SkipSimplifiedLayerNormalization',
+      [input, input, this.#builder.has(name) ? name : made()],
+      { epsilon: float((4 * epsilon) / size) },
+      MICROSOFT,
+    );
+  }
+
   /** Adds a module's output (and bias) to the residual stream and normalises the sum: [normalised, sum], as one operator. */
   addAndNorm(
     residual: string,

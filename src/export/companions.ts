@@ -50,7 +50,7 @@ export function exportedConfig(
     tie_word_embeddings: config.tiedEmbedding,
     dtype: format.activations,
     // transformers.js looks here for layers with other caches than keys and values.
-    ...(config.convolution && { layer_types: layerTypes(architecture) }),
+    ...((config.convolution || config.recurrence) && { layer_types: layerTypes(architecture) }),
     espalier: { layers: config.layerWidths },
     'transformers.js_config': { dtype: format.transformersName, use_external_data_format: { [format.file]: 1 } },
   };

@@ -1,4 +1,4 @@
-import { denseWidths, ROUTER } from '../architecture/block-weights.ts';
+import { denseWidths, EXACT } from '../architecture/block-weights.ts';
 import { countParameters, type Model, modelOf } from '../architecture/model.ts';
 import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
 import { Programs } from '../architecture/programs.ts';
@@ -326,11 +326,11 @@ function roundedLogits(
   matrices: QuantisedMatrices,
 ): ReferenceLogits {
   const tables = [...architecture.embedWeights(), ...architecture.headWeights()].map(({ tensor }) => tensor);
-  const routers = architecture.config.layerWidths.flatMap((_, layer) =>
-    architecture.blockWeights(layer).flatMap(({ input, tensor }) => (ROUTER.includes(input) ? [tensor] : [])),
+  const exact = architecture.config.layerWidths.flatMap((_, layer) =>
+    architecture.blockWeights(layer).flatMap(({ input, tensor }) => (EXACT.includes(input) ? [tensor] : [])),
   );
   return blockProgramLogits(
     programs,
-    new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables, matrices, routers))),
+    new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables, matrices, exact))),
   );
 }

@@ -59,7 +59,7 @@ ${figureLines(card.figures)}
 ## Use
 
 ${samplesOfUse(formats, format).map(sampleLines).join('\n')}
-${onnx && format.note ? `${format.note}\n\n` : ''}${card.config.convolution ? 'Generate one text at a time, or texts of one length in a batch' : 'Generate one text at a time, or pad the texts of a batch on the right'}. The longest sequence is ${card.config.maximumPositions} tokens.
+${onnx && format.note ? `${format.note}\n\n` : ''}${card.config.convolution || card.config.recurrence ? 'Generate one text at a time, or texts of one length in a batch' : 'Generate one text at a time, or pad the texts of a batch on the right'}. The longest sequence is ${card.config.maximumPositions} tokens.
 
 ## Kept widths
 
@@ -111,9 +111,14 @@ const title = ({ name, revision }: Provenance) =>
   `${codeSpan(name)}${revision ? ` at revision ${codeSpan(revision)}` : ''}`;
 
 const widthRow = (widths: LayerWidths, layer: number) => {
-  const { keyValueHeads, channels, neurons } = widths;
+  const { keyValueHeads, channels, recurrent, neurons } = widths;
   if (isRemovedLayer(widths)) return `| ${layer} | removed | removed |`;
-  return `| ${layer} | ${channels === undefined ? keyValueHeads : `none; ${channels} channels of a convolution`} | ${neurons} |`;
+  const mixing = recurrent
+    ? 'none; a recurrence'
+    : channels === undefined
+      ? keyValueHeads
+      : `none; ${channels} channels of a convolution`;
+  return `| ${layer} | ${mixing} | ${neurons} |`;
 };
 
 function recipeLines(recipe: Recipe | undefined): string {

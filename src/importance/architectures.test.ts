@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LayerWidths } from '../architecture/architecture.ts';
-import { ASSIGNMENT, mixerOf, widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, isPrunable, mixerOf, widthBindings } from '../architecture/block-weights.ts';
 import { forwardBlocks } from '../architecture/forward.ts';
 import { modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
@@ -31,7 +31,7 @@ function structuresIn(checkpoint: Checkpoint): (layer: number) => readonly Coupl
     const widths = architecture.config.layerWidths[layer] as LayerWidths;
     const bindings = { ...exampleBindings(architecture), ...widthBindings(architecture.config, widths) };
     const inputs = architecture.blockWeights(layer).map(({ input }) => input);
-    const weights = inputs.filter((input) => input !== ASSIGNMENT);
+    const weights = inputs.filter(isPrunable);
     return discover(architecture.block(architecture.kind(layer)), weights, bindings, [ASSIGNMENT]).structures;
   };
 }
@@ -118,7 +118,8 @@ describe.each(FIXTURES)('%s', (name) => {
     const joint = inputs.has('attention.query.joint.norm') ? headDimension * (repeat + 1) : 0;
     const attentionBiases = inputs.has('attention.query.bias') ? headDimension * (repeat + 2) : 0;
     const sinks = inputs.has('attention.sinks') ? repeat : 0;
-    const perHead = headDimension * hiddenSize * (2 * repeat + 2) + attentionBiases + joint + sinks;
+    const gated = inputs.has('attention.gate') ? repeat : 0;
+    const perHead = headDimension * hiddenSize * (2 * repeat + 2 + gated) + attentionBiases + joint + sinks;
     const linear = ['mlp.gate', 'mlp.up', 'mlp.down'].filter((weight) => inputs.has(weight));
     const mlpBiases = ['mlp.gate.bias', 'mlp.up.bias'].filter((weight) => inputs.has(weight));
     expect(structures.map(({ parametersPerGroup }) => parametersPerGroup)).toEqual([
@@ -130,6 +131,7 @@ describe.each(FIXTURES)('%s', (name) => {
       ['attention.query', 0],
       ['attention.key', 0],
       ['attention.value', 0],
+      ...(gated > 0 ? [['attention.gate', 0]] : []),
       ['attention.output', 1],
       ...linear.map((weight) => [weight, weight === 'mlp.down' ? 1 : 0]),
     ]);

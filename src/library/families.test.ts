@@ -23,7 +23,7 @@ import { score } from './score.ts';
 
 /** Families whose layers are of several kinds, through every verb. */
 const MIXTURES = ['qwen3-moe', 'lfm2-moe', 'gpt-oss'] as const satisfies readonly FixtureName[];
-const FAMILIES: readonly FixtureName[] = ['lfm2-biases', ...MIXTURES];
+const FAMILIES: readonly FixtureName[] = ['lfm2-biases', 'qwen3-5', ...MIXTURES];
 
 let folder: string;
 let runtime: Runtime;

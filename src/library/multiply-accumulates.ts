@@ -18,11 +18,16 @@ export function planMultiplyAccumulates(scores: Scores, plan: Plan): MultiplyAcc
   const counted = scoredTokenCosts(scores.model);
   if (counted === undefined) return undefined;
   const { costs, layerWidths: before } = counted;
-  const after = before.map(({ keyValueHeads }, layer): LayerWidths => {
+  const after = before.map(({ keyValueHeads, recurrent = false }, layer): LayerWidths => {
     const { attention = [], convolution = [], mlp = [] } = plan.layers[layer] ?? {};
     // Where all heads of a layer are one group, it stands for them.
     const headsPerGroup = keyValueHeads / (scores.groups[layer]?.attention.groups || 1);
-    return { keyValueHeads: headsPerGroup * attention.length, neurons: mlp.length, channels: convolution.length };
+    return {
+      keyValueHeads: headsPerGroup * attention.length,
+      neurons: mlp.length,
+      channels: convolution.length,
+      recurrent: recurrent && mlp.length > 0,
+    };
   });
   return { context: costs.context, before: perToken(costs, before), after: perToken(costs, after) };
 }

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../architecture/architecture.ts';
-import { ASSIGNMENT, isRemovedLayer, mixerOf, widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, isPrunable, isRemovedLayer, mixerOf, widthBindings } from '../architecture/block-weights.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
 import { exampleBindings, Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
@@ -85,7 +85,7 @@ export class OpenModel implements Disposable {
     if (known) return known;
     const bindings = { ...exampleBindings(architecture), ...widthBindings(config, widths) };
     const inputs = architecture.blockWeights(layer).map(({ input }) => input);
-    const weights = inputs.filter((input) => input !== ASSIGNMENT);
+    const weights = inputs.filter(isPrunable);
     const tables = inputs.filter((input) => input === ASSIGNMENT);
     const structures = isRemovedLayer(widths)
       ? []

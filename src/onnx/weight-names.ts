@@ -48,7 +48,7 @@ export function parseWeightNames(name: string): readonly WeightName[] | undefine
 /** Takes a name apart; undefined for names that are not of this form. */
 export function parseWeightName(name: string): WeightName | undefined {
   const match =
-    /^([\w.-]+?\.(?:weight|bias|sinks|expert_bias|down_proj_bias))(?:#(\d+):(\d+))?(?:\+([\d.]+))?(?:\.([a-z_]+))?$/.exec(
+    /^([\w.-]+?\.(?:weight|bias|sinks|expert_bias|down_proj_bias|dt_bias|A_log))(?:#(\d+):(\d+))?(?:\+([\d.]+))?(?:\.([a-z_]+))?$/.exec(
       name,
     );
   if (!match) return undefined;

@@ -49,8 +49,8 @@ describe('plan.json', () => {
     ['layers[0].mlp starts with -1', (value) => ({ ...value, layers: [{ attention: [0], mlp: [-1] }] })],
     ['layers[0].attention starts with 0.5', (value) => ({ ...value, layers: [{ attention: [0.5], mlp: [1] }] })],
     [
-      'layers[0].attention is empty and the other list is not',
-      (value) => ({ ...value, layers: [{ attention: [], mlp: [1] }] }),
+      'layers[0].mlp is empty and the other list is not',
+      (value) => ({ ...value, layers: [{ attention: [1], mlp: [] }] }),
     ],
     ['layers[1].mlp is missing', (value) => ({ ...value, layers: [{ attention: [0], mlp: [1] }, { attention: [0] }] })],
     ['recipe is missing', (value) => ({ ...value, recipe: null })],
@@ -100,6 +100,17 @@ describe('plan.json', () => {
     expect(() => checkPlanFits(plan, scores.groups.slice(1))).toThrow(MismatchError);
     const narrow = syntheticScores({ layers: 4, attentionGroups: 2, neurons: 12 });
     expect(() => checkPlanFits(plan, narrow.groups)).toThrow(/keeps mlp group 2[0-3] of layer \d, which has 12 groups/);
+  });
+
+  it('keeps neurons alone only where a layer has nothing else to keep', () => {
+    const layers = plan.layers.map((layer, index) => (index === 1 ? { ...layer, attention: [] } : layer));
+    expect(() => checkPlanFits({ ...plan, layers }, scores.groups)).toThrow(
+      /keeps no attention group of layer 1 and \d+ neurons/,
+    );
+    const groups = scores.groups.map((each, index) =>
+      index === 1 ? { ...each, attention: { groups: 0, parametersPerGroup: 0 } } : each,
+    );
+    checkPlanFits({ ...plan, layers }, groups);
   });
 
   it('is read for a model from format and layers alone, and its sizes are the model’s', () => {

@@ -95,10 +95,9 @@ function parseLayer(value: unknown, layer: number, file: string): LayerPlan {
       ? {}
       : { convolution: parseIndices(value.convolution, `layers[${layer}].convolution`, file) };
   const plan = { attention, ...convolution, mlp };
-  if ((keptMixing(plan) === 0) !== (mlp.length === 0)) {
-    const empty = mlp.length > 0 ? (value.convolution === undefined ? 'attention' : 'convolution') : 'mlp';
+  if (keptMixing(plan) > 0 && mlp.length === 0) {
     throw new FileFormatError(
-      `${file}: layers[${layer}].${empty} is empty and the other list is not. Keep one group of each, or empty both to remove the block.`,
+      `${file}: layers[${layer}].mlp is empty and the other list is not. Keep one group of each, or empty both to remove the block.`,
     );
   }
   return plan;
@@ -139,6 +138,14 @@ export function checkPlanFits(plan: Plan, groups: readonly LayerGroups[]): void 
         );
       }
     }
+    // A layer without such groups mixes tokens by what stays as long as it does.
+    const { attention, convolution } = groups[index] ?? {};
+    const mixing = convolution && convolution.groups > 0 ? 'convolution' : 'attention';
+    const hasMixing = (attention?.groups ?? 0) + (convolution?.groups ?? 0) > 0;
+    if (hasMixing && keptMixing(layer) === 0 && layer.mlp.length > 0)
+      throw new MismatchError(
+        `The plan keeps no ${mixing} group of layer ${index} and ${layer.mlp.length} neurons. Keep one group of each, or empty both lists to remove the block.`,
+      );
   }
 }
 

@@ -109,6 +109,8 @@ function checkLayerPlan(plan: LayerPlan, layer: number, structures: readonly Cou
     });
   }
   const mixing = plan.convolution ? 'channels of the convolution' : 'attention groups';
+  // What has no groups, such as a recurrence, stays as long as the layer does.
+  if (structures.every(({ kind }) => kind === 'mlp')) return;
   if ((keptMixing(plan) === 0) !== (plan.mlp.length === 0)) {
     throw new MismatchError(
       `The plan keeps ${keptMixing(plan)} ${mixing} and ${plan.mlp.length} neurons in layer ${layer}; keep at least one of each, or none of both to remove the layer.`,

@@ -18,6 +18,8 @@ export const FIXTURES = [
   'lfm2',
   'lfm2-biases',
   'qwen3-moe',
+  'qwen3-5',
+  'qwen3-5-shared',
   'gpt-oss',
   'lfm2-moe',
   'phi3',

@@ -29,7 +29,7 @@ export function recoverTensors(graph: Graph, config: JsonRecord, file: string): 
 }
 
 /** Constants that exporters compute: rotary tables, masks. */
-const COMPUTED = /cos|sin|rotary|inv_freq|mask/i;
+const COMPUTED = /cos|sin|rotary|inv_freq|mask|^length\.\d+$/i;
 
 /** Numbers of the graph that belong to no weight, under their own names, so that they are named as ones that nobody reads. */
 function leftOver(graph: Graph, found: ReadonlyMap<string, OnnxTensor>): [string, OnnxTensor][] {
