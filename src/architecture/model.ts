@@ -4,7 +4,7 @@ import type { Architecture, WeightBinding } from './architecture.ts';
 import { isRemovedLayer } from './block-weights.ts';
 import { architectureFor, canonicalCheckpoint } from './index.ts';
 import { refuseOtherAngles } from './rotary-rows.ts';
-import { refuseKnownUnread, refuseUnread, withoutUnread } from './unread-tensors.ts';
+import { refuseKnownUnread, refuseUnread, withoutBeside, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
 
 /** A checkpoint with the architecture that reads it: what every stage of pruning works on. */
@@ -23,8 +23,9 @@ export interface ModelOptions {
  * any work, and no figure is made of a part of a model.
  */
 export function modelOf(stored: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
-  const checkpoint = canonicalCheckpoint(stored);
-  const architecture = architectureFor(checkpoint);
+  const canonical = canonicalCheckpoint(stored);
+  const architecture = architectureFor(canonical);
+  const checkpoint = withoutBeside(canonical, architecture);
   if (!ignoreTensors) refuseKnownUnread(checkpoint, architecture);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
   refuseOtherAngles(checkpoint, architecture);

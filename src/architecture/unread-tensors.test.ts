@@ -57,6 +57,22 @@ describe('a tensor that nobody reads', () => {
   });
 });
 
+test('what files of Qwen3.5 have beside the language model is left out, and told', async () => {
+  const { checkpoint } = await openFixture('qwen3-5');
+  const published = withTensors(
+    checkpoint,
+    'mtp.fc.weight',
+    'mtp.norm.weight',
+    'model.visual.blocks.0.mlp.linear_fc1.weight',
+  );
+  const { checkpoint: read } = modelOf(published);
+  expect([...read.tensors.keys()]).toEqual([...checkpoint.tensors.keys()]);
+  expect(read.notes).toEqual([
+    'Left out: 2 tensors that predict further tokens (mtp), and 1 tensor that read images (visual). The language model does not need them.',
+  ]);
+  expect(() => modelOf(withTensors(checkpoint, 'model.audio.weight'))).toThrow('They read images or sound');
+});
+
 /** Packed weights are told apart before anything else is looked at. */
 const QUANTISED = new Set([
   'model.layers.0.self_attn.q_proj.weight_scale',

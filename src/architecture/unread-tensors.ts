@@ -40,6 +40,31 @@ const KINDS: readonly { readonly matches: RegExp; readonly remedy: string }[] = 
   },
 ];
 
+/** By `model_type`: tensors that files of a family have beside its language model, each with what they do. They are left out, and `inspect` tells so. */
+const BESIDE: Readonly<Record<string, readonly { readonly matches: RegExp; readonly what: string }[]>> = {
+  qwen3_5_text: [
+    { matches: /^mtp\./, what: 'predict further tokens (mtp)' },
+    { matches: /^(model\.)?visual\./, what: 'read images (visual)' },
+  ],
+};
+
+/** The checkpoint without what its files have beside the language model, and a note of that; itself where they have nothing such. */
+export function withoutBeside(checkpoint: Checkpoint, { config }: Architecture): Checkpoint {
+  const names = [...checkpoint.tensors.keys()];
+  const found = (BESIDE[config.architecture] ?? []).flatMap(({ matches, what }) => {
+    const left = names.filter((name) => matches.test(name));
+    return left.length > 0 ? [{ left, what }] : [];
+  });
+  if (found.length === 0) return checkpoint;
+  const gone = new Set(found.flatMap(({ left }) => left));
+  const told = found.map(({ left, what }) => `${left.length} ${left.length === 1 ? 'tensor' : 'tensors'} that ${what}`);
+  return {
+    ...checkpoint,
+    tensors: new Map([...checkpoint.tensors].filter(([name]) => !gone.has(name))),
+    notes: [...(checkpoint.notes ?? []), `Left out: ${told.join(', and ')}. The language model does not need them.`],
+  };
+}
+
 /** Names of the tensors that neither the architecture reads nor are known to change nothing. */
 function unreadTensors({ tensors }: Checkpoint, architecture: Architecture): string[] {
   const read = new Set(

@@ -53,7 +53,7 @@ describeOnWebGpu('gradients, scores and training on WebGPU', { timeout: GPU_TIME
   });
 
   // Between them they have every operator and every optional weight; all fixtures run on the processor.
-  test.each(['llama-biases', 'gemma3', 'phi3-longrope'] as const)(
+  test.each(['llama-biases', 'gemma3', 'phi3-longrope', 'qwen3-5-shared'] as const)(
     'logits, losses and gradients of %s are those of PyTorch',
     async (name) => {
       const { checkpoint, windows, expected } = await openFixture(name);
