@@ -20,8 +20,8 @@ export interface Timed {
   /** Of graph and weights. */
   readonly bytes: number;
   readonly laps: readonly Lap[];
-  /** GPU dispatches of one decoded token; undefined where there are none. */
-  readonly dispatches?: number | undefined;
+  /** GPU dispatches of one decoded token by the name of the operator's program; undefined where there are none. */
+  readonly dispatches?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Lines for people: speeds, bytes read and dispatches of a token, ours over transformers.js, pruned over dense against what the removed bytes allow. */
@@ -34,7 +34,8 @@ export function report(timed: readonly Timed[], promptTokens: number, layers: nu
     const speed = (milliseconds: number, tokens = 1) =>
       ((1000 * tokens) / milliseconds).toFixed(milliseconds > 1000 ? 2 : 0);
     const range = `laps ${speed(Math.max(...decode))} to ${speed(Math.min(...decode))}, fastest token ${fastest(name).toFixed(2)} ms`;
-    const counted = dispatches === undefined ? '' : `, ${dispatches} dispatches a token`;
+    const count = dispatches && totalOf(dispatches);
+    const counted = count === undefined ? '' : `, ${count} dispatches a token, ${(count / layers).toFixed(1)} a layer`;
     return `${name.padEnd(24)} ${(bytes / 2 ** 20).toFixed(1).padStart(6)} MiB a token, prefill ${speed(median(part(name, 'prefill')), promptTokens).padStart(5)} tokens/s, decode ${speed(median(decode)).padStart(5)} tokens/s (${range})${counted}`;
   });
   for (const { name: theirs } of timed.filter(({ name }) => name.endsWith(', transformers.js'))) {
@@ -44,6 +45,7 @@ export function report(timed: readonly Timed[], promptTokens: number, layers: nu
     );
   }
   const dense = timed.find(({ name }) => name === 'dense');
+  if (dense?.dispatches) lines.push(`Dispatches of a token, dense: ${operatorsOf(dense.dispatches)}.`);
   for (const { name, bytes } of timed.filter((entry) => entry.name.startsWith('-') && !entry.name.includes(','))) {
     const allowed = (dense?.bytes ?? 0) / bytes;
     const gained = median(part('dense', 'decode')) / median(part(name, 'decode'));
@@ -52,10 +54,19 @@ export function report(timed: readonly Timed[], promptTokens: number, layers: nu
     lines.push(
       `${name} / dense: bytes allow ${allowed.toFixed(2)}; decode ${gained.toFixed(2)}, by the fastest tokens ${best.toFixed(2)}, which is ${(best / allowed).toFixed(2)} of it (target 0.9); prefill ${prefill.toFixed(2)}`,
     );
-    if (best < 0.9 * allowed) lines.push(`${name}: ${boundBy(dense?.dispatches, layers)}`);
+    if (best < 0.9 * allowed) lines.push(`${name}: ${boundBy(dense?.dispatches && totalOf(dense.dispatches), layers)}`);
   }
   return lines;
 }
+
+/** Of all operators. */
+export const totalOf = (dispatches: Readonly<Record<string, number>>): number =>
+  Object.values(dispatches).reduce((sum, count) => sum + count, 0);
+
+const operatorsOf = (dispatches: Readonly<Record<string, number>>) =>
+  Object.entries(dispatches)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
 
 /** Why a narrower model is not faster by its bytes, and what would help. */
 function boundBy(dispatches: number | undefined, layers: number): string {

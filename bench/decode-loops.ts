@@ -2,19 +2,20 @@ import { AutoModelForCausalLM, env, Tensor } from '@huggingface/transformers';
 import type { Decoder } from '../src/generate/decoder.ts';
 import { greatest } from '../src/generate/sampling.ts';
 import { type Lap, lapOf } from './decode-lap.ts';
+import type { PeerLap } from './peers/peer-process.ts';
 
 /** Our loop, greedy. */
-export async function ownLap(decoder: Decoder, prompt: readonly number[], newTokens: number): Promise<Lap> {
+export async function ownLap(decoder: Decoder, prompt: readonly number[], newTokens: number): Promise<PeerLap> {
   using sequence = decoder.start(prompt.length + newTokens);
   const times: number[] = [];
   const started = performance.now();
-  let token = greatest(await sequence.append(prompt));
+  const tokens = [greatest(await sequence.append(prompt))];
   times.push(performance.now());
   while (times.length < newTokens) {
-    token = greatest(await sequence.append([token]));
+    tokens.push(greatest(await sequence.append(tokens.slice(-1))));
     times.push(performance.now());
   }
-  return lapOf(started, times);
+  return { ...lapOf(started, times), tokens };
 }
 
 /** Loads `folder` below `root` (a path, or a URL path in browsers) in transformers.js; the dtype is what its config.json says. */
@@ -23,6 +24,16 @@ export async function transformersLoop(
   folder: string,
   options: object,
 ): Promise<(prompt: readonly number[], newTokens: number) => Promise<Lap>> {
+  const lap = await transformersTimes(root, folder, options);
+  return async (prompt, newTokens) => lapOf(0, (await lap(prompt, newTokens)).times);
+}
+
+/** The same with the milliseconds at which each token was there, and the tokens. */
+export async function transformersTimes(
+  root: string,
+  folder: string,
+  options: object,
+): Promise<(prompt: readonly number[], newTokens: number) => Promise<{ times: number[]; tokens: number[] }>> {
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.useBrowserCache = false;
@@ -31,12 +42,18 @@ export async function transformersLoop(
   return async (prompt, newTokens) => {
     const inputs = new Tensor('int64', BigInt64Array.from(prompt, BigInt), [1, prompt.length]);
     const attentionMask = new Tensor('int64', new BigInt64Array(prompt.length).fill(1n), [1, prompt.length]);
-    const times: number[] = [];
-    const streamer = { put: () => times.push(performance.now()), end: () => undefined };
-    const length = { max_new_tokens: newTokens, min_new_tokens: newTokens, do_sample: false };
+    const [times, said]: [number[], number[]] = [[], []];
     const started = performance.now();
+    const streamer = {
+      put: (values: readonly (readonly bigint[])[]) => {
+        times.push(performance.now() - started);
+        said.push(...values.flat().map(Number));
+      },
+      end: () => undefined,
+    };
+    const length = { max_new_tokens: newTokens, min_new_tokens: newTokens, do_sample: false };
     await model.generate({ inputs, attention_mask: attentionMask, ...length, streamer } as never);
     // The streamer is told the prompt first, then every token.
-    return lapOf(started, times.slice(1));
+    return { times: times.slice(1), tokens: said.slice(prompt.length) };
   };
 }

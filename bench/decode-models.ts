@@ -3,6 +3,7 @@ import type { ExportDataType } from '../src/decoder/dtypes.ts';
 import { diskOutput } from '../src/export/disk.ts';
 import { exportPruned } from '../src/library/export.ts';
 import type { OpenModel } from '../src/library/open-model.ts';
+import type { LayerPlan } from '../src/plan/plan.ts';
 
 /** An exported model of a benchmark. */
 export interface BenchModel {
@@ -20,20 +21,23 @@ export async function exportBenchModels(
   dtype: ExportDataType,
   shares: readonly number[],
 ): Promise<BenchModel[]> {
-  const { layers, keyValueHeads, neurons } = open.config;
   const models: BenchModel[] = [];
   for (const share of [0, ...shares]) {
-    const first = (count: number) =>
-      Array.from({ length: Math.max(1, Math.round(count * (1 - share))) }, (_, index) => index);
-    using pruned = open.pruned(
-      Array.from({ length: layers }, () => ({ attention: first(keyValueHeads), mlp: first(neurons) })),
-    );
+    using pruned = open.pruned(firstGroups(open, share));
     const name = share === 0 ? 'dense' : `-${share * 100}%`;
     const own = share === 0 ? 'dense' : `pruned-${share * 100}`;
     const { bytes } = await exportPruned(pruned, { output: await diskOutput(join(folder, own)), dtype });
     models.push({ name, folder: own, bytes });
   }
   return models;
+}
+
+/** Of every layer's groups the first, so that about `share` of them is removed. */
+export function firstGroups({ config }: OpenModel, share: number): LayerPlan[] {
+  const first = (count: number) =>
+    Array.from({ length: Math.max(1, Math.round(count * (1 - share))) }, (_, index) => index);
+  const { layers, keyValueHeads, neurons } = config;
+  return Array.from({ length: layers }, () => ({ attention: first(keyValueHeads), mlp: first(neurons) }));
 }
 
 /** Token ids that are the same for every contestant. */

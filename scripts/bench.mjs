@@ -13,7 +13,13 @@ const [wanted = [], options] = [
   process.argv.slice(2).filter((word) => names.includes(word)),
   process.argv.slice(2).filter((word) => !names.includes(word)),
 ];
-await buildLibrary(folder, { entries: Object.fromEntries(names.map((name) => [name, `bench/${name}.bench.ts`])) });
+const peers = readdirSync(join(root, 'bench/peers')).filter((file) => file.endsWith('.peer.ts'));
+await buildLibrary(folder, {
+  entries: Object.fromEntries([
+    ...names.map((name) => [name, `bench/${name}.bench.ts`]),
+    ...peers.map((file) => [`peers/${basename(file, '.ts')}`, `bench/peers/${file}`]),
+  ]),
+});
 for (const name of wanted.length > 0 ? wanted : names) {
   console.log(`\n# ${name}`);
   const { run } = await import(pathToFileURL(join(folder, `${name}.js`)).href);

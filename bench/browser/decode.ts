@@ -5,6 +5,7 @@ import { createWebRuntime } from '../../src/runtime/web.ts';
 import type { Lap, Timed } from '../decode-lap.ts';
 import { ownLap, transformersLoop } from '../decode-loops.ts';
 import type { BenchModel } from '../decode-models.ts';
+import { DispatchCounter } from '../gpu/dispatch-counter.ts';
 
 export interface BrowserBench {
   run(options: {
@@ -19,24 +20,13 @@ export interface BrowserBench {
   }): Promise<{ readonly description: string; readonly timed: readonly Timed[] }>;
 }
 
-let dispatches = 0;
-for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect'] as const) {
-  const original = globalThis.GPUComputePassEncoder?.prototype[name] as ((...sizes: never[]) => undefined) | undefined;
-  if (original)
-    Object.assign(GPUComputePassEncoder.prototype, {
-      [name](this: GPUComputePassEncoder, ...sizes: never[]) {
-        dispatches += 1;
-        return original.apply(this, sizes);
-      },
-    });
-}
-
 const bytesOf = async (url: string) => new Uint8Array(await (await fetch(url)).arrayBuffer());
 
 const blobOf = async (url: string) => (await fetch(url)).blob();
 
 const bench: BrowserBench = {
   async run({ backend, models, file, singleToken, prompt, newTokens, rounds }) {
+    const counter = backend === 'webgpu' ? new DispatchCounter() : undefined;
     using runtime = await createWebRuntime({ backend });
     Object.assign(env.backends.onnx.wasm ?? {}, {
       wasmPaths: new URL('/ort-transformers/', location.href).href,
@@ -47,7 +37,7 @@ const bench: BrowserBench = {
       bytes: number;
       lap: (tokens: number) => Promise<Lap>;
       laps: Lap[];
-      dispatches?: number;
+      dispatches?: Readonly<Record<string, number>>;
     }[] = [];
     for (const model of models) {
       const url = `/models/${model.folder}/onnx/${file}`;
@@ -78,13 +68,18 @@ const bench: BrowserBench = {
     for (const contestant of contestants) {
       // Past the tokens that are compared before a capture is trusted.
       await contestant.lap(5);
-      if (backend === 'webgpu') {
+      if (counter) {
         const count = async (tokens: number) => {
-          dispatches = 0;
+          counter.take();
           await contestant.lap(tokens);
-          return dispatches;
+          return counter.take();
         };
-        contestant.dispatches = (await count(3)) - (await count(2));
+        const [fewer, more] = [await count(2), await count(3)];
+        contestant.dispatches = Object.fromEntries(
+          Object.entries(more)
+            .map(([name, times]) => [name, times - (fewer[name] ?? 0)] as const)
+            .filter(([, times]) => times > 0),
+        );
       }
     }
     for (let round = 0; round < rounds; round++)

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { CancelledError } from '../../errors.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
+import { computeDevice } from './compute-device.ts';
 import { productSpeeds } from './products.ts';
 
 it('measures products of one row and of many in the formats of a host', async () => {
@@ -23,4 +24,12 @@ it('measures products of one row and of many in the formats of a host', async ()
   await expect(
     productSpeeds(runtime, { size: 64, rows: [1], milliseconds: 1 }, { signal: AbortSignal.abort() }),
   ).rejects.toBeInstanceOf(CancelledError);
+});
+
+it('tells nothing of a graphics device on a host', async () => {
+  using runtime = await createNodeRuntime({ threads: 1 });
+  const { description } = runtime;
+  expect(computeDevice(runtime)).toEqual({
+    ...{ backend: 'cpu', description, adapter: undefined, limits: {}, features: [] },
+  });
 });

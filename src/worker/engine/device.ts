@@ -1,19 +1,12 @@
+import { type ComputeDevice, computeDevice } from '../../evaluate/speed/compute-device.ts';
 import { type ProductSpeed, productSpeeds } from '../../evaluate/speed/products.ts';
 import { VERSION } from '../../library/version.ts';
 import type { LongRunning } from '../../progress.ts';
-import type { Adapter } from '../../runtime/adapter.ts';
-import { WebGpuRuntime } from '../../runtime/web.ts';
 import type { Bench } from './bench.ts';
 
 /** What the engine computes on, and how fast it multiplies. */
-export interface DeviceFacts {
+export interface DeviceFacts extends ComputeDevice {
   readonly version: string;
-  readonly backend: string;
-  readonly description: string;
-  readonly adapter: Adapter | undefined;
-  /** Of the graphics device: what was granted. Empty on a host. */
-  readonly limits: Readonly<Record<string, number>>;
-  readonly features: readonly string[];
   readonly products: readonly ProductSpeed[];
 }
 
@@ -21,15 +14,6 @@ export interface DeviceCalls {
   device(options?: LongRunning): Promise<DeviceFacts>;
 }
 
-/** Limits that decide what fits, of some fifty. */
-const TOLD_LIMITS = [
-  'maxBufferSize',
-  'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupsPerDimension',
-] as const;
 /** Rows of a token, and of a prompt. */
 const REQUEST = { size: 1024, rows: [1, 128], milliseconds: 1500 } as const;
 
@@ -38,13 +22,8 @@ export function deviceCalls(bench: Bench): DeviceCalls {
     device: (options = {}) =>
       bench.heavy(async () => {
         const { runtime } = bench.model;
-        const device = runtime instanceof WebGpuRuntime ? runtime.device : undefined;
-        return {
-          ...{ version: VERSION, backend: runtime.backend, description: runtime.description, adapter: runtime.adapter },
-          limits: Object.fromEntries(TOLD_LIMITS.flatMap((name) => (device ? [[name, device.limits[name]]] : []))),
-          features: device ? [...device.features].map(String).sort() : [],
-          products: await productSpeeds(runtime, REQUEST, options),
-        };
+        const products = await productSpeeds(runtime, REQUEST, options);
+        return { version: VERSION, ...computeDevice(runtime), products };
       }, options),
   };
 }
