@@ -79,6 +79,13 @@ export class DeviceLostError extends DeviceError {
   }
 }
 
+/** Half precision does not suffice for this model, or the device computes in it wrongly; single precision may do. */
+export class HalfPrecisionError extends DeviceError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options, 'half-precision');
+  }
+}
+
 /** The device or WebAssembly has no memory left for what was asked. */
 export class OutOfMemoryError extends DeviceError {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,5 +1,5 @@
 import { findNotFinite } from '../checkpoint/finite.ts';
-import { DeviceError } from '../errors.ts';
+import { DeviceError, HalfPrecisionError } from '../errors.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import { isRemoved, rowChunks } from './forward.ts';
 import type { Programs } from './programs.ts';
@@ -35,13 +35,16 @@ export async function checkComputed(
   const window = windows[index];
   if (!window) return;
   const { backend } = programs.runtime;
+  const where = `The loss of a window cannot be told: ${await firstNotFinite(programs, store, window)} All weights are finite, so it grew beyond what`;
+  if (programs.precision === 'f16')
+    throw new HalfPrecisionError(
+      `${where} half precision holds (65,504), on the backend ${backend}. Score in single precision (--precision f32).`,
+    );
   const remedy =
     backend === 'webgpu'
       ? 'Try another backend (cpu or wasm).'
       : 'Take another copy of the model: trained weights do not do this.';
-  throw new DeviceError(
-    `The loss of a window cannot be told: ${await firstNotFinite(programs, store, window)} All weights are finite, so it grew beyond what single precision computes with, on the backend ${backend}. ${remedy}`,
-  );
+  throw new DeviceError(`${where} single precision computes with, on the backend ${backend}. ${remedy}`);
 }
 
 async function firstNotFinite(programs: Programs, store: WeightStore, window: ArrayLike<number>): Promise<string> {
@@ -60,13 +63,13 @@ async function firstNotFinite(programs: Programs, store: WeightStore, window: Ar
         hidden.dispose();
         hidden = output;
       }
-      const values = (await programs.runtime.read(hidden)).data as Float32Array;
+      const values = (await programs.readStates(hidden)).data as Float32Array;
       const at = findBeyond(values);
       if (at >= 0)
         return `the output of ${layer < 0 ? 'the embedding' : `layer ${layer}`} is ${values[at]} at token ${Math.floor(at / config.hiddenSize)}, channel ${at % config.hiddenSize}.`;
     }
     using weights = await store.lease('head');
-    for (const { start, chunk } of rowChunks(await programs.runtime.read(hidden), 16)) {
+    for (const { start, chunk } of rowChunks(await programs.readStates(hidden), 16)) {
       const logits = await programs.logits(weights, chunk);
       const at = findNotFinite(logits);
       if (at >= 0)

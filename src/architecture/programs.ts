@@ -7,6 +7,7 @@ import type { Architecture, LayerKind, LayerPositions } from './architecture.ts'
 import { mixerOf } from './block-weights.ts';
 import { HEAD_CONSTANTS } from './ends.ts';
 import { CHUNK, LONGEST_RECURRENCE } from './gated-delta-rule.ts';
+import { inPrecision, narrowed, type Precision, widened } from './precision.ts';
 import { causalMask, rotaryTables } from './rope.ts';
 import type { DeviceWeights } from './weights.ts';
 
@@ -43,11 +44,14 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
 export class Programs implements Disposable {
   readonly runtime: Runtime;
   readonly architecture: Architecture;
+  /** Of embedding and blocks; the head computes in single precision always. */
+  readonly precision: Precision;
   readonly #sessions = new Map<string, Promise<Session>>();
   readonly #positions = new Map<LayerPositions, Map<number, Positions>>();
 
-  constructor(runtime: Runtime, architecture: Architecture) {
+  constructor(runtime: Runtime, architecture: Architecture, precision: Precision = 'f32') {
     this.runtime = runtime;
+    this.precision = precision;
     this.architecture = architecture;
   }
 
@@ -62,13 +66,28 @@ export class Programs implements Disposable {
     return session;
   }
 
+  /** A graph that reads states and weights, in the precision of these programs. */
+  inPrecision(graph: Graph): Graph {
+    return inPrecision(graph, this.precision);
+  }
+
+  /** States on the host, in float32 whatever they are on the device. */
+  async readStates(states: DeviceTensor): Promise<HostTensor> {
+    return widened(await this.runtime.read(states));
+  }
+
+  /** Puts float32 states on the device. */
+  uploadStates(states: HostTensor): DeviceTensor {
+    return this.runtime.upload(narrowed(states, this.precision));
+  }
+
   /** Token ids, one equally long window per row -> hidden [windows, tokens, hiddenSize]. `positions` [tokens]: other ones than from 0 on. */
   async embed(
     weights: DeviceWeights,
     windows: readonly ArrayLike<number>[],
     positions?: ArrayLike<number>,
   ): Promise<DeviceTensor> {
-    const session = await this.session('embed', () => this.architecture.embed());
+    const session = await this.session('embed', () => this.inPrecision(this.architecture.embed()));
     const tokens = windows[0]?.length ?? 0;
     const ids = new BigInt64Array(windows.length * tokens);
     windows.forEach((window, row) => {
@@ -99,7 +118,7 @@ export class Programs implements Disposable {
   /** The session of a layer's block. */
   blockSession(layer: number): Promise<Session> {
     const kind = this.architecture.kind(layer);
-    return this.session(programName('block', kind), () => this.architecture.block(kind));
+    return this.session(programName('block', kind), () => this.inPrecision(this.architecture.block(kind)));
   }
 
   /** What the block of a layer reads beside states and weights, for windows of `tokens`. `positions`: other ones than one causal window per row. */

@@ -1,6 +1,7 @@
 import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
 import type { WeightBinding } from './architecture.ts';
 import { countParameters, type Model } from './model.ts';
+import { narrowed, type Precision } from './precision.ts';
 import { DeviceWeights, readWeights } from './weights.ts';
 
 /** Which program's weights: the two ends, or a block by its layer. */
@@ -14,12 +15,16 @@ export class WeightStore implements Disposable {
   readonly model: Model;
   readonly resident: boolean;
   readonly #runtime: Runtime;
+  readonly #precision: Precision;
   readonly #kept = new Map<string, Promise<DeviceTensor>>();
 
-  constructor(runtime: Runtime, model: Model, keepBytes = 0) {
+  /** `precision` is that of the programs that read them; in half precision all weights are streamed. */
+  constructor(runtime: Runtime, model: Model, keepBytes = 0, precision: Precision = 'f32') {
     this.#runtime = runtime;
+    this.#precision = precision;
     this.model = model;
-    this.resident = countParameters(model).parameters * Float32Array.BYTES_PER_ELEMENT <= keepBytes;
+    const bytes = countParameters(model).parameters * Float32Array.BYTES_PER_ELEMENT;
+    this.resident = precision === 'f32' && bytes <= keepBytes;
   }
 
   /** The weights of one program; dispose the lease after use. */
@@ -32,7 +37,7 @@ export class WeightStore implements Disposable {
           ? architecture.headWeights()
           : architecture.blockWeights(key);
     const tensors = await Promise.all(
-      bindings.map(async (binding) => [binding.input, await this.#tensor(binding)] as const),
+      bindings.map(async (binding) => [binding.input, await this.#tensor(binding, key === 'head')] as const),
     );
     const weights = Object.fromEntries(tensors);
     return this.resident ? new BorrowedWeights(weights) : new DeviceWeights(weights);
@@ -46,17 +51,17 @@ export class WeightStore implements Disposable {
     this.dispose();
   }
 
-  async #load(binding: WeightBinding): Promise<DeviceTensor> {
+  async #load(binding: WeightBinding, precision: Precision): Promise<DeviceTensor> {
     const weights = await readWeights(this.model.checkpoint, [binding]);
-    return this.#runtime.upload(Object.values(weights)[0] as (typeof weights)[string]);
+    return this.#runtime.upload(narrowed(Object.values(weights)[0] as (typeof weights)[string], precision));
   }
 
-  #tensor(binding: WeightBinding): Promise<DeviceTensor> {
-    if (!this.resident) return this.#load(binding);
+  #tensor(binding: WeightBinding, ofHead: boolean): Promise<DeviceTensor> {
+    if (!this.resident) return this.#load(binding, ofHead ? 'f32' : this.#precision);
     const key = `${binding.tensor}:${binding.rows?.start ?? 0}`;
     const known = this.#kept.get(key);
     if (known) return known;
-    const loading = this.#load(binding);
+    const loading = this.#load(binding, 'f32');
     this.#kept.set(key, loading);
     loading.catch(() => this.#kept.delete(key));
     return loading;

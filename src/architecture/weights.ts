@@ -4,6 +4,7 @@ import { MismatchError, MissingError } from '../errors.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
 import type { WeightBinding } from './architecture.ts';
 import { assignment } from './experts.ts';
+import { narrowed, type Precision } from './precision.ts';
 
 /** Weights of one program in host memory, by graph input. */
 export type HostWeights = Readonly<Record<string, HostTensor>>;
@@ -74,9 +75,11 @@ export function checkWeight(
   }
 }
 
-/** Copies host weights to the device. */
-export function uploadWeights(runtime: Runtime, weights: HostWeights): DeviceWeights {
+/** Copies host weights to the device, for programs of a precision. */
+export function uploadWeights(runtime: Runtime, weights: HostWeights, precision: Precision = 'f32'): DeviceWeights {
   return new DeviceWeights(
-    Object.fromEntries(Object.entries(weights).map(([input, tensor]) => [input, runtime.upload(tensor)])),
+    Object.fromEntries(
+      Object.entries(weights).map(([input, tensor]) => [input, runtime.upload(narrowed(tensor, precision))]),
+    ),
   );
 }

@@ -12,6 +12,7 @@ import type { Plan } from '../plan/plan.ts';
 import type { PlanOptions } from '../plan/plan-options.ts';
 import { readCalibration, readCompensationWindows, readMeasureWindows } from './calibration.ts';
 import type { Console } from './console.ts';
+import { halfPrecisionCheck } from './half-precision-check.ts';
 import { readBytes } from './input-file.ts';
 import { embeddedScores, readScores } from './models.ts';
 import {
@@ -115,6 +116,8 @@ export async function choosePlan(
   return planInPasses(open, {
     ...calibration,
     passes: options.passes,
+    precision: options.precision,
+    crossCheck: halfPrecisionCheck(open.runtime, options.precision),
     objective: objectiveOf(options),
     teacherAfterFirst: options.objective === 'teacher',
     plan: planning,
@@ -225,13 +228,21 @@ async function chooseScores(
     return scores;
   }
   const shipped =
-    options.calibration === undefined && options.tokenIds === undefined && options.objective === 'text'
+    options.calibration === undefined &&
+    options.tokenIds === undefined &&
+    options.objective === 'text' &&
+    options.precision === 'auto'
       ? embeddedScores(name)
       : undefined;
   if (shipped !== undefined) return readScores(shipped);
   const calibration = await readCalibration(name, open, options, { signal, onProgress: output.onProgress });
   const objective = objectiveOf(options);
-  return (await score(open, { ...calibration, objective, signal, onProgress: output.onProgress })).scores;
+  const { precision } = options;
+  const crossCheck = halfPrecisionCheck(open.runtime, precision);
+  const telling = { signal, onProgress: output.onProgress };
+  const { scores, notes } = await score(open, { ...calibration, objective, precision, crossCheck, ...telling });
+  for (const { message } of notes) output.note(message);
+  return scores;
 }
 
 /** What the dense model's importance is the gradient of: KL from itself has none. Throws UsageError for options that do not belong together. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import type { BackendChoice } from '../library/create-runtime.ts';
+import type { PrecisionChoice } from '../library/score-precision.ts';
 
 const BACKENDS: readonly BackendChoice[] = ['cpu', 'wasm', 'webgpu', 'auto'];
 
@@ -65,6 +66,7 @@ export function addCalibrationOptions(command: Command): Command {
 export interface ObjectiveOptions {
   readonly objective: 'text' | 'model' | 'teacher';
   readonly draws?: number;
+  readonly precision: PrecisionChoice;
 }
 
 export function addObjectiveOptions(command: Command, teacher: string): Command {
@@ -79,6 +81,12 @@ export function addObjectiveOptions(command: Command, teacher: string): Command 
       '--draws <n>',
       'with --objective model: times that the labels of each window are drawn (default: 1)',
       wholeNumber('--draws', 1),
+    )
+    .option(
+      '--precision <which>',
+      'what scoring computes in: f32, f16 (webgpu, half the memory), or auto, f16 on graphics cards that have it unless it does not suffice',
+      oneOf('--precision', ['auto', 'f32', 'f16']),
+      'auto',
     );
 }
 

@@ -8,6 +8,7 @@ import { type ScoreShardOptions, scoreShard } from '../library/score-shard.ts';
 import type { LongRunning } from '../progress.ts';
 import { readCalibration } from './calibration.ts';
 import { type Console, createConsole } from './console.ts';
+import { halfPrecisionCheck } from './half-precision-check.ts';
 import { interruptedKeeping } from './interrupted.ts';
 import { megabytes } from './megabytes.ts';
 import { computedOn, openDense, withModel } from './models.ts';
@@ -59,7 +60,9 @@ export function addScore(program: Command, signal: AbortSignal): void {
         const telling = { signal, onProgress: output.onProgress };
         const calibration = await readCalibration(name, open, options, telling);
         const objective = await readObjective(open, calibration.windows, options, telling);
-        const scoring = { ...calibration, metrics, objective, ...telling };
+        const { precision } = options;
+        const crossCheck = halfPrecisionCheck(open.runtime, precision);
+        const scoring = { ...calibration, metrics, objective, precision, crossCheck, ...telling };
         if (options.shard)
           return scoreOneShard(name, open, { ...scoring, shard: options.shard }, options.output, output);
         const state = stateFile(options.output);
@@ -84,6 +87,7 @@ export function addScore(program: Command, signal: AbortSignal): void {
           peakBytes: run.peakBytes,
           resumedLayers,
           objective: options.objective,
+          precision: run.precision,
           ...(objective.kind === 'model' && { draws: objective.draws }),
           metrics,
           output: options.output,
@@ -122,6 +126,7 @@ async function scoreOneShard(
             seconds,
             forwardSeconds,
             peakBytes,
+            precision: run.info.engine.precision ?? 'f32',
             objective: options.objective?.kind ?? 'text',
             metrics,
           },

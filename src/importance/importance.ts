@@ -1,9 +1,10 @@
 import type { LayerKind } from '../architecture/architecture.ts';
 import { isRemoved } from '../architecture/forward.ts';
+import type { Precision } from '../architecture/precision.ts';
 import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { findNotFinite } from '../checkpoint/finite.ts';
-import { DeviceError, throwIfCancelled } from '../errors.ts';
+import { DeviceError, HalfPrecisionError, throwIfCancelled } from '../errors.ts';
 import { checkWindows } from '../evaluate/token-windows.ts';
 import type { LongRunning } from '../progress.ts';
 import type { Backend, DeviceTensor, HostTensor } from '../runtime/runtime.ts';
@@ -127,7 +128,7 @@ export async function importance(
       scoreForward(programs, store, batches, owned, score, {
         signal,
         layers: layerCount,
-        keepFrom: keepFrom(store, score, windows.length * tokens, budget),
+        keepFrom: keepFrom(store, score, windows.length * tokens, budget, programs.precision === 'f16' ? 2 : 4),
         onWindows: (count) => report(count * unit.forward),
       }),
     );
@@ -175,6 +176,7 @@ export async function importance(
           state &&
           gradient &&
           (await crossCheck(programs, store, { layer, layout: layoutOf(layer), metrics, state, gradient }, checks));
+        if (note && programs.precision === 'f16') throw new HalfPrecisionError(note.message);
         if (note) notes.push(note);
         checks = undefined;
       }
@@ -196,7 +198,7 @@ export async function importance(
         onWindows: (count) => report((count * unit.backward) / draws),
       });
       if (keep.has('cosine')) sums.set('cosine', '', Float64Array.of(draws * cosine));
-      checkScores(sums.scores(metrics), layer);
+      checkScores(sums.scores(metrics), layer, programs.precision);
       await finish(layer, sums);
       owned.free(after);
       for (const values of before.kept ?? []) owned.free(Object.values(values));
@@ -246,20 +248,23 @@ function scoreProgramsOf(
 /** The first window of a batch [windows, tokens, hiddenSize], on the host. */
 async function firstWindow(programs: Programs, batch: DeviceTensor | undefined): Promise<HostTensor | undefined> {
   if (!batch) return undefined;
-  const { data, shape } = await programs.runtime.read(batch);
+  const { data, shape } = await programs.readStates(batch);
   const values = data as Float32Array;
   return { dataType: 'float32', shape: [1, ...shape.slice(1)], data: values.slice(0, values.length / (shape[0] ?? 1)) };
 }
 
-/** Throws DeviceError where a score is no finite number, as soon as its layer is scored. */
-function checkScores(scores: LayerScores, layer: number): void {
+/** Throws DeviceError (HalfPrecisionError in half precision) where a score is no finite number, as soon as its layer is scored. */
+function checkScores(scores: LayerScores, layer: number, precision: Precision): void {
   for (const module of MODULES)
     for (const [metric, values] of Object.entries(scores[module] ?? {})) {
       const at = findNotFinite(values);
-      if (at >= 0)
-        throw new DeviceError(
-          `The score "${metric}" of layer ${layer} (${module}) is ${values[at]} at group ${at}, though weights and losses are finite: a gradient, or its square, grew beyond what single precision holds. Leave this metric out (--metrics), or score on other windows.`,
-        );
+      if (at < 0) continue;
+      const found = `The score "${metric}" of layer ${layer} (${module}) is ${values[at]} at group ${at}, though weights and losses are finite: a gradient, or its square, grew beyond what`;
+      if (precision === 'f16')
+        throw new HalfPrecisionError(`${found} half precision holds. Score in single precision (--precision f32).`);
+      throw new DeviceError(
+        `${found} single precision holds. Leave this metric out (--metrics), or score on other windows.`,
+      );
     }
 }
 
@@ -269,7 +274,9 @@ async function sumOfCosines(
   before: readonly DeviceTensor[],
   after: readonly DeviceTensor[],
 ): Promise<number> {
-  const session = await programs.session('block cosine', () => cosineGraph(programs.architecture.config.hiddenSize));
+  const session = await programs.session('block cosine', () =>
+    programs.inPrecision(cosineGraph(programs.architecture.config.hiddenSize)),
+  );
   let sum = 0;
   for (const [index, input] of before.entries()) {
     const output = after[index];

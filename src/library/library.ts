@@ -1,5 +1,6 @@
 /** What of the public library needs neither Node nor a browser: src/index.ts and src/web.ts add how models are opened and where exports go. */
 export type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
+export type { Precision } from '../architecture/precision.ts';
 export type { ByteSource, Checkpoint, Provenance, RotaryRow, TensorInfo } from '../checkpoint/checkpoint.ts';
 export { blobFolder } from '../checkpoint/files/file.ts';
 export type { FileAccess } from '../checkpoint/files/files.ts';
@@ -108,8 +109,9 @@ export {
 } from './recover.ts';
 export { type RefineOptions, refine } from './refine.ts';
 export type { BackendChoice, RuntimeOptions } from './runtime-options.ts';
-export type { ScoreObjective } from './score.ts';
+export type { PrecisionNote, ScoreNote, ScoreObjective } from './score.ts';
 export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './score.ts';
+export type { PrecisionChoice } from './score-precision.ts';
 export type { ScoreStateStore } from './score-resume.ts';
 export type { ShardRun } from './score-shard.ts';
 export { type ScoreShardOptions, type SumsSink, scoreShard } from './score-shard.ts';

@@ -76,6 +76,7 @@ function checkSameRun(first: SumsFile, other: SumsFile): void {
   same('what importance is the gradient of', ({ info }) => [info.calibration.objective, info.draws]);
   same('the metrics', ({ info }) => info.metrics);
   same('the version', ({ info }) => info.engine.version);
+  same('the precision', ({ info }) => info.engine.precision ?? 'f32');
   same('the groups', ({ info }) => info.groups);
 }
 

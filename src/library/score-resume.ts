@@ -33,7 +33,7 @@ const SAVING_PART = 20;
 const LARGEST_STATE = 2 ** 31 - 1;
 
 /**
- * What lets `importance` go on from a stored state and store new ones. A state counts only if model, windows, settings, version and backend are the same: the result is then that of
+ * What lets `importance` go on from a stored state and store new ones. A state counts only if model, windows, settings, version, backend and precision are the same: the result is then that of
  * one run, bit for bit. One that is of another run, or damaged, is passed over and replaced. A state is stored after each layer, and where layers take long also after a batch of
  * windows: so rarely that a twentieth of the time goes into it at most.
  */
@@ -54,7 +54,7 @@ export async function resumable(
       metrics: info.metrics,
       objective: [info.calibration.objective, info.calibration.seed, info.draws],
       version: VERSION,
-      engine: open.runtime.description,
+      engine: `${open.runtime.description}${info.engine.precision === 'f16' ? ', half precision' : ''}`,
     }),
     gradients: windows.length * length * open.config.hiddenSize,
   };

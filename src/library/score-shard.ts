@@ -4,6 +4,7 @@ import type { LayerSums } from '../importance/sums/layer-sums.ts';
 import { shardRange } from '../importance/sums/shard-range.ts';
 import type { OpenModel } from './open-model.ts';
 import { importanceOptions, type ScoreOptions, sumsInfo } from './score.ts';
+import { precisionsFor, scoringPrograms } from './score-precision.ts';
 
 /** Where the sums of a shard go as they become known. */
 export interface SumsSink {
@@ -44,25 +45,23 @@ export interface ShardRun {
 
 /**
  * Scores one shard of the calibration windows and gives out the sums that its scores follow from; `mergeScores` adds those of all shards (docs/architecture.md section 9).
+ * Shards of one run are to be of one precision: with `auto` that of the adapter, and HalfPrecisionError where it does not suffice.
  * Throws UsageError for a shard that there is not, or that has no window.
  */
 export async function scoreShard(open: OpenModel, options: ScoreShardOptions, sink: SumsSink): Promise<ShardRun> {
   const { shard, windows } = options;
   const { start, end } = shardRange(windows.length, shard.index, shard.count);
   const own = windows.slice(start, end);
-  const info = await sumsInfo(open, options, { shard, own });
+  const [precision] = precisionsFor(open.runtime, options.precision, options.crossCheck !== undefined);
+  const info = await sumsInfo(open, options, precision, { shard, own });
   await sink.start(info);
   open.runtime.resetPeak();
-  const { losses, loss, tokens, seconds, forwardSeconds, kernelBytes } = await importance(
-    open.programs,
-    open.store,
-    own,
-    {
-      ...importanceOptions(open, options, start),
-      windowsAre: shard.count === 1 ? 'all' : 'part',
-      onSums: (layer, sums) => sink.layer(layer, sums),
-    },
-  );
+  using on = scoringPrograms(open, precision);
+  const { losses, loss, tokens, seconds, forwardSeconds, kernelBytes } = await importance(on.programs, on.store, own, {
+    ...importanceOptions(open, options, start),
+    windowsAre: shard.count === 1 ? 'all' : 'part',
+    onSums: (layer, sums) => sink.layer(layer, sums),
+  });
   await sink.finish(losses);
   const peakBytes = open.runtime.statistics().peakBytes + kernelBytes;
   return { info, loss, tokens, seconds, forwardSeconds, peakBytes };

@@ -1,5 +1,6 @@
 import { countParameters } from '../architecture/model.ts';
-import { UsageError } from '../errors.ts';
+import type { Precision } from '../architecture/precision.ts';
+import { HalfPrecisionError, UsageError } from '../errors.ts';
 import type { Teacher } from '../evaluate/divergence/teacher.ts';
 import type { BackendNote, CrossCheck } from '../importance/cross-check.ts';
 import type { SumsInfo } from '../importance/files/sums-file.ts';
@@ -10,6 +11,7 @@ import { FAST_METRICS } from '../importance/sums/metrics.ts';
 import { METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
+import { type PrecisionChoice, precisionsFor, scoringPrograms } from './score-precision.ts';
 import { resumable, type ScoreStateStore } from './score-resume.ts';
 import { VERSION } from './version.ts';
 
@@ -51,9 +53,25 @@ export interface ScoreOptions extends LongRunning {
   readonly objective?: ScoreObjective;
   /** Scores a few groups on another backend too, and notes where the two differ: for WebGPU, whose drivers can be wrong without an error. */
   readonly crossCheck?: CrossCheck | undefined;
+  /**
+   * What blocks compute in. Default 'auto': with `crossCheck`, half precision on a graphics card that has it, and single precision where that does not suffice, as a note tells; single precision
+   * elsewhere.
+   */
+  readonly precision?: PrecisionChoice;
   /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses its forward pass and one layer at most, or of a layer that takes long the batches of some seconds. Clear it when the scores are safe. */
   readonly state?: ScoreStateStore | undefined;
 }
+
+/** Half precision did not suffice, and single precision was used. */
+export interface PrecisionNote {
+  /** Which kind of note. */
+  readonly code: 'single-precision';
+  /** A sentence for people. */
+  readonly message: string;
+}
+
+/** What a reader should know of how scores came about. */
+export type ScoreNote = BackendNote | PrecisionNote;
 
 /** Scores, and what they took. */
 export interface ScoreRun {
@@ -64,27 +82,45 @@ export interface ScoreRun {
   /** Of the seconds, those of the forward pass. */
   readonly forwardSeconds: number;
   /** Also in the scores, as sentences. */
-  readonly notes: readonly BackendNote[];
+  readonly notes: readonly ScoreNote[];
+  /** What blocks computed in. */
+  readonly precision: Precision;
   /** Layers that a stored state already had. */
   readonly resumedLayers: number;
   /** Peak of the runtime's tensors during scoring, and of the kernels' own memory, in bytes. */
   readonly peakBytes: number;
 }
 
-/** Scores every group of a model on calibration windows (docs/method.md section 2). */
+/** Scores every group of a model on calibration windows (docs/method.md section 2). Throws UnsupportedError, HalfPrecisionError and DeviceError as `precision` says. */
 export async function score(open: OpenModel, options: ScoreOptions): Promise<ScoreRun> {
+  const [first, otherwise] = precisionsFor(open.runtime, options.precision, options.crossCheck !== undefined);
+  try {
+    return await scoreIn(open, options, first);
+  } catch (error) {
+    if (otherwise === undefined || !(error instanceof HalfPrecisionError)) throw error;
+    const message = `Half precision did not suffice, and single precision was used. ${error.message}`;
+    return scoreIn(open, options, otherwise, [{ code: 'single-precision', message }]);
+  }
+}
+
+async function scoreIn(
+  open: OpenModel,
+  options: ScoreOptions,
+  precision: Precision,
+  told: readonly ScoreNote[] = [],
+): Promise<ScoreRun> {
   open.runtime.resetPeak();
   const base = importanceOptions(open, options);
   const resuming =
-    options.state && (await resumable(open, options.windows, await sumsInfo(open, options), options.state));
-  const result = await importance(open.programs, open.store, options.windows, { ...base, ...resuming });
-  const described = await describeRun(open, options, result);
+    options.state && (await resumable(open, options.windows, await sumsInfo(open, options, precision), options.state));
+  using on = scoringPrograms(open, precision);
+  const result = await importance(on.programs, on.store, options.windows, { ...base, ...resuming });
+  const notes = [...told, ...result.notes];
+  const described = await describeRun(open, options, precision, result);
   const scores: Scores = {
     format: 'espalier-scores/1',
     ...described,
-    ...(result.notes.length > 0 && {
-      engine: { ...described.engine, notes: result.notes.map(({ message }) => message) },
-    }),
+    ...(notes.length > 0 && { engine: { ...described.engine, notes: notes.map(({ message }) => message) } }),
     layers: result.layers,
   };
   const resumedLayers = resuming?.resume?.layers.length ?? 0;
@@ -92,7 +128,8 @@ export async function score(open: OpenModel, options: ScoreOptions): Promise<Sco
     scores,
     seconds: result.seconds,
     forwardSeconds: result.forwardSeconds,
-    notes: result.notes,
+    notes,
+    precision,
     resumedLayers,
     peakBytes: open.runtime.statistics().peakBytes + result.kernelBytes,
   };
@@ -142,12 +179,16 @@ export function objectiveOf({
 async function describeRun(
   open: OpenModel,
   options: ScoreOptions,
+  precision: Precision,
   { loss, tokens }: { readonly loss: number; readonly tokens: number },
 ): Promise<Pick<Scores, 'model' | 'calibration' | 'engine' | 'groups'>> {
-  return { ...(await describeModel(open)), calibration: { ...textOf(options), loss, tokens } };
+  return { ...(await describeModel(open, precision)), calibration: { ...textOf(options), loss, tokens } };
 }
 
-async function describeModel(open: OpenModel): Promise<Pick<Scores, 'model' | 'engine' | 'groups'>> {
+async function describeModel(
+  open: OpenModel,
+  precision: Precision,
+): Promise<Pick<Scores, 'model' | 'engine' | 'groups'>> {
   const { checkpoint } = open.model;
   const { name, revision } = checkpoint.provenance;
   return {
@@ -158,7 +199,7 @@ async function describeModel(open: OpenModel): Promise<Pick<Scores, 'model' | 'e
       config: checkpoint.config,
       parameters: countParameters(open.model).parameters,
     },
-    engine: { version: VERSION, backend: open.runtime.backend },
+    engine: { version: VERSION, backend: open.runtime.backend, ...(precision === 'f16' && { precision }) },
     groups: open.layerGroups(),
   };
 }
@@ -179,6 +220,7 @@ function textOf(options: ScoreOptions): Omit<Scores['calibration'], 'loss' | 'to
 export async function sumsInfo(
   open: OpenModel,
   options: ScoreOptions,
+  precision: Precision,
   part: { readonly shard: SumsInfo['shard']; readonly own: ScoreOptions['windows'] } = {
     shard: { index: 0, count: 1 },
     own: options.windows,
@@ -186,7 +228,7 @@ export async function sumsInfo(
 ): Promise<SumsInfo> {
   const { architecture } = open.model;
   return {
-    ...(await describeModel(open)),
+    ...(await describeModel(open, precision)),
     calibration: textOf(options),
     draws: drawsOf(objectiveOf(options)),
     shard: part.shard,

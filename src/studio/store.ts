@@ -39,7 +39,7 @@ const KEPT_STEPS = 30;
 /** What a reload brings back as it was: choices, never results and never the reader's text files. */
 const KEPT_FIELDS = [
   ...(['recipe', 'themeChoice', 'shownMetric', 'normalisation', 'arrangement', 'perParameter'] as const),
-  ...(['calibrationWindows', 'calibrationLength', 'calibrationSeed'] as const),
+  ...(['calibrationWindows', 'calibrationLength', 'calibrationSeed', 'scorePrecision'] as const),
   ...(['autoMeasure', 'measureWindows', 'measureLength', 'speedTokens', 'speedSeconds', 'comparedMethods'] as const),
   ...(['prompt', 'maxNewTokens', 'temperature', 'generateSeed', 'topK', 'topP', 'repetitionPenalty'] as const),
   ...(['drawer', 'drawerShare', 'curveMethods', 'tourSeen', 'autoRead'] as const),

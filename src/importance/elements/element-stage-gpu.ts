@@ -4,6 +4,7 @@ import { gradientOf } from '../../passes/differentiate.ts';
 import { type ElementScorer, splitTotals } from '../../runtime/kernels/run-element-scores.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
 import type { WebGpuRuntime } from '../../runtime/webgpu-runtime.ts';
+import { INVERSE_SCALE } from '../program/scaled-gradients.ts';
 import type { LinearMember } from '../structures/linear-members.ts';
 import type { Numbers } from '../sums/sum-table.ts';
 import { allocateSums, readSum, reduceSums, writeSums } from './element-sums.ts';
@@ -35,16 +36,18 @@ export class WgslStage implements ElementStage {
   }
 
   async add({ windows, tokens, value }: MemberActivations): Promise<void> {
+    const half = this.#programs.precision === 'f16';
     for (const { weight, axis, input, output } of this.#members) {
       const matrix = singleOutput(this.#weights.tensors, weight);
       const [outputs = 0, inputs = 0] = matrix.shape;
-      const options = { sizes: { windows, tokens, inputs, outputs }, axis, keep: 'sums' } as const;
+      const options = { sizes: { windows, tokens, inputs, outputs }, axis, keep: 'sums', half } as const;
       using totals = await this.#scorer.score(options, {
         input: value(input),
         outputGradient: value(gradientOf(output)),
         weight: matrix,
         first: singleOutput(this.#sums, `first/${weight}`),
         second: singleOutput(this.#sums, `second/${weight}`),
+        ...(half && { inverseScale: value(INVERSE_SCALE) }),
       });
       this.#absolute
         .get(weight)

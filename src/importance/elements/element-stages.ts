@@ -1,5 +1,6 @@
 import type { Programs } from '../../architecture/programs.ts';
 import type { DeviceWeights, HostWeights } from '../../architecture/weights.ts';
+import { UnsupportedError } from '../../errors.ts';
 import { ElementScorer } from '../../runtime/kernels/run-element-scores.ts';
 import { WasmElementScorer } from '../../runtime/kernels/run-element-scores-wasm.ts';
 import { WebGpuRuntime } from '../../runtime/webgpu-runtime.ts';
@@ -26,6 +27,10 @@ export class ElementStages implements Disposable {
     const { runtime } = programs;
     this.#programs = programs;
     this.#engine = engine;
+    if (programs.precision === 'f16' && (engine === 'onnx' || !(runtime instanceof WebGpuRuntime)))
+      throw new UnsupportedError(
+        `Element scores in half precision are computed by the kernels of WebGPU alone; here is ${runtime.description}. Score in single precision.`,
+      );
     if (engine === 'onnx') return;
     if (runtime instanceof WebGpuRuntime) this.#wgsl = new ElementScorer(runtime);
     else if (runtime.backend !== 'webgpu') this.#wasm = new WasmElementScorer(runtime.helpers);

@@ -73,7 +73,17 @@ export function parseText(value: unknown, file: string): Omit<Scores['calibratio
 export function parseEngine(value: unknown, file: string): Scores['engine'] {
   const { text, record } = fields(value, 'engine', file);
   const notes = Array.isArray(record.notes) ? record.notes.filter((note) => typeof note === 'string') : [];
-  return { version: text('version'), backend: text('backend'), ...(notes.length > 0 && { notes }) };
+  const { precision } = record;
+  if (precision !== undefined && precision !== 'f16')
+    throw new FileFormatError(
+      `${file}: engine.precision is ${JSON.stringify(precision)}; it must be f16, or be left out. ${REMEDY}`,
+    );
+  return {
+    version: text('version'),
+    backend: text('backend'),
+    ...(precision && { precision }),
+    ...(notes.length > 0 && { notes }),
+  };
 }
 
 /** Checked access to the fields of a metadata record. */

@@ -12,7 +12,7 @@ export async function layerWeights(
 ): Promise<{ readonly device: DeviceWeights; readonly host: HostWeights }> {
   if (!store.resident) {
     const host = await readWeights(store.model.checkpoint, store.model.architecture.blockWeights(layer));
-    return { device: uploadWeights(programs.runtime, host), host };
+    return { device: uploadWeights(programs.runtime, host, programs.precision), host };
   }
   const device = await store.lease(layer);
   const host: Record<string, HostTensor> = {};

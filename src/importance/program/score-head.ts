@@ -25,7 +25,7 @@ export async function headGradients(
       throwIfCancelled(options.signal);
       const state = states[index];
       if (!state) throw new MismatchError(`The forward pass returned ${states.length} batches of ${batches.length}.`);
-      const hidden = await programs.runtime.read(state);
+      const hidden = await programs.readStates(state);
       const tokens = batch[0]?.length ?? 0;
       const { targets, weights } = nextTokenTargets(batch);
       const all = gradients.map(() => new Float32Array(hidden.data.length));

@@ -6,6 +6,7 @@ import { type ChannelMember, channelMembers } from '../structures/channel-member
 import { type LinearMember, linearMembers } from '../structures/linear-members.ts';
 import type { CoupledStructure } from '../structures/structures.ts';
 import type { Need } from '../sums/sum-table.ts';
+import { scaledGradients } from './scaled-gradients.ts';
 import { keptGraphs, scoreGraph } from './score-graph.ts';
 
 /** The sessions that score blocks, with the outputs that some metrics need. Compiled at first use, kept by the programs, good for every layer and width. */
@@ -36,13 +37,15 @@ export class ScorePrograms {
   /** Differentiates a block; recomputes it, or with `keeps` reads the outputs of linear layers that `keepingBlock` gave. */
   score(keeps: boolean): Promise<Session> {
     return this.#programs.session(this.#name(keeps ? 'score from kept activations' : 'score'), () =>
-      keeps ? this.#keptGraphs().score : this.#scoreGraph(),
+      this.#inPrecision(keeps ? this.#keptGraphs().score : this.#scoreGraph()),
     );
   }
 
   /** The block, with the outputs of linear layers that `score(true)` reads. */
   keepingBlock(): Promise<Session> {
-    return this.#programs.session(this.#name('block that keeps activations'), () => this.#keptGraphs().block);
+    return this.#programs.session(this.#name('block that keeps activations'), () =>
+      this.#programs.inPrecision(this.#keptGraphs().block),
+    );
   }
 
   /** Floats per token that keeping takes, for a layer of these weight shapes. */
@@ -50,6 +53,11 @@ export class ScorePrograms {
     const kept = new Set(this.#keptGraphs().values);
     const gemms = this.#block.nodes.filter(({ outputs }) => kept.has(outputs[0] ?? ''));
     return gemms.reduce((sum, { inputs }) => sum + (shapeOf(inputs[1] ?? '')[0] ?? 0), 0);
+  }
+
+  #inPrecision(graph: Graph): Graph {
+    const { precision } = this.#programs;
+    return precision === 'f32' ? graph : this.#programs.inPrecision(scaledGradients(graph));
   }
 
   #name(program: string): string {

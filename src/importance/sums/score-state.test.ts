@@ -57,11 +57,11 @@ const shapeOf = async (
 ): Promise<StateShape> => ({
   run: 'this one',
   gradients: texts.reduce((sum, text) => sum + text.length * model.config.hiddenSize, 0),
-  info: await sumsInfo(model, {
-    windows: texts,
-    metrics,
-    calibration: { source: 'drawn', sha256: '1'.repeat(64), seed: 0 },
-  }),
+  info: await sumsInfo(
+    model,
+    { windows: texts, metrics, calibration: { source: 'drawn', sha256: '1'.repeat(64), seed: 0 } },
+    'f32',
+  ),
 });
 
 describe('a state of scoring', () => {

@@ -60,6 +60,8 @@ export interface Scores {
     readonly version: string;
     /** Where. */
     readonly backend: string;
+    /** Half precision, of weights, states and products; absent: single precision. */
+    readonly precision?: 'f16';
     /** What a reader should know of how the scores came about, as sentences: for instance that two backends differed. */
     readonly notes?: readonly string[];
   };

@@ -18,6 +18,8 @@ export interface ElementScoreOptions {
    * `reductions`: the batch is everything; A and S are reduced at once and never written.
    */
   readonly keep: 'sums' | 'reductions';
+  /** X, dY and W are float16, and dY is to be multiplied by the number in the buffer `inverseScale`. Sums are float32 all the same. */
+  readonly half?: boolean;
 }
 
 /** A workgroup owns a square of W with this side; each of its 8 x 8 threads owns 4 x 4 weights. */
@@ -54,13 +56,17 @@ export function tileCount({ sizes, axis }: ElementScoreOptions): number {
  * All sums are float32 and in a fixed order (tokens, then windows, then threads, then tiles in `sumTilesKernel`): two runs give the same bits.
  */
 export function elementScoresKernel(options: ElementScoreOptions): Kernel {
-  const { sizes, axis, keep } = options;
+  const { sizes, axis, keep, half = false } = options;
   const vectorised = sizes.inputs % 4 === 0 && sizes.outputs % 4 === 0;
   return {
-    label: `element scores, axis ${axis}, ${keep}${vectorised ? '' : ', unaligned'}`,
-    code: elementScoresCode(axis, keep, vectorised),
+    label: `element scores, axis ${axis}, ${keep}${vectorised ? '' : ', unaligned'}${half ? ', half precision' : ''}`,
+    code: elementScoresCode(axis, keep, vectorised, half),
     uniforms: [sizes.windows, sizes.tokens, sizes.inputs, sizes.outputs],
-    buffers: ['input', 'outputGradient', 'weight', 'partial', ...(keep === 'sums' ? ['first', 'second'] : [])],
+    buffers: [
+      ...['input', 'outputGradient', 'weight', 'partial'],
+      ...(keep === 'sums' ? ['first', 'second'] : []),
+      ...(half ? ['inverseScale'] : []),
+    ],
     workgroups: [Math.ceil(sizes.inputs / TILE), Math.ceil(sizes.outputs / TILE), 1],
   };
 }
@@ -100,11 +106,11 @@ function access(name: string, vectorised: boolean, writes: boolean): string {
   const load = vectorised
     ? `fn load_${name}(row: u32, column: u32, width: u32) -> vec4f {
   if (column >= width) { return vec4f(); }
-  return ${name}[(row * width + column) / 4];
+  return vec4f(${name}[(row * width + column) / 4]);
 }`
     : `fn load_${name}(row: u32, column: u32, width: u32) -> vec4f {
   var four = vec4f();
-  for (var k = 0u; k < 4; k++) { if (column + k < width) { four[k] = ${name}[row * width + column + k]; } }
+  for (var k = 0u; k < 4; k++) { if (column + k < width) { four[k] = f32(${name}[row * width + column + k]); } }
   return four;
 }`;
   const store = vectorised
@@ -117,19 +123,21 @@ function access(name: string, vectorised: boolean, writes: boolean): string {
   return writes ? store : load;
 }
 
-function elementScoresCode(axis: 0 | 1, keep: ElementScoreOptions['keep'], vectorised: boolean): string {
+function elementScoresCode(axis: 0 | 1, keep: ElementScoreOptions['keep'], vectorised: boolean, half: boolean): string {
   const element = vectorised ? 'vec4f' : 'f32';
+  const read = half ? (vectorised ? 'vec4h' : 'f16') : element;
   const sums = keep === 'sums';
   const storage = (binding: number, mode: string, name: string, type = element) =>
     `@group(0) @binding(${binding}) var<storage, ${mode}> ${name}: array<${type}>;`;
-  return /* wgsl */ `
+  return /* wgsl */ `${half ? 'enable f16;' : ''}
 struct Sizes { windows: u32, tokens: u32, inputs: u32, outputs: u32 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-${storage(1, 'read', 'input')}
-${storage(2, 'read', 'outputGradient')}
-${storage(3, 'read', 'weight')}
+${storage(1, 'read', 'input', read)}
+${storage(2, 'read', 'outputGradient', read)}
+${storage(3, 'read', 'weight', read)}
 ${storage(4, 'read_write', 'partial', 'f32')}
 ${sums ? `${storage(5, 'read_write', 'first')}\n${storage(6, 'read_write', 'second')}` : ''}
+${half ? storage(sums ? 7 : 5, 'read', 'inverseScale', 'f32') : ''}
 
 // [token][vector]: ${STEP} tokens of the tile's ${TILE} outputs and ${TILE} inputs.
 var<workgroup> gradients: array<vec4f, ${(STEP * TILE) / 4}>;
@@ -198,7 +206,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     }
     var magnitude: array<vec4f, 4>;
     for (var r = 0u; r < 4; r++) {
-      let m = w[r] * gradient[r];
+      let m = w[r] * gradient[r]${half ? ' * inverseScale[0]' : ''};
       sum[r] += m;
       squares[r] += m * m;
       magnitude[r] = abs(m);

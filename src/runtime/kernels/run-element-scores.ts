@@ -15,7 +15,7 @@ import { KernelRunner } from './kernel.ts';
 
 export type { ElementScoreOptions } from './element-scores.ts';
 
-/** Tensors of one linear layer, all float32. They stay the caller's. */
+/** Tensors of one linear layer, all float32; in half precision X, dY and W are float16. They stay the caller's. */
 export interface ElementScoreTensors {
   /** X [windows * tokens, inputs]. */
   readonly input: DeviceTensor;
@@ -26,6 +26,8 @@ export interface ElementScoreTensors {
   /** With `keep: 'sums'`: the sums over windows of w g and of w^2 g^2, [outputs, inputs]; this batch is added to them in place. */
   readonly first?: DeviceTensor;
   readonly second?: DeviceTensor;
+  /** In half precision: what dY is to be multiplied by []. */
+  readonly inverseScale?: DeviceTensor;
 }
 
 /** The fused element-score kernel on one runtime. Keep one: it holds the compiled pipelines. */
@@ -76,7 +78,7 @@ export function splitTotals(options: ElementScoreOptions, totals: Float32Array) 
   return { absolute, elementFirst: row(windows), elementSecond: row(windows + 1), elementMixed: row(windows + 2) };
 }
 
-function checkTensors({ sizes, keep }: ElementScoreOptions, tensors: ElementScoreTensors): void {
+function checkTensors({ sizes, keep, half }: ElementScoreOptions, tensors: ElementScoreTensors): void {
   const { windows, tokens, inputs, outputs } = sizes;
   const matrix = [outputs, inputs];
   const expected: Record<keyof ElementScoreTensors, readonly number[] | undefined> = {
@@ -85,12 +87,15 @@ function checkTensors({ sizes, keep }: ElementScoreOptions, tensors: ElementScor
     weight: matrix,
     first: keep === 'sums' ? matrix : undefined,
     second: keep === 'sums' ? matrix : undefined,
+    inverseScale: half ? [] : undefined,
   };
+  const read: readonly string[] = ['input', 'outputGradient', 'weight'];
   for (const [name, shape] of Object.entries(expected)) {
     const tensor = tensors[name as keyof ElementScoreTensors];
-    if (!shape || (tensor?.dataType === 'float32' && sameShape(tensor.shape, shape))) continue;
+    const type = half && read.includes(name) ? 'float16' : 'float32';
+    if (!shape || (tensor?.dataType === type && sameShape(tensor.shape, shape))) continue;
     throw new MismatchError(
-      `Element scores need ${name} as ${describeType('float32', shape)}, but were given ${tensor ? describeType(tensor.dataType, tensor.shape) : 'none'}.`,
+      `Element scores need ${name} as ${describeType(type, shape)}, but were given ${tensor ? describeType(tensor.dataType, tensor.shape) : 'none'}.`,
     );
   }
 }

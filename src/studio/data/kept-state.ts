@@ -42,6 +42,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   shownMetric: oneOf('recipe', ...METRICS),
   normalisation: oneOf(...NORMALISATIONS),
   arrangement: oneOf('sorted', 'place'),
+  scorePrecision: oneOf('auto', 'f32', 'f16'),
   taskThrough: oneOf('blocks', 'decoder'),
   taskMetric: oneOf('accuracy', 'accuracyNormalized'),
   recoverMethod: oneOf('group-wise-4', 'group-wise-8', 'lora'),

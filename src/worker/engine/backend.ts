@@ -15,6 +15,8 @@ export interface BackendInfo {
   readonly backend: 'webgpu' | 'wasm';
   /** The adapter's vendor and architecture, or the number of WASM threads. */
   readonly description: string;
+  /** Whether scoring may compute in half precision. */
+  readonly halfPrecision?: boolean;
   /** Why WebGPU is not used; undefined when it is. */
   readonly reason: string | undefined;
   readonly checks: readonly BackendCheck[];
@@ -64,7 +66,8 @@ export async function startBackend(
     try {
       const runtime = await platform.createRuntime('webgpu');
       const description = support.adapter ?? runtime.description;
-      return { runtime, info: { backend: 'webgpu', description, reason: undefined, checks, lacks } };
+      const halfPrecision = runtime.adapter?.halfPrecision ?? false;
+      return { runtime, info: { backend: 'webgpu', description, halfPrecision, reason: undefined, checks, lacks } };
     } catch (error) {
       if (choice !== 'auto' || !(error instanceof EspalierError)) throw error;
       return wasm(platform, checks, lacks, error.message);

@@ -54,7 +54,7 @@ it('a cancelled run keeps its layers, and the next one goes on to the same file'
   // Other windows: the state is of another run.
   const other = windows.slice(1);
   expect(
-    (await resumable(open, other, await sumsInfo(open, { windows: other, calibration }), store)).resume,
+    (await resumable(open, other, await sumsInfo(open, { windows: other, calibration }, 'f32'), store)).resume,
   ).toBeUndefined();
 });
 

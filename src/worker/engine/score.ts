@@ -3,6 +3,7 @@ import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
 import { calibrationOf } from '../../library/calibration.ts';
 import { score } from '../../library/score.ts';
+import type { PrecisionChoice } from '../../library/score-precision.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
 import { lenient } from './kept-file.ts';
@@ -11,6 +12,8 @@ import type { Calibration } from './repaired-models.ts';
 export interface ScoreRequest extends Calibration {
   /** Shown as the calibration's source, e.g. a file name. */
   readonly source: string;
+  /** Default auto: half precision on a graphics card that has it. */
+  readonly precision?: PrecisionChoice;
 }
 
 /** The calibration windows that a run would draw, from the `from`th on, `count` of them. */
@@ -36,7 +39,7 @@ export interface ScoreCalls {
 export function scoreCalls(bench: Bench): ScoreCalls {
   const { platform } = bench;
   return {
-    score: ({ text, source, windows, length, seed }, options = {}) =>
+    score: ({ text, source, windows, length, seed, precision = 'auto' }, options = {}) =>
       bench.heavy(async () => {
         const tokenIds = await bench.tokenIds(text);
         const sha256 = await sha256OfText(text);
@@ -48,6 +51,8 @@ export function scoreCalls(bench: Bench): ScoreCalls {
         const run = await score(bench.model, {
           ...calibration,
           crossCheck,
+          // A choice that a reader made on another device, and that the page does not offer on this one.
+          precision: bench.model.runtime.adapter?.halfPrecision ? precision : 'auto',
           state,
           ...options,
         });

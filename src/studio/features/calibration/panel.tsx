@@ -1,26 +1,35 @@
 import { useShallow } from 'zustand/react/shallow';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { forgetScores } from '../../data/session.ts';
-import { useModel, useScores } from '../../data/use-engine.ts';
+import { useBackend, useModel, useScores } from '../../data/use-engine.ts';
 import { formatCount } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { NumberField } from '../../parts/number-field.tsx';
 import { Panel } from '../../parts/panel.tsx';
+import { SelectField } from '../../parts/select-field.tsx';
 import { TaskProgress } from '../../parts/task-progress.tsx';
 import { TextChoice } from '../../parts/text-choice.tsx';
 import { useStudio } from '../../store.ts';
 import { useJobs } from '../frame/jobs.tsx';
 import { CalibrationWindows } from './calibration-windows.tsx';
 
+const PRECISIONS = [
+  { value: 'auto', label: 'Half where it suffices' },
+  { value: 'f32', label: 'Single' },
+  { value: 'f16', label: 'Half' },
+] as const;
+
 /** On which text importance is measured, and the run that measures it. */
 export function CalibrationPanel() {
   const { data: scores, error: scoresError } = useScores();
   const { data: model } = useModel();
+  const { data: backend } = useBackend();
   const {
     calibrationText,
     calibrationWindows,
     calibrationLength,
     calibrationSeed,
+    scorePrecision,
     scoresChoice,
     chosenModel,
     setCalibration,
@@ -33,6 +42,7 @@ export function CalibrationPanel() {
         calibrationWindows: state.calibrationWindows,
         calibrationLength: state.calibrationLength,
       },
+      ...{ scorePrecision: state.scorePrecision },
       ...{ calibrationSeed: state.calibrationSeed, scoresChoice: state.scoresChoice, chosenModel: state.chosenModel },
       ...{ setCalibration: state.setCalibration, setBench: state.setBench, isScoring: tasks.score !== undefined },
     })),
@@ -82,6 +92,14 @@ export function CalibrationPanel() {
           max={2 ** 31 - 1}
           onChange={(value) => setCalibration({ calibrationSeed: Math.round(value) })}
         />
+        {backend?.halfPrecision && (
+          <SelectField
+            label="Precision"
+            value={scorePrecision}
+            options={PRECISIONS}
+            onChange={(value) => setCalibration({ scorePrecision: value })}
+          />
+        )}
         <div className="field field-action">
           <button type="button" className="primary" disabled={!model || isScoring} onClick={score}>
             Score
@@ -115,8 +133,8 @@ function ScoresProvenance({ scores, own }: { readonly scores: Scores; readonly o
   return (
     <>
       <span className={own ? 'tag tag-own' : 'tag'}>{own ? 'Your run' : 'Precomputed'}</span> {formatCount(windows)}{' '}
-      windows of {length} tokens ({formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend},
-      loss {loss.toFixed(3)} nats.
+      windows of {length} tokens ({formatCount(tokens)} predictions) of {source}, seed {seed}, {scores.engine.backend}
+      {scores.engine.precision === 'f16' && ' in half precision'}, loss {loss.toFixed(3)} nats.
       {scores.engine.notes?.map((note) => (
         <strong key={note} role="alert">
           {' '}

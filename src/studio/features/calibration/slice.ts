@@ -1,4 +1,5 @@
 import type { StateCreator } from 'zustand';
+import type { PrecisionChoice } from '../../../library/score-precision.ts';
 import type { ChosenText } from '../../data/text.ts';
 
 /** Which scores the page works from: those shipped with the model, none yet, or those of a run made here (its key in the query cache). */
@@ -12,6 +13,8 @@ export interface CalibrationSlice {
   readonly calibrationWindows: number;
   readonly calibrationLength: number;
   readonly calibrationSeed: number;
+  /** What a run computes in, on a device that has half precision. */
+  readonly scorePrecision: PrecisionChoice;
   /** What compensation learns from, at most. */
   readonly repairWindows: number;
   /** Ridge of least squares, relative to the mean diagonal. */
@@ -30,6 +33,7 @@ export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => (
   calibrationWindows: 64,
   calibrationLength: 128,
   calibrationSeed: 0,
+  scorePrecision: 'auto',
   repairWindows: 64,
   repairLambda: 1e-3,
   refineWindows: 16,

@@ -21,9 +21,10 @@ export function useScoreRun() {
         const text = await readText(client, calibrationText, 'calibration');
         const source = calibrationText.kind === 'own' ? calibrationText.name : 'calibration.txt';
         const { calibrationWindows: windows, calibrationLength: length, calibrationSeed: seed } = state;
+        const { scorePrecision: precision } = state;
         const engine = await studioEngine();
         const scores = await engine.score(
-          { text, source, windows, length, seed },
+          { text, source, windows, length, seed, precision },
           { signal, onProgress: (progress) => reportTask('score', progress) },
         );
         const run = Date.now();
