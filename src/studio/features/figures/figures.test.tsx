@@ -66,7 +66,7 @@ describe('the four figures', () => {
     await change(({ setMeasure }) => setMeasure({ autoMeasure: false, speedTokens: 5 }));
     const soFar = { decode: about(1.2), prefill: about(1), rounds: 4, confidence: 0.875, ratio };
     await change(({ setMeasure }) => setMeasure({ speedSoFar: soFar }));
-    expect(figure(/^Speed/)).toBe('≈ ×1.20 1.08–1.32 after 4 rounds');
+    expect(figure(/^Speed/)).toBe('≈ ×1.20 1.08–1.32 · 4 rounds');
   });
 
   it('says why there is no plan, in the place of the figures', async () => {

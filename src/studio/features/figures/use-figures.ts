@@ -105,7 +105,7 @@ export function useSpeedFigure(): SpeedFigure | undefined {
   if (soFar && soFar.ratio === ratioKey(ratio))
     return {
       ...{ value: `≈ ×${formatTimes(soFar.decode.value)}`, isEstimate: true },
-      ...{ beside: spanOf(soFar.decode), more: `after ${soFar.rounds} rounds` },
+      ...{ beside: spanOf(soFar.decode), more: `· ${soFar.rounds} rounds` },
     };
   const guess = guessedDecodeRatio(speed, ratio);
   if (guess)
