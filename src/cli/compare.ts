@@ -4,6 +4,7 @@ import { sha256OfText } from '../checkpoint/files/sha256.ts';
 import { UsageError } from '../errors.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
 import { compare } from '../library/comparison/compare.ts';
+import { comparisonMetrics } from '../library/comparison/comparison-metrics.ts';
 import { pairedMethods, tasksMarkdown } from '../library/comparison/comparison-pairs.ts';
 import { comparisonCsv, comparisonMarkdown } from '../library/comparison/comparison-table.ts';
 import { isRepaired, METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../library/comparison/methods.ts';
@@ -191,7 +192,15 @@ async function calibrate(
   const measures = methods.some((method) => method.planning === 'measured');
   const compensationWindows = compensates ? await readCompensationWindows(name, open, options, { signal }) : [];
   const objective = objectiveOf(options);
-  const { scores } = await score(open, { windows, calibration, objective, signal, onProgress });
+  const metrics = comparisonMetrics(methods);
+  const { scores } = await score(open, {
+    windows,
+    calibration,
+    objective,
+    ...(metrics && { metrics }),
+    signal,
+    onProgress,
+  });
   return {
     seed: options.seed,
     scores,

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forwardBlocks } from '../../architecture/forward.ts';
 import { randomLlama } from '../../export/testing/random-llama.ts';
+import { parseMethod } from '../../plan/methods/methods.ts';
 import { seededRandom } from '../../random.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { OpenModel } from '../open-model.ts';
 import { score } from '../score.ts';
 import { cellKey, compare } from './compare.ts';
+import { comparisonMetrics } from './comparison-metrics.ts';
 import { comparisonCsv, comparisonMarkdown, summariseRows } from './comparison-table.ts';
 import { replaceBlocks, replaceMePlan } from './replace-me.ts';
 import type { ComparisonRow } from './types.ts';
@@ -42,14 +44,33 @@ const calibrate = async (seed: number) => {
 };
 
 describe('compare', () => {
+  it('needs the fast metrics alone where no method plans by others, and prunes as with all of them', async () => {
+    const fast = ['saap-kronecker', 'surgeon', 'saap-surgeon', 'random'];
+    const metrics = comparisonMetrics(fast.map(parseMethod));
+    expect(metrics).toEqual(['kronecker', 'fisher']);
+    for (const other of ['saap', 'llm-pruner-vector', 'flap', 'depth', 'slimllm', 'replace-me', 'saap-measured'])
+      expect(comparisonMetrics([...fast, other].map(parseMethod))).toBeUndefined();
+    const byFast = async (seed: number) => {
+      const all = await calibrate(seed);
+      const calibration = { source: 'drawn', sha256: '0'.repeat(64), seed };
+      const { scores } = await score(open, { windows: calibrationWindows, calibration, ...(metrics && { metrics }) });
+      return { ...all, scores };
+    };
+    const cells = { methods: fast, ratios: [0.3], seeds: [0], texts };
+    const perplexities = async (how: typeof calibrate) =>
+      (await compare(open, { ...cells, calibrate: how })).map(({ perplexity }) => perplexity);
+    expect(await perplexities(byFast)).toEqual(await perplexities(calibrate));
+  });
+
   it('prunes every method by the same number of parameters, to within one group', async () => {
+    const before = scored;
     const rows = await compare(open, { methods, ratios: [0.3], seeds: [0], texts, calibrate });
     expect(rows.map(({ method }) => method)).toEqual(['dense', ...methods]);
     const neuron = 3 * open.config.hiddenSize;
     const removed = rows.slice(1).map((row) => row.removedParameters);
     expect(Math.max(...removed) - Math.min(...removed)).toBeLessThanOrEqual(neuron);
     for (const row of rows) expect(row.perplexity).toBeGreaterThan(1);
-    expect(scored).toBe(1);
+    expect(scored).toBe(before + 1);
   });
 
   it('takes methods that look at the model itself, and computes what they see once for all ratios', async () => {
