@@ -8,7 +8,7 @@ import {
   testRuntime,
 } from '../operators/testing/finite-differences.ts';
 import { randomNumbers, tensor } from '../operators/testing/host-tensors.ts';
-import { CHUNK, gatedDeltaRule } from './gated-delta-rule.ts';
+import { CHUNK, EXAMPLE_TOKENS, gatedDeltaRule, LONGEST_RECURRENCE } from './gated-delta-rule.ts';
 
 const KEYS = 3;
 const VALUES = 2;
@@ -72,7 +72,7 @@ test('in chunks it gives what it gives token after token, over one chunk and ove
   builder.output(output, 'float32', ['batch', 2, 'tokens', VALUES], 'output');
   const runtime = await testRuntime();
   const session = await runtime.createSession(builder.build());
-  for (const tokens of [1, 63, 64, 65, 200, 450]) {
+  for (const tokens of [1, 63, 64, 65, 200, 450, LONGEST_RECURRENCE]) {
     const inputs = inputsOf(tokens);
     const feeds = Object.fromEntries(
       Object.entries(INPUTS).map(([name, columns]) => [
@@ -124,9 +124,9 @@ test('its gradients are those of finite differences, across chunks too', async (
     },
     dataType: 'float32',
     tolerance: 2e-3,
-    analysis: { batch: 2, tokens: 2 * CHUNK - 1 },
+    analysis: { batch: 2, tokens: EXAMPLE_TOKENS },
     sizes: [
-      { batch: 1, tokens: CHUNK + 4 },
+      { batch: 1, tokens: 2 * CHUNK + 2 },
       { batch: 2, tokens: 3 },
     ],
   });

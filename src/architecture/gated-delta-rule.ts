@@ -2,10 +2,12 @@ import type { GraphBuilder } from '../onnx/builder.ts';
 
 /** Tokens whose updates of the state are solved at once. */
 export const CHUNK = 64;
-/** Doublings of the span of chunks over which states are carried on. */
+/** How often chunks are put in twos until one is left. */
 const SPANS = 6;
 /** The longest window that the chunked form carries a state through. */
 export const LONGEST_RECURRENCE = CHUNK * 2 ** SPANS;
+/** Tokens for the analysis of a graph: of no twos is only one left there, and with a few tokens more there are more of them everywhere. */
+export const EXAMPLE_TOKENS = 2 * LONGEST_RECURRENCE;
 /** Added to exponents of what is not to count. */
 const NEVER = -1e9;
 
@@ -29,8 +31,8 @@ export interface DeltaRuleInputs {
  * The gated delta rule (Yang et al., arXiv 2412.06464): S_t = exp(g_t) S_{t-1} + b_t k_t (v_t - exp(g_t) S_{t-1}^T k_t)^T with S_0 = 0, o_t = S_t^T q_t. Returns o [batch, heads, tokens, valueDimension].
  *
  * In chunks (their section 3.3): within one, the updates are a triangular system (I + A) U = b v, whose inverse is made by doubling blocks, X - X (M * A) X, which loses no more than substitution
- * does; from one to the next the state goes by S' = T S + B, and the states before all chunks are found by doubling spans. All of it is products of matrices that every
- * backend has and that are differentiated as they are.
+ * does; from one to the next the state goes by S' = T S + B, and the states before all chunks are found from those before two, four, … of them. All of it is products of matrices
+ * that every backend has and that are differentiated as they are.
  */
 export function gatedDeltaRule(builder: GraphBuilder, inputs: DeltaRuleInputs): string {
   const { keyDimension, valueDimension } = inputs;
@@ -67,7 +69,7 @@ export function gatedDeltaRule(builder: GraphBuilder, inputs: DeltaRuleInputs): 
   ]);
   const toEnd = swapped(mul(key, exp(sub(last, left))));
   const transition = sub(mul(exp(last), identity(builder, keyDimension)), matmul(toEnd, reads));
-  const state = statesBefore(builder, transition, matmul(toEnd, values));
+  const state = statesBefore(builder, transition, matmul(toEnd, values), inputs);
   const fresh = sub(values, matmul(reads, state));
   const output = builder.add('Add', [
     matmul(mul(query, remaining), state),
@@ -108,26 +110,53 @@ function invertedUnitTriangle(builder: GraphBuilder, matrix: string): string {
   return inverse;
 }
 
-/** The state before each chunk, [batch, heads, chunks, keyDimension, valueDimension], where a chunk makes T S + B of S and the first is 0. */
-function statesBefore(builder: GraphBuilder, transition: string, addition: string): string {
-  let through = delayed(builder, transition, 1);
-  let state = delayed(builder, addition, 1);
-  for (let span = 1; span < 2 ** SPANS; span *= 2) {
-    const earlier = delayed(builder, state, span);
-    state = builder.add('Add', [builder.add('MatMul', [through, earlier]), state]);
-    // What lies before the first chunk is 0, so that its transition may be too.
-    if (2 * span < 2 ** SPANS) through = builder.add('MatMul', [through, delayed(builder, through, span)]);
-  }
-  return state;
+/**
+ * The state before each chunk, [batch, heads, chunks, keyDimension, valueDimension], where a chunk makes T S + B of S and the first is 0: two neighbours are one chunk of twice the length, whose
+ * state before gives that of both.
+ */
+function statesBefore(
+  builder: GraphBuilder,
+  transition: string,
+  addition: string,
+  sizes: Pick<DeltaRuleInputs, 'keyDimension' | 'valueDimension'>,
+  level = 0,
+): string {
+  const { keyDimension, valueDimension } = sizes;
+  const matmul = (a: string, b: string) => builder.add('MatMul', [a, b]);
+  const add = (a: string, b: string) => builder.add('Add', [a, b]);
+  const [first = '', second = ''] = pairs(builder, transition, keyDimension, keyDimension);
+  const [firstAddition = '', secondAddition = ''] = pairs(builder, addition, keyDimension, valueDimension);
+  const before =
+    level === SPANS - 1
+      ? builder.add('Expand', [builder.constant([0]), builder.add('Shape', [firstAddition])])
+      : statesBefore(
+          builder,
+          matmul(second, first),
+          add(matmul(second, firstAddition), secondAddition),
+          sizes,
+          level + 1,
+        );
+  const between = add(matmul(first, before), firstAddition);
+  const both = builder.add('Concat', [before, between], { axis: 3 });
+  const all = builder.add('Reshape', [both, builder.integers([0, 0, -1, keyDimension, valueDimension])]);
+  return firstTokens(builder, all, sizeOf(builder, addition, 2));
 }
 
-/** Of each chunk what the one `count` before has; zeros before the first. */
-function delayed(builder: GraphBuilder, value: string, count: number): string {
+/** Matrices [batch, heads, count, rows, columns] in twos: the first and the second of each, [batch, heads, count / 2 rounded up, rows, columns]. */
+function pairs(builder: GraphBuilder, value: string, rows: number, columns: number): string[] {
   const zeros = builder.add('Expand', [
     builder.constant([0]),
-    joined(builder, sizeOf(builder, value, 0, 2), builder.integers([count]), sizeOf(builder, value, 3, 5)),
+    joined(builder, sizeOf(builder, value, 0, 2), builder.integers([1, rows, columns])),
   ]);
-  return firstTokens(builder, builder.add('Concat', [zeros, value], { axis: 2 }), sizeOf(builder, value, 2));
+  const padded = builder.add('Concat', [value, zeros], { axis: 2 });
+  const two = builder.integers([2]);
+  const even = builder.add('Mul', [builder.add('Div', [sizeOf(builder, padded, 2), two]), two]);
+  // A pair is one matrix on the other, which is how they lie in memory.
+  const stacked = builder.add('Reshape', [
+    firstTokens(builder, padded, even),
+    builder.integers([0, 0, -1, 2 * rows, columns]),
+  ]);
+  return builder.addMany('Split', [stacked, builder.integers([rows, rows])], 2, { axis: 3 });
 }
 
 /** The first `count` (int64 [1]) entries of axis 2. */

@@ -3,10 +3,10 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { differentiate } from '../passes/differentiate.ts';
 import type { DeviceTensor, HostTensor, Runtime, Session } from '../runtime/runtime.ts';
-import type { Architecture, LayerKind, LayerPositions } from './architecture.ts';
-import { mixerOf } from './block-weights.ts';
+import type { Architecture, LayerKind, LayerPositions, LayerWidths } from './architecture.ts';
+import { mixerOf, widthBindings } from './block-weights.ts';
 import { HEAD_CONSTANTS } from './ends.ts';
-import { CHUNK, LONGEST_RECURRENCE } from './gated-delta-rule.ts';
+import { EXAMPLE_TOKENS, LONGEST_RECURRENCE } from './gated-delta-rule.ts';
 import { inPrecision, narrowed, type Precision, widened } from './precision.ts';
 import { causalMask, rotaryTables } from './rope.ts';
 import type { DeviceWeights } from './weights.ts';
@@ -18,6 +18,17 @@ export interface Positions extends Disposable {
   readonly mask: DeviceTensor;
 }
 
+const FEW_TOKENS = 5;
+
+/** Sizes for tracing the couplings of a layer: its own widths, and few tokens, since what becomes of those couples no weights. */
+export function traceBindings(architecture: Architecture, widths: LayerWidths): Record<string, number> {
+  return {
+    ...exampleBindings(architecture),
+    tokens: FEW_TOKENS,
+    ...widthBindings(architecture.config, widths),
+  };
+}
+
 /** Example sizes for analysis: distinct, so that no two symbols are mistaken for each other. */
 export function exampleBindings(architecture: Architecture): Record<string, number> {
   const { headDimension, queryHeads, keyValueHeads } = architecture.config;
@@ -25,8 +36,7 @@ export function exampleBindings(architecture: Architecture): Record<string, numb
   const keyChannels = heads * headDimension;
   return {
     batch: 2,
-    // Of chunks there must be several, and another number of them with a few tokens more.
-    tokens: architecture.config.recurrence ? 2 * CHUNK - 1 : 5,
+    tokens: architecture.config.recurrence ? EXAMPLE_TOKENS : FEW_TOKENS,
     rows: 7,
     neurons: 11,
     keyChannels,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
+import { openFixture, relativeDifference } from '../architecture/testing/fixture.ts';
 import { diskFolder } from '../checkpoint/files/disk.ts';
 import { openCheckpoint } from '../checkpoint/folder.ts';
 import type { ExportDataType } from '../decoder/dtypes.ts';
@@ -62,6 +63,23 @@ describeOnWebGpu('decoding on WebGPU', { timeout: GPU_TIMEOUT }, () => {
     );
     expect(actual.tokenIds).toEqual(expected.tokenIds);
     expect(Math.max(...differences)).toBeLessThan(options.dataType === 'f32' ? 1e-4 : 0.5);
+  });
+
+  // ONNX Runtime has kernels of its own for both states of a gated delta net.
+  test.each(['f32', 'f16'] as const)('gated delta nets in %s give what the processor gives', async (dataType) => {
+    if (!computes(dataType)) return;
+    const { checkpoint, windows } = await openFixture('qwen3-5');
+    const [[first, ...rest] = []] = windows;
+    const logitsOn = async (runtime: Runtime) => {
+      using decoder = await decoderForModel(runtime, modelOf(checkpoint), { dataType });
+      using sequence = decoder.start(32);
+      const rows = [await sequence.append([first ?? 0, ...rest])];
+      for (const token of [5, 9]) rows.push(await sequence.append([token]));
+      return rows.map((row) => [...row]);
+    };
+    const [expected, actual] = [await logitsOn(processor), await logitsOn(card)];
+    for (const [step, row] of expected.entries())
+      expect(relativeDifference(actual[step] ?? [], row)).toBeLessThan(dataType === 'f32' ? 1e-4 : 0.1);
   });
 
   test.each(['f32', 'q4'] as const)('the first words of stories in %s are those of the processor', async (dataType) => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { LayerWidths } from '../architecture/architecture.ts';
-import { ASSIGNMENT, isPrunable, mixerOf, widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, isPrunable, mixerOf } from '../architecture/block-weights.ts';
 import { forwardBlocks } from '../architecture/forward.ts';
 import { modelOf } from '../architecture/model.ts';
-import { exampleBindings, Programs } from '../architecture/programs.ts';
+import { Programs, traceBindings } from '../architecture/programs.ts';
 import { FIXTURES, openFixture, relativeDifference } from '../architecture/testing/fixture.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import { elementCount } from '../arrays.ts';
@@ -29,7 +29,7 @@ function structuresIn(checkpoint: Checkpoint): (layer: number) => readonly Coupl
   const { architecture } = modelOf(checkpoint);
   return (layer) => {
     const widths = architecture.config.layerWidths[layer] as LayerWidths;
-    const bindings = { ...exampleBindings(architecture), ...widthBindings(architecture.config, widths) };
+    const bindings = traceBindings(architecture, widths);
     const inputs = architecture.blockWeights(layer).map(({ input }) => input);
     const weights = inputs.filter(isPrunable);
     return discover(architecture.block(architecture.kind(layer)), weights, bindings, [ASSIGNMENT]).structures;

@@ -1,5 +1,5 @@
 /** What of the public library needs neither Node nor a browser: src/index.ts and src/web.ts add how models are opened and where exports go. */
-export type { LayerWidths, ModelConfig } from '../architecture/architecture.ts';
+export type { LayerWidths, ModelConfig, RecurrenceSizes } from '../architecture/architecture.ts';
 export type { Precision } from '../architecture/precision.ts';
 export type { ByteSource, Checkpoint, Provenance, RotaryRow, TensorInfo } from '../checkpoint/checkpoint.ts';
 export { blobFolder } from '../checkpoint/files/file.ts';

@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../architecture/architecture.ts';
-import { ASSIGNMENT, isPrunable, isRemovedLayer, mixerOf, widthBindings } from '../architecture/block-weights.ts';
+import { ASSIGNMENT, isPrunable, isRemovedLayer, mixerOf } from '../architecture/block-weights.ts';
 import { type Model, modelOf } from '../architecture/model.ts';
-import { exampleBindings, Programs } from '../architecture/programs.ts';
+import { Programs, traceBindings } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
@@ -83,7 +83,7 @@ export class OpenModel implements Disposable {
     const key = `${kind}:${JSON.stringify(widths)}`;
     const known = this.#structures.get(key);
     if (known) return known;
-    const bindings = { ...exampleBindings(architecture), ...widthBindings(config, widths) };
+    const bindings = traceBindings(architecture, widths);
     const inputs = architecture.blockWeights(layer).map(({ input }) => input);
     const weights = inputs.filter(isPrunable);
     const tables = inputs.filter((input) => input === ASSIGNMENT);

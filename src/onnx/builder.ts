@@ -138,7 +138,7 @@ export class GraphBuilder {
   unique(base: string): string {
     let name: string;
     do name = `${base}_${this.#counter++}`;
-    while (this.#values.has(name));
+    while (this.#values.has(name) || this.#values.has(`${name}:0`));
     return name;
   }
 

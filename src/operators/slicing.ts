@@ -160,6 +160,9 @@ const slice: Operator = {
   },
 };
 
+/** Ends from here on are beyond every axis. */
+const TO_THE_END = 2 ** 31 - 1;
+
 /** What each sliced axis loses before and after the slice, as a one-element int64 value; valid at any size. */
 function padding(
   context: GradientContext,
@@ -177,7 +180,9 @@ function padding(
   const size = sizeAt(operand(context, 0).type.shape, axis);
   const known = context.knownInputSizes[0]?.[axis];
   const fixedBefore = cut.start >= 0 || known !== undefined ? cut.first : undefined;
-  const fixedAfter = cut.end < 0 || cut.end >= size || known !== undefined ? size - cut.first - cut.count : undefined;
+  // An end that is merely not less than the size here may be less at others: it may have been computed from another size.
+  const fixedAfter =
+    cut.end < 0 || cut.end >= TO_THE_END || known !== undefined ? size - cut.first - cut.count : undefined;
   const fixed = side === 'before' ? fixedBefore : fixedAfter;
   if (fixed !== undefined) return builder.integers([fixed]);
   const other = side === 'before' ? fixedAfter : fixedBefore;

@@ -1,4 +1,5 @@
 import { groupTable } from '../../../importance/structures/group-table.ts';
+import { MODULES } from '../../../importance/structures/structures.ts';
 import type { Metric, Scores } from '../../../importance/sums/scores.ts';
 import { fusedImportance, metricScores } from '../../../plan/metric.ts';
 import type { LayerPlan } from '../../../plan/plan.ts';
@@ -47,12 +48,11 @@ type ShownLayer = Pick<LayerPlan, 'attention' | 'mlp'>;
 /** The same rows for the same plan, so that nothing is drawn anew without need. */
 const shown = new WeakMap<readonly LayerPlan[], readonly ShownLayer[]>();
 
-/** Metrics that every layer of a score file has, in the order of the file's definition. */
+/** Metrics that every layer of a score file has, for all of its groups, in the order of the file's definition. */
 export function presentMetrics(scores: Scores, all: readonly Metric[]): Metric[] {
   return all.filter((metric) =>
-    scores.layers.every(
-      ({ attention, convolution, mlp }) =>
-        (convolution ?? attention)[metric] !== undefined && mlp[metric] !== undefined,
+    scores.layers.every((modules, layer) =>
+      MODULES.every((module) => !scores.groups[layer]?.[module]?.groups || modules[module]?.[metric] !== undefined),
     ),
   );
 }
