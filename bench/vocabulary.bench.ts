@@ -1,4 +1,5 @@
 import { openNamed } from '../src/checkpoint/local.ts';
+import { beginningToken } from '../src/checkpoint/tokenizer/beginning.ts';
 import { readTextIds } from '../src/cli/text-files.ts';
 import { compareSpeeds } from '../src/evaluate/speed/speed.ts';
 import { timedDecoder, timingPrompt } from '../src/evaluate/speed/timed-decoder.ts';
@@ -11,10 +12,10 @@ import { trimVocabulary } from '../src/library/vocabulary.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
 
 const LENGTH = 128;
-const SPEED = { promptTokens: 64, newTokens: 16, seconds: 20 };
+const SPEED = { promptTokens: 64, newTokens: 16, seconds: 30 };
 
 /**
- * What a smaller vocabulary costs and saves: tokens per word and bits per byte of a text, bytes of the exports, decoding speed over the whole vocabulary's in f32, token by token in turn.
+ * What a smaller vocabulary costs and saves: tokens per word, perplexity and bits per byte of a text in windows that begin with the token that the tokenizer puts before a text, where it puts one, and without it; bytes of the exports, decoding speed over the whole vocabulary's in f32, token by token in turn.
  * Options: a model, a text to choose tokens by, a text to measure on, sizes separated by commas (default 0.5,0.25), tokens of either text (default 8192,4096).
  */
 export async function run([
@@ -45,13 +46,23 @@ export async function run([
     (['f32', 'f16', 'q4'] as const).map((dtype) => `${(exportedBytes(model, dtype) / 1e6).toFixed(1)} MB`);
   const line = async (model: OpenModel, label: string, speed: string) => {
     const ids = (await model.tokenizer()).encode(written, { addSpecialTokens: false });
-    const { bitsPerByte, perplexity } = await evaluate(model, { windows: tokenWindows(ids, { length: LENGTH }) });
+    const first = beginningToken(await model.tokenizer());
+    const figures = await evaluate(model, { windows: tokenWindows(ids, { length: LENGTH }) });
+    const begun =
+      first !== undefined &&
+      (await evaluate(model, {
+        windows: tokenWindows(ids, { length: LENGTH - 1 }).map((window) => [first, ...window]),
+      }));
+    const of = (name: 'perplexity' | 'bitsPerByte', digits: number) =>
+      [begun, figures].map((each) => (each === false ? 'none' : (each[name]?.toFixed(digits) ?? 'none'))).join(' / ');
     console.log(
-      `| ${label} | ${model.config.vocabulary.toLocaleString('en-US')} | ${(ids.length / words).toFixed(3)} | ${perplexity.toFixed(2)} | ${bitsPerByte?.toFixed(4)} | ${bytesOf(model).join(' | ')} | ${speed} |`,
+      `| ${label} | ${model.config.vocabulary.toLocaleString('en-US')} | ${(ids.length / words).toFixed(3)} | ${of('perplexity', 2)} | ${of('bitsPerByte', 4)} | ${bytesOf(model).join(' | ')} | ${speed} |`,
     );
   };
   console.log(`${name}, ${words} words of ${text}, ${runtime.description}`);
-  console.log('| kept | tokens | tokens per word | perplexity | bits per byte | f32 | f16 | q4 | decoding speed |');
+  console.log(
+    '| kept | tokens | tokens per word | perplexity with / without a first token | bits per byte with / without | f32 | f16 | q4 | decoding speed |',
+  );
   console.log('|---|---|---|---|---|---|---|---|---|');
   await line(open, 'all', '1');
   for (const keep of sizes.split(',')) {

@@ -1,8 +1,9 @@
 import type { ByteSource, Checkpoint, Provenance, TensorInfo } from './checkpoint.ts';
 import type { FileAccess } from './files/files.ts';
-import { JSON_LIMITS, type JsonRecord, readWhole } from './files/json.ts';
+import type { JsonRecord } from './files/json.ts';
 import { sha256OfSource, sha256OfText } from './files/sha256.ts';
 import { checkFinite } from './finite.ts';
+import { companionFiles } from './tokenizer/companion-files.ts';
 import { missingTensor, type RowRange, type Weights } from './weights.ts';
 
 const EMBEDDING = 'model.embed_tokens.weight';
@@ -29,6 +30,7 @@ export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkp
   const config = hasOwnHead ? { ...parts.config, tie_word_embeddings: false } : parts.config;
   const tied = tieEmbedding(weights.tensors, config);
   let digest: Promise<string> | undefined;
+  const fileOf = companion ?? (files && companionFiles(files));
   return {
     provenance: { ...parts.provenance, format: weights.format },
     config,
@@ -46,9 +48,7 @@ export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkp
       return values;
     },
     async file(name: string): Promise<Uint8Array | undefined> {
-      if (companion) return companion(name);
-      const source = await files?.open(name);
-      return source && readWhole(source, JSON_LIMITS.tokenizer);
+      return fileOf?.(name);
     },
     sha256(): Promise<string> {
       digest ??= sha256OfWeights(weights.sources).catch((error: unknown) => {

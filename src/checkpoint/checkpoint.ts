@@ -41,6 +41,8 @@ export interface Provenance {
   readonly licence?: string;
   /** 'safetensors' | 'gguf' | 'onnx' */
   readonly format: string;
+  /** Of a GGUF file: what its `general.` entries tell about the model (its makers, languages, models that it was made from), by their names without that word. */
+  readonly described?: Readonly<Record<string, string | number | readonly string[]>>;
 }
 
 /**

@@ -20,6 +20,7 @@ interface GenerateOptions extends CommonOptions {
   readonly seed: number;
   readonly chat?: boolean;
   readonly tools?: string;
+  readonly chatTemplate?: string;
 }
 
 export function addGenerate(program: Command, signal: AbortSignal): void {
@@ -41,6 +42,7 @@ export function addGenerate(program: Command, signal: AbortSignal): void {
     .option('--seed <n>', 'seed of the sampling', wholeNumber('--seed', 0), 0)
     .option('--chat', "put the prompt into the model's chat template")
     .option('--tools <file>', 'JSON list of functions that the model may call, for its chat template (with --chat)')
+    .option('--chat-template <name>', 'of several chat templates the one of this name (with --chat)')
     .action(async (name: string, options: GenerateOptions) => {
       const output = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const notes: string[] = [];
@@ -75,6 +77,7 @@ async function run(
     temperature,
     seed,
     tools,
+    template: options.chatTemplate,
     signal,
     ...(topK === undefined ? {} : { topK }),
     ...(topP === undefined ? {} : { topP }),

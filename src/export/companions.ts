@@ -3,6 +3,8 @@ import { layerTypes } from '../architecture/layer-types.ts';
 import type { Model } from '../architecture/model.ts';
 import { withStatedRopeFactor } from '../architecture/rope-factor.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { parseJsonRecord } from '../checkpoint/files/json.ts';
+import { chatTemplatesOf, DEFAULT_TEMPLATE } from '../checkpoint/tokenizer/named-templates.ts';
 import type { ExportFormat } from '../decoder/dtypes.ts';
 
 /** Files that are copied as they are where the model has them. */
@@ -23,10 +25,18 @@ const COPIED = [
 export async function copiedFiles(
   checkpoint: Checkpoint,
 ): Promise<{ readonly name: string; readonly bytes: Uint8Array }[]> {
-  const found = [];
+  const found: { readonly name: string; readonly bytes: Uint8Array }[] = [];
   for (const name of COPIED) {
     const bytes = await checkpoint.file(name);
     if (bytes) found.push({ name, bytes });
+  }
+  // chat_template.jinja goes before the list in tokenizer_config.json: what the list has beside it stands in files of its own.
+  const settings = found.find(({ name }) => name === 'tokenizer_config.json');
+  if (settings && found.some(({ name }) => name === 'chat_template.jinja')) {
+    const config = parseJsonRecord(settings.bytes, 'tokenizer_config.json');
+    for (const [name, template] of chatTemplatesOf(config.chat_template, undefined))
+      if (name !== DEFAULT_TEMPLATE && /^\w[\w-]*$/.test(name))
+        found.push({ name: `additional_chat_templates/${name}.jinja`, bytes: new TextEncoder().encode(template) });
   }
   return found;
 }

@@ -3,6 +3,7 @@ import { countParameters, type Model, modelOf } from '../architecture/model.ts';
 import { perToken, tokenCosts } from '../architecture/multiply-accumulates.ts';
 import { Programs } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
+import { parseJsonRecord } from '../checkpoint/files/json.ts';
 import { allowsFixedCache } from '../decoder/attention.ts';
 import { decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
@@ -20,6 +21,7 @@ import { compactedCheckpoint } from '../surgery/compact.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
 import { GENAI_FILE, genaiConfig, genaiGraph, genaiRefusal } from './genai.ts';
+import { type GenaiWords, genaiWords, genaiWordsNote } from './genai-words.ts';
 import type { GgufType } from './gguf/blocks.ts';
 import { ggufModel } from './gguf/model.ts';
 import { modelCard } from './model-card.ts';
@@ -27,7 +29,7 @@ import { type OutputFolder, textChunks, type WrittenFile, writeMeasured } from '
 import { safetensorsConfig } from './safetensors/config.ts';
 import { modelShape } from './safetensors/shape.ts';
 import type { SafetensorsType } from './safetensors/weights.ts';
-import { GENAI } from './samples-of-use.ts';
+import { GENAI, GENAI_BY_IDS } from './samples-of-use.ts';
 import {
   TAKE_AWAY_FORMATS,
   type TakeAwayFormat,
@@ -269,6 +271,7 @@ async function takeAwayOnnx(
   onFile(graphFile);
   const { config } = model.architecture;
   const refusal = genaiRefusal(graph);
+  const words = refusal === undefined ? await wordsInGenai(model) : undefined;
   if (refusal === undefined) {
     const chunks = textChunks(genaiConfig(config, decoderPositions(config)));
     onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
@@ -310,12 +313,18 @@ async function takeAwayOnnx(
       file,
       bytes: data.bytes + graphFile.bytes,
       type: format.transformersName,
-      opens: `transformers.js${refusal === undefined ? `, ${GENAI}` : ''} and ONNX Runtime`,
-      notes: refusal === undefined ? [] : [refusal],
+      opens: `transformers.js${words ? `, ${words.kind === 'same' ? GENAI : GENAI_BY_IDS}` : ''} and ONNX Runtime`,
+      notes: [refusal ?? (words && genaiWordsNote(words))].flatMap((note) => note ?? []),
       verification,
     },
     perplexity,
   };
+}
+
+/** How ONNX Runtime GenAI takes the tokenizer; a model without one is run by ids anyhow. */
+async function wordsInGenai({ checkpoint }: Model): Promise<GenaiWords> {
+  const bytes = await checkpoint.file('tokenizer.json');
+  return bytes ? genaiWords(parseJsonRecord(bytes, 'tokenizer.json')) : { kind: 'same' };
 }
 
 /** Weights are streamed: they are needed once. What was rounded for the file is not rounded again. */

@@ -12,13 +12,15 @@ import { exportPruned } from '../library/export.ts';
 import { generate } from '../library/generate.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { planFor } from '../library/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import { memoryFolder } from './memory-folder.ts';
-import { type SampleOfUse, samplesOfUse } from './samples-of-use.ts';
+import { GENAI, type SampleOfUse, samplesOfUse } from './samples-of-use.ts';
+import type { TakeAwayFormat } from './take-away.ts';
 
 /**
  * What the samples of a model card print, each run by its own program on the very files that are written here (scripts/fixtures/samples.sh, which sets SAMPLES_FOLDER to have them on disk).
- * A sample or weights that changed have to be run there again. GGUF's is not among them: scripts/fixtures/take_away_llama.mjs runs such files in llama.cpp. Those in JavaScript without further packages are run here too.
+ * A sample or weights that changed have to be run there again. Those in JavaScript without further packages are run here too.
  */
 interface Ran {
   readonly files: Readonly<Record<string, string>>;
@@ -34,11 +36,22 @@ let digests: Record<string, string>;
 let ours: { readonly text: string; readonly next: number };
 let ran: Ran | undefined;
 
-/** The rule by which GPT-2 cuts words, which all programs know: that of `stories` is not among those that ONNX Runtime GenAI reads. Of the prompt both make the same. */
+/** The rule by which GPT-2 cuts words, which all programs know: that of `stories` is not among those that ONNX Runtime GenAI reads, and has a sample of its own. Of the prompt both make the same. */
 function withUsualWords(bytes: Uint8Array | undefined): Uint8Array {
   const tokenizer = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
   const words = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
   return new TextEncoder().encode(JSON.stringify({ ...tokenizer, pre_tokenizer: words }));
+}
+
+/** Writes a pruned model into a folder on disk. */
+async function written(pruned: OpenModel, plan: Plan, place: string, formats: readonly TakeAwayFormat[]) {
+  const output = memoryFolder();
+  const result = await exportPruned(pruned, { output, plan, formats, dtype: 'f32', ggufType: 'F32' });
+  for (const [name, blob] of output.files) {
+    await mkdir(dirname(join(place, name)), { recursive: true });
+    await writeFile(join(place, name), new Uint8Array(await blob.arrayBuffer()));
+  }
+  return result;
 }
 
 beforeAll(async () => {
@@ -54,22 +67,23 @@ beforeAll(async () => {
   const scores = await decodeScores(new Uint8Array(await readFile('public/models/stories/scores.safetensors')));
   const plan = planFor(open, scores, { target: { kind: 'ratio', value: 0.2 }, shape: 'uniform' });
   using pruned = open.pruned(plan.layers);
-  const output = memoryFolder();
-  const { files, formats } = await exportPruned(pruned, {
-    ...{ output, plan, formats: ['onnx', 'safetensors'], dtype: 'f32' },
-  });
-  for (const [name, blob] of output.files) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), new Uint8Array(await blob.arrayBuffer()));
-  }
-  samples = samplesOfUse(formats, EXPORT_FORMATS.f32);
+  const { files, formats } = await written(pruned, plan, folder, ['onnx', 'safetensors', 'gguf']);
+  using whole = new OpenModel(runtime, stories);
+  using same = whole.pruned(plan.layers);
+  const own = await written(same, plan, join(folder, 'own'), ['onnx']);
+  samples = [
+    ...samplesOfUse(formats, EXPORT_FORMATS.f32),
+    ...samplesOfUse(own.formats, EXPORT_FORMATS.f32)
+      .filter(({ title }) => title === GENAI)
+      .map((sample) => ({ ...sample, code: sample.code.replaceAll('FOLDER', 'FOLDER/own') })),
+  ];
   digests = Object.fromEntries(
-    files.filter(({ name }) => /\.(safetensors|onnx_data)$/.test(name)).map((file) => [file.name, file.sha256]),
+    files.filter(({ name }) => /\.(safetensors|onnx_data|gguf)$/.test(name)).map((file) => [file.name, file.sha256]),
   );
   using decoder = await decoderForModel(runtime, pruned.model);
   const tokenizer = () => pruned.tokenizer();
-  const written = { decoder, tokenizer, maximumPositions: pruned.maximumPositions };
-  const { text } = await generate(written, { prompt: PROMPT, maxNewTokens: 64, temperature: 0 });
+  const opened = { decoder, tokenizer, maximumPositions: pruned.maximumPositions };
+  const { text } = await generate(opened, { prompt: PROMPT, maxNewTokens: 64, temperature: 0 });
   using sequence = decoder.start(3);
   const logits = await sequence.append([1, 2, 3]);
   ours = { text, next: logits.indexOf(logits.reduce((best, value) => Math.max(best, value))) };
@@ -80,7 +94,7 @@ afterAll(async () => {
 });
 
 test('every sample of a model card was run on these files', () => {
-  expect(samples.map(({ title }) => title)).toHaveLength(4);
+  expect(samples.map(({ title }) => title)).toHaveLength(6);
   expect(ran?.files).toEqual(digests);
   expect(ran?.samples.map(({ code }) => code)).toEqual(samples.map(({ code }) => code));
 });
@@ -89,10 +103,10 @@ test('every sample goes on as the model does here', () => {
   expect(ours.text.length).toBeGreaterThan(100);
   for (const { title, output } of ran?.samples ?? []) {
     if (title === 'ONNX Runtime in Python') expect(output.trim(), title).toBe(`[[${ours.next}]]`);
-    // Programs end at the end of a text, or after so many tokens of prompt and text together.
+    // llama.cpp's prints what goes on, others the prompt as well. Programs end at the end of a text, or after so many tokens of prompt and text together.
     else expect(output.slice(0, 3 * PROMPT.length + 100), title).toContain(ours.text.trim().slice(0, 100));
   }
-  expect(ran?.samples).toHaveLength(4);
+  expect(ran?.samples).toHaveLength(6);
 });
 
 test('the sample in JavaScript runs as it is', async () => {

@@ -18,7 +18,7 @@ export function samplesOfUse(formats: readonly TakenAway[], { file, transformers
           title: 'node-llama-cpp (llama.cpp in Node)',
           language: 'js',
           code: `import { getLlama, LlamaCompletion } from 'node-llama-cpp';
-const llama = await getLlama();
+const llama = await getLlama({ build: 'never' });
 const model = await llama.loadModel({ modelPath: 'FOLDER/${taken.file}' });
 const context = await model.createContext();
 const completion = new LlamaCompletion({ contextSequence: context.getSequence() });
@@ -52,7 +52,7 @@ for value in session.get_inputs():
         feeds[value.name] = numpy.array(1)
 print(session.run(["logits"], feeds)[0].argmax(-1))`,
       },
-      ...(taken.opens.includes(GENAI) ? [genaiSample()] : []),
+      ...(taken.opens.includes(GENAI) ? [genaiSample(taken.opens.includes(GENAI_BY_IDS))] : []),
     ];
   });
 }
@@ -60,19 +60,22 @@ print(session.run(["logits"], feeds)[0].argmax(-1))`,
 /** What opens a decoder in ONNX, where there are files for it. */
 export const GENAI = 'ONNX Runtime GenAI';
 
-const genaiSample = (): SampleOfUse => ({
+/** The same, where it does not encode text as the tokenizer does. */
+export const GENAI_BY_IDS = `${GENAI} (by token ids)`;
+
+const genaiSample = (byIds: boolean): SampleOfUse => ({
   title: GENAI,
   language: 'python',
   code: `import onnxruntime_genai as og
-model = og.Model("FOLDER")
-tokenizer = og.Tokenizer(model)
+${byIds ? 'from tokenizers import Tokenizer\n' : ''}model = og.Model("FOLDER")
+tokenizer = ${byIds ? 'Tokenizer.from_file("FOLDER/tokenizer.json")' : 'og.Tokenizer(model)'}
 parameters = og.GeneratorParams(model)
 parameters.set_search_options(max_length=64, do_sample=False)
 generator = og.Generator(model, parameters)
-generator.append_tokens(tokenizer.encode("Once upon a time"))
+generator.append_tokens(tokenizer.encode("Once upon a time")${byIds ? '.ids' : ''})
 while not generator.is_done():
     generator.generate_next_token()
-print(tokenizer.decode(generator.get_sequence(0)))`,
+print(tokenizer.decode(${byIds ? 'list(generator.get_sequence(0))' : 'generator.get_sequence(0)'}))`,
 });
 
 function transformersSample({ opens }: TakenAway): SampleOfUse {

@@ -20,6 +20,8 @@ export interface GenerateOptions extends DecodingOptions, LongRunning {
   readonly prompt: string | readonly ChatMessage[];
   /** Functions that the model may call, as JSON schemas in the form that its chat template expects. */
   readonly tools?: readonly unknown[] | undefined;
+  /** Of several chat templates, the one of this name; default: 'tool_use' with `tools` where the model has one, else 'default'. */
+  readonly template?: string | undefined;
   /** Told each token as it comes. */
   readonly onToken?: ((token: GeneratedToken) => void) | undefined;
   /** Opens the decoder elsewhere when its device fails; without it that is thrown. @internal */
@@ -34,10 +36,10 @@ export type Generator = OpenModel | OpenDecoder;
 /** Continues a prompt with the fused decoder of a model, dense or pruned, or with an exported one. Throws what the decoder throws, and what the chat template does. */
 export async function generate(
   model: Generator,
-  { prompt, tools, onProgress, ...options }: GenerateOptions,
+  { prompt, tools, template, onProgress, ...options }: GenerateOptions,
 ): Promise<Generation> {
   const tokenizer = await model.tokenizer();
-  const ids = promptIds(tokenizer, prompt, tools);
+  const ids = promptIds(tokenizer, prompt, { tools, template });
   const decoding = { maximumPositions: model.maximumPositions, ...options };
   if (!(model instanceof OpenModel)) return runDecoder(model.decoder, tokenizer, ids, decoding);
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
@@ -50,22 +52,26 @@ export async function generate(
  */
 export async function* generateTokens(
   model: Generator,
-  { prompt, tools, onProgress, onToken: _, ...options }: GenerateOptions,
+  { prompt, tools, template, onProgress, onToken: _, ...options }: GenerateOptions,
 ): AsyncGenerator<GeneratedToken, Generation, undefined> {
   const tokenizer = await model.tokenizer();
-  const ids = promptIds(tokenizer, prompt, tools);
+  const ids = promptIds(tokenizer, prompt, { tools, template });
   const decoding = { maximumPositions: model.maximumPositions, ...options };
   if (!(model instanceof OpenModel)) return yield* tokensOf(model.decoder, tokenizer, ids, decoding);
   using decoder = await decoderForModel(model.runtime, model.model, { signal: options.signal, onProgress });
   return yield* tokensOf(decoder, tokenizer, ids, decoding);
 }
 
-function promptIds(tokenizer: Tokenizer, prompt: GenerateOptions['prompt'], tools: GenerateOptions['tools']): number[] {
+function promptIds(
+  tokenizer: Tokenizer,
+  prompt: GenerateOptions['prompt'],
+  { tools, template }: Pick<GenerateOptions, 'tools' | 'template'>,
+): number[] {
   if (typeof prompt !== 'string')
-    return tokenizer.encode(tokenizer.applyChatTemplate(prompt, { tools }), { addSpecialTokens: false });
-  if (tools)
+    return tokenizer.encode(tokenizer.applyChatTemplate(prompt, { tools, template }), { addSpecialTokens: false });
+  if (tools || template !== undefined)
     throw new UsageError(
-      'Tools were given with a plain prompt, which has no place for them; give the prompt as a conversation (--chat).',
+      `${tools ? 'Tools were given' : 'A chat template was named'} with a plain prompt, which has no place for ${tools ? 'them' : 'it'}; give the prompt as a conversation (--chat).`,
     );
   return tokenizer.encode(prompt);
 }

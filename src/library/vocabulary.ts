@@ -1,3 +1,4 @@
+import { beginningToken } from '../checkpoint/tokenizer/beginning.ts';
 import {
   loadTokenizer,
   readTokenizerFiles,
@@ -71,7 +72,7 @@ export async function trimVocabulary(open: OpenModel, options: TrimVocabularyOpt
   const uses = new Float64Array(open.config.vocabulary);
   for (const window of windows) for (const id of Array.from(window)) uses[id] = (uses[id] ?? 0) + 1;
   if (target.kind !== 'seen')
-    await addPredictions(open, windows.slice(0, PREDICTED_WINDOWS), uses, { signal, onProgress });
+    await addPredictions(open, await begun(open, windows.slice(0, PREDICTED_WINDOWS)), uses, { signal, onProgress });
   const kept = chooseTokens(parts, uses, target).filter((id) => id < open.config.vocabulary);
   const model = new OpenModel(open.runtime, await trimmedCheckpoint(checkpoint, kept));
   try {
@@ -101,18 +102,15 @@ async function neededTokens(open: OpenModel, files: TokenizerFiles): Promise<num
   const { tokenizer, config, generationConfig } = files;
   const named = [...namedIds(tokenizer, { 'config.json': config, 'generation_config.json': generationConfig }).keys()];
   const own = await open.tokenizer();
-  if (own.chatTemplate === undefined) return named;
-  return [...named, ...own.encode(templateText(own), { addSpecialTokens: false })];
+  const written = own.chatTemplates.map((template) => templateText(own, template));
+  return [...named, ...written.flatMap((text) => own.encode(text, { addSpecialTokens: false }))];
 }
 
 /** A short conversation; empty where the template takes none of this form. */
-function templateText(tokenizer: Tokenizer): string {
+function templateText(tokenizer: Tokenizer, template: string): string {
   try {
-    return tokenizer.applyChatTemplate([
-      { role: 'user', content: 'a' },
-      { role: 'assistant', content: 'a' },
-      { role: 'user', content: 'a' },
-    ]);
+    const messages = (['user', 'assistant', 'user'] as const).map((role) => ({ role, content: 'a' }));
+    return tokenizer.applyChatTemplate(messages, { template });
   } catch (error) {
     if (error instanceof EspalierError) return '';
     throw error;
@@ -125,6 +123,15 @@ function withNecessary(parts: TokenParts, needed: readonly number[]): TokenParts
   for (const id of needed.filter((each) => known.has(each)))
     for (const each of [id, ...parts.partsOf(id)]) necessary.add(each);
   return { ...parts, necessary };
+}
+
+/** Windows with the token first that the tokenizer begins every text with, where it does: without it some families (Gemma) predict next to nothing. */
+async function begun(open: OpenModel, windows: readonly ArrayLike<number>[]): Promise<number[][]> {
+  const first = beginningToken(await open.tokenizer());
+  return windows.map((window) => {
+    const ids = Array.from(window);
+    return first === undefined || ids[0] === first ? ids : [first, ...ids.slice(0, ids.length - 1)];
+  });
 }
 
 /** Adds the probability of every token at every position: how often the model expects it where the text may have another. */

@@ -27,6 +27,7 @@ const MODEL_FILES = [
   'model.safetensors',
   'model.safetensors.index.json',
   'tokenizer.json',
+  'tokenizer.model',
   'tokenizer_config.json',
   'chat_template.jinja',
   'README.md',

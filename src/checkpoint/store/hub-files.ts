@@ -1,6 +1,7 @@
 import { MissingError, UsageError } from '../../errors.ts';
 import { wholeName } from '../files/joined.ts';
 import { FORMATS, formatOf, modelsIn } from '../formats/table.ts';
+import { ADDITIONAL_TEMPLATES } from '../tokenizer/named-templates.ts';
 
 /** A file of a hub repository. */
 export interface HubFile {
@@ -36,8 +37,11 @@ const LARGEST_TEXT = 1 << 20;
  * `wanted` names a weight file. Throws UsageError when several GGUF files are there and none is wanted, MissingError when there are no weights.
  */
 export function chooseFiles(files: readonly HubFile[], model: string, wanted?: string): HubFile[] {
+  const hasTokenizer = files.some(({ name }) => name === 'tokenizer.json');
   const companions = files.filter(
-    ({ name, size }) => COMPANIONS.has(name) && (name.endsWith('.json') || size <= LARGEST_TEXT),
+    ({ name, size }) =>
+      ((COMPANIONS.has(name) || ADDITIONAL_TEMPLATES.test(name)) && (name.endsWith('.json') || size <= LARGEST_TEXT)) ||
+      (name === 'tokenizer.model' && !hasTokenizer),
   );
   const weights = chooseWeights(files, model, wanted);
   // Small files first: what is wrong with them shows before gigabytes have come.

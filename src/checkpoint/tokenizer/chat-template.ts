@@ -16,8 +16,10 @@ export interface ChatTokens {
   readonly eos: string | undefined;
 }
 
-/** What a template gets besides the conversation. */
+/** Which template is used, and what it gets besides the conversation. */
 export interface ChatOptions {
+  /** Of several templates, the one of this name; default: 'tool_use' with `tools` where there is one, else 'default'. */
+  readonly template?: string | undefined;
   /** Whether the prompt ends where the answer begins. */
   readonly addGenerationPrompt: boolean;
   /** Functions that the model may call, as JSON schemas in the form that its template expects. */
@@ -33,7 +35,7 @@ export function chatTemplate(
   source: string,
   tokens: ChatTokens,
   now: () => Date = () => new Date(),
-): (messages: readonly ChatMessage[], options: ChatOptions) => string {
+): (messages: readonly ChatMessage[], options: Omit<ChatOptions, 'template'>) => string {
   let compiled: Node | undefined;
   return (messages, { addGenerationPrompt, tools }) => {
     try {

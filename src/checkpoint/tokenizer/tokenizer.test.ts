@@ -115,7 +115,9 @@ test('a model without tokenizer.json says what to do', async () => {
       'model.safetensors': writeSafetensors(new Map()),
     }),
   );
-  await expect(loadTokenizer(model)).rejects.toThrow(/bare has no tokenizer.json. Put it beside config.json/);
+  await expect(loadTokenizer(model)).rejects.toThrow(
+    /bare has no tokenizer.json and no tokenizer.model. Put the model's own/,
+  );
 });
 
 const bpe = (model: object) => ({ model: { type: 'BPE', vocab: { a: 0, b: 1 }, merges: [], ...model } });

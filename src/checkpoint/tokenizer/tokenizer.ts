@@ -1,7 +1,9 @@
 import { FileFormatError, MismatchError, MissingError, UnsupportedError, UsageError } from '../../errors.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { isRecord, type JsonRecord, parseJsonRecord } from '../files/json.ts';
+import { quote } from '../weights.ts';
 import { type ChatMessage, type ChatOptions, chatTemplate } from './chat-template.ts';
+import { chatTemplatesOf, DEFAULT_TEMPLATE, TOOLS_TEMPLATE } from './named-templates.ts';
 import { type Pipeline, pipeline } from './pipeline.ts';
 import { checkTokenizerJson } from './tokenizer-json.ts';
 
@@ -13,13 +15,15 @@ export interface Tokenizer {
   readonly bosTokenId: number | undefined;
   /** Ids that end a generation, ascending. */
   readonly eosTokenIds: readonly number[];
-  /** The model's Jinja template, where it has one. */
+  /** The model's Jinja template, where it has one; of several the one named 'default'. */
   readonly chatTemplate: string | undefined;
+  /** Names of its templates. */
+  readonly chatTemplates: readonly string[];
   /** Token ids of a text; with the special tokens that the model expects around it by default. Throws MismatchError for an id that the embedding lacks. */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   /** Text of token ids. Ids that the vocabulary lacks throw UsageError. */
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): string;
-  /** The prompt of a conversation, to be encoded without special tokens. Throws MissingError where the model has no template. */
+  /** The prompt of a conversation, to be encoded without special tokens. Throws MissingError where the model has no template, UsageError where it has none of the name that is asked for. */
   applyChatTemplate(messages: readonly ChatMessage[], options?: Partial<ChatOptions>): string;
 }
 
@@ -49,7 +53,7 @@ export async function readTokenizerFiles(
   const bytes = await checkpoint.file('tokenizer.json');
   if (!bytes) {
     throw new MissingError(
-      `${name} has no tokenizer.json. Put it beside config.json; from an older tokenizer.model, transformers makes one: AutoTokenizer.from_pretrained(folder).save_pretrained(folder).`,
+      `${name} has no tokenizer.json and no tokenizer.model. Put the model's own beside config.json.`,
     );
   }
   const optional = async (file: string): Promise<JsonRecord> => {
@@ -78,14 +82,15 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const bos = tokenText(tokenizerConfig.bos_token);
   const eos = tokenText(tokenizerConfig.eos_token);
   const idOf = (token: string | undefined) => (token === undefined ? undefined : inner.idOf(token));
-  const template = files.chatTemplate ?? templateOf(tokenizerConfig.chat_template);
-  const render = template === undefined ? undefined : chatTemplate(template, { bos, eos });
+  const templates = chatTemplatesOf(tokenizerConfig.chat_template, files.chatTemplate);
+  const renderers = new Map([...templates].map(([key, source]) => [key, chatTemplate(source, { bos, eos })]));
 
   return {
     vocabularySize,
     bosTokenId: idOf(bos) ?? tokenIds(config.bos_token_id)[0],
     eosTokenIds: eosIds(files, idOf(eos)),
-    chatTemplate: template,
+    chatTemplate: templates.get(DEFAULT_TEMPLATE),
+    chatTemplates: [...templates.keys()],
     encode(text, { addSpecialTokens = true } = {}) {
       if (text === '' && !addSpecialTokens) return [];
       const ids = guard(() => inner.encode(text, addSpecialTokens), `${name}: tokenizer.json cannot encode the text`);
@@ -111,7 +116,13 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       // Models pad their embedding beyond the vocabulary; such an id stands for no text.
       return guard(() => inner.decode(ids, skipSpecialTokens), `${name}: tokenizer.json cannot decode the ids`);
     },
-    applyChatTemplate(messages, { addGenerationPrompt = true, tools } = {}) {
+    applyChatTemplate(messages, { addGenerationPrompt = true, tools, template } = {}) {
+      const usual = tools && templates.has(TOOLS_TEMPLATE) ? TOOLS_TEMPLATE : DEFAULT_TEMPLATE;
+      const render = renderers.get(template ?? usual);
+      if (!render && templates.size > 0)
+        throw new UsageError(
+          `${name} has no chat template named ${quote(template ?? usual)}; it has ${[...templates.keys()].join(', ')}. Name one of these (--chat-template).`,
+        );
       if (!render)
         throw new MissingError(
           `${name} has no chat template: it was not trained for conversations. Generate from a plain prompt.`,
@@ -143,14 +154,6 @@ function guard<T>(work: () => T, what: string): T {
 export function tokenText(token: unknown): string | undefined {
   if (typeof token === 'string') return token;
   return isRecord(token) && typeof token.content === 'string' ? token.content : undefined;
-}
-
-/** One template, or the one named 'default' of several. */
-export function templateOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
-  if (!Array.isArray(value)) return undefined;
-  const named = (value as unknown[]).filter(isRecord).find((entry) => entry.name === 'default');
-  return typeof named?.template === 'string' ? named.template : undefined;
 }
 
 function tokenIds(value: unknown): number[] {

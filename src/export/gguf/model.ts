@@ -1,4 +1,4 @@
-import type { Model } from '../../architecture/model.ts';
+import { countParameters, type Model } from '../../architecture/model.ts';
 import { INTERLEAVED, storedRow, storedTensor } from '../../checkpoint/formats/gguf/gguf-tensors.ts';
 import { readTokenizerFiles } from '../../checkpoint/tokenizer/tokenizer.ts';
 import { UnsupportedError } from '../../errors.ts';
@@ -36,18 +36,37 @@ export async function ggufModel(model: Model, { type, sample = '' }: GgufModelOp
   const { metadata, factors } = ggufHyperparameters(model, home);
   const tokenizer = ggufTokenizer(await readTokenizerFiles(checkpoint), architecture.config.vocabulary, sample);
   const tensors = [...[...factors].map(([name, values]) => vector(name, values)), ...weightEntries(model, home, type)];
-  const { provenance } = checkpoint;
-  const general: GgufEntry[] = [
-    { key: 'general.architecture', kind: 'string', value: home.architecture },
+  const general = generalEntries(model, home, type);
+  return { ...ggufFile([...general, ...metadata, ...tokenizer.metadata], tensors), home, notes: tokenizer.notes };
+}
+
+/** What the file tells about the model: what a GGUF file that it came from told, with its own size. */
+function generalEntries(model: Model, { architecture }: GgufHome, type: GgufType): GgufEntry[] {
+  const { name, licence, described = {} } = model.checkpoint.provenance;
+  const { name: title = name, size_label: size, ...told } = described;
+  return [
+    { key: 'general.architecture', kind: 'string', value: architecture },
     { key: 'general.type', kind: 'string', value: 'model' },
-    { key: 'general.name', kind: 'string', value: provenance.name },
-    ...(provenance.licence === undefined
+    { key: 'general.name', kind: 'string', value: String(title) },
+    ...(size === undefined
       ? []
-      : [{ key: 'general.license', kind: 'string' as const, value: provenance.licence }]),
+      : [{ key: 'general.size_label', kind: 'string' as const, value: sizeLabel(countParameters(model).parameters) }]),
+    ...(licence === undefined ? [] : [{ key: 'general.license', kind: 'string' as const, value: licence }]),
+    ...Object.entries(told).map(([each, value]): GgufEntry => {
+      const key = `general.${each}`;
+      if (typeof value === 'string') return { key, kind: 'string', value };
+      return typeof value === 'number' ? { key, kind: 'uint32', value } : { key, kind: 'string[]', value };
+    }),
     { key: 'general.file_type', kind: 'uint32', value: GGUF_TYPES[type].fileType },
     { key: 'general.quantization_version', kind: 'uint32', value: QUANTISATION_VERSION },
   ];
-  return { ...ggufFile([...general, ...metadata, ...tokenizer.metadata], tensors), home, notes: tokenizer.notes };
+}
+
+/** A number of parameters as converters to GGUF write it: '135M', '1.7B'. */
+function sizeLabel(parameters: number): string {
+  const [unit, letter] = parameters >= 1e9 ? [1e9, 'B'] : parameters >= 1e6 ? [1e6, 'M'] : [1e3, 'K'];
+  const count = parameters / unit;
+  return `${count.toFixed(count >= 9.5 ? 0 : 1)}${letter}`;
 }
 
 function vector(name: string, values: Float32Array): GgufTensorEntry {

@@ -13,14 +13,32 @@ const TEMPLATE =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' }}{% endfor %}";
 const TEXT = 'Once upon a time, in 2024, the ÉCOLE was HERE: it\'s 🦊 "naïve" & 東京.\n\n  Twice  indented\t!';
 
+/** As converters tell about a model. */
+const DESCRIBED = {
+  name: 'Stories 5M',
+  organization: 'Espalier',
+  size_label: '9.9M',
+  languages: ['en', 'fr'],
+  'base_model.count': 1,
+  'base_model.0.name': 'Seedling',
+};
+
 let dense: Model;
 beforeAll(async () => {
   const stories = await openNamed('stories');
   const encode = (value: string) => new TextEncoder().encode(value);
   dense = modelOf({
     ...stories,
-    provenance: { ...stories.provenance, licence: 'apache-2.0' },
-    file: async (name) => (name === 'chat_template.jinja' ? encode(TEMPLATE) : stories.file(name)),
+    provenance: { ...stories.provenance, licence: 'apache-2.0', described: DESCRIBED },
+    file: async (name) => {
+      if (name === 'chat_template.jinja') return encode(TEMPLATE);
+      const bytes = await stories.file(name);
+      if (name !== 'tokenizer_config.json') return bytes;
+      const config = JSON.parse(new TextDecoder().decode(bytes)) as object;
+      return encode(
+        JSON.stringify({ ...config, chat_template: [{ name: 'tool_use', template: '{{ tools | length }}' }] }),
+      );
+    },
   });
 });
 
@@ -47,6 +65,7 @@ const says = (tokenizer: Tokenizer) => ({
   ends: tokenizer.eosTokenIds,
   begins: tokenizer.bosTokenId,
   prompt: tokenizer.applyChatTemplate([{ role: 'user', content: 'Tell me a story.' }]),
+  withTools: tokenizer.applyChatTemplate([], { tools: [{}, {}] }),
 });
 
 test('GGUF, pruned and written as GGUF again, keeps tokenizer, template and metadata', async () => {
@@ -63,8 +82,14 @@ test('GGUF, pruned and written as GGUF again, keeps tokenizer, template and meta
   const second = await written(pruned.model);
   expect(second.length).toBeLessThan(first.length);
   const [before, after] = [await metadataOf(first), await metadataOf(second)];
-  const { 'llama.feed_forward_length': wide, ...kept } = before;
-  const { 'llama.feed_forward_length': narrow, ...still } = after;
+  const { 'llama.feed_forward_length': wide, 'general.size_label': large, ...kept } = before;
+  const { 'llama.feed_forward_length': narrow, 'general.size_label': small, ...still } = after;
+  expect(kept).toMatchObject({
+    'general.name': 'Stories 5M',
+    'general.languages': ['en', 'fr'],
+    'general.base_model.count': 1,
+  });
+  expect([large, small]).toEqual(['4.6M', expect.stringMatching(/^[23]\.\dM$/)]);
   expect(Object.keys(kept)).toContain('tokenizer.chat_template');
   expect(Object.keys(kept)).toContain('tokenizer.ggml.merges');
   expect(still).toEqual(kept);
@@ -72,4 +97,5 @@ test('GGUF, pruned and written as GGUF again, keeps tokenizer, template and meta
   const told = says(await loadTokenizer(await reopened(second)));
   expect(told).toEqual(says(await loadTokenizer(dense.checkpoint)));
   expect(told.text).toBe(TEXT);
+  expect(told.withTools).toBe('2');
 });

@@ -1,6 +1,7 @@
 import { isRecord, type JsonRecord } from '../../checkpoint/files/json.ts';
+import { chatTemplatesOf, DEFAULT_TEMPLATE } from '../../checkpoint/tokenizer/named-templates.ts';
 import { PRE_TOKENIZERS } from '../../checkpoint/tokenizer/pre-tokenizers.ts';
-import { createTokenizer, type TokenizerFiles, templateOf, tokenText } from '../../checkpoint/tokenizer/tokenizer.ts';
+import { createTokenizer, type TokenizerFiles, tokenText } from '../../checkpoint/tokenizer/tokenizer.ts';
 import { UnsupportedError } from '../../errors.ts';
 import type { GgufEntry } from './file.ts';
 
@@ -29,7 +30,7 @@ export function ggufTokenizer(files: TokenizerFiles, vocabulary: number, sample:
   const isPieces = model.byte_fallback === true;
   const kind = isPieces ? pieces(files, tokens, merges) : words(files, tokens, merges, sample);
   return {
-    metadata: [...kind.metadata, ...specialTokens(files, tokens), ...templateEntry(files)],
+    metadata: [...kind.metadata, ...specialTokens(files, tokens), ...templateEntries(files)],
     notes: kind.notes,
   };
 }
@@ -217,7 +218,15 @@ function surroundings(processor: unknown): { readonly before: boolean; readonly 
   return { before: text > 0, after: text >= 0 && text < single.length - 1 };
 }
 
-function templateEntry({ chatTemplate, tokenizerConfig }: TokenizerFiles): GgufEntry[] {
-  const value = chatTemplate ?? templateOf(tokenizerConfig.chat_template);
-  return value === undefined ? [] : [{ key: 'tokenizer.chat_template', kind: 'string', value }];
+/** The default template, and others under their names. */
+function templateEntries({ chatTemplate, tokenizerConfig }: TokenizerFiles): GgufEntry[] {
+  const templates = chatTemplatesOf(tokenizerConfig.chat_template, chatTemplate);
+  const named = [...templates.keys()].filter((name) => name !== DEFAULT_TEMPLATE);
+  return [
+    ...[...templates].map(([name, value]): GgufEntry => {
+      const key = `tokenizer.chat_template${name === DEFAULT_TEMPLATE ? '' : `.${name}`}`;
+      return { key, kind: 'string', value };
+    }),
+    ...(named.length > 0 ? [{ key: 'tokenizer.chat_templates', kind: 'string[]' as const, value: named }] : []),
+  ];
 }

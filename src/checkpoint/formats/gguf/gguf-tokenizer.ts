@@ -1,7 +1,9 @@
 import { FileFormatError, UnsupportedError } from '../../../errors.ts';
 import type { JsonRecord } from '../../files/json.ts';
+import { DEFAULT_TEMPLATE, templateList } from '../../tokenizer/named-templates.ts';
 import { PRE_TOKENIZERS } from '../../tokenizer/pre-tokenizers.ts';
-import { sentencePieceMerges } from '../../tokenizer/sentencepiece-merges.ts';
+import { sentencePieceMerges } from '../../tokenizer/sentencepiece/merges.ts';
+import { type SpecialToken, specialTemplate } from '../../tokenizer/special-template.ts';
 import { quote } from '../../weights.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
 
@@ -64,17 +66,12 @@ export function ggufTokenizer(metadata: GgufMetadata): GgufTokenizer {
     padding: null,
     added_tokens: tokens.flatMap((content, id) => addedToken(content, id, types[id])),
     ...(pre ? bytePairs(metadata, vocabulary, pre) : sentencePiece(metadata, vocabulary, unknown)),
-    post_processor: template(addBos ? bos : undefined, addEos ? eos : undefined),
+    post_processor: specialTemplate(addBos ? bos : undefined, addEos ? eos : undefined),
   };
   return {
     tokenizer,
     ...settings(metadata, { bos, eos, unknown, padding: special('padding')?.content, addBos, addEos }, tokens, types),
   };
-}
-
-interface SpecialToken {
-  readonly id: number;
-  readonly content: string;
 }
 
 function readVocabulary(metadata: GgufMetadata): Vocabulary {
@@ -202,26 +199,6 @@ function vocabularyObject(tokens: readonly string[], types: readonly number[]): 
   return vocab;
 }
 
-function template(bos: SpecialToken | undefined, eos: SpecialToken | undefined): JsonRecord | null {
-  if (!bos && !eos) return null;
-  const special = (token: SpecialToken | undefined, type: number) =>
-    token ? [{ SpecialToken: { id: token.content, type_id: type } }] : [];
-  const around = (name: string, type: number) => [
-    ...special(bos, type),
-    { Sequence: { id: name, type_id: type } },
-    ...special(eos, type),
-  ];
-  const used = [bos, eos].filter((token) => token !== undefined);
-  return {
-    type: 'TemplateProcessing',
-    single: around('A', 0),
-    pair: [...around('A', 0), ...around('B', 1)],
-    special_tokens: Object.fromEntries(
-      used.map(({ id, content }) => [content, { id: content, ids: [id], tokens: [content] }]),
-    ),
-  };
-}
-
 interface Settings {
   readonly bos: SpecialToken | undefined;
   readonly eos: SpecialToken | undefined;
@@ -237,7 +214,6 @@ function settings(
   tokens: readonly string[],
   types: readonly number[],
 ) {
-  const chatTemplate = metadata.string('tokenizer.chat_template');
   const ends = new Set(eos ? [eos.id] : []);
   for (const key of ['eot', 'eom']) {
     const id = metadata.number(`tokenizer.ggml.${key}_token_id`);
@@ -256,8 +232,19 @@ function settings(
       add_bos_token: addBos,
       add_eos_token: addEos,
       clean_up_tokenization_spaces: false,
-      chat_template: chatTemplate,
+      chat_template: chatTemplates(metadata),
     }),
     generationConfig: present({ bos_token_id: bos?.id, eos_token_id: [...ends].sort((a, b) => a - b) }),
   };
+}
+
+/** The template of the file, or its templates by name. */
+function chatTemplates(metadata: GgufMetadata): unknown {
+  const usual = metadata.string('tokenizer.chat_template');
+  const templates = new Map(usual === undefined ? [] : [[DEFAULT_TEMPLATE, usual]]);
+  for (const name of metadata.strings('tokenizer.chat_templates') ?? []) {
+    const template = metadata.string(`tokenizer.chat_template.${name}`);
+    if (template !== undefined) templates.set(name, template);
+  }
+  return templates.size === 0 ? undefined : templateList(templates);
 }

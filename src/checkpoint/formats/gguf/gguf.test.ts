@@ -41,7 +41,8 @@ describe.each(models)('$file', ({ file, config, ids }) => {
   test('the config is that of the model it was made from', async () => {
     const model = await openCheckpoint(files, { weights: file });
     expect(model.config).toMatchObject(config);
-    expect(model.provenance).toEqual({ name: file.replace('.gguf', ''), licence: 'mit', format: 'gguf' });
+    const name = file.replace('.gguf', '');
+    expect(model.provenance).toEqual({ name, licence: 'mit', format: 'gguf', described: { name } });
   });
 
   test('every tensor has its canonical name, order and values, whole and by rows', async () => {

@@ -1,7 +1,7 @@
 import { elementCount } from '../../../arrays.ts';
 import { FileFormatError, MissingError } from '../../../errors.ts';
 import { assembleCheckpoint } from '../../assemble.ts';
-import type { ByteSource, Checkpoint, TensorInfo } from '../../checkpoint.ts';
+import type { ByteSource, Checkpoint, Provenance, TensorInfo } from '../../checkpoint.ts';
 import type { FileAccess } from '../../files/files.ts';
 import { JSON_LIMITS, type JsonRecord, readWhole } from '../../files/json.ts';
 import type { OpenOptions } from '../../open-options.ts';
@@ -55,8 +55,25 @@ export async function openGguf(files: FileAccess, weights: string, options: Open
       name: options.name ?? metadata.string('general.name') ?? weights,
       ...(options.revision === undefined ? {} : { revision: options.revision }),
       ...(licence === undefined ? {} : { licence }),
+      described: describedModel(metadata),
     },
   });
+}
+
+/** Entries that tell about the file, not about the model. */
+const OF_THE_FILE = ['architecture', 'type', 'license', 'file_type', 'quantization_version', 'alignment'];
+
+/** What the file tells about the model beside what it needs to run it. */
+function describedModel(metadata: GgufMetadata): NonNullable<Provenance['described']> {
+  const isText = (value: unknown): value is string => typeof value === 'string';
+  const entries = metadata.beginning('general.').flatMap(([key, value]): [string, string | number | string[]][] => {
+    const name = key.slice('general.'.length);
+    if (OF_THE_FILE.includes(name)) return [];
+    if (Array.isArray(value)) return value.every(isText) ? [[name, value]] : [];
+    const isCount = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32;
+    return isText(value) || isCount ? [[name, value]] : [];
+  });
+  return Object.fromEntries(entries);
 }
 
 interface Part {

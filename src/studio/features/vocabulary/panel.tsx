@@ -1,5 +1,6 @@
 import type { Plan } from '../../../plan/plan.ts';
 import type { MeasuredVocabulary } from '../../../worker/engine.ts';
+import { useModel } from '../../data/use-engine.ts';
 import { formatBytes, formatSpeedRatio } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { SelectField } from '../../parts/select-field.tsx';
@@ -31,6 +32,7 @@ export function VocabularyPanel({
   const keep = useStudio((state) => state.recipe.vocabulary) ?? ALL;
   const changeRecipe = useStudio((state) => state.changeRecipe);
   const isBusy = useStudio((state) => state.tasks.vocabulary !== undefined);
+  const { data: model } = useModel();
   const job = useJobs().vocabulary;
   const measuredOn = useMeasuredOn();
   const known = SIZES.some(({ value }) => value === keep);
@@ -48,7 +50,7 @@ export function VocabularyPanel({
         />
         {keep !== ALL && (
           <div className="field field-action">
-            <button type="button" disabled={!plan || isBusy} onClick={() => plan && job.mutate(plan)}>
+            <button type="button" disabled={!model || !plan || isBusy} onClick={() => plan && job.mutate(plan)}>
               Measure what it costs
             </button>
           </div>
