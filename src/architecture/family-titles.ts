@@ -52,14 +52,20 @@ const KIN: Readonly<Record<string, string>> = {
   falcon: 'gpt_neox',
   gemma3: 'gemma3_text',
   gemma3n: 'gemma3_text',
+  gemma3n_text: 'gemma3_text',
+  gemma4: 'gemma3_text',
+  gemma4_text: 'gemma3_text',
   gpt_bigcode: 'starcoder2',
   gpt_neo: 'gpt2',
   gptj: 'gpt_neox',
   mixtral: 'qwen3_moe',
   mpt: 'gpt2',
   olmo: 'olmo2',
+  olmo_hybrid: 'qwen3_5_text',
   olmoe: 'qwen3_moe',
   phimoe: 'phi3',
+  qwen3_5_moe_text: 'qwen3_5_text',
+  qwen3_next: 'qwen3_5_text',
 };
 
 /** The family that is read and is most like one that is not: kin, or the one whose name begins alike, or LLaMA. */

@@ -158,7 +158,7 @@ async function repairLayer(
 export function inputsOf(
   programs: Programs,
   layer: number,
-  projection: LinearMember,
+  projection: Pick<LinearMember, 'input'>,
   tensors: HostWeights,
   states: readonly DeviceTensor[],
   options: LongRunning,

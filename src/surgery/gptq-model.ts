@@ -1,4 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
+import { ASSIGNMENT, EXACT, isPrunable } from '../architecture/block-weights.ts';
 import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
@@ -8,7 +9,7 @@ import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
 import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
 import { hasGrids } from '../decoder/group-blocks.ts';
 import { throwIfCancelled } from '../errors.ts';
-import { type LinearMember, linearMembers } from '../importance/structures/linear-members.ts';
+import { type LinearMember, linearLayer, linearMembers } from '../importance/structures/linear-members.ts';
 import type { CoupledStructure } from '../importance/structures/structures.ts';
 import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
@@ -20,6 +21,8 @@ import { type ProductSums, splitShrinkage } from './split-shrinkage.ts';
 export interface GptqOptions extends LongRunning {
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
 }
+
+type LinearLayer = Omit<LinearMember, 'axis'>;
 
 /** Tokens per run. */
 const BATCH_TOKENS = 1024;
@@ -78,9 +81,17 @@ async function roundLayer(
   options: GptqOptions,
 ): Promise<RoundedLayer> {
   const block = programs.architecture.block(programs.architecture.kind(layer));
-  const position = ({ output }: LinearMember) => block.nodes.findIndex((node) => node.outputs.includes(output));
-  const members = linearMembers(block, options.structuresOf(layer)).sort((a, b) => position(a) - position(b));
-  const byInput = new Map<string, LinearMember[]>();
+  const position = ({ output }: LinearLayer) => block.nodes.findIndex((node) => node.outputs.includes(output));
+  // Matrices of a recurrence belong to no groups; those that stay exact are not rounded at all.
+  const staying = block.inputs.filter(
+    ({ name, shape }) =>
+      shape.length === 2 && dense[name] && name !== ASSIGNMENT && !isPrunable(name) && !EXACT.includes(name),
+  );
+  const members = [
+    ...linearMembers(block, options.structuresOf(layer)),
+    ...staying.map((weight) => linearLayer(block, weight)),
+  ].sort((a, b) => position(a) - position(b));
+  const byInput = new Map<string, LinearLayer[]>();
   for (const member of members)
     if (!kept.has(member.weight)) byInput.set(member.input, [...(byInput.get(member.input) ?? []), member]);
   let tensors = dense;

@@ -5,6 +5,7 @@ import { roundedCheckpoint } from '../decoder/rounded.ts';
 import { DeviceError, MismatchError } from '../errors.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
+import { randomModel } from '../export/testing/random-model.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { createRandom, seededRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -174,6 +175,38 @@ describe('a model rounded by GPTQ', () => {
       expect(Math.max(...own.map((value, index) => Math.abs(value - (kept[index] ?? Number.NaN))))).toBeLessThan(1e-6);
       expect(own).not.toEqual(await checkpoint.read(name));
     }
+  });
+
+  test('rounds the matrices of a recurrence, which belong to no groups, but for those that stay exact', async () => {
+    const checkpoint = randomModel({
+      model_type: 'qwen3_5_text',
+      num_hidden_layers: 2,
+      layer_types: ['linear_attention', 'full_attention'],
+      hidden_size: 32,
+      num_attention_heads: 2,
+      num_key_value_heads: 1,
+      head_dim: 16,
+      partial_rotary_factor: 0.5,
+      intermediate_size: 32,
+      vocab_size: 48,
+      linear_key_head_dim: 8,
+      linear_value_head_dim: 16,
+      linear_num_key_heads: 2,
+      linear_num_value_heads: 2,
+    });
+    using dense = new OpenModel(runtime, checkpoint);
+    const windows = [0, 1].map((start) => Array.from({ length: 32 }, (_, index) => (start + index * 7) % 48));
+    const { read } = await gptqRounded(dense.programs, dense.store, windows, { structuresOf: dense.structuresOf });
+    const isRounded = async (name: string) => {
+      const [own, before] = [await read(name), await checkpoint.read(name)];
+      return own.some((value, index) => value !== before[index]);
+    };
+    const at = 'model.layers.0.linear_attn';
+    for (const name of ['in_proj_qkv', 'in_proj_z', 'out_proj'])
+      expect(await isRounded(`${at}.${name}.weight`), name).toBe(true);
+    for (const name of ['in_proj_a', 'in_proj_b', 'conv1d'])
+      expect(await isRounded(`${at}.${name}.weight`), name).toBe(false);
+    expect(await isRounded('model.layers.1.self_attn.gate_proj.weight')).toBe(true);
   });
 
   test('leaves matrices that lie on grids already', async () => {

@@ -1,5 +1,5 @@
 import { MismatchError, UnsupportedError } from '../../errors.ts';
-import type { Graph, Node } from '../../onnx/graph.ts';
+import type { Graph, Node, ValueInfo } from '../../onnx/graph.ts';
 import type { CoupledStructure } from './structures.ts';
 
 /** Where one weight of a structure enters the block: the linear layer Y = X W^T (+ bias) that reads it, and the axis that carries the groups. */
@@ -25,18 +25,23 @@ export function linearMembers(block: Graph, structures: readonly CoupledStructur
     if (!declared)
       throw new MismatchError(`Discovery names the weight ${member.weight}, which is no input of the block.`);
     if (declared.shape.length !== 2) continue;
-    const node = consumer(block, member.weight);
-    const bias = node.inputs[2];
+    const { bias, ...layer } = linearLayer(block, declared);
     members.push({
-      weight: member.weight,
+      ...layer,
       axis: member.axis === 0 ? 0 : 1,
-      shape: declared.shape,
-      input: node.inputs[0] ?? '',
-      output: node.outputs[0] ?? '',
       bias: bias !== undefined && grouped.has(bias) ? bias : undefined,
     });
   }
   return members;
+}
+
+/** The linear layer that reads a weight of the block, a declared input of two axes. Throws as `linearMembers` does. */
+export function linearLayer(
+  block: Graph,
+  { name, shape }: Pick<ValueInfo, 'name' | 'shape'>,
+): Omit<LinearMember, 'axis'> {
+  const { inputs, outputs } = consumer(block, name);
+  return { weight: name, shape, input: inputs[0] ?? '', output: outputs[0] ?? '', bias: inputs[2] };
 }
 
 function consumer(block: Graph, weight: string): Node {
