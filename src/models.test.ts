@@ -43,7 +43,8 @@ function groupsOf(open: OpenModel): string {
     for (const { kind, groups } of open.structuresOf(layer)) {
       const isWhole = kind === 'attention' && groups < (open.config.layerWidths[layer]?.keyValueHeads ?? 0);
       const names = { attention: 'key/value heads', convolution: 'channels of convolutions', mlp: 'neurons' } as const;
-      found.add(isWhole ? 'all heads as one' : names[kind]);
+      const isMixed = kind === 'mlp' && open.config.layerWidths[layer]?.experts !== undefined;
+      found.add(isWhole ? 'all heads as one' : isMixed ? 'experts and their neurons' : names[kind]);
     }
   return [...found].join(', ');
 }
@@ -80,7 +81,7 @@ Every family that is read, by its \`model_type\`. A test makes this table from w
 Of each there are tiny random models, whose logits, losses and gradients are those of transformers' PyTorch within 2e-5 of their largest value
 (\`src/architecture/architectures.test.ts\`), whose scores are those of PyTorch's weight gradients (\`src/importance/architectures.test.ts\`), and which transformers.js,
 where it has a class for the family, decodes from the exported ONNX, dense and pruned, with the very greedy tokens of PyTorch
-(\`src/export/transformers-js-architectures.test.ts\`). ONNX as input means what Espalier exported itself, opened again with equal logits in the same test; files of other exporters are read where they name the modules of their
+(\`src/export/transformers-js-architectures.test.ts\`); on WebGPU they have the same logits and greedy tokens (\`src/generate/webgpu-families.test.ts\`). ONNX as input means what Espalier exported itself, opened again with equal logits in the same test; files of other exporters are read where they name the modules of their
 weights (\`docs/compatibility.md\`). The last column says which models were tried with real weights (\`docs/results.md\`).
 
 | family | model_type | groups | formats in | formats out | random models | transformers.js | real weights |

@@ -69,12 +69,13 @@ function describeWork({ context, before, after }: MultiplyAccumulates): string {
 /** Sizes and kept widths of a plan, for people. */
 export function describePlan(plan: Plan): string[] {
   const removed = plan.parametersBefore - plan.parametersAfter;
+  const convolves = plan.layers.some(({ convolution }) => convolution);
   return [
     `${plan.parametersBefore.toLocaleString('en-US')} parameters become ${plan.parametersAfter.toLocaleString('en-US')} (${removed.toLocaleString('en-US')} removed, ${(plan.ratio * 100).toFixed(2)}% of what can be pruned).`,
-    'layer  attention groups  neurons',
+    `layer  attention groups  ${convolves ? 'channels  ' : ''}neurons`,
     ...plan.layers.map(
-      ({ attention, mlp }, layer) =>
-        `${String(layer).padStart(5)}  ${String(attention.length).padStart(16)}  ${String(mlp.length).padStart(7)}`,
+      ({ attention, convolution, mlp }, layer) =>
+        `${String(layer).padStart(5)}  ${String(attention.length).padStart(16)}  ${convolves ? `${String(convolution?.length ?? '').padStart(8)}  ` : ''}${String(mlp.length).padStart(7)}`,
     ),
   ];
 }

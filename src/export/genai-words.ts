@@ -47,8 +47,8 @@ export function genaiWords(tokenizer: JsonRecord): GenaiWords {
     const pattern = isRecord(step.pattern) ? step.pattern.Regex : undefined;
     const rest = typeof pattern === 'string' ? remainder(pattern) : undefined;
     if (rest !== undefined && /\\[pP]\{|\(\?[^:=!]/.test(rest))
-      return { kind: 'refused', what: `the part ${quote(rest)}` };
-    if (rest !== '') return { kind: 'other', what: rest === undefined ? 'a fixed text' : `the part ${quote(rest)}` };
+      return { kind: 'refused', what: `the part \`${rest}\`` };
+    if (rest !== '') return { kind: 'other', what: rest === undefined ? 'a fixed text' : `the part \`${rest}\`` };
     if (step.invert === true || step.behavior !== 'Isolated')
       return { kind: 'other', what: `the behaviour ${quote(String(step.behavior))}` };
   }

@@ -1,5 +1,6 @@
 import { groupTable } from '../importance/structures/group-table.ts';
 import type { Scores } from '../importance/sums/scores.ts';
+import { type KindShare, kindShares } from './kinds.ts';
 import type { Plan } from './plan.ts';
 import { type StorageCost, storageFor, weightBytes } from './search/storage.ts';
 import { headDimension } from './search/target.ts';
@@ -13,6 +14,10 @@ interface Share {
 /** What a plan did to reach its target. */
 export interface Reached {
   readonly attentionGroups: Share;
+  /** Of models with short convolutions. */
+  readonly convolutionChannels?: Share;
+  /** Of mixtures of experts. */
+  readonly experts?: Share;
   readonly neurons: Share;
   /** Undefined where the model's config does not tell. */
   readonly tokens: Share | undefined;
@@ -34,15 +39,20 @@ export function reached(
   const model = withVocabulary(whole, vocabulary, parameters);
   const cost = storageFor(dtype, model, { parameters });
   const other = model.parameters - parameters;
-  const share = (module: 'attention' | 'mlp'): Share => ({
-    kept: layers.reduce((sum, layer) => sum + layer[module].length, 0),
-    all: groups.reduce((sum, layer) => sum + layer[module].groups, 0),
-  });
-  const attentionGroups = share('attention');
+  const shares = kindShares(groups, layers);
+  const share = (kind: KindShare['kind']): Share | undefined => {
+    const found = shares.find((each) => each.kind === kind);
+    return found && { kept: found.kept, all: found.all };
+  };
+  const none = { kept: 0, all: 0 };
+  const attentionGroups = share('attention') ?? none;
+  const [convolutionChannels, experts] = [share('convolution'), share('experts')];
   const { vocab_size: tokens } = whole.config;
   return {
     attentionGroups,
-    neurons: share('mlp'),
+    ...(convolutionChannels && { convolutionChannels }),
+    ...(experts && { experts }),
+    neurons: share('neurons') ?? none,
     tokens: typeof tokens === 'number' ? { kept: keptTokens(vocabulary, tokens), all: tokens } : undefined,
     weightBytes: weightBytes({ block: parametersAfter - other, other }, cost),
     cacheBytes:
@@ -62,9 +72,20 @@ export function cacheBytes(
 
 /** What a plan did to get to its target, in a sentence or two. */
 export function reachedSentence(found: Reached, { recipe: { target, dtype = 'f32' } }: Plan): string {
-  const { attentionGroups, neurons, tokens, weightBytes: weights, cacheBytes: cache } = found;
+  const {
+    attentionGroups,
+    convolutionChannels,
+    experts,
+    neurons,
+    tokens,
+    weightBytes: weights,
+    cacheBytes: cache,
+  } = found;
   const share = ({ kept, all }: Share, what: string) => `${count(kept)} of ${count(all)} ${what}`;
-  const stays = [share(attentionGroups, 'attention groups'), share(neurons, 'neurons')];
+  const stays = [share(attentionGroups, 'attention groups')];
+  if (convolutionChannels) stays.push(share(convolutionChannels, 'convolution channels'));
+  if (experts) stays.push(share(experts, 'experts'));
+  stays.push(share(neurons, 'neurons'));
   if (tokens) stays.push(share(tokens, 'tokens of the vocabulary'));
   const kept = `${stays.slice(0, -1).join(', ')} and ${stays.at(-1)} stay.`;
   switch (target.kind) {

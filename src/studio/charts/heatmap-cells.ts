@@ -7,6 +7,7 @@ import {
   type HeatmapLayout,
   type HeatmapModule,
   type HeatmapRow,
+  USUAL_NOUNS,
 } from './heatmap-layout.ts';
 import { formatImportance } from './normalise.ts';
 
@@ -17,6 +18,7 @@ export interface ArrangedModule {
   readonly order: Uint32Array | undefined;
   readonly edges: Uint32Array;
   readonly bins: BinnedValues;
+  readonly noun: { readonly one: string; readonly many: string };
 }
 
 export type ArrangedRow = Readonly<Record<HeatmapModule, ArrangedModule>>;
@@ -27,12 +29,13 @@ export function arrangeRows(
   layout: HeatmapLayout,
   arrangement: 'sorted' | 'place',
 ): ArrangedRow[] {
-  const arrange = (values: Float32Array, module: HeatmapModule): ArrangedModule => {
+  const arrange = ({ nouns = USUAL_NOUNS, ...row }: HeatmapRow, module: HeatmapModule): ArrangedModule => {
+    const values = row[module];
     const order = arrangement === 'sorted' ? descendingOrder(values) : undefined;
     const edges = binEdges(values.length, blockColumns(layout[module], values.length));
-    return { values, order, edges, bins: binValues(values, order, edges) };
+    return { values, order, edges, bins: binValues(values, order, edges), noun: nouns[module] };
   };
-  return rows.map((row) => ({ attention: arrange(row.attention, 'attention'), mlp: arrange(row.mlp, 'mlp') }));
+  return rows.map((row) => ({ attention: arrange(row, 'attention'), mlp: arrange(row, 'mlp') }));
 }
 
 /** What is painted of every cell, from above: its largest value, its mean, its smallest; so a bin shows how far its groups lie apart. */
@@ -65,16 +68,15 @@ export interface CellReading {
 export function readCell(rows: readonly ArrangedRow[], shares: CellShares, cell: HeatmapCell): CellReading | undefined {
   const module = rows[cell.layer]?.[cell.module];
   if (module === undefined || cell.column >= module.edges.length - 1) return undefined;
-  const { order, edges, bins, values } = module;
+  const { order, edges, bins, values, noun } = module;
   const [start, end] = [edges[cell.column] ?? 0, edges[cell.column + 1] ?? 0];
   const count = end - start;
-  const noun = cell.module === 'attention' ? 'attention group' : 'neuron';
   const [mean = 0, low = 0, high = 0] = [bins.mean[cell.column], bins.min[cell.column], bins.max[cell.column]];
   const removed = Math.round((shares[cell.layer]?.[cell.module][cell.column] ?? 0) * count);
   const place = order ? `ranks ${start + 1}–${end} of ${values.length}` : `${start}–${end - 1}`;
-  const single = order ? `${noun} ${order[start]} · rank ${start + 1} of ${values.length}` : `${noun} ${start}`;
+  const single = order ? `${noun.one} ${order[start]} · rank ${start + 1} of ${values.length}` : `${noun.one} ${start}`;
   return {
-    title: `Layer ${cell.layer} · ${count === 1 ? single : `${noun}s ${place}`}`,
+    title: `Layer ${cell.layer} · ${count === 1 ? single : `${noun.many} ${place}`}`,
     value:
       count === 1
         ? formatImportance(mean)

@@ -2,7 +2,20 @@
 export interface HeatmapRow {
   readonly attention: Float32Array;
   readonly mlp: Float32Array;
+  /** How single ones and several are called; default: attention groups and neurons. */
+  readonly nouns?: Readonly<Record<HeatmapModule, Noun>> | undefined;
 }
+
+interface Noun {
+  readonly one: string;
+  readonly many: string;
+}
+
+/** Of layers of the usual kind. */
+export const USUAL_NOUNS: Readonly<Record<HeatmapModule, Noun>> = {
+  attention: { one: 'attention group', many: 'attention groups' },
+  mlp: { one: 'neuron', many: 'neurons' },
+};
 
 export type HeatmapModule = 'attention' | 'mlp';
 

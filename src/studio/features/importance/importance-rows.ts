@@ -1,6 +1,7 @@
 import { groupTable } from '../../../importance/structures/group-table.ts';
 import { MODULES } from '../../../importance/structures/structures.ts';
 import type { Metric, Scores } from '../../../importance/sums/scores.ts';
+import { groupNoun } from '../../../plan/kinds.ts';
 import { fusedImportance, metricScores } from '../../../plan/metric.ts';
 import type { LayerPlan } from '../../../plan/plan.ts';
 import type { HeatmapRow } from '../../charts/heatmap-layout.ts';
@@ -22,7 +23,13 @@ export function importanceRows(
     shown === 'recipe'
       ? fusedImportance(scores, table, { metric, fusion, scope, seed })
       : metricScores(scores, table, shown, seed);
-  const rows = scores.groups.map(() => ({ attention: new Float32Array(), mlp: new Float32Array() }));
+  const rows = scores.groups.map((groups) => ({
+    attention: new Float32Array(),
+    mlp: new Float32Array(),
+    ...((groups.convolution || groups.mlp.experts) && {
+      nouns: { attention: groupNoun(groups, 'attention'), mlp: groupNoun(groups, 'mlp') },
+    }),
+  }));
   for (const { layer, module, start, end, parametersPerGroup } of table.segments) {
     const row = rows[layer];
     // A layer convolves in place of attending, so that its channels stand where others have their heads.

@@ -2,6 +2,9 @@ import type { LayerPlan } from '../../../plan/plan.ts';
 import type { HeatmapRow } from '../../charts/heatmap-layout.ts';
 import { formatImportance } from '../../charts/normalise.ts';
 
+/** Groups that are listed one by one; channels of a convolution are more. */
+const MOST_SINGLE = 32;
+
 /** The heatmap as a table: per layer and module the median, the extremes, and how many groups go. */
 export function ImportanceTable({
   rows,
@@ -10,6 +13,7 @@ export function ImportanceTable({
   readonly rows: readonly HeatmapRow[];
   readonly plan: readonly LayerPlan[] | undefined;
 }) {
+  const hasConvolutions = rows.some(({ attention }) => attention.length > MOST_SINGLE);
   return (
     <div className="table-scroll">
       <table>
@@ -17,7 +21,11 @@ export function ImportanceTable({
         <thead>
           <tr>
             <th scope="col">Layer</th>
-            <th scope="col">Attention: each group</th>
+            <th scope="col">
+              {hasConvolutions
+                ? 'Attention: each group; convolution: smallest, median, largest'
+                : 'Attention: each group'}
+            </th>
             <th scope="col">go</th>
             <th scope="col">MLP: smallest</th>
             <th scope="col">median</th>
@@ -35,15 +43,7 @@ export function ImportanceTable({
               // biome-ignore lint/suspicious/noArrayIndexKey: a layer is its index.
               <tr key={layer}>
                 <th scope="row">{layer}</th>
-                <td>
-                  {[...row.attention]
-                    .map((value, group) =>
-                      kept && !kept.attention.includes(group)
-                        ? `(${formatImportance(value)})`
-                        : formatImportance(value),
-                    )
-                    .join('  ')}
-                </td>
+                <td>{row.attention.length > MOST_SINGLE ? extremes(row.attention) : single(row.attention, kept)}</td>
                 <td>{gone('attention')}</td>
                 <td>{formatImportance(sorted[0] ?? 0)}</td>
                 <td>{formatImportance(sorted[sorted.length >> 1] ?? 0)}</td>
@@ -56,4 +56,17 @@ export function ImportanceTable({
       </table>
     </div>
   );
+}
+
+function single(values: Float32Array, kept: LayerPlan | undefined): string {
+  return [...values]
+    .map((value, group) =>
+      kept && !kept.attention.includes(group) ? `(${formatImportance(value)})` : formatImportance(value),
+    )
+    .join('  ');
+}
+
+function extremes(values: Float32Array): string {
+  const sorted = values.slice().sort();
+  return [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)].map((value) => formatImportance(value ?? 0)).join('  ');
 }

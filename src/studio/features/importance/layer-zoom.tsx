@@ -1,3 +1,5 @@
+import type { LayerGroups } from '../../../importance/structures/structures.ts';
+import { groupNoun } from '../../../plan/kinds.ts';
 import type { LayerPlan } from '../../../plan/plan.ts';
 import { descendingOrder } from '../../charts/bins.ts';
 import type { HeatmapRow } from '../../charts/heatmap-layout.ts';
@@ -10,6 +12,7 @@ import type { ViewSlice } from '../frame/view-slice.ts';
 const HEIGHT = 92;
 
 interface LayerZoomProps {
+  readonly groups: readonly LayerGroups[];
   readonly rows: readonly HeatmapRow[];
   readonly plan: readonly LayerPlan[] | undefined;
   readonly scale: NormalisedScale;
@@ -28,7 +31,7 @@ interface OpenZoomProps extends LayerZoomProps {
   readonly values: Float32Array;
 }
 
-function OpenZoom({ plan, scale, colours, zoom, values }: OpenZoomProps) {
+function OpenZoom({ groups, plan, scale, colours, zoom, values }: OpenZoomProps) {
   const arrangement = useStudio((state) => state.arrangement);
   const setView = useStudio((state) => state.setView);
   const { ref, width } = useWidth<HTMLDivElement>();
@@ -40,7 +43,7 @@ function OpenZoom({ plan, scale, colours, zoom, values }: OpenZoomProps) {
     const index = order ? (order[start + place] ?? 0) : start + place;
     return { index, value: values[index] ?? 0, removed: plan !== undefined && !kept.has(index) };
   });
-  const noun = zoom.module === 'attention' ? 'attention groups' : 'neurons';
+  const noun = groupNoun(groups[zoom.layer], zoom.module).many;
   const range = order
     ? `ranks ${start + 1} to ${start + count} of ${values.length}`
     : `${start} to ${start + count - 1} of ${values.length}`;

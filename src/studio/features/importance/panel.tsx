@@ -107,7 +107,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
           <HeatFoot {...{ rows, plan, scale, colours, unit }} height={Math.min(FOOT.largestBars, spare - FOOT.words)} />
         )}
       </section>
-      <LayerZoom rows={rows} plan={plan} scale={scale} colours={colours} />
+      <LayerZoom groups={scores.groups} rows={rows} plan={plan} scale={scale} colours={colours} />
     </>
   );
 }

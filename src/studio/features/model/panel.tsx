@@ -25,6 +25,7 @@ export function ModelPanel() {
   const layers = model?.layers ?? scores?.groups;
   const attention = layers?.find(({ attention: { groups } }) => groups > 0)?.attention;
   const convolution = layers?.find((layer) => layer.convolution)?.convolution;
+  const experts = layers?.find(({ mlp }) => mlp.experts)?.mlp;
   const first = layers?.[0];
   const architecture = model?.architecture ?? textOf(scores?.model.config.model_type);
   const vocabulary = model?.vocabulary ?? scores?.model.config.vocab_size;
@@ -44,6 +45,12 @@ export function ModelPanel() {
         />
         {convolution && (
           <Fact name="Convolution channels" value={`${formatCount(convolution.groups)} per layer that convolves`} />
+        )}
+        {experts && (
+          <Fact
+            name="Experts"
+            value={`${formatCount(experts.experts?.length ?? 0)} per layer, ${formatCount(experts.perToken ?? 1)} of them for a token`}
+          />
         )}
         <Fact name="Neurons" value={first && `${formatCount(first.mlp.groups)} per layer`} />
         <Fact name="Vocabulary" value={numberText(vocabulary)} />

@@ -67,6 +67,14 @@ export function PlanAdvanced({ scores }: { readonly scores: Scores | undefined }
             })
           }
         />
+        {scores?.groups.some(({ mlp }) => mlp.experts) && (
+          <SelectField
+            label="Experts"
+            value={recipe.experts ?? 'neurons'}
+            options={EXPERTS}
+            onChange={(experts) => changeRecipe({ experts: experts === 'neurons' ? undefined : experts })}
+          />
+        )}
         <h3>How groups are ranked</h3>
         <MetricField />
         <OptionalNumberField
@@ -160,10 +168,16 @@ const CHANGEABLE: readonly (keyof RecipeChoices)[] = [
   'minimumNeurons',
   'roundTo',
   'shape',
+  'experts',
   'gamma',
   'stability',
   'balance',
 ];
+
+const EXPERTS = [
+  { value: 'neurons', label: 'neuron by neuron' },
+  { value: 'whole', label: 'only as a whole' },
+] as const;
 
 const SHAPES = [
   { value: 'free', label: 'free' },

@@ -38,18 +38,17 @@ export function PlanOutcomeTable({
           change={formatChange(summary.multiplyAccumulates.after, summary.multiplyAccumulates.before)}
         />
       )}
-      <Row
-        name="Attention groups"
-        before={summary && formatCount(summary.attentionGroups)}
-        after={summary && formatCount(summary.attentionGroups - summary.attentionRemoved)}
-        change={summary && removed(summary.attentionRemoved)}
-      />
-      <Row
-        name="Neurons"
-        before={summary && formatCount(summary.neurons)}
-        after={summary && formatCount(summary.neurons - summary.neuronsRemoved)}
-        change={summary && removed(summary.neuronsRemoved)}
-      />
+      {!summary && <Row name="Attention groups" before={undefined} after={undefined} change={undefined} />}
+      {!summary && <Row name="Neurons" before={undefined} after={undefined} change={undefined} />}
+      {summary?.kinds.map(({ kind, noun, kept, all }) => (
+        <Row
+          key={kind}
+          name={noun[0]?.toUpperCase() + noun.slice(1)}
+          before={formatCount(all)}
+          after={formatCount(kept)}
+          change={removed(all - kept)}
+        />
+      ))}
     </dl>
   );
 }

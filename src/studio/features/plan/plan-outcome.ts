@@ -3,6 +3,7 @@ import { groupTable } from '../../../importance/structures/group-table.ts';
 import { groupParameters } from '../../../importance/structures/structures.ts';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { type MultiplyAccumulates, planMultiplyAccumulates } from '../../../library/multiply-accumulates.ts';
+import { type KindShare, kindShares } from '../../../plan/kinds.ts';
 import { makePlan } from '../../../plan/make-plan.ts';
 import type { Plan } from '../../../plan/plan.ts';
 import { checkPlanFits } from '../../../plan/plan-file.ts';
@@ -49,6 +50,8 @@ const USUAL_CONTEXT = 2048;
 /** What a plan removes, counted. */
 export interface PlanSummary {
   readonly layers: readonly LayerShare[];
+  /** What stays of each kind of group that the model has. */
+  readonly kinds: readonly KindShare[];
   readonly attentionRemoved: number;
   readonly attentionGroups: number;
   readonly neuronsRemoved: number;
@@ -98,6 +101,7 @@ export function planSummary(scores: Scores, plan: Plan): PlanSummary {
   const cost = storageFor(dtype, scores.model, { parameters });
   const other = plan.parametersBefore - parameters;
   return {
+    kinds: kindShares(scores.groups, plan.layers),
     ...{ layers, attentionRemoved, attentionGroups, neuronsRemoved, neurons },
     multiplyAccumulates: planMultiplyAccumulates(scores, plan),
     bytesBefore: weightBytes({ block: parameters, other }, cost),

@@ -1,19 +1,28 @@
+import type { KindShare } from '../../../plan/kinds.ts';
 import { formatCount, formatPercent } from '../../parts/format.ts';
 import type { PlanSummary } from '../plan/plan-outcome.ts';
 
-/** What stays of attention, MLP and vocabulary, as bars beside each other. */
+/** What stays of each kind of group and of the vocabulary, as bars beside each other. */
 export function PlanBars({ summary }: { readonly summary: PlanSummary }) {
-  const { attentionGroups, attentionRemoved, neurons, neuronsRemoved, tokens, tokensKept } = summary;
+  const { kinds, tokens, tokensKept } = summary;
   return (
     <ul className="plan-bars" aria-label="What stays">
-      <Bar name="Attention" unit="groups" all={attentionGroups} kept={attentionGroups - attentionRemoved} />
-      <Bar name="MLP" unit="neurons" all={neurons} kept={neurons - neuronsRemoved} />
+      {kinds.map(({ kind, all, kept }) => (
+        <Bar key={kind} {...BARS[kind]} all={all} kept={kept} />
+      ))}
       {tokens !== undefined && tokensKept !== undefined && (
         <Bar name="Vocabulary" unit="tokens" all={tokens} kept={tokensKept} />
       )}
     </ul>
   );
 }
+
+const BARS: Readonly<Record<KindShare['kind'], { readonly name: string; readonly unit: string }>> = {
+  attention: { name: 'Attention', unit: 'groups' },
+  convolution: { name: 'Convolution', unit: 'channels' },
+  experts: { name: 'Experts', unit: 'experts' },
+  neurons: { name: 'MLP', unit: 'neurons' },
+};
 
 function Bar({
   name,
