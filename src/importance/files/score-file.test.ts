@@ -35,6 +35,8 @@ describe('score file', () => {
     expect(await decodeScores(bytes)).toEqual(scores);
     const revised: Scores = { ...scores, model: { ...scores.model, revision: 'abc' } };
     expect(await decodeScores(encodeScores(revised))).toEqual(revised);
+    const half: Scores = { ...scores, engine: { ...scores.engine, precision: 'f16' } };
+    expect(await decodeScores(encodeScores(half))).toEqual(half);
   });
 
   it('comes back from a Buffer of Node, a part of a pool of memory, too', async () => {
@@ -91,6 +93,13 @@ describe('score file', () => {
         }),
     ],
     ['groups[0].attention" is missing', () => withMetadata({ groups: '[null]' })],
+    [
+      'engine.precision is "f8"; it must be f16, or be left out',
+      () =>
+        withMetadata({
+          engine: JSON.stringify({ ...JSON.parse(header(bytes).metadata.engine ?? ''), precision: 'f8' }),
+        }),
+    ],
     ['the metadata "model" is missing', () => withMetadata({ model: 'null' })],
     ['model.config" is missing', () => withMetadata({ model: '{"name":"a","sha256":"","parameters":1}' })],
     [

@@ -44,6 +44,7 @@ export function encodeScores(scores: Scores): Uint8Array<ArrayBuffer> {
     engine: JSON.stringify({
       version: scores.engine.version,
       backend: scores.engine.backend,
+      precision: scores.engine.precision,
       notes: scores.engine.notes,
     }),
   });

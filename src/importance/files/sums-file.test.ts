@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { memorySource } from '../../checkpoint/files/memory.ts';
 import { SumsFileWriter } from '../../cli/sums-file-writer.ts';
-import { FileFormatError } from '../../errors.ts';
+import { FileFormatError, MismatchError } from '../../errors.ts';
 import { randomLlama } from '../../export/testing/random-llama.ts';
+import { mergeScores } from '../../library/merge-scores.ts';
 import { OpenModel } from '../../library/open-model.ts';
 import { scoreShard } from '../../library/score-shard.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
@@ -81,6 +82,15 @@ describe('the file of a shard', () => {
       expect(new Map([...found.tensors()].sort())).toEqual(new Map([...sums.tensors()].sort()));
       expect([found.windows, found.rows]).toEqual([3, 12]);
     }
+  });
+
+  it('does not join one that was computed in another precision', async () => {
+    const file = await read(bytes);
+    const { engine } = file.info;
+    const half: SumsInfo = { ...file.info, shard: { index: 0, count: 2 }, engine: { ...engine, precision: 'f16' } };
+    const joined = mergeScores([{ ...file, name: 'half', info: half }, file]);
+    await expect(joined).rejects.toThrow(MismatchError);
+    await expect(joined).rejects.toThrow('half and part are of different runs: the precision is "f16" and "f32".');
   });
 
   it('says what is wrong with it when it is another one', async () => {
