@@ -1,18 +1,19 @@
 import { AutoModelForCausalLM, env, Tensor } from '@huggingface/transformers';
 import type { Decoder } from '../src/generate/decoder.ts';
-import { greatest } from '../src/generate/sampling.ts';
+import { createSampler } from '../src/generate/sampling.ts';
+import { seededRandom } from '../src/random.ts';
 import { type Lap, lapOf } from './decode-lap.ts';
 import type { PeerLap } from './peers/peer-process.ts';
 
-/** Our loop, greedy. */
+/** Our loop, greedy, as `generate` runs it: the device chooses the token where it can. */
 export async function ownLap(decoder: Decoder, prompt: readonly number[], newTokens: number): Promise<PeerLap> {
   using sequence = decoder.start(prompt.length + newTokens);
   const times: number[] = [];
   const started = performance.now();
-  const tokens = [greatest(await sequence.append(prompt))];
-  times.push(performance.now());
-  while (times.length < newTokens) {
-    tokens.push(greatest(await sequence.append(tokens.slice(-1))));
+  const greedy = createSampler({}, seededRandom(0));
+  const tokens: number[] = [];
+  for (let next = prompt; times.length < newTokens; next = tokens.slice(-1)) {
+    tokens.push((await sequence.choose(next, greedy, next)).tokenId);
     times.push(performance.now());
   }
   return { ...lapOf(started, times), tokens };
