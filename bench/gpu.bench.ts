@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { openNamed } from '../src/checkpoint/local.ts';
 import type { ExportDataType } from '../src/decoder/dtypes.ts';
+import { HalfPrecisionError } from '../src/errors.ts';
 import { computeDevice } from '../src/evaluate/speed/compute-device.ts';
 import { productSpeeds } from '../src/evaluate/speed/products.ts';
 import { OpenModel } from '../src/library/open-model.ts';
@@ -12,7 +13,7 @@ import { benchPrompt } from './decode-models.ts';
 import { DispatchCounter } from './gpu/dispatch-counter.ts';
 import { type GpuDecoding, measureDecoding } from './gpu/gpu-decoding.ts';
 import { measurePeer } from './gpu/gpu-peers.ts';
-import { type GpuPeer, type GpuReport, gpuMarkdown } from './gpu/gpu-report.ts';
+import { type GpuPeer, type GpuReport, type GpuScoring, gpuMarkdown } from './gpu/gpu-report.ts';
 
 /** For graphics cards. */
 const WHOLE = {
@@ -50,7 +51,8 @@ export async function run(words: readonly string[]): Promise<void> {
   using runtime = await createNodeWebGpuRuntime(options.adapter === undefined ? {} : { adapter: options.adapter });
   const counter = new DispatchCounter();
   const device = computeDevice(runtime);
-  const formats: readonly ExportDataType[] = device.adapter?.halfPrecision ? ['f32', 'f16', 'q4'] : ['f32', 'q4'];
+  const half = device.adapter?.halfPrecision === true;
+  const formats: readonly ExportDataType[] = half ? ['f32', 'f16', 'q4'] : ['f32', 'q4'];
   stage(`matrix products on ${device.adapter?.name ?? device.description}`);
   const products = await productSpeeds(runtime, sizes.product);
 
@@ -59,10 +61,19 @@ export async function run(words: readonly string[]): Promise<void> {
   const { windows: count, length } = sizes.scoring;
   const windows = Array.from({ length: count }, () => benchPrompt(length, vocabulary));
   const calibration = { source: 'benchmark', sha256: '', seed: 0 };
-  // The first run compiles shaders.
-  stage('scoring');
-  await score(open, { windows, calibration });
-  const { seconds, forwardSeconds } = await score(open, { windows, calibration });
+  const scoring: GpuScoring[] = [];
+  for (const precision of half ? (['f32', 'f16'] as const) : (['f32'] as const)) {
+    stage(`scoring in ${precision}`);
+    try {
+      // The first run compiles shaders.
+      await score(open, { windows, calibration, precision });
+      const { seconds, forwardSeconds } = await score(open, { windows, calibration, precision });
+      scoring.push({ precision, tokens: count * length, seconds, forwardSeconds });
+    } catch (error) {
+      if (!(error instanceof HalfPrecisionError)) throw error;
+      stage(error.message);
+    }
+  }
 
   const decoding: GpuDecoding[] = [];
   const peers: GpuPeer[] = [];
@@ -76,8 +87,7 @@ export async function run(words: readonly string[]): Promise<void> {
   const report: GpuReport = {
     ...{ date: new Date().toISOString().slice(0, 10), version: VERSION, node: process.version, quick: options.quick },
     ...{ device, products, model: { name: options.model, layers } },
-    scoring: { windows: count, length, seconds, forwardSeconds },
-    ...{ decoding, peers, seconds: (performance.now() - started) / 1000 },
+    ...{ scoring, decoding, peers, seconds: (performance.now() - started) / 1000 },
   };
   console.log(gpuMarkdown(report));
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);

@@ -14,7 +14,7 @@ describe('the report of npm run gpu', () => {
     },
     products: [{ format: 'f16', rows: 128, size: 2048, gigaflops: 41234.5 }],
     model: { name: 'stories', layers: 6 },
-    scoring: { windows: 16, length: 128, seconds: 4, forwardSeconds: 1 },
+    scoring: [{ precision: 'f16', tokens: 2048, seconds: 4, forwardSeconds: 1 }],
     decoding: [
       {
         ...{ format: 'f32', share: 0, bytes: 2 ** 24, prefill: known(1000), decode: known(100) },
@@ -38,7 +38,7 @@ describe('the report of npm run gpu', () => {
       '| maxBufferSize | 4,294,967,296 |',
       '| Espalier | 1.0.0, 2026-11-29, quick, 61 s |',
       '| f16 | 128 | 41,235 |',
-      'Scoring 16 windows of 128 tokens of stories, all metrics: 4.00 forward passes, 512 tokens/s.',
+      '| f16 | 2048 | 512 | ×4.00 |',
       // 43 dispatches of 10 ms: 16.8 MB a hundred times a second.
       '| f32 | 0% | 16.0 | 1,000 (900–1,100) | 100 (90.0–110) |  |  | 1.68 | 43 | 7.2 | 233 |',
       '| f32 | 50% | 8.0 | 1,500 (1,350–1,650) | 150 (135–165) | ×1.50 (1.35–1.65) | ×2.00 | 1.26 | 43 | 7.2 | 155 |',

@@ -21,6 +21,14 @@ export interface GpuPeer {
   readonly result: GpuPeerResult | { readonly failure: string };
 }
 
+/** Scoring with all metrics, and the forward pass in it. */
+export interface GpuScoring {
+  readonly precision: 'f32' | 'f16';
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly forwardSeconds: number;
+}
+
 /** Everything that `npm run gpu` measured: its JSON. */
 export interface GpuReport {
   /** 'YYYY-MM-DD'. */
@@ -31,12 +39,7 @@ export interface GpuReport {
   readonly device: ComputeDevice;
   readonly products: readonly ProductSpeed[];
   readonly model: { readonly name: string; readonly layers: number };
-  readonly scoring: {
-    readonly windows: number;
-    readonly length: number;
-    readonly seconds: number;
-    readonly forwardSeconds: number;
-  };
+  readonly scoring: readonly GpuScoring[];
   readonly decoding: readonly GpuDecoding[];
   readonly peers: readonly GpuPeer[];
   /** Of the whole run. */
@@ -53,7 +56,12 @@ export function gpuMarkdown(report: GpuReport): string {
       [`product, ${product?.size} × ${product?.size}`, 'rows', 'GFLOP/s'],
       products.map(({ format, rows, gigaflops }) => [format, String(rows), figures(gigaflops)]),
     ),
-    `Scoring ${scoring.windows} windows of ${scoring.length} tokens of ${model.name}, all metrics: ${(scoring.seconds / scoring.forwardSeconds).toFixed(2)} forward passes, ${figures((scoring.windows * scoring.length) / scoring.seconds)} tokens/s.`,
+    table(
+      [`scoring ${model.name}, all metrics`, 'tokens', 'tokens/s', 'over a forward pass'],
+      scoring.map(({ precision, tokens, seconds, forwardSeconds }) => [
+        ...[precision, String(tokens), figures(tokens / seconds), `×${(seconds / forwardSeconds).toFixed(2)}`],
+      ]),
+    ),
     table(
       [
         ...[`decode, ${model.name}`, 'removed', 'MiB', 'prefill, tokens/s', 'tokens/s', 'over dense', 'bytes allow'],
