@@ -273,7 +273,7 @@ async function takeAwayOnnx(
   const refusal = genaiRefusal(graph);
   const words = refusal === undefined ? await wordsInGenai(model) : undefined;
   if (refusal === undefined) {
-    const chunks = textChunks(genaiConfig(config, decoderPositions(config)));
+    const chunks = textChunks(genaiConfig(config, decoderPositions(config), graph));
     onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
     onFile(await writeMeasured(output, 'genai_config.json', chunks, { signal }));
   }
