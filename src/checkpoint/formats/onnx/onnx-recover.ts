@@ -2,8 +2,9 @@ import { UnsupportedError } from '../../../errors.ts';
 import type { Graph, Node } from '../../../onnx/graph.ts';
 import { parseWeightNames, type WeightLayout } from '../../../onnx/weight-names.ts';
 import type { JsonRecord } from '../../files/json.ts';
+import { gemmaNorms, scalesItsEmbedding } from './onnx-gemma.ts';
 import { initializerOf, type OnnxStorage, type OnnxTensor } from './onnx-matrix.ts';
-import { moduleOf, tensorOf } from './onnx-names.ts';
+import { moduleOf, TABLES, TURNED, tensorOf } from './onnx-names.ts';
 
 /**
  * Finds a model's weights in its decoder graph, whoever exported it: our own exports name them, Optimum names nodes after modules, ONNX Runtime GenAI's
@@ -15,7 +16,7 @@ export function recoverTensors(graph: Graph, config: JsonRecord, file: string): 
     (name) => /\.(transposed|quantised)$/.test(name) && parseWeightNames(name) !== undefined,
   );
   const found = isOurs ? recoverOwn(graph, config) : recoverForeign(graph, config, file);
-  if (![...found.keys()].some((name) => /^model\.layers\.\d+\..*proj\.weight$/.test(name))) {
+  if (![...found].some(([name, { shape }]) => /\.(layers|h)\.\d+\..*\.weight$/.test(name) && shape.length === 2)) {
     const quantised = graph.nodes.find(({ operator }) => QUANTISED.includes(operator));
     if (quantised)
       throw new UnsupportedError(
@@ -65,21 +66,22 @@ export function withConstants(graph: Graph): Graph {
 const QUANTISED = ['MatMulInteger', 'DynamicQuantizeMatMul', 'QLinearMatMul', 'QGemm', 'DequantizeLinear'];
 
 function recoverForeign(graph: Graph, config: JsonRecord, file: string): Map<string, OnnxTensor> {
-  if (String(config.model_type).startsWith('gemma')) {
+  const isGemma = String(config.model_type).startsWith('gemma');
+  if (isGemma && !scalesItsEmbedding(graph))
     throw new UnsupportedError(
-      `${file} is a Gemma model: exporters differ in how they store its norms, so they cannot be told. Take the model's safetensors or GGUF.`,
+      `${file} is a Gemma model whose graph does not scale what it looks up, so that its embedding may be stored scaled. Take the model's safetensors or GGUF.`,
     );
-  }
   const found = new Map<string, OnnxTensor>();
   const constants = constantsOf(graph);
   const add = (tensor: Found) => {
     for (const part of unpack(tensor, config)) if (!found.has(part.name)) found.set(part.name, part);
   };
+  if (isGemma) for (const norm of gemmaNorms(graph, constants)) found.set(norm.name, norm);
   for (const node of graph.nodes) for (const tensor of matricesOf(node, constants, graph)) add(tensor);
   for (const [alias, name] of constants) {
     const canonical = tensorOf(alias);
     const { shape } = initializerOf(graph.initializers, name);
-    if (canonical && (shape.length === 1 || canonical === 'model.embed_tokens.weight'))
+    if (canonical && (shape.length === 1 || TABLES.has(canonical.replace(/\.weight$/, ''))))
       add({ name: canonical, shape, storage: { kind: 'plain', name } });
   }
   return found;
@@ -239,10 +241,12 @@ function matricesOf(node: Node, constants: ReadonlyMap<string, string>, graph: G
     const { transB } = node.attributes;
     const isPlain = transB?.kind === 'int' && transB.value === 1;
     const bias = weight[2] === undefined ? [] : biasOf(node, weight[2], graph);
-    return [...matrix(named(weight[1]), weight[1], graph, !isPlain), ...bias];
+    const isTurned = !isPlain && !TURNED.test(weight[1]);
+    return [...matrix(named(weight[1]), weight[1], graph, isTurned), ...bias];
   }
-  if (operator === 'Gather' && weight[0] !== undefined && moduleOf(node.name) === 'model.embed_tokens')
-    return matrix('model.embed_tokens.weight', weight[0], graph, false);
+  const module = moduleOf(node.name);
+  if (operator === 'Gather' && weight[0] !== undefined && module !== undefined && TABLES.has(module))
+    return matrix(`${module}.weight`, weight[0], graph, false);
   // Turned for a MatMul, the weight itself is as in the checkpoint; turned for anything else (a tied embedding's look-up) it may be either.
   if (operator === 'Transpose' && weight[0] !== undefined && isMultipliedBy(node.outputs[0], graph))
     return matrix(tensorOf(weight[0]), weight[0], graph, false);
