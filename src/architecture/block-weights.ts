@@ -141,13 +141,18 @@ export function blockInputs(
   return new Map(present.map((weight) => [weight, SHAPES[weight].map((size) => sizes[size] ?? size)]));
 }
 
+/** Numbers of queries, keys and values together, which go through one convolution. */
+export function mixedChannels({ keyHeads, valueHeads, keyDimension, valueDimension }: RecurrenceSizes): number {
+  return 2 * keyHeads * keyDimension + valueHeads * valueDimension;
+}
+
 function recurrenceSizes(sizes: RecurrenceSizes): Readonly<Record<string, number>> {
-  const { keyHeads, valueHeads, keyDimension, valueDimension, kernel } = sizes;
+  const { valueHeads, valueDimension, kernel } = sizes;
   return {
     valueHeads,
     valueDimension,
     valueChannels: valueHeads * valueDimension,
-    mixedChannels: 2 * keyHeads * keyDimension + valueHeads * valueDimension,
+    mixedChannels: mixedChannels(sizes),
     recurrenceKernel: kernel,
   };
 }

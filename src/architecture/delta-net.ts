@@ -48,7 +48,7 @@ export function deltaNet(builder: GraphBuilder, config: ModelConfig, { leading, 
     query: builder.add('Mul', [unitHeads(query), builder.constant([keyDimension ** -0.5])]),
     key: unitHeads(key),
     value: headsFirst(withTokens(value, valueHeads, valueDimension)),
-    decay: builder.add('Mul', [rate, softplus(builder, perHead('recurrence.decay'))]),
+    decay: builder.add('Mul', [rate, softplus(builder, perHead('recurrence.decay'), builder.constant([1]))]),
     write: builder.add('Sigmoid', [perHead('recurrence.write')]),
     keyDimension,
     valueDimension,
@@ -109,9 +109,9 @@ function repeated(
   return builder.add('Reshape', [copies, sizes(batch, valueHeads, tokens, keyDimension)]);
 }
 
-/** log(1 + exp(x)), of numbers of any size. */
-function softplus(builder: GraphBuilder, value: string): string {
+/** log(1 + exp(x)), of numbers of any size; `one` in the value's own type. */
+export function softplus(builder: GraphBuilder, value: string, one: string): string {
   const small = builder.add('Exp', [builder.add('Neg', [builder.add('Abs', [value])])]);
-  const rest = builder.add('Log', [builder.add('Add', [small, builder.constant([1])])]);
+  const rest = builder.add('Log', [builder.add('Add', [small, one])]);
   return builder.add('Add', [builder.add('Relu', [value]), rest]);
 }

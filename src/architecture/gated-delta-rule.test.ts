@@ -9,6 +9,9 @@ import {
 } from '../operators/testing/finite-differences.ts';
 import { randomNumbers, tensor } from '../operators/testing/host-tensors.ts';
 import { CHUNK, EXAMPLE_TOKENS, gatedDeltaRule, LONGEST_RECURRENCE } from './gated-delta-rule.ts';
+import { modelOf } from './model.ts';
+import { Programs } from './programs.ts';
+import { openFixture } from './testing/fixture.ts';
 
 const KEYS = 3;
 const VALUES = 2;
@@ -130,4 +133,17 @@ test('its gradients are those of finite differences, across chunks too', async (
       { batch: 2, tokens: 3 },
     ],
   });
+});
+
+test('a window that is longer than states are carried through is refused, with both numbers', async () => {
+  const { checkpoint } = await openFixture('qwen3-5');
+  const { architecture } = modelOf({
+    ...checkpoint,
+    config: { ...checkpoint.config, max_position_embeddings: 2 * LONGEST_RECURRENCE },
+  });
+  using programs = new Programs(await testRuntime(), architecture);
+  expect(() => programs.shared(LONGEST_RECURRENCE + 1, 0)).toThrow(
+    'A window of 4097 tokens was asked for; recurrent layers take 4096. Ask for windows of at most 4096.',
+  );
+  expect(programs.shared(LONGEST_RECURRENCE, 0)).toEqual({});
 });

@@ -307,8 +307,7 @@ export class Programs implements Disposable {
   }
 
   #tooLong(tokens: number, longest = this.architecture.config.maximumPositions): UsageError {
-    const holder =
-      longest === this.architecture.config.maximumPositions ? 'the model holds' : 'its recurrent layers take';
+    const holder = longest === this.architecture.config.maximumPositions ? 'the model holds' : 'recurrent layers take';
     return new UsageError(
       `A window of ${tokens} tokens was asked for; ${holder} ${longest}. Ask for windows of at most ${longest}.`,
     );

@@ -1,5 +1,6 @@
 import type { ModelConfig, RecurrenceSizes } from '../architecture/architecture.ts';
-import { LENGTH_EPSILON } from '../architecture/delta-net.ts';
+import { mixedChannels } from '../architecture/block-weights.ts';
+import { LENGTH_EPSILON, softplus } from '../architecture/delta-net.ts';
 import { float, type GraphBuilder } from '../onnx/builder.ts';
 import type { Attribute, Node } from '../onnx/graph.ts';
 import type { ConvolutionState } from './convolution.ts';
@@ -9,10 +10,6 @@ import type { WeightedOperators } from './weighted-operators.ts';
 const text = (value: string): Attribute => ({ kind: 'string', value });
 const whole = (value: number): Attribute => ({ kind: 'int', value });
 const MICROSOFT = { domain: 'com.microsoft' };
-
-/** Numbers of queries, keys and values together, which go through one convolution. */
-const mixedChannels = ({ keyHeads, valueHeads, keyDimension, valueDimension }: RecurrenceSizes) =>
-  2 * keyHeads * keyDimension + valueHeads * valueDimension;
 
 /** The caches of all layers with a recurrence: the last inputs of the convolution, and the states of the value heads. */
 export function recurrenceStates({ layerWidths, recurrence }: ModelConfig): ConvolutionState[] {
@@ -82,7 +79,7 @@ export function cachedDeltaNet(builder: GraphBuilder, operators: WeightedOperato
       unitHeads(key),
       values,
       `past_recurrent.${layer}`,
-      builder.add('Mul', [rate, softplus(builder, paces)]),
+      builder.add('Mul', [rate, softplus(builder, paces, builder.add('CastLike', [builder.constant([1]), paces]))]),
       builder.add('Sigmoid', [operators.exactLinear(value, roles.get('recurrence.write'))]),
     ],
     `present_recurrent.${layer}`,
@@ -122,11 +119,4 @@ function withState(
     attributes,
   });
   return result;
-}
-
-/** log(1 + exp(x)), of numbers of any size. */
-function softplus(builder: GraphBuilder, value: string): string {
-  const one = builder.add('CastLike', [builder.constant([1]), value]);
-  const small = builder.add('Exp', [builder.add('Neg', [builder.add('Abs', [value])])]);
-  return builder.add('Add', [builder.add('Relu', [value]), builder.add('Log', [builder.add('Add', [small, one])])]);
 }

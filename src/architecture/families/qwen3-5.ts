@@ -73,6 +73,8 @@ export function qwen35(checkpoint: Checkpoint): Architecture {
   const { config, activation, positions } = readCommonConfig(checkpoint, fields, 'qwen3_5_text', undefined, dense);
   if (!recurs.includes(false))
     throw fields.unsupported('layer_types', 'at least one layer must attend (full_attention)');
+  if (activation !== 'silu')
+    throw fields.unsupported('hidden_act', 'the convolutions of this architecture are computed with silu');
   const recurrence = {
     keyHeads: fields.integer('linear_num_key_heads', 1 << 12),
     valueHeads: fields.integer('linear_num_value_heads', 1 << 12),
