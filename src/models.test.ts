@@ -94,6 +94,7 @@ A family that is not here is refused by name, with the nearest that is. What eac
 - Of Ministral 3 and of LongRoPE models sequences up to the original length are computed.
 - Gemma 3 goes out as GGUF too where every sixth layer sees everything, as published models have it and the random one here has not.
 - Of Qwen3.5 gated delta nets stay whole; windows of up to 4,096 tokens are scored and evaluated, while its export decodes as many as others. Tensors for images and further tokens (mtp) are left out by name.
+- Mixtures of experts go out in q8, and in q4 where verification allows it: of the random ones Qwen3-MoE and gpt-oss; of LFM2-MoE the routers choose other experts too often, with GPTQ as well (\`src/export/mixtures.test.ts\`).
 - OPT-350M, which has its norms behind the modules, is refused.
 - safetensors in 8-bit floats (e4m3) with their scales are read; GGUF in all K quants, IQ4_NL, IQ4_XS and MXFP4.
 - A language model inside one that also sees or hears is read by its \`text_config\`; \`--ignore-tensors\` leaves the other parts out.
