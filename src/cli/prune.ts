@@ -128,8 +128,14 @@ export function addPrune(program: Command, signal: AbortSignal): void {
               ? plan.recipe.vocabulary
               : (options.vocabulary ?? plan.recipe.vocabulary);
           const { note } = EXPORT_FORMATS[dtype];
-          if (note) output.note(`${dtype}: ${note}`);
-          if (options.dtype === undefined && open.model.checkpoint.byteLength < LESS_THAN_F32 * plan.parametersBefore)
+          // GGUF files have numbers of their own (--gguf-type).
+          const takesDtype = options.format.some((each) => each !== 'gguf');
+          if (note && takesDtype) output.note(`${dtype}: ${note}`);
+          if (
+            takesDtype &&
+            options.dtype === undefined &&
+            open.model.checkpoint.byteLength < LESS_THAN_F32 * plan.parametersBefore
+          )
             output.note(
               'f32, since no --dtype was given. The model itself is stored in fewer bytes; f16 is half of it.',
             );
