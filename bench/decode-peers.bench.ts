@@ -1,14 +1,15 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openNamed } from '../src/checkpoint/local.ts';
-import { EXPORT_FORMATS, type ExportDataType } from '../src/decoder/dtypes.ts';
+import { EXPORT_FORMATS } from '../src/decoder/dtypes.ts';
 import { diskOutput } from '../src/export/disk.ts';
 import { openDecoder } from '../src/generate/decoder.ts';
 import { exportPruned } from '../src/library/export.ts';
 import { OpenModel } from '../src/library/open-model.ts';
 import { createNodeRuntime } from '../src/runtime/node.ts';
+import type { Runtime } from '../src/runtime/runtime.ts';
 import { ownLap } from './decode-loops.ts';
 import { benchPrompt, firstGroups } from './decode-models.ts';
 import { median } from './measure.ts';
@@ -30,7 +31,8 @@ interface Contestant {
 /**
  * Decoding on the CPU: ours against what people would pick instead, on exports of the same dense model, equal threads, lap by lap in turn: llama.cpp (node-llama-cpp in the folder NODE_LLAMA_CPP),
  * ONNX Runtime GenAI (GENAI_PYTHON, a Python that has it) and transformers.js. What is not named does not run, and a line says so. Prints a Markdown table.
- * Options: a model (default stories), --format f32 or q4, --rounds, --threads, --prompt and --tokens (a lap's), --gguf FILE in place of the GGUF file that is exported.
+ * Options: a model (default stories), --format f32 or q4, --rounds, --threads, --prompt and --tokens (a lap's), --gguf FILE in place of the GGUF file that is exported, --folder FOLDER for a model that
+ * was exported before, in ONNX (and GGUF, or --gguf) and this format.
  */
 export async function run(words: readonly string[]): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -43,46 +45,56 @@ export async function run(words: readonly string[]): Promise<void> {
       prompt: { type: 'string', default: '64' },
       tokens: { type: 'string', default: '64' },
       gguf: { type: 'string' },
+      folder: { type: 'string' },
     },
   });
   const format: PeerFormat = values.format === 'f32' ? 'f32' : 'q4';
   const [rounds, threads, newTokens] = [Number(values.rounds), Number(values.threads), Number(values.tokens)];
-  const [name = 'stories'] = positionals;
-  const folder = await mkdtemp(join(tmpdir(), 'espalier-peers-'));
+  const [name = values.folder ?? 'stories'] = positionals;
+  const scratch = await mkdtemp(join(tmpdir(), 'espalier-peers-'));
+  const folder = values.folder === undefined ? join(scratch, 'dense') : resolve(values.folder);
   const peers: Peer[] = [];
+  const stage = (text: string) => process.stderr.write(`${text}\n`);
   using runtime = await createNodeRuntime({ threads });
   try {
-    const { vocabulary, files } = await exported(runtime, name, format, folder, values.gguf === undefined);
-    const prompt = benchPrompt(Number(values.prompt), vocabulary);
+    if (values.folder === undefined) {
+      stage(`exporting ${name} in ${format}`);
+      await exportDense(runtime, name, format, folder, values.gguf === undefined);
+    }
+    const files = await filesOf(folder, format);
+    const prompt = benchPrompt(Number(values.prompt), files.vocabulary);
     const length = prompt.length + newTokens;
     const decoder = await openDecoder(runtime, { path: files.onnx }, { fixedCache: true });
     const contestants: Contestant[] = [
       { name: 'ours', bytes: await sizeOf(files.onnx), lap: (ids, count) => ownLap(decoder, ids, count), laps: [] },
     ];
     const add = async (bytes: number, command: string, args: readonly string[]) => {
+      stage(`starting ${command} ${args[0]}`);
       const peer = await startPeer(command, args);
       peers.push(peer);
       contestants.push({ name: peer.name, bytes, lap: peer.lap, laps: [] });
     };
-    await add(await sizeOf(files.onnx), process.execPath, [TRANSFORMERS, folder, MODEL, 'cpu', String(threads)]);
+    await add(await sizeOf(files.onnx), process.execPath, [
+      TRANSFORMERS,
+      dirname(folder),
+      basename(folder),
+      'cpu',
+      String(threads),
+    ]);
     const gguf = values.gguf ?? files.gguf;
     if (process.env.NODE_LLAMA_CPP === undefined)
       console.log('llama.cpp was left out: NODE_LLAMA_CPP names no folder.');
-    else if (gguf !== undefined)
+    else if (gguf === undefined) console.log(`llama.cpp was left out: ${folder} has no GGUF file.`);
+    else
       await add((await stat(gguf)).size, process.execPath, [
-        'bench/peers/llama.mjs',
-        gguf,
-        String(threads),
-        String(length),
+        ...['bench/peers/llama.mjs', gguf, String(threads), String(length)],
       ]);
     const python = process.env.GENAI_PYTHON;
     if (python === undefined) console.log('ONNX Runtime GenAI was left out: GENAI_PYTHON names no Python.');
-    else {
-      await setGenaiThreads(join(folder, MODEL), threads);
-      await add(await sizeOf(files.onnx), python, ['bench/peers/genai.py', join(folder, MODEL), String(length)]);
-    }
+    else await add(await sizeOf(files.onnx), python, ['bench/peers/genai.py', folder, String(threads), String(length)]);
     for (let round = -1; round < rounds; round++) {
       // Each round begins with another one, so that none always follows the same other.
+      stage(round < 0 ? 'warming up' : `round ${round + 1} of ${rounds}`);
       const turn = Math.max(0, round) % contestants.length;
       for (const { lap, laps } of [...contestants.slice(turn), ...contestants.slice(0, turn)]) {
         const result = await lap(prompt, newTokens);
@@ -95,50 +107,40 @@ export async function run(words: readonly string[]): Promise<void> {
     console.log(peersTable(contestants, prompt.length));
   } finally {
     for (const peer of peers) peer[Symbol.dispose]();
-    await rm(folder, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
 /** Built beside the benchmarks by scripts/bench.mjs. */
 const TRANSFORMERS = 'node_modules/.cache/bench/peers/transformers.peer.js';
-const MODEL = 'dense';
 
 /** The dense model as ONNX, and as GGUF where that is asked for. */
-async function exported(
-  runtime: Awaited<ReturnType<typeof createNodeRuntime>>,
+async function exportDense(
+  runtime: Runtime,
   name: string,
   format: PeerFormat,
   folder: string,
   withGguf: boolean,
-) {
+): Promise<void> {
   using open = new OpenModel(runtime, await openNamed(name));
   using dense = open.pruned(firstGroups(open, 0));
-  const output = await diskOutput(join(folder, MODEL));
-  const dtype: ExportDataType = format;
   await exportPruned(dense, {
-    ...{ output, dtype, ggufType: GGUF_TYPE[format], force: true },
+    ...{ output: await diskOutput(folder), dtype: format, ggufType: GGUF_TYPE[format], force: true },
     formats: withGguf ? ['onnx', 'gguf'] : ['onnx'],
   });
-  const gguf = (await readdir(join(folder, MODEL))).find((file) => file.endsWith('.gguf'));
+}
+
+/** The files of an exported folder. */
+async function filesOf(folder: string, format: PeerFormat) {
+  const gguf = (await readdir(folder)).find((file) => file.endsWith('.gguf'));
   return {
-    vocabulary: open.config.vocabulary,
-    files: {
-      onnx: join(folder, MODEL, 'onnx', EXPORT_FORMATS[dtype].file),
-      gguf: gguf && join(folder, MODEL, gguf),
-    },
+    vocabulary: Number(JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')).vocab_size),
+    onnx: join(folder, 'onnx', EXPORT_FORMATS[format].file),
+    gguf: gguf && join(folder, gguf),
   };
 }
 
 const sizeOf = async (path: string) => (await stat(path)).size + (await stat(`${path}_data`)).size;
-
-/** GenAI reads its threads from the model's folder. */
-async function setGenaiThreads(folder: string, threads: number): Promise<void> {
-  const path = join(folder, 'genai_config.json');
-  const config = JSON.parse(await readFile(path, 'utf8'));
-  const { decoder } = config.model;
-  decoder.session_options = { ...decoder.session_options, intra_op_num_threads: threads, inter_op_num_threads: 1 };
-  await writeFile(path, JSON.stringify(config));
-}
 
 /** Medians of the laps with their range, the fastest token, ours over theirs, and how many greedy tokens are ours. */
 function peersTable(contestants: readonly Contestant[], promptTokens: number): string {

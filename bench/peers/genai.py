@@ -1,4 +1,5 @@
-"""ONNX Runtime GenAI on the CPU as a peer of bench/decode-peers.bench.ts: opens the exported folder that it is given and answers requests on standard input. Needs onnxruntime-genai."""
+"""ONNX Runtime GenAI on the CPU as a peer of bench/decode-peers.bench.ts: opens the exported folder that it is given, with so many
+threads, for texts of at most so many tokens, and answers requests on standard input. Needs onnxruntime-genai."""
 import json
 import sys
 import time
@@ -6,8 +7,11 @@ from importlib.metadata import version
 
 import onnxruntime_genai as og
 
-folder, length = sys.argv[1], int(sys.argv[2])
-model = og.Model(folder)
+folder, threads, length = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+options = {"intra_op_num_threads": threads, "inter_op_num_threads": 1}
+config = og.Config(folder)
+config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
+model = og.Model(config)
 
 
 def say(line: dict) -> None:
