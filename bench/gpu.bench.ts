@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { openNamed } from '../src/checkpoint/local.ts';
 import type { ExportDataType } from '../src/decoder/dtypes.ts';
-import { HalfPrecisionError } from '../src/errors.ts';
+import { HalfPrecisionError, UsageError } from '../src/errors.ts';
 import { computeDevice } from '../src/evaluate/speed/compute-device.ts';
 import { productSpeeds } from '../src/evaluate/speed/products.ts';
 import { OpenModel } from '../src/library/open-model.ts';
@@ -30,9 +30,11 @@ const QUICK = {
   peers: { promptTokens: 16, newTokens: 8, rounds: 2 },
 } as const;
 
+const PARTS = ['products', 'scoring', 'decoding', 'peers'];
+
 /**
  * What a graphics card does for this project, in Node: matrix products, scoring over a forward pass, decoding dense and pruned with the dispatches of a token, and our loop against transformers.js.
- * Prints Markdown. Options: --quick, --adapter NAME, --model NAME (default stories), --json FILE.
+ * Prints Markdown. Options: --quick, --adapter NAME, --model NAME (default stories), --json FILE, --only products,scoring,decoding,peers (some of these).
  */
 export async function run(words: readonly string[]): Promise<void> {
   const { values: options } = parseArgs({
@@ -42,6 +44,7 @@ export async function run(words: readonly string[]): Promise<void> {
       adapter: { type: 'string' },
       model: { type: 'string', default: 'stories' },
       json: { type: 'string' },
+      only: { type: 'string', default: PARTS.join() },
     },
   });
   const started = performance.now();
@@ -53,8 +56,12 @@ export async function run(words: readonly string[]): Promise<void> {
   const device = computeDevice(runtime);
   const half = device.adapter?.halfPrecision === true;
   const formats: readonly ExportDataType[] = half ? ['f32', 'f16', 'q4'] : ['f32', 'q4'];
+  const parts = options.only.split(',');
+  const unknown = parts.find((part) => !PARTS.includes(part));
+  if (unknown !== undefined) throw new UsageError(`--only names "${unknown}"; there are ${PARTS.join(', ')}.`);
+
   stage(`matrix products on ${device.adapter?.name ?? device.description}`);
-  const products = await productSpeeds(runtime, sizes.product);
+  const products = parts.includes('products') ? await productSpeeds(runtime, sizes.product) : [];
 
   using open = new OpenModel(runtime, await openNamed(options.model));
   const { vocabulary, layers } = open.config;
@@ -62,7 +69,8 @@ export async function run(words: readonly string[]): Promise<void> {
   const windows = Array.from({ length: count }, () => benchPrompt(length, vocabulary));
   const calibration = { source: 'benchmark', sha256: '', seed: 0 };
   const scoring: GpuScoring[] = [];
-  for (const precision of half ? (['f32', 'f16'] as const) : (['f32'] as const)) {
+  const precisions = half ? (['f32', 'f16'] as const) : (['f32'] as const);
+  for (const precision of parts.includes('scoring') ? precisions : []) {
     stage(`scoring in ${precision}`);
     try {
       // The first run compiles shaders.
@@ -79,10 +87,14 @@ export async function run(words: readonly string[]): Promise<void> {
   const peers: GpuPeer[] = [];
   const prompt = benchPrompt(sizes.peers.promptTokens, vocabulary);
   for (const format of formats) {
-    stage(`decoding in ${format}`);
-    decoding.push(...(await measureDecoding(open, format, sizes.decoding, counter)));
-    stage(`transformers.js in ${format}`);
-    peers.push(await measurePeer(runtime, options.model, format, { ...sizes.peers, prompt }));
+    if (parts.includes('decoding')) {
+      stage(`decoding in ${format}`);
+      decoding.push(...(await measureDecoding(open, format, sizes.decoding, counter)));
+    }
+    if (parts.includes('peers')) {
+      stage(`transformers.js in ${format}`);
+      peers.push(await measurePeer(runtime, options.model, format, { ...sizes.peers, prompt }));
+    }
   }
   const report: GpuReport = {
     ...{ date: new Date().toISOString().slice(0, 10), version: VERSION, node: process.version, quick: options.quick },

@@ -62,6 +62,26 @@ describe('the report of npm run gpu', () => {
   });
 });
 
+test('a report has no table of what was not measured', () => {
+  const device = { backend: 'webgpu', description: 'a card', adapter: undefined, limits: {}, features: [] };
+  const nothing = { products: [], scoring: [], decoding: [], peers: [] };
+  const report = {
+    date: '2026-11-29',
+    version: '1.0.0',
+    node: 'v22.0.0',
+    quick: false,
+    seconds: 1,
+    device,
+    ...nothing,
+  };
+  const lines = gpuMarkdown({ ...report, model: { name: 'stories', layers: 6 } })
+    .trim()
+    .split('\n');
+  expect(lines.map((line) => line.split(' | ')[0])).toEqual([
+    ...['| device', '| ---', '| Adapter', '| Half precision', '| Features', '| Node', '| Espalier'],
+  ]);
+});
+
 describe('a program that is measured beside ours', () => {
   const peers = [];
   afterEach(() => {

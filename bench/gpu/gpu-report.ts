@@ -48,9 +48,9 @@ export interface GpuReport {
 
 /** The report as Markdown, to paste. */
 export function gpuMarkdown(report: GpuReport): string {
-  const { device, products, model, scoring, decoding, peers } = report;
+  const { products, model, scoring, decoding, peers } = report;
   const [product] = products;
-  return `${[
+  const texts = [
     table(['device', ''], deviceRows(report)),
     table(
       [`product, ${product?.size} × ${product?.size}`, 'rows', 'GFLOP/s'],
@@ -69,7 +69,7 @@ export function gpuMarkdown(report: GpuReport): string {
       ],
       decoding.map((entry) => decodingRow(entry, decoding, model.layers)),
     ),
-    ...dispatchTables(decoding, device),
+    dispatchTable(decoding),
     table(
       ['ours over transformers.js', 'decode', 'prefill', 'same tokens'],
       peers.map(({ format, result }) =>
@@ -81,7 +81,8 @@ export function gpuMarkdown(report: GpuReport): string {
             ],
       ),
     ),
-  ].join('\n\n')}\n`;
+  ];
+  return `${texts.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
 function deviceRows({ device, node, version, date, quick, seconds }: GpuReport): string[][] {
@@ -109,19 +110,18 @@ function decodingRow(entry: GpuDecoding, all: readonly GpuDecoding[], layers: nu
 }
 
 /** What a token of each format dispatches, dense; narrower models have the same operators. */
-function dispatchTables(decoding: readonly GpuDecoding[], { adapter }: ComputeDevice): string[] {
+function dispatchTable(decoding: readonly GpuDecoding[]): string {
   const dense = decoding.filter(({ share }) => share === 0);
   const names = [...new Set(dense.flatMap(({ dispatches }) => Object.keys(dispatches)))];
-  if (names.length === 0) return [`No dispatches were counted on ${adapter?.name ?? 'this device'}.`];
-  return [
-    table(
-      ['dispatches of a token', ...dense.map(({ format }) => format)],
-      names.map((name) => [name, ...dense.map(({ dispatches }) => String(dispatches[name] ?? 0))]),
-    ),
-  ];
+  return table(
+    ['dispatches of a token', ...dense.map(({ format }) => format)],
+    names.map((name) => [name, ...dense.map(({ dispatches }) => String(dispatches[name] ?? 0))]),
+  );
 }
 
+/** Nothing where there are no rows. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
