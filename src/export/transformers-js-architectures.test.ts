@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { architectureFor } from '../architecture/index.ts';
@@ -29,8 +29,9 @@ interface Greedy {
   readonly pruned: readonly number[];
 }
 
+/** Where the exports go; with EXPORTS_FOLDER they stay there, for scripts/fixtures/take_away_genai.py. */
 async function exported(open: OpenModel, name: string): Promise<string> {
-  const path = join(bench.folder, name);
+  const path = join(process.env.EXPORTS_FOLDER ?? bench.folder, name);
   const reference = blockProgramLogits(open.programs, open.store);
   await exportModel({
     model: open.model,
@@ -62,6 +63,8 @@ describe.each(KNOWN_THERE)('transformers.js decodes %s as PyTorch does', (name) 
     using open = kind === 'dense' ? dense.withCheckpoint(checkpoint) : dense.pruned(greedy.plan);
     const path = await exported(open, `${name}-${kind}`);
     const expected = greedy[kind];
+    const ours = { prompt: greedy.prompt, tokens: expected.slice(greedy.prompt.length) };
+    if (process.env.EXPORTS_FOLDER) await writeFile(join(path, 'ours.json'), JSON.stringify(ours));
     expect(await greedyByTransformers(path, greedy.prompt, expected.length - greedy.prompt.length)).toEqual(expected);
     const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as Record<string, unknown> & {
       espalier: { layers: unknown[] };
