@@ -81,7 +81,8 @@ Every family that is read, by its \`model_type\`. A test makes this table from w
 Of each there are tiny random models, whose logits, losses and gradients are those of transformers' PyTorch within 2e-5 of their largest value
 (\`src/architecture/architectures.test.ts\`), whose scores are those of PyTorch's weight gradients (\`src/importance/architectures.test.ts\`), and which transformers.js,
 where it has a class for the family, decodes from the exported ONNX, dense and pruned, with the very greedy tokens of PyTorch
-(\`src/export/transformers-js-architectures.test.ts\`); on WebGPU they have the same logits and greedy tokens (\`src/generate/webgpu-families.test.ts\`). ONNX as input means what Espalier exported itself, opened again with equal logits in the same test; files of other exporters are read where
+(\`src/export/transformers-js-architectures.test.ts\`); on WebGPU they have the same logits and greedy tokens (\`src/generate/webgpu-families.test.ts\`). ONNX Runtime GenAI 0.18
+decoded all the same exports with the same tokens (with \`EXPORTS_FOLDER\` the test of transformers.js keeps them, for \`scripts/fixtures/take_away_genai.py\`). ONNX as input means what Espalier exported itself, opened again with equal logits in the same test; files of other exporters are read where
 they name the modules of their weights: tried with PyTorch's exporter on GPT-2, GPT-NeoX, OPT, Phi, Gemma 1 to 3, OLMo 2 and 3, Granite, Hunyuan, Ministral 3, Mistral, Phi-3, Qwen3, SmolLM3, StableLM and StarCoder 2 (\`docs/compatibility.md\`). The last column says which models were tried with real weights (\`docs/results.md\`).
 
 | family | model_type | groups | formats in | formats out | random models | transformers.js | real weights |
