@@ -3,6 +3,7 @@ import { ASSIGNMENT, isPrunable, isRemovedLayer, mixerOf } from '../architecture
 import { type Model, modelOf } from '../architecture/model.ts';
 import { Programs, traceBindings } from '../architecture/programs.ts';
 import { WeightStore } from '../architecture/weight-store.ts';
+import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { discover } from '../importance/structures/discovery.ts';
@@ -105,8 +106,15 @@ export class OpenModel implements Disposable {
         attention: find('attention'),
         ...(mixerOf(this.model.architecture.kind(layer)) === 'convolution' && { convolution: find('convolution') }),
         mlp: { ...find('mlp'), ...this.#experts(layer) },
+        ...this.#beside(layer),
       };
     });
+  }
+
+  #beside(layer: number): Pick<LayerGroups, 'beside'> {
+    if (!this.config.layerWidths[layer]?.recurrent) return {};
+    const staying = this.model.architecture.blockWeights(layer).filter(({ input }) => !isPrunable(input));
+    return { beside: staying.reduce((sum, { shape }) => sum + elementCount(shape), 0) };
   }
 
   #experts(layer: number): Pick<LayerGroups['mlp'], 'experts' | 'perToken'> {

@@ -3,7 +3,7 @@ import { groupTable } from '../importance/structures/group-table.ts';
 import type { Module } from '../importance/structures/structures.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { defaultMinimumNeurons, makePlan } from './make-plan.ts';
-import type { LayerPlan, Plan, Target } from './plan.ts';
+import { type LayerPlan, type Plan, removedBeside, type Target } from './plan.ts';
 import { keptParameters } from './plan-file.ts';
 import type { PlanOptions } from './plan-options.ts';
 import { storageFor } from './search/storage.ts';
@@ -58,7 +58,8 @@ export async function iterativePlan({ passes, plan: asked, scoresOf, signal }: I
     recipe: { ...first.recipe, passes },
     ratio: removed / whole,
     parametersBefore: dense.model.parameters,
-    parametersAfter: withVocabulary(dense.model, asked.vocabulary, whole).parameters - removed,
+    parametersAfter:
+      withVocabulary(dense.model, asked.vocabulary, whole).parameters - removed - removedBeside(layers, dense.groups),
     layers,
   };
 }

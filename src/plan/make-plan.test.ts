@@ -271,3 +271,16 @@ it('keeps the groups that a planner in Python keeps of the same scores', () => {
     expect(plan.parametersBefore - plan.parametersAfter).toBe(removedParameters);
   }
 });
+
+it('counts what belongs to no group where its layer goes, and there alone', () => {
+  const scores = syntheticScores({ layers: 4, attentionGroups: 3, neurons: 96 });
+  const withBeside = { ...scores, groups: scores.groups.map((layer) => ({ ...layer, beside: 5000 })) };
+  const options = { target: { kind: 'ratio', value: 0.25 }, search: 'depth' } as const;
+  const [plain, beside] = [makePlan(scores, options), makePlan(withBeside, options)];
+  const gone = beside.layers.filter(({ mlp }) => mlp.length === 0).length;
+  expect(gone).toBe(1);
+  expect(beside.layers).toEqual(plain.layers);
+  expect(beside.parametersAfter).toBe(plain.parametersAfter - 5000);
+  const groupwise = { ...options, search: 'tempered' } as const;
+  expect(makePlan(withBeside, groupwise).parametersAfter).toBe(makePlan(scores, groupwise).parametersAfter);
+});

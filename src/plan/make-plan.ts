@@ -3,7 +3,7 @@ import { type GroupTable, groupCount, type Segment } from '../importance/structu
 import type { Module } from '../importance/structures/structures.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { type FurtherMetrics, fusedImportance, metricScores } from './metric.ts';
-import type { Plan, Recipe } from './plan.ts';
+import { type Plan, type Recipe, removedBeside } from './plan.ts';
 import { type PlanOptions, readOptions } from './plan-options.ts';
 import { ascendingOrder } from './search/order.ts';
 import { removeToPlainShape } from './search/plain-shape.ts';
@@ -213,16 +213,20 @@ function groupPlan(scores: Scores, recipe: Recipe, table: GroupTable, gone: Uint
     if (plan) plan[module] = kept;
   }
   const before = scores.model.parameters;
+  const plans = layers.map(({ attention = [], convolution, mlp = [] }) => ({
+    attention,
+    ...(convolution && { convolution }),
+    mlp,
+  }));
   return {
     format: 'espalier-plan/1',
     recipe,
     ratio: removed / table.parameters,
     parametersBefore: before,
-    parametersAfter: withVocabulary(scores.model, recipe.vocabulary, table.parameters).parameters - removed,
-    layers: layers.map(({ attention = [], convolution, mlp = [] }) => ({
-      attention,
-      ...(convolution && { convolution }),
-      mlp,
-    })),
+    parametersAfter:
+      withVocabulary(scores.model, recipe.vocabulary, table.parameters).parameters -
+      removed -
+      removedBeside(plans, scores.groups),
+    layers: plans,
   };
 }

@@ -1,7 +1,7 @@
 import { isRecord, type JsonRecord, parseJsonRecord } from '../checkpoint/files/json.ts';
 import { FileFormatError, MismatchError } from '../errors.ts';
 import { groupParameters, type LayerGroups, MODULES } from '../importance/structures/structures.ts';
-import { keptMixing, type LayerPlan, type Plan } from './plan.ts';
+import { keptMixing, type LayerPlan, type Plan, removedBeside } from './plan.ts';
 import { parseRecipe } from './recipe.ts';
 
 /** The bytes of plan.json. The same plan gives the same bytes, whatever the order of its keys. Throws FileFormatError for a plan that could not be read back. */
@@ -43,7 +43,7 @@ export function decodePlanFor(bytes: Uint8Array, { parameters, groups }: Planned
     recipe,
     ratio,
     parametersBefore: parameters,
-    parametersAfter: parameters - removed,
+    parametersAfter: parameters - removed - removedBeside(layers, groups),
     layers,
   };
   checkPlanFits(plan, groups);

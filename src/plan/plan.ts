@@ -1,3 +1,4 @@
+import type { LayerGroups } from '../importance/structures/structures.ts';
 import type { Recipe } from './recipe.ts';
 
 export type { Recipe, Target } from './recipe.ts';
@@ -23,6 +24,11 @@ export function removesLayer({ attention, convolution = [], mlp }: LayerPlan): b
 /** Groups of a layer that mix tokens: heads, or channels of a convolution. */
 export function keptMixing({ attention, convolution = [] }: LayerPlan): number {
   return attention.length + convolution.length;
+}
+
+/** Parameters that belong to no group and go because their layers do. */
+export function removedBeside(layers: readonly LayerPlan[], groups: readonly LayerGroups[]): number {
+  return layers.reduce((sum, layer, index) => sum + (removesLayer(layer) ? (groups[index]?.beside ?? 0) : 0), 0);
 }
 
 /** Which groups stay, and how that was decided. */

@@ -30,6 +30,8 @@ export function parseGroups(value: unknown, file: string): LayerGroups[] {
       attention: module('attention'),
       ...(convolves && { convolution: module('convolution') }),
       mlp: module('mlp'),
+      ...(isRecord(layer) &&
+        layer.beside !== undefined && { beside: fields(layer, `groups[${index}]`, file).count('beside') }),
     };
   });
 }

@@ -43,6 +43,8 @@ export interface LayerGroups {
   readonly convolution?: GroupCount;
   /** Neurons of the MLP. */
   readonly mlp: GroupCount;
+  /** Parameters that belong to no group and go with the whole layer, where that has a recurrence. */
+  readonly beside?: number;
 }
 
 /** Parameters of all groups of a layer. */
