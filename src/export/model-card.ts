@@ -43,7 +43,7 @@ export function modelCard(card: ModelCard): string {
 # ${plainMarkdown(provenance.name)}, pruned
 
 ${title(provenance)} with ${count(card.parametersBefore)} parameters, pruned to ${count(card.parametersAfter)} (${share.toFixed(1)}% fewer) by
-Espalier: whole key/value heads with their query heads, and whole MLP neurons, were removed. ${workLine(card.multiplyAccumulates)} The weights are in
+Espalier: ${removedLine(card.config)} were removed. ${workLine(card.multiplyAccumulates)} The weights are in
 ${formats.map(weightsLine).join(';\n')}.
 
 ${licenceSentence(provenance.licence)}
@@ -101,6 +101,16 @@ ${code}
 `;
 
 const count = (value: number) => value.toLocaleString('en-US');
+
+/** What kinds of groups a model has that could go. */
+function removedLine({ convolution, mixture }: ModelConfig): string {
+  const kinds = [
+    'whole key/value heads with their query heads',
+    ...(convolution ? ['channels of convolutions'] : []),
+    mixture ? 'neurons of experts, with experts that have none left' : 'whole MLP neurons',
+  ];
+  return `${kinds.slice(0, -1).join(', ')}, and ${kinds.at(-1)},`;
+}
 
 function workLine({ context, before, after }: ModelCard['multiplyAccumulates']): string {
   const fewer = `${((1 - after / before) * 100).toFixed(1)}% fewer`;

@@ -51,6 +51,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
   const outcome = usePlan();
   const summary = usePlanSummary();
   const plan = outcome?.ok ? shownLayers(outcome.plan.layers) : undefined;
+  const convolves = scores.groups.some(({ convolution }) => convolution);
   const { ref, width, height } = useSize<HTMLDivElement>();
   // Where the page flows, the map asks for its height instead of filling one.
   const isFlowing = useMedia(FLOWING);
@@ -80,8 +81,10 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
               theme={theme}
               rowHeight={rowHeight}
               attentionTitle={
-                <Term meaning={`A group of this model is ${groupMeaning(scores)}. It stays or goes as a whole.`}>
-                  Attention
+                <Term
+                  meaning={`A group of this model is ${groupMeaning(scores)}${convolves ? '; of a layer that convolves, one channel' : ''}. It stays or goes as a whole.`}
+                >
+                  {convolves ? 'Attention, convolution' : 'Attention'}
                 </Term>
               }
               cursor={cursor}
