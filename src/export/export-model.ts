@@ -21,7 +21,7 @@ import { compactedCheckpoint } from '../surgery/compact.ts';
 import { blockProgramLogits } from './block-logits.ts';
 import { copiedFiles, exportedConfig, generationConfig } from './companions.ts';
 import { GENAI_FILE, genaiConfig, genaiGraph, genaiRefusal } from './genai.ts';
-import { type GenaiWords, genaiWords, genaiWordsNote } from './genai-words.ts';
+import { beginningNote, type GenaiWords, genaiWords, genaiWordsNote, textBeginning } from './genai-words.ts';
 import type { GgufType } from './gguf/blocks.ts';
 import { ggufModel } from './gguf/model.ts';
 import { modelCard } from './model-card.ts';
@@ -271,7 +271,7 @@ async function takeAwayOnnx(
   onFile(graphFile);
   const { config } = model.architecture;
   const refusal = genaiRefusal(graph);
-  const words = refusal === undefined ? await wordsInGenai(model) : undefined;
+  const { words, beginning } = refusal === undefined ? await textInGenai(model) : {};
   if (refusal === undefined) {
     const chunks = textChunks(genaiConfig(config, decoderPositions(config), graph));
     onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
@@ -314,17 +314,23 @@ async function takeAwayOnnx(
       bytes: data.bytes + graphFile.bytes,
       type: format.transformersName,
       opens: `transformers.js${words ? `, ${words.kind === 'same' ? GENAI : GENAI_BY_IDS}` : ''} and ONNX Runtime`,
-      notes: [refusal ?? (words && genaiWordsNote(words))].flatMap((note) => note ?? []),
+      ...(beginning !== undefined && { beginning }),
+      notes: [refusal ?? (words && genaiWordsNote(words)), beginningNote(beginning)].flatMap((note) => note ?? []),
       verification,
     },
     perplexity,
   };
 }
 
-/** How ONNX Runtime GenAI takes the tokenizer; a model without one is run by ids anyhow. */
-async function wordsInGenai({ checkpoint }: Model): Promise<GenaiWords> {
+/** How ONNX Runtime GenAI takes the tokenizer; a model without one is run by ids anyhow. Ids that the tokenizers package makes have the first token. */
+async function textInGenai({
+  checkpoint,
+}: Model): Promise<{ readonly words: GenaiWords; readonly beginning?: string | undefined }> {
   const bytes = await checkpoint.file('tokenizer.json');
-  return bytes ? genaiWords(parseJsonRecord(bytes, 'tokenizer.json')) : { kind: 'same' };
+  if (!bytes) return { words: { kind: 'same' } };
+  const tokenizer = parseJsonRecord(bytes, 'tokenizer.json');
+  const words = genaiWords(tokenizer);
+  return { words, beginning: words.kind === 'same' ? textBeginning(tokenizer) : undefined };
 }
 
 /** Weights are streamed: they are needed once. What was rounded for the file is not rounded again. */

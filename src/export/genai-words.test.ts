@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JsonRecord } from '../checkpoint/files/json.ts';
-import { genaiWords, genaiWordsNote } from './genai-words.ts';
+import { EXPORT_FORMATS } from '../decoder/dtypes.ts';
+import { beginningNote, genaiWords, genaiWordsNote, textBeginning } from './genai-words.ts';
+import { GENAI, samplesOfUse } from './samples-of-use.ts';
 
 /** What ONNX Runtime GenAI itself made of rules for words (scripts/fixtures/genai_words.py). */
 const { cases } = JSON.parse(await readFile(join(import.meta.dirname, 'fixtures/genai-words.json'), 'utf8')) as {
@@ -25,6 +27,43 @@ test('the sentence names the part that is not known', () => {
   expect(
     genaiWordsNote(genaiWords(tokenizer(cases.find(({ name }) => name === 'digits one by one')?.preTokenizer))),
   ).toContain('the step "Digits"');
+});
+
+test('a token that begins texts is told, since ONNX Runtime GenAI leaves it out', () => {
+  const template = {
+    type: 'TemplateProcessing',
+    single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+  };
+  expect(textBeginning({ post_processor: template })).toBe('<s>');
+  expect(textBeginning({ post_processor: { type: 'Sequence', processors: [{ type: 'ByteLevel' }, template] } })).toBe(
+    '<s>',
+  );
+  expect(textBeginning({ post_processor: { type: 'ByteLevel' } })).toBeUndefined();
+  expect(beginningNote('<s>')).toContain('puts no `<s>` before a text');
+  const taken = {
+    ...{
+      format: 'onnx' as const,
+      file: 'onnx/model.onnx',
+      bytes: 1,
+      type: 'fp32',
+      opens: `transformers.js, ${GENAI}`,
+      notes: [],
+    },
+    verification: {
+      positions: 1,
+      maxAbsoluteDifference: 0,
+      rootMeanSquareDifference: 0,
+      top1Agreement: 1,
+      klDivergence: 0,
+    },
+  } as const;
+  const code = (more: object) =>
+    samplesOfUse(
+      [{ ...taken, ...more, verification: { ...taken.verification, source: 'text' } }],
+      EXPORT_FORMATS.f32,
+    ).find(({ title }) => title === GENAI)?.code;
+  expect(code({ beginning: '<s>' })).toContain('tokenizer.encode("<s>Once upon a time")');
+  expect(code({})).toContain('tokenizer.encode("Once upon a time")');
 });
 
 test('vocabularies that are not byte-level are not judged', () => {

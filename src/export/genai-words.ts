@@ -68,6 +68,24 @@ export function genaiWordsNote(words: GenaiWords): string | undefined {
   return `ONNX Runtime GenAI ${effect}: it does not know ${words.what}. Encode and decode with the tokenizers package, as its sample in README.md does, and give it token ids.`;
 }
 
+/** The special token that tokenizer.json puts before every text: ONNX Runtime GenAI's tokenizer leaves it out, whatever the files say. */
+export function textBeginning({ post_processor: processor }: JsonRecord): string | undefined {
+  const steps = isRecord(processor) && Array.isArray(processor.processors) ? processor.processors : [processor];
+  for (const step of steps as unknown[]) {
+    if (!isRecord(step) || !Array.isArray(step.single)) continue;
+    const [first] = step.single as unknown[];
+    if (isRecord(first) && isRecord(first.SpecialToken)) return String(first.SpecialToken.id);
+  }
+  return undefined;
+}
+
+/** One sentence where a prompt for ONNX Runtime GenAI has to begin with a token that other programs put there. */
+export function beginningNote(beginning: string | undefined): string | undefined {
+  return beginning === undefined
+    ? undefined
+    : `ONNX Runtime GenAI puts no \`${beginning}\` before a text, which this model expects there: begin prompts with it, as its sample in README.md does.`;
+}
+
 function stepsOf(step: unknown): JsonRecord[] {
   if (!isRecord(step)) return [];
   return Array.isArray(step.pretokenizers) ? step.pretokenizers.flatMap((each: unknown) => stepsOf(each)) : [step];

@@ -52,7 +52,7 @@ for value in session.get_inputs():
         feeds[value.name] = numpy.array(1)
 print(session.run(["logits"], feeds)[0].argmax(-1))`,
       },
-      ...(taken.opens.includes(GENAI) ? [genaiSample(taken.opens.includes(GENAI_BY_IDS))] : []),
+      ...(taken.opens.includes(GENAI) ? [genaiSample(taken.opens.includes(GENAI_BY_IDS), taken.beginning)] : []),
     ];
   });
 }
@@ -63,7 +63,7 @@ export const GENAI = 'ONNX Runtime GenAI';
 /** The same, where it does not encode text as the tokenizer does. */
 export const GENAI_BY_IDS = `${GENAI} (by token ids)`;
 
-const genaiSample = (byIds: boolean): SampleOfUse => ({
+const genaiSample = (byIds: boolean, beginning = ''): SampleOfUse => ({
   title: GENAI,
   language: 'python',
   code: `import onnxruntime_genai as og
@@ -72,7 +72,7 @@ tokenizer = ${byIds ? 'Tokenizer.from_file("FOLDER/tokenizer.json")' : 'og.Token
 parameters = og.GeneratorParams(model)
 parameters.set_search_options(max_length=64, do_sample=False)
 generator = og.Generator(model, parameters)
-generator.append_tokens(tokenizer.encode("Once upon a time")${byIds ? '.ids' : ''})
+generator.append_tokens(tokenizer.encode(${JSON.stringify(`${byIds ? '' : beginning}Once upon a time`)})${byIds ? '.ids' : ''})
 while not generator.is_done():
     generator.generate_next_token()
 print(tokenizer.decode(${byIds ? 'list(generator.get_sequence(0))' : 'generator.get_sequence(0)'}))`,

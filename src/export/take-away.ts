@@ -32,6 +32,8 @@ export interface TakenAway {
   readonly type: string;
   /** What opens it: the class of transformers, or the architecture of llama.cpp. */
   readonly opens: string;
+  /** What ONNX Runtime GenAI leaves out before a text, where this model expects a token there. */
+  readonly beginning?: string;
   /** Where other programs do otherwise, in sentences. */
   readonly notes: readonly string[];
   /** How it compares with the model, opened again. */

@@ -60,6 +60,7 @@ export function sentencePieceFiles(bytes: Uint8Array, config: JsonRecord): Sente
     tokenizer,
     tokenizerConfig: Object.fromEntries(
       Object.entries({
+        tokenizer_class: 'PreTrainedTokenizerFast',
         bos_token: beginning,
         eos_token: end,
         unk_token: textOf(model.unknown),
