@@ -83,6 +83,16 @@ describe('what is downloaded', () => {
     expect(names(large)).toEqual(['model.safetensors', 'tokenizer.json']);
     expect(names([file('README.md', 2 ** 20), file('model.safetensors')])).toEqual(['README.md', 'model.safetensors']);
   });
+  test('a tokenizer.model comes where it is the only tokenizer, and templates of all names come along', () => {
+    const model = [file('model.safetensors', 2 ** 30), file('tokenizer.model', 2 ** 22)];
+    expect(names(model)).toEqual(['model.safetensors', 'tokenizer.model']);
+    expect(names([...model, file('tokenizer.json')])).toEqual(['model.safetensors', 'tokenizer.json']);
+    expect(names([...model, file('additional_chat_templates/tool_use.jinja'), file('other/x.jinja')])).toEqual([
+      'additional_chat_templates/tool_use.jinja',
+      'model.safetensors',
+      'tokenizer.model',
+    ]);
+  });
   test('companions and one form of the weights', () => {
     const safetensors = [
       file('config.json'),
