@@ -18,6 +18,7 @@ import { type ComparisonSetting, ComparisonStore } from './comparison-store.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, type TaskOptions } from './evaluate-tasks.ts';
 import { interruptedKeeping } from './interrupted.ts';
+import { missingStart } from './missing-start.ts';
 import { computedOn, withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -118,6 +119,10 @@ export function addCompare(program: Command, signal: AbortSignal): void {
           : await readTasks(options.tasks, taskFolders(name, options.tasksFolder), options.limit);
       await withModel(name, options, signal, async (open) => {
         const texts = await readEvaluationTexts(open, options, { signal, onProgress: output.onProgress });
+        for (const { name: text, windows } of texts) {
+          const missing = await missingStart(open, windows, 'compare these perplexities with none but such');
+          if (missing) output.note(`${text}: ${missing}`);
+        }
         const first = await readCalibration(name, open, { ...options, seed: seeds[0] ?? 0 }, { signal });
         const recovery = trained && (await readTraining(open, options));
         const store = await openStore(open, options, first.calibration, texts, taskFiles, recovery?.setting);

@@ -5,11 +5,12 @@ import { readTokenIds } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
 import { evaluate } from '../library/evaluate.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
-import { OpenModel } from '../library/open-model.ts';
+import type { OpenModel } from '../library/open-model.ts';
 import type { LongRunning } from '../progress.ts';
 import { createConsole } from './console.ts';
 import { addTaskOptions, evaluateTasksCommand, type TaskOptions } from './evaluate-tasks.ts';
 import { readInput } from './input-file.ts';
+import { missingStart } from './missing-start.ts';
 import { computedOn, openDense, withAnyModel } from './models.ts';
 import { addCommonOptions, type CommonOptions, wholeNumber } from './options.ts';
 import { readTextIds } from './text-files.ts';
@@ -53,7 +54,8 @@ export function addEvaluate(program: Command, signal: AbortSignal): void {
       const running = { signal, onProgress: output.onProgress };
       const evaluated = await withAnyModel(name, options, signal, output.note, async (model) => {
         const { windows, source } = await readWindows(model, options, running);
-        const missing = options.text && (await missingStart(model, windows));
+        const missing =
+          options.text && (await missingStart(model, windows, 'compare this perplexity with none but such'));
         if (missing) output.note(missing);
         const result = await measure(model, windows, options, running);
         return { source, ...computedOn(model.runtime), ...result };
@@ -82,21 +84,6 @@ async function measure(
   if (against === undefined) return evaluate(model, { windows, ...running });
   using dense = await openDense(against, model.vocabulary, model.runtime, options);
   return await evaluate(model, { windows, against: dense, ...running });
-}
-
-/** Families that were trained with a first token before every text and predict badly without it: their perplexities are not those of other families. */
-const NEED_A_START = /^gemma/;
-
-/** What is said where windows of such a family begin in the middle of a text, as all but the first do. */
-async function missingStart(
-  model: OpenModel | ExportedModel,
-  windows: readonly Int32Array[],
-): Promise<string | undefined> {
-  if (!(model instanceof OpenModel) || !NEED_A_START.test(model.config.architecture)) return undefined;
-  const { bosTokenId } = await model.tokenizer();
-  const without = windows.filter(([first]) => first !== bosTokenId).length;
-  if (bosTokenId === undefined || without === 0) return undefined;
-  return `${without} of ${windows.length} windows do not begin with the token ${bosTokenId} (BOS), without which ${model.config.architecture} predicts far worse: compare this perplexity with none but such, or give windows that begin with it by --token-ids.`;
 }
 
 async function readWindows(

@@ -11,6 +11,7 @@ import { type Console, createConsole } from './console.ts';
 import { halfPrecisionCheck } from './half-precision-check.ts';
 import { interruptedKeeping } from './interrupted.ts';
 import { megabytes } from './megabytes.ts';
+import { missingStart } from './missing-start.ts';
 import { computedOn, openDense, withModel } from './models.ts';
 import {
   addCalibrationOptions,
@@ -59,6 +60,10 @@ export function addScore(program: Command, signal: AbortSignal): void {
       await withModel(name, options, signal, async (open) => {
         const telling = { signal, onProgress: output.onProgress };
         const calibration = await readCalibration(name, open, options, telling);
+        const missing =
+          options.tokenIds === undefined &&
+          (await missingStart(open, calibration.windows, 'the groups matter there in another way than in its use'));
+        if (missing) output.note(missing);
         const objective = await readObjective(open, calibration.windows, options, telling);
         const { precision } = options;
         const crossCheck = halfPrecisionCheck(open.runtime, precision);

@@ -1,5 +1,9 @@
 import { type ReactNode, useId, useState } from 'react';
+import { UnsupportedError } from '../../errors.ts';
 import { Notice } from './notice.tsx';
+
+/** Largest file that is taken: it is held as one string, and tokenised whole. */
+const LARGEST_MEGABYTES = 64;
 
 /** A field whose value is shipped with the page or comes from a file of the reader's. Why a file could not be taken is told below it. */
 export function FileChoice({
@@ -30,6 +34,10 @@ export function FileChoice({
   const pick = async (file: File | undefined) => {
     if (!file) return;
     try {
+      if (file.size > LARGEST_MEGABYTES * 1e6)
+        throw new UnsupportedError(
+          `${file.name} has ${(file.size / 1e6).toFixed(0)} MB; the page takes at most ${LARGEST_MEGABYTES} MB at once. Choose a part of it, or use the command line, which reads texts of any size.`,
+        );
       take(file.name, new Uint8Array(await file.arrayBuffer()));
       setProblem(undefined);
     } catch (error) {
