@@ -77,7 +77,7 @@ describe('commands', () => {
     expect(onWasm.text).toBe((await generate('cpu')).text);
   });
 
-  it('rounds q4 by GPTQ where there is calibration text, and to the nearest where that is asked for', async () => {
+  it('rounds q4 by GPTQ where there is calibration text, and otherwise where that is asked for', async () => {
     const record = async (name: string, ...more: string[]) => {
       const output = inFolder(name);
       await resultOf(['prune', model, ...calibration, '--ratio', '0.3', '--output', output, ...more]);
@@ -90,13 +90,14 @@ describe('commands', () => {
       files.find(({ name }) => name === 'onnx/model_q4.onnx_data')?.sha256;
     const gptq = await record('gptq', '--dtype', 'q4');
     const nearest = await record('nearest', '--dtype', 'q4', '--rounding', 'nearest');
-    expect([gptq.rounding, nearest.rounding]).toEqual(['gptq', undefined]);
+    const weighted = await record('weighted', '--dtype', 'q4', '--rounding', 'weighted');
+    expect([gptq.rounding, weighted.rounding, nearest.rounding]).toEqual(['gptq', 'weighted', undefined]);
     expect(hashOf(gptq)).toEqual(expect.any(String));
-    expect(hashOf(gptq)).not.toBe(hashOf(nearest));
+    expect(new Set([gptq, weighted, nearest].map(hashOf)).size).toBe(3);
     expect((await record('not-rounded')).rounding).toBeUndefined();
   });
 
-  it('evaluate tells that windows of a Gemma model begin without its first token', async () => {
+  it('evaluate, score and compare tell that windows of a Gemma model begin without its first token', async () => {
     const gemma = await writeTinyModel(join(folder, 'gemma'));
     const fixtures = join(import.meta.dirname, '../architecture/fixtures/gemma3');
     for (const name of ['config.json', 'model.safetensors'])
@@ -105,6 +106,11 @@ describe('commands', () => {
       (await runInside(['evaluate', model, '--text', text, '--window', '16'])).stderr;
     expect(await said(gemma)).toMatch(/37 of 37 windows do not begin with the token 1 \(BOS\).*--token-ids/);
     expect(await said(model)).not.toContain('BOS');
+    const scoring = await runInside(['score', gemma, ...calibration, '--output', inFolder('gemma.safetensors')]);
+    expect(scoring.stderr).toMatch(/6 of 6 windows do not begin with the token 1 \(BOS\)/);
+    const methods = ['--methods', 'magnitude-l2', '--ratios', '0.3', '--text', text, '--window', '16'];
+    const compared = await runInside(['compare', gemma, ...calibration, ...methods]);
+    expect(compared.stderr).toMatch(/text\.txt: 37 of 37 windows do not begin with the token 1 \(BOS\)/);
   });
 
   it('generate --chat --tools puts the functions into the chat template', async () => {

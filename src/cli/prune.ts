@@ -5,6 +5,7 @@ import { diskOutput } from '../library/disk.ts';
 import {
   GGUF_TYPES,
   type GgufType,
+  type Rounding,
   TAKE_AWAY_FORMATS,
   type TakeAwayFormat,
   type TakenAway,
@@ -53,7 +54,7 @@ interface PruneOptions extends CommonOptions, ChoosePlanOptions {
   readonly format: readonly TakeAwayFormat[];
   readonly ggufType: GgufType;
   readonly safetensorsType?: 'f32' | 'f16' | 'bf16';
-  readonly rounding?: 'gptq' | 'nearest';
+  readonly rounding?: Rounding;
   readonly roundingWindows?: number;
 }
 
@@ -99,8 +100,8 @@ export function addPrune(program: Command, signal: AbortSignal): void {
     )
     .option(
       '--rounding <how>',
-      'how q4 rounds: gptq, which needs calibration text, or nearest (default: gptq where there is such text)',
-      oneOf('--rounding', ['gptq', 'nearest']),
+      'how q4 rounds: gptq, which needs calibration text; weighted, to the nearest on grids that suit the inputs; or nearest, all weights alike (default: gptq where there is such text, else weighted)',
+      oneOf('--rounding', ['gptq', 'weighted', 'nearest']),
     )
     .option(
       '--rounding-windows <n>',
@@ -141,7 +142,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             );
           const windows =
             options.compensate === 'none' ? undefined : await readCompensationWindows(name, open, options, { signal });
-          const rounding = options.rounding ?? (hasCalibration(name, options) ? 'gptq' : 'nearest');
+          const rounding = options.rounding ?? (hasCalibration(name, options) ? 'gptq' : 'weighted');
           const {
             pruned,
             exported: result,
@@ -152,6 +153,7 @@ export function addPrune(program: Command, signal: AbortSignal): void {
             output: folder,
             compensate: options.compensate,
             dtype,
+            rounding,
             ...(dtype === 'q4' &&
               rounding === 'gptq' && { roundingWindows: await readRoundingWindows(name, open, options, { signal }) }),
             verificationWindows: hasCalibration(name, options)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { architectureFor } from '../architecture/index.ts';
+import { modelOf } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type RandomLlamaOptions, randomLlama } from '../export/testing/random-llama.ts';
 import { referenceLogits } from '../export/testing/reference-llama.ts';
@@ -11,6 +12,7 @@ import { dequantiseBlocks } from './dequantise.ts';
 import { quantiseBlocks } from './quantise.ts';
 import { QuantisedMatrices } from './quantised-matrices.ts';
 import { roundedCheckpoint } from './rounded.ts';
+import { tensorsInTableBits } from './sensitive.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -74,13 +76,14 @@ function largestDifference(logits: Float32Array, reference: Float64Array[]): num
 
 /** The checkpoint that quantisation leaves: embedding in bytes, matrices in `bits` bits. */
 function rounded(checkpoint: Checkpoint, bits: 4 | 8): Checkpoint {
+  const inBytes = tensorsInTableBits(modelOf(checkpoint), bits === 8 ? 'q8' : 'q4');
   return {
     ...checkpoint,
     async read(name) {
       const values = await checkpoint.read(name);
       const columns = checkpoint.tensors.get(name)?.shape[1];
       if (columns === undefined) return values;
-      const used = name.includes('embed_tokens') ? 8 : bits;
+      const used = inBytes.includes(name) ? 8 : bits;
       return dequantiseBlocks(quantiseBlocks(values, columns, used, 32), columns, used, 32);
     },
   };
@@ -189,7 +192,7 @@ describe('decoderGraph', () => {
     );
     const kept: Checkpoint = {
       ...marked,
-      read: (name, rows) => (isEven(name) ? marked.read(name, rows) : rounded(plain, 4).read(name, rows)),
+      read: (name, rows) => (isEven(name) ? marked.read(name, rows) : rounded(marked, 4).read(name, rows)),
     };
     const reference = await referenceLogits(kept, PROMPT);
     const scale = Math.max(...reference.flatMap((row) => [...row]).map(Math.abs));
@@ -199,7 +202,7 @@ describe('decoderGraph', () => {
     };
     expect(await difference(marked)).toBeLessThan(0.02);
     expect(await difference(withEven(plain.tensors))).toBeGreaterThan(0.05);
-    const asBlockPrograms = roundedCheckpoint(marked, 'q4', ['model.embed_tokens.weight']);
+    const asBlockPrograms = roundedCheckpoint(marked, 'q4', tensorsInTableBits(modelOf(marked), 'q4'));
     for (const name of plain.tensors.keys()) {
       const [found, expected] = [await asBlockPrograms.read(name), await kept.read(name)];
       found.forEach((value, index) => {
@@ -266,7 +269,7 @@ describe('decoderGraph', () => {
 
 test('what was rounded for the file is known without rounding it again', async () => {
   const checkpoint = randomLlama({ hiddenSize: 64, widths: [{ keyValueHeads: 2, neurons: 40 }] });
-  const tables = ['model.embed_tokens.weight'];
+  const tables = tensorsInTableBits(modelOf(checkpoint), 'q4');
   const { weights } = decoderGraph({ checkpoint, architecture: architectureFor(checkpoint) }, { dataType: 'q4' });
   const written = async (kept: QuantisedMatrices) => {
     for await (const _ of weights.chunks(checkpoint, kept));

@@ -17,6 +17,7 @@ import { areGrouped } from './group-blocks.ts';
 import { addLayer, type DecoderScope, scaledBy } from './layer.ts';
 import { recurrenceStates } from './recurrence.ts';
 import { ResidualStream } from './residual-stream.ts';
+import { sensitiveTensors } from './sensitive.ts';
 import { givenLengths, sequenceLengths } from './sequence-lengths.ts';
 import { withValueTypes } from './value-types.ts';
 import { WeightFile } from './weight-file.ts';
@@ -92,7 +93,10 @@ export function decoderGraph(model: Model, options: DecoderOptions = {}): Decode
   const weights = new WeightFile(options.location ?? `${format.file}_data`);
   const isGrouped = (bindings: readonly WeightBinding[], bits: 4 | 8) => areGrouped(model.checkpoint, bindings, bits);
   const norms = { epsilon: config.normEpsilon, kind: design.norm };
-  const operators = new WeightedOperators(builder, weights, format, norms, isGrouped);
+  const operators = new WeightedOperators(builder, weights, format, norms, {
+    isGrouped,
+    inEightBits: sensitiveTensors(model, options.dataType),
+  });
 
   const single = options.singleToken;
   const inputIds = builder.input('input_ids', 'int64', single ? [1, 1] : ['batch_size', 'sequence_length']);

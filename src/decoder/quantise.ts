@@ -65,7 +65,7 @@ export function code(weight: number, { scale, zeroPoint }: Grid, bits: 4 | 8): n
 }
 
 /** The grid that all weights of a block lie on, up to float32's rounding; undefined where there is none, or nothing but zeros. */
-function exactGrid(weights: Float32Array, bits: number): Grid | undefined {
+export function exactGrid(weights: Float32Array, bits: number): Grid | undefined {
   let least = Number.POSITIVE_INFINITY;
   let low = 0;
   let high = 0;

@@ -43,8 +43,13 @@ export class QuantisedMatrices {
   }
 
   /** What rows [start, end) of a tensor are rounded to, [end - start, columns]; undefined where not all of them are kept. */
-  read(tensor: string, columns: number, { start, end }: RowRange): Float32Array | undefined {
-    const values = new Float32Array((end - start) * columns);
+  read(tensor: string, columns: number, range: RowRange): Float32Array | undefined {
+    const values = new Float32Array((range.end - range.start) * columns);
+    return this.fill(values, tensor, columns, range) === range.end - range.start ? values : undefined;
+  }
+
+  /** Writes what of these rows is kept in their places among `values`; returns how many rows that are. */
+  fill(values: Float32Array, tensor: string, columns: number, { start, end }: RowRange): number {
     let known = 0;
     for (const { matrix, bits, first, count, row } of this.#parts.get(tensor) ?? []) {
       const [from, to] = [Math.max(start, first), Math.min(end, first + count)];
@@ -53,6 +58,6 @@ export class QuantisedMatrices {
       values.set(dequantiseBlocks(matrix, columns, bits, QUANTISATION_BLOCK, rows), (from - start) * columns);
       known += to - from;
     }
-    return known === end - start ? values : undefined;
+    return known;
   }
 }

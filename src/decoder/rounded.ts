@@ -9,7 +9,7 @@ import type { QuantisedMatrices } from './quantised-matrices.ts';
 
 /**
  * A view of a checkpoint with every weight as the number format leaves it. Block programs on it are what a decoder in that format must
- * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors of embedding and output matrix; what `kept` has is not rounded again, and `exact` are those that stay in the format's activations.
+ * reproduce closely, so that a wrong decoder is not mistaken for a coarse one. `tables` are the tensors that are stored in the bits of the embedding: itself, the output matrix, and what `sensitiveTensors` names; what `kept` has is not rounded again, and `exact` are those that stay in the format's activations.
  */
 export function roundedCheckpoint(
   checkpoint: Checkpoint,

@@ -15,6 +15,14 @@ export interface NormWeights {
   readonly bias?: WeightBinding | undefined;
 }
 
+/** What of the weights is stored in another way than the format says. */
+export interface StoredWeights {
+  /** Whether they are stored as the checkpoint holds them in blocks. */
+  readonly isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean;
+  /** Tensors of the blocks in 8 bits where others are in 4 (`sensitiveTensors`). */
+  readonly inEightBits: ReadonlySet<string>;
+}
+
 /** Adds weights to a graph in the number format of the export, and the operators that read them. */
 export class WeightedOperators {
   readonly #builder: GraphBuilder;
@@ -22,24 +30,24 @@ export class WeightedOperators {
   readonly #format: ExportFormat;
   readonly #epsilon: number;
   readonly #kind: DecoderDesign['norm'];
-  readonly #isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean;
+  readonly #stored: StoredWeights;
   /** Sums of an input over its blocks, which several products share. */
   readonly #sums = new Map<string, string>();
 
-  /** `norms` are alike everywhere; `isGrouped` tells weights that are stored as the checkpoint holds them in blocks. */
+  /** `norms` are alike everywhere. */
   constructor(
     builder: GraphBuilder,
     file: WeightFile,
     format: ExportFormat,
     norms: { readonly epsilon: number; readonly kind: DecoderDesign['norm'] },
-    isGrouped: (weights: readonly WeightBinding[], bits: 4 | 8) => boolean,
+    stored: StoredWeights,
   ) {
     this.#builder = builder;
     this.#file = file;
     this.#format = format;
     this.#epsilon = norms.epsilon;
     this.#kind = norms.kind;
-    this.#isGrouped = isGrouped;
+    this.#stored = stored;
   }
 
   /** The tensor itself, in the checkpoint's layout; stored once however often it is asked for. */
@@ -102,10 +110,7 @@ export class WeightedOperators {
 
   /** Several projections of one input as one product, their outputs side by side; biases of all or of none. */
   stackedLinear(input: string, weights: readonly WeightBinding[], biases: readonly WeightBinding[]): string {
-    const product =
-      this.#format.bits === undefined
-        ? this.#matMul(input, weights)
-        : this.#blockwiseMatMul(input, weights, this.#format.bits);
+    const product = this.#product(input, weights);
     const [bias] = biases;
     if (!bias) return product;
     const added =
@@ -170,6 +175,21 @@ export class WeightedOperators {
     return { normed, sum };
   }
 
+  /** One product for all weights, or one for each run of them that has the same number of bits. */
+  #product(input: string, weights: readonly WeightBinding[]): string {
+    const { bits } = this.#format;
+    if (bits === undefined) return this.#matMul(input, weights);
+    const runs: { readonly bits: 4 | 8; readonly weights: WeightBinding[] }[] = [];
+    for (const weight of weights) {
+      const own = this.#stored.inEightBits.has(weight.tensor) ? 8 : bits;
+      const last = runs.at(-1);
+      if (last?.bits === own) last.weights.push(weight);
+      else runs.push({ bits: own, weights: [weight] });
+    }
+    const products = runs.map((run) => this.#blockwiseMatMul(input, run.weights, run.bits));
+    return products.length === 1 ? (products[0] as string) : this.#builder.add('Concat', products, { axis: -1 });
+  }
+
   /** MatMul with a constant right side is what every backend prepares for: its weight is [in, out], the checkpoint's transposed. */
   #matMul(input: string, weights: readonly WeightBinding[]): string {
     return this.#builder.add('MatMul', [input, this.#add(this.#file.transposed(weights, this.#format.activations))]);
@@ -183,7 +203,7 @@ export class WeightedOperators {
   ): string {
     const { outputs: N, inputs: K } = stackedShape(weights);
     const attributes = { K, N, bits, block_size: QUANTISATION_BLOCK, accuracy_level: INTEGER_ACTIVATIONS };
-    if (this.#isGrouped(weights, bits)) return this.#groupedMatMul(input, weights, bits, attributes);
+    if (this.#stored.isGrouped(weights, bits)) return this.#groupedMatMul(input, weights, bits, attributes);
     return this.#builder.add('MatMulNBits', [input, ...this.#blocks(weights, bits)], attributes, {
       ...MICROSOFT,
       ...options,

@@ -9,6 +9,7 @@ import { decoderGraph, decoderPositions } from '../decoder/decoder-graph.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
 import { QuantisedMatrices } from '../decoder/quantised-matrices.ts';
 import { roundedCheckpoint } from '../decoder/rounded.ts';
+import { sensitiveNote, tensorsInTableBits } from '../decoder/sensitive.ts';
 import { CancelledError, UsageError } from '../errors.ts';
 import { decoderPerplexity } from '../evaluate/decoder-perplexity.ts';
 import type { PerplexityResult } from '../evaluate/perplexity.ts';
@@ -277,6 +278,9 @@ async function takeAwayOnnx(
     onFile(await writeMeasured(output, GENAI_FILE, [writeModel(genaiGraph(graph))], { signal }));
     onFile(await writeMeasured(output, 'genai_config.json', chunks, { signal }));
   }
+  // Opening what was written is a part of it.
+  const positions = windows.reduce((sum, window) => sum + window.length, 0);
+  onProgress?.({ stage: 'verifying', completed: 0, total: positions, unit: 'tokens' });
   // Half precision on a device that has none is run where it is expanded to single precision.
   using other =
     elsewhere && dataType === 'f16' && runtime.adapter?.halfPrecision === false ? await elsewhere() : undefined;
@@ -315,7 +319,11 @@ async function takeAwayOnnx(
       type: format.transformersName,
       opens: `transformers.js${words ? `, ${words.kind === 'same' ? GENAI : GENAI_BY_IDS}` : ''} and ONNX Runtime`,
       ...(beginning !== undefined && { beginning }),
-      notes: [refusal ?? (words && genaiWordsNote(words)), beginningNote(beginning)].flatMap((note) => note ?? []),
+      notes: [
+        sensitiveNote(model, dataType),
+        refusal ?? (words && genaiWordsNote(words)),
+        beginningNote(beginning),
+      ].flatMap((note) => note ?? []),
       verification,
     },
     perplexity,
@@ -335,15 +343,16 @@ async function textInGenai({
 
 /** Weights are streamed: they are needed once. What was rounded for the file is not rounded again. */
 function roundedLogits(
-  { checkpoint, architecture }: Model,
+  model: Model,
   programs: Programs,
   dataType: ExportDataType,
   matrices: QuantisedMatrices,
 ): ReferenceLogits {
-  const tables = [...architecture.embedWeights(), ...architecture.headWeights()].map(({ tensor }) => tensor);
+  const { checkpoint, architecture } = model;
   const exact = architecture.config.layerWidths.flatMap((_, layer) =>
     architecture.blockWeights(layer).flatMap(({ input, tensor }) => (EXACT.includes(input) ? [tensor] : [])),
   );
+  const tables = tensorsInTableBits(model, dataType);
   return blockProgramLogits(
     programs,
     new WeightStore(programs.runtime, modelOf(roundedCheckpoint(checkpoint, dataType, tables, matrices, exact))),

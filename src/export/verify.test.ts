@@ -3,6 +3,7 @@ import { modelOf } from '../architecture/model.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { EXPORT_FORMATS, type ExportDataType } from '../decoder/dtypes.ts';
 import { roundedCheckpoint } from '../decoder/rounded.ts';
+import { tensorsInTableBits } from '../decoder/sensitive.ts';
 import { UsageError, VerificationError } from '../errors.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -18,7 +19,6 @@ beforeAll(async () => {
 afterAll(() => runtime.dispose());
 
 const checkpoint = randomLlama({ hiddenSize: 64, neurons: 96 });
-const TABLES = ['model.embed_tokens.weight'];
 const WINDOWS = [0, 1, 2, 3].map((start) => Array.from({ length: 64 }, (_, index) => (start * 7 + index * 29) % 64));
 const definitionOf = (model: Checkpoint): ReferenceLogits => {
   const computed = new Map<string, Promise<Float32Array>>();
@@ -47,7 +47,9 @@ describe('verifyDecoder', () => {
       const options = {
         dataType,
         windows: WINDOWS,
-        roundedReference: definitionOf(roundedCheckpoint(checkpoint, dataType, TABLES)),
+        roundedReference: definitionOf(
+          roundedCheckpoint(checkpoint, dataType, tensorsInTableBits(modelOf(checkpoint), dataType)),
+        ),
       };
       const { positions, top1Agreement, rootMeanSquareDifference } = await verifyDecoder(decoder, definition, options);
       expect(positions).toBe(256);
@@ -70,7 +72,9 @@ describe('verifyDecoder', () => {
     };
     for (const dataType of Object.keys(EXPORT_FORMATS) as ExportDataType[]) {
       using decoder = await decoderForModel(runtime, modelOf(spoiled), { dataType });
-      const roundedReference = definitionOf(roundedCheckpoint(checkpoint, dataType, TABLES));
+      const roundedReference = definitionOf(
+        roundedCheckpoint(checkpoint, dataType, tensorsInTableBits(modelOf(checkpoint), dataType)),
+      );
       await expect(
         verifyDecoder(decoder, definition, { dataType, windows: WINDOWS, roundedReference }),
       ).rejects.toThrow('is allowed');

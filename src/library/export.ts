@@ -1,5 +1,6 @@
 import { type Model, modelOf } from '../architecture/model.ts';
 import type { ExportDataType } from '../decoder/dtypes.ts';
+import { UsageError } from '../errors.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import { type ExportResult, exportModel, type MeasureExport } from '../export/export-model.ts';
 import type { GgufType } from '../export/gguf/blocks.ts';
@@ -10,8 +11,9 @@ import type { TakeAwayFormat } from '../export/take-away.ts';
 import { zipBlob } from '../export/zip.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { LongRunning } from '../progress.ts';
+import { seededRandom } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { gptqRounded } from '../surgery/gptq-model.ts';
+import { calibratedRounding } from '../surgery/calibrated-rounding.ts';
 import type { OpenModel } from './open-model.ts';
 import { sampledWindows } from './sampled-windows.ts';
 import { VERSION } from './version.ts';
@@ -21,6 +23,13 @@ export type { OutputFolder } from '../export/output-folder.ts';
 export type { SafetensorsType } from '../export/safetensors/weights.ts';
 export { TAKE_AWAY_FORMATS, type TakeAwayFormat, type TakenAway } from '../export/take-away.ts';
 export { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
+
+/** Tokens that stand for text where there is none, and how long a sequence of them is. */
+const DRAWN_TOKENS = 1024;
+const DRAWN_WINDOW = 64;
+
+/** GPTQ on text; to the nearest, on grids chosen by how large the inputs are; or to the nearest, all weights alike. */
+export type Rounding = 'gptq' | 'weighted' | 'nearest';
 
 /** Where a model goes, in which formats and numbers. */
 export interface ExportPrunedOptions extends LongRunning {
@@ -32,7 +41,9 @@ export interface ExportPrunedOptions extends LongRunning {
   readonly plan?: Plan;
   /** Windows of real text to verify on; what they lack of 256 positions the model writes itself. */
   readonly windows?: readonly ArrayLike<number>[] | undefined;
-  /** In q4: windows of text on which GPTQ rounds the matrices; without them each weight is rounded to the nearest (docs/method.md section 10). */
+  /** How q4 rounds the matrices (docs/method.md section 10). Default: 'gptq' with `roundingWindows`, else 'weighted'. */
+  readonly rounding?: Rounding | undefined;
+  /** Windows of text for it; 'weighted' makes do with drawn tokens. */
   readonly roundingWindows?: readonly ArrayLike<number>[] | undefined;
   /** Keep a coarse format that is farther from the model than its bounds allow. Default false. */
   readonly force?: boolean | undefined;
@@ -89,18 +100,31 @@ async function prepared(pruned: OpenModel, options: ExportPrunedOptions) {
     // Real text shows best where llama.cpp would cut it otherwise.
     sample: options.formats?.includes('gguf') ? await sampleText(pruned, options.windows) : undefined,
     rounding: await rounded(pruned, options),
-    sampled: await sampledWindows(pruned, options.windows ?? [], options.signal),
+    sampled: await sampledWindows(pruned, options.windows ?? [], options),
   };
 }
 
-/** The model rounded by GPTQ where that is asked for. Weights that a training holds in groups already are exported as they are. */
+/** The model rounded by its inputs, where q4 asks for that. Weights that a training holds in groups already are exported as they are. */
 async function rounded(
-  { programs, store, model, structuresOf }: OpenModel,
-  { dtype, roundingWindows: windows, signal, onProgress }: ExportPrunedOptions,
+  { programs, store, model, structuresOf, config }: OpenModel,
+  options: ExportPrunedOptions,
 ): Promise<{ readonly model: Model; readonly how: string } | undefined> {
-  if (dtype !== 'q4' || !windows || model.checkpoint.groupQuantised) return undefined;
-  const checkpoint = await gptqRounded(programs, store, windows, { structuresOf, signal, onProgress });
-  return { model: modelOf(checkpoint), how: 'gptq' };
+  const { dtype, roundingWindows, rounding: how = roundingWindows ? 'gptq' : 'weighted', signal, onProgress } = options;
+  if (dtype !== 'q4' || how === 'nearest' || model.checkpoint.groupQuantised) return undefined;
+  if (how === 'gptq' && !roundingWindows)
+    throw new UsageError('Rounding by GPTQ needs text: give roundingWindows, or round by "weighted" or "nearest".');
+  const windows = roundingWindows ?? drawnWindows(config);
+  const checkpoint = await calibratedRounding(programs, store, windows, { how, structuresOf, signal, onProgress });
+  return { model: modelOf(checkpoint), how };
+}
+
+/** Windows drawn from the vocabulary, by a fixed seed: how large inputs are, channel by channel, hardly depends on the text. */
+function drawnWindows({ vocabulary, maximumPositions }: OpenModel['config']): readonly (readonly number[])[] {
+  const random = seededRandom(0);
+  const length = Math.min(DRAWN_WINDOW, maximumPositions);
+  return Array.from({ length: DRAWN_TOKENS / DRAWN_WINDOW }, () =>
+    Array.from({ length }, () => Math.floor(random() * vocabulary)),
+  );
 }
 
 /** What tokenizers cut differently: numbers, contractions, empty lines, indents, punctuation before line ends, capitals, accents. */

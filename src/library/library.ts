@@ -87,7 +87,7 @@ export type {
 export type { Damage } from './damage.ts';
 export { denseReference } from './dense-reference.ts';
 export { type EvaluateOptions, evaluate } from './evaluate.ts';
-export { type ExportPrunedOptions, exportArchive } from './export.ts';
+export { type ExportPrunedOptions, exportArchive, type Rounding } from './export.ts';
 export type { ExportedModel, OpenDecoder, OpenExportedOptions } from './exported-model.ts';
 export { type GenerateOptions, type Generator, generate, generateTokens } from './generate.ts';
 export { type Inspection, inspect } from './inspect.ts';

@@ -20,7 +20,10 @@ export { checkCompensation } from '../plan/search/plain-shape.ts';
 /** What is pruned, how it is repaired, and where it goes. */
 export interface PruneOptions
   extends Omit<ApplyPlanOptions, 'compensate'>,
-    Pick<ExportPrunedOptions, 'formats' | 'safetensorsType' | 'ggufType' | 'roundingWindows' | 'elsewhere'> {
+    Pick<
+      ExportPrunedOptions,
+      'formats' | 'safetensorsType' | 'ggufType' | 'rounding' | 'roundingWindows' | 'elsewhere'
+    > {
   /** A plan, or scores with what to plan for. */
   readonly plan:
     | Plan
@@ -74,7 +77,8 @@ export async function prune(
 export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned>;
 export async function prune(model: OpenModel, options: PruneOptions): Promise<Pruned> {
   const { output, compensate: compensation = 'none', windows, verificationWindows = windows, figures } = options;
-  const { formats, safetensorsType, ggufType, roundingWindows, elsewhere, force, signal, onProgress } = options;
+  const { formats, safetensorsType, ggufType, rounding, roundingWindows, elsewhere, force, signal, onProgress } =
+    options;
   const chosen = 'format' in options.plan ? options.plan : planFor(model, options.plan.scores, options.plan.options);
   checkPlanFits(chosen, model.layerGroups());
   checkCompensation(chosen.recipe.shape, compensation);
@@ -103,7 +107,7 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
             onProgress,
           });
     const inTokens = (given: readonly ArrayLike<number>[] | undefined) => given && (trimmed?.reencode(given) ?? given);
-    const rounding = inTokens(roundingWindows);
+    const roundingText = inTokens(roundingWindows);
     const cost = trimmed && vocabularyCost(trimmed);
     const exported = await exportPruned(trimmed?.model ?? pruned, {
       output,
@@ -115,7 +119,8 @@ export async function prune(model: OpenModel, options: PruneOptions): Promise<Pr
       ggufType,
       elsewhere,
       force,
-      ...(rounding && { roundingWindows: rounding }),
+      rounding,
+      ...(roundingText && { roundingWindows: roundingText }),
       signal,
       onProgress,
       figures: { ...(fromDense && damageFigures(fromDense)), ...(cost && vocabularyFigures(cost)), ...figures },

@@ -2,6 +2,7 @@ import { throwIfCancelled } from '../errors.ts';
 import { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
 import { createSampler } from '../generate/sampling.ts';
+import type { LongRunning } from '../progress.ts';
 import { seededRandom } from '../random.ts';
 import type { OpenModel } from './open-model.ts';
 
@@ -17,17 +18,21 @@ const LARGEST = 1 << 30;
 export async function sampledWindows(
   { runtime, model, config }: OpenModel,
   given: readonly ArrayLike<number>[],
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: LongRunning = {},
 ): Promise<readonly (readonly number[])[]> {
   const missing = VERIFIED_POSITIONS - given.reduce((sum, { length }) => sum + length, 0);
   let parameters = 0;
   for (const { shape } of model.checkpoint.tensors.values())
     parameters += shape.reduce((product, size) => product * size, 1);
   if (missing <= 0 || 4 * parameters > LARGEST) return [];
+  const length = Math.min(WINDOW, config.maximumPositions);
+  const total = Math.ceil(missing / length) * length;
+  const report = (completed: number) =>
+    onProgress?.({ stage: 'writing text to verify on', completed, total, unit: 'tokens' });
+  report(0);
   using decoder = await decoderForModel(runtime, model, { signal });
   const random = seededRandom(0);
   const sampler = createSampler({ temperature: 1 }, random);
-  const length = Math.min(WINDOW, config.maximumPositions);
   const windows: number[][] = [];
   while (windows.length * length < missing) {
     using sequence = decoder.start(length);
@@ -38,6 +43,7 @@ export async function sampledWindows(
       ids.push(sampler.sample(logits, []).tokenId);
     }
     windows.push(ids);
+    report(windows.length * length);
   }
   return windows;
 }

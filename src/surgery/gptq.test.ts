@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dequantiseBlocks } from '../decoder/dequantise.ts';
-import { blockGrid, quantiseBlocks } from '../decoder/quantise.ts';
+import { quantiseBlocks } from '../decoder/quantise.ts';
 import { roundedCheckpoint } from '../decoder/rounded.ts';
+import { tensorsInTableBits } from '../decoder/sensitive.ts';
+import { weightedGrid } from '../decoder/weighted-grid.ts';
 import { DeviceError, MismatchError } from '../errors.ts';
 import { blockProgramLogits } from '../export/block-logits.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
@@ -10,8 +12,8 @@ import { OpenModel } from '../library/open-model.ts';
 import { createRandom, seededRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { gptqRound } from './gptq.ts';
-import { gptqRounded } from './gptq-model.ts';
+import { calibratedRounding } from './calibrated-rounding.ts';
+import { gptqRound, weightedRound } from './gptq.ts';
 import { gauss } from './testing/gauss.ts';
 
 const FORMAT = { bits: 4, block: 32 } as const;
@@ -49,35 +51,42 @@ function outputError(weight: Float32Array, rounded: Float32Array, product: Float
 }
 
 /**
- * GPTQ from its definition, without Cholesky factors: after column i is rounded, the columns F after it become the least-squares answer to its error,
- * w_F -= (w_i - q_i) / [H_R^-1]_ii [H_R^-1]_iF, with R the columns from i on and H_R their part of H (optimal brain surgeon, one row at a time).
+ * GPTQ from its definition, without Cholesky factors: after a column is rounded, the columns F that are left become the least-squares answer to its error,
+ * w_F -= (w_i - q_i) / [H_R^-1]_ii [H_R^-1]_iF, with R the columns not rounded yet and H_R their part of H (optimal brain surgeon, one row at a time).
  */
 function reference(product: Float64Array, weight: Float32Array, outputs: number, inputs: number): Float64Array {
   let mean = 0;
   for (let i = 0; i < inputs; i++) mean += (product[i * inputs + i] ?? 0) / inputs;
-  const damped = (i: number, j: number) => (product[i * inputs + j] ?? 0) + (i === j ? 0.01 * mean : 0);
+  const damped = (i: number, j: number) => (product[i * inputs + j] ?? 0) + (i === j ? 0.1 * mean : 0);
+  /** The column of the inverse of `members`' part that belongs to the first of them. */
+  const inverseColumn = (members: readonly number[]) =>
+    gauss(
+      members.map((a) => members.map((b) => damped(a, b))),
+      members.map((_, index) => (index === 0 ? 1 : 0)),
+    );
+  const all = Array.from({ length: inputs }, (_, i) => i);
+  const importance = Float64Array.from(
+    all.map((i) => 1 / (inverseColumn([i, ...all.filter((other) => other !== i)])[0] ?? 1)),
+  );
   const left = Float64Array.from(weight);
   const result = new Float64Array(weight.length);
-  const grids = Array.from({ length: outputs }, () => ({ scale: 1, zeroPoint: 0 }));
-  for (let i = 0; i < inputs; i++) {
-    const size = inputs - i;
-    const part = Array.from({ length: size }, (_, a) =>
-      Array.from({ length: size }, (_unused, b) => damped(i + a, i + b)),
-    );
-    // The first column of the inverse.
-    const column = gauss(
-      part,
-      Array.from({ length: size }, (_, a) => (a === 0 ? 1 : 0)),
-    );
+  const order = all.toSorted((a, b) => damped(b, b) - damped(a, a));
+  for (const [index, i] of order.entries()) {
+    const members = order.slice(index);
+    const column = inverseColumn(members);
+    const [start, end] = [i - (i % 32), Math.min(inputs, i - (i % 32) + 32)];
     for (let row = 0; row < outputs; row++) {
-      const at = row * inputs + i;
-      if (i % 32 === 0)
-        grids[row] = blockGrid(Float32Array.from(left.subarray(at, row * inputs + Math.min(inputs, i + 32))), 4);
-      const { scale, zeroPoint } = grids[row] ?? { scale: 1, zeroPoint: 0 };
-      const whole = Math.min(15, Math.max(0, Math.floor((left[at] ?? 0) / scale + 0.5) + zeroPoint));
-      result[at] = Math.fround(scale * (whole - zeroPoint));
-      const error = ((left[at] ?? 0) - (result[at] ?? 0)) / (column[0] ?? 1);
-      for (let a = 1; a < size; a++) left[at + a] = (left[at + a] ?? 0) - error * (column[a] ?? 0);
+      const base = row * inputs;
+      const { scale, zeroPoint } = weightedGrid(
+        weight.subarray(base + start, base + end),
+        importance.subarray(start, end),
+        4,
+      );
+      const whole = Math.min(15, Math.max(0, Math.floor((left[base + i] ?? 0) / scale + 0.5) + zeroPoint));
+      result[base + i] = Math.fround(scale * (whole - zeroPoint));
+      const error = ((left[base + i] ?? 0) - (result[base + i] ?? 0)) / (column[0] ?? 1);
+      for (const [a, member] of members.entries())
+        if (a > 0) left[base + member] = (left[base + member] ?? 0) - error * (column[a] ?? 0);
     }
   }
   return result;
@@ -111,6 +120,21 @@ describe('gptqRound', () => {
     expect(Math.max(...off)).toBeLessThan(1e-6);
   });
 
+  test('weights rounded to the nearest by mean squares err less in the outputs of unlike inputs', () => {
+    const [inputs, outputs] = [96, 16];
+    const weight = matrix(outputs, inputs, 9);
+    const squares = Float64Array.from({ length: inputs }, (_, i) => (i % 16 === 3 ? 100 : 1));
+    const product = new Float64Array(inputs * inputs);
+    squares.forEach((square, i) => {
+      product[i * inputs + i] = square;
+    });
+    const plain = dequantiseBlocks(quantiseBlocks(weight, inputs, 4, 32), inputs, 4, 32);
+    const found = weightedRound(squares, weight, inputs, FORMAT);
+    expect(outputError(weight, found, product, inputs)).toBeLessThan(0.7 * outputError(weight, plain, product, inputs));
+    const kept = dequantiseBlocks(quantiseBlocks(found, inputs, 4, 32), inputs, 4, 32);
+    expect(Math.max(...found.map((value, index) => Math.abs(value - (kept[index] ?? Number.NaN))))).toBeLessThan(1e-6);
+  });
+
   test('shrinkage takes its share from the products of different inputs', () => {
     const product = products(40, 60, 3);
     const weight = matrix(3, 40, 8);
@@ -122,7 +146,7 @@ describe('gptqRound', () => {
 
   test('channels that carry nothing are rounded to the nearest; damaged products are refused', () => {
     const weight = matrix(2, 32, 3);
-    const nearest = dequantiseBlocks(quantiseBlocks(weight, 32, 4, 32), 32, 4, 32);
+    const nearest = weightedRound(new Float64Array(32).fill(1), weight, 32, FORMAT);
     expect(gptqRound(new Float64Array(32 * 32), weight, 2, 32, FORMAT)).toEqual(nearest);
     expect(() => gptqRound(new Float64Array(32 * 32).fill(Number.NaN), weight, 2, 32, FORMAT)).toThrow(DeviceError);
     expect(() => gptqRound(new Float64Array(9), weight, 2, 32, FORMAT)).toThrow(MismatchError);
@@ -153,11 +177,11 @@ describe('a model rounded by GPTQ', () => {
     // Tables of positions are made once for each length.
     await blockProgramLogits(dense.programs, dense.store)(draw(1)[0] ?? []);
     const before = runtime.statistics().liveTensors;
-    const rounded = await gptqRounded(dense.programs, dense.store, draw(40), { structuresOf: dense.structuresOf });
+    const rounded = await calibratedRounding(dense.programs, dense.store, draw(40), {
+      structuresOf: dense.structuresOf,
+    });
     expect(runtime.statistics().liveTensors).toBe(before);
-    const tables = [...dense.model.architecture.embedWeights(), ...dense.model.architecture.headWeights()].map(
-      ({ tensor }) => tensor,
-    );
+    const tables = tensorsInTableBits(dense.model, 'q4');
     using nearest = dense.withCheckpoint(roundedCheckpoint(checkpoint, 'q4', tables));
     using gptq = dense.withCheckpoint(roundedCheckpoint(rounded, 'q4', tables));
     const logits = [dense, nearest, gptq].map(({ programs, store }) => blockProgramLogits(programs, store));
@@ -170,11 +194,14 @@ describe('a model rounded by GPTQ', () => {
       });
     }
     expect(gptqError).toBeLessThan(0.9 * nearestError);
-    for (const name of ['model.layers.0.self_attn.q_proj.weight', 'model.layers.1.mlp.down_proj.weight']) {
+    for (const name of ['model.layers.0.self_attn.q_proj.weight', 'model.layers.1.mlp.up_proj.weight']) {
       const [own, kept] = [await rounded.read(name), await gptq.model.checkpoint.read(name)];
       expect(Math.max(...own.map((value, index) => Math.abs(value - (kept[index] ?? Number.NaN))))).toBeLessThan(1e-6);
       expect(own).not.toEqual(await checkpoint.read(name));
     }
+    // What the format stores in 8 bits is not rounded before.
+    const values = 'model.layers.0.self_attn.v_proj.weight';
+    expect(await rounded.read(values)).toEqual(await checkpoint.read(values));
   });
 
   test('rounds the matrices of a recurrence, which belong to no groups, but for those that stay exact', async () => {
@@ -196,7 +223,9 @@ describe('a model rounded by GPTQ', () => {
     });
     using dense = new OpenModel(runtime, checkpoint);
     const windows = [0, 1].map((start) => Array.from({ length: 32 }, (_, index) => (start + index * 7) % 48));
-    const { read } = await gptqRounded(dense.programs, dense.store, windows, { structuresOf: dense.structuresOf });
+    const { read } = await calibratedRounding(dense.programs, dense.store, windows, {
+      structuresOf: dense.structuresOf,
+    });
     const isRounded = async (name: string) => {
       const [own, before] = [await read(name), await checkpoint.read(name)];
       return own.some((value, index) => value !== before[index]);
@@ -218,7 +247,9 @@ describe('a model rounded by GPTQ', () => {
     if (info) tensors.set(kept, { ...info, grids: { bits: 4, block: 32 } });
     using dense = new OpenModel(runtime, { ...plain, tensors });
     const windows = [Array.from({ length: 32 }, (_, index) => (index * 7) % 48)];
-    const { read } = await gptqRounded(dense.programs, dense.store, windows, { structuresOf: dense.structuresOf });
+    const { read } = await calibratedRounding(dense.programs, dense.store, windows, {
+      structuresOf: dense.structuresOf,
+    });
     expect(await read(kept)).toEqual(await plain.read(kept));
     const beside = 'model.layers.0.mlp.gate_proj.weight';
     expect(await read(beside)).not.toEqual(await plain.read(beside));

@@ -1,24 +1,30 @@
-import type { WeightBinding } from '../architecture/architecture.ts';
 import { ASSIGNMENT, EXACT, isPrunable } from '../architecture/block-weights.ts';
 import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { overlayCheckpoint, type Replacement } from '../checkpoint/overlay.ts';
 import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
 import { hasGrids } from '../decoder/group-blocks.ts';
+import { quantiseBlocks } from '../decoder/quantise.ts';
+import { QuantisedMatrices } from '../decoder/quantised-matrices.ts';
+import { sensitiveTensors } from '../decoder/sensitive.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { type LinearMember, linearLayer, linearMembers } from '../importance/structures/linear-members.ts';
 import type { CoupledStructure } from '../importance/structures/structures.ts';
 import type { LongRunning } from '../progress.ts';
-import type { DeviceTensor } from '../runtime/runtime.ts';
+import type { DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import { channelStatistics } from './channel-statistics.ts';
 import { inputsOf } from './compensate.ts';
-import { gptqRound } from './gptq.ts';
+import { gptqRound, weightedRound } from './gptq.ts';
 import { type ProductSums, splitShrinkage } from './split-shrinkage.ts';
 
-export interface GptqOptions extends LongRunning {
+/** How matrices are rounded to 4 bits: by GPTQ, or to the nearest on grids that are chosen by the mean squares of the inputs. */
+type CalibratedRounding = 'gptq' | 'weighted';
+
+export interface RoundingOptions extends LongRunning {
+  /** Default 'gptq'. */
+  readonly how?: CalibratedRounding | undefined;
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
 }
 
@@ -28,18 +34,19 @@ type LinearLayer = Omit<LinearMember, 'axis'>;
 const BATCH_TOKENS = 1024;
 
 /**
- * The model with the matrices of its blocks rounded to 4 bits by GPTQ, layer by layer: each matrix sees the inputs that the already rounded model gives it.
- * The weights are float32 on the grids of their blocks, which the export in q4 keeps as they are. Embedding and output matrix stay, and so do matrices that lie on such grids already.
+ * The model with the matrices of its blocks rounded to 4 bits, layer by layer: each matrix sees the inputs that the already rounded model gives it.
+ * The weights are held in blocks, and read as float32 on the grids of these, which the export in q4 keeps as they are. Embedding and output matrix stay, and so do matrices that q4 stores in 8 bits or that lie on such grids already.
  */
-export async function gptqRounded(
+export async function calibratedRounding(
   programs: Programs,
   store: WeightStore,
   windows: readonly ArrayLike<number>[],
-  options: GptqOptions,
+  options: RoundingOptions,
 ): Promise<Checkpoint> {
   const { checkpoint, architecture } = store.model;
   const { layers } = architecture.config;
-  const rounded = new RoundedTensors(checkpoint);
+  const inEightBits = sensitiveTensors(store.model, 'q4');
+  const matrices = new QuantisedMatrices(Number.POSITIVE_INFINITY);
   const perBatch = Math.max(
     1,
     Math.min(Math.ceil(windows.length / 2), Math.floor(BATCH_TOKENS / Math.max(1, windows[0]?.length ?? 1))),
@@ -54,15 +61,27 @@ export async function gptqRounded(
     weights: async (layer, states) => {
       report(layer);
       const bindings = architecture.blockWeights(layer);
-      const kept = new Set(bindings.filter(({ tensor }) => hasGrids(checkpoint, tensor, 4)).map(({ input }) => input));
+      const kept = new Set(
+        bindings
+          .filter(({ tensor }) => hasGrids(checkpoint, tensor, 4) || inEightBits.has(tensor))
+          .map(({ input }) => input),
+      );
       const weights = await roundLayer(programs, layer, await readWeights(checkpoint, bindings), kept, states, options);
-      await rounded.record(bindings, weights);
+      for (const binding of bindings) {
+        const tensor = weights.tensors[binding.input];
+        if (tensor && weights.rounded.has(binding.input))
+          matrices.add(
+            [binding],
+            4,
+            quantiseBlocks(tensor.data as Float32Array, tensor.shape[1] ?? 1, 4, QUANTISATION_BLOCK),
+          );
+      }
       return uploadWeights(programs.runtime, weights.tensors);
     },
   });
   disposeAll(last);
   report(layers);
-  return overlayCheckpoint(checkpoint, rounded.replacements);
+  return roundedView(checkpoint, matrices);
 }
 
 interface RoundedLayer {
@@ -78,7 +97,7 @@ async function roundLayer(
   dense: HostWeights,
   kept: ReadonlySet<string>,
   states: readonly DeviceTensor[],
-  options: GptqOptions,
+  options: RoundingOptions,
 ): Promise<RoundedLayer> {
   const block = programs.architecture.block(programs.architecture.kind(layer));
   const position = ({ output }: LinearLayer) => block.nodes.findIndex((node) => node.outputs.includes(output));
@@ -99,21 +118,16 @@ async function roundLayer(
   for (const group of byInput.values()) {
     const [first] = group;
     if (!first) continue;
-    const { product, shrinkage } = await inputProducts(
+    const products = await inputProducts(
       programs,
       (batches) => inputsOf(programs, layer, first, tensors, batches, options),
       states,
     );
     for (const { weight } of group) {
       const tensor = tensors[weight];
-      if (!tensor || !product) continue;
+      if (!tensor || !products) continue;
       throwIfCancelled(options.signal);
-      const [outputs = 0, inputs = 0] = tensor.shape;
-      const data = gptqRound(product, tensor.data as Float32Array, outputs, inputs, {
-        bits: 4,
-        block: QUANTISATION_BLOCK,
-        shrinkage,
-      });
+      const data = roundedMatrix(tensor, products, options.how ?? 'gptq');
       tensors = { ...tensors, [weight]: { ...tensor, data } };
       rounded.add(weight);
     }
@@ -121,46 +135,50 @@ async function roundLayer(
   return { tensors, rounded };
 }
 
+interface InputProducts {
+  readonly product: Float64Array;
+  readonly shrinkage: number;
+}
+
 /** Products of the inputs over all batches, and what of them is noise by those of every other batch. */
 async function inputProducts(
   programs: Programs,
   inputs: (batches: readonly DeviceTensor[]) => AsyncIterable<DeviceTensor>,
   states: readonly DeviceTensor[],
-): Promise<{ readonly product: Float64Array | undefined; readonly shrinkage: number }> {
+): Promise<InputProducts | undefined> {
   const half = async (parity: number): Promise<ProductSums | undefined> => {
     const batches = states.filter((_, batch) => batch % 2 === parity);
     const { product, rows } = await channelStatistics(programs, inputs(batches), true);
     return product && { product, samples: rows };
   };
   const [even, odd] = [await half(0), await half(1)];
-  if (!even || !odd) return { product: even?.product, shrinkage: 0 };
+  if (!even || !odd) return even && { product: even.product, shrinkage: 0 };
   const shrinkage = splitShrinkage(even, odd, Math.sqrt(even.product.length));
   return { product: even.product.map((value, at) => value + (odd.product[at] as number)), shrinkage };
 }
 
-/** The checkpoint's tensors that rounded weights belong to; a weight may be some rows of one. */
-class RoundedTensors {
-  readonly replacements = new Map<string, Replacement>();
-  readonly #checkpoint: Checkpoint;
-  constructor(checkpoint: Checkpoint) {
-    this.#checkpoint = checkpoint;
-  }
+/** Rounds one matrix as it is asked for. */
+function roundedMatrix({ data, shape }: HostTensor, { product, shrinkage }: InputProducts, how: CalibratedRounding) {
+  const [outputs = 0, inputs = 0] = shape;
+  const format = { bits: 4, block: QUANTISATION_BLOCK } as const;
+  if (how === 'gptq') return gptqRound(product, data as Float32Array, outputs, inputs, { ...format, shrinkage });
+  const squares = Float64Array.from({ length: inputs }, (_, index) => product[index * (inputs + 1)] as number);
+  return weightedRound(squares, data as Float32Array, inputs, format);
+}
 
-  async record(bindings: readonly WeightBinding[], { tensors, rounded }: RoundedLayer): Promise<void> {
-    for (const { input, tensor, rows } of bindings) {
-      const weight = tensors[input];
-      if (!weight || !rounded.has(input)) continue;
-      if (!rows) {
-        this.replacements.set(tensor, { shape: weight.shape, data: weight.data as Float32Array });
-        continue;
-      }
-      const [, columns = 0] = weight.shape;
-      const whole = this.replacements.get(tensor) ?? {
-        shape: [rows.of, columns],
-        data: await this.#checkpoint.read(tensor),
-      };
-      whole.data.set(weight.data as Float32Array, rows.start * columns);
-      this.replacements.set(tensor, whole);
-    }
-  }
+/** A view of a checkpoint whose rounded weights, which may be some rows of a tensor, are read from the blocks that they are held in. */
+function roundedView(checkpoint: Checkpoint, matrices: QuantisedMatrices): Checkpoint {
+  return {
+    ...checkpoint,
+    async read(name, rows) {
+      const [count = 0, columns] = checkpoint.tensors.get(name)?.shape ?? [];
+      if (columns === undefined) return checkpoint.read(name, rows);
+      const range = rows ?? { start: 0, end: count };
+      const whole = matrices.read(name, columns, range);
+      if (whole) return whole;
+      const values = await checkpoint.read(name, rows);
+      matrices.fill(values, name, columns, range);
+      return values;
+    },
+  };
 }
