@@ -55,7 +55,7 @@ const PACKAGE_RULES = [
     what: 'Node built-ins',
     matches: /^node:/,
     allowed:
-      /^(cli\/|runtime\/node\.ts$|export\/(disk|writing)\.ts$|checkpoint\/(local|(files|store)\/(disk|disk-lock|package-root))\.ts$)/,
+      /^(cli\/|runtime\/node(-webgpu)?\.ts$|export\/(disk|writing)\.ts$|checkpoint\/(local|(files|store)\/(disk|disk-lock|package-root))\.ts$)/,
   },
 ];
 

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { DeviceError, MissingError, UsageError } from '../errors.ts';
 import { isSoftware } from './adapter.ts';
 import { openAdapter } from './gpu-device.ts';
@@ -15,6 +16,15 @@ export interface ListedAdapter {
 }
 
 type Dawn = typeof import('webgpu');
+
+/**
+ * Two functions of ONNX Runtime's WebAssembly are so large that V8 takes 45 seconds of processor time to optimise them, at their fourth call by its own measure (1.8 million bytes run), and a process that has
+ * ended waits for that. With this one they are optimised in long runs alone.
+ */
+const TIERING = '--wasm-tiering-budget=20000000';
+
+/** What Dawn is waited for keeps no event loop alive; without other work Node would wait for V8's compiler, with all else at rest. */
+const keepAlive = setInterval(() => undefined, 2 ** 30).unref();
 
 /** No adapter has this name; asked for it, Dawn tells what there is. */
 const NO_ADAPTER = 'none of them';
@@ -52,10 +62,11 @@ export async function createNodeWebGpuRuntime(options: { readonly adapter?: stri
   provideGlobals(dawn.globals, gpu);
   const opened = await openAdapter(adapter);
   copyShared(opened.device.queue);
+  setFlagsFromString(TIERING);
   const build = await loadWebBuild('webgpu');
   build.env.wasm.numThreads = 1;
   build.env.logLevel = 'fatal';
-  return webGpuRuntimeOn(opened, build);
+  return webGpuRuntimeOn(opened, build, keepAlive);
 }
 
 /** The one adapter whose name has `part`. */

@@ -76,11 +76,13 @@ function createWasmRuntime(build: WebBuild, threads: number): Runtime {
   });
 }
 
-/** A runtime on a device, which goes with it. */
+/** A runtime on a device, which goes with it. `keepAlive` see `SerialQueue`. */
 export async function webGpuRuntimeOn(
   { device, adapter, description }: GpuDevice,
   build: WebBuild,
+  keepAlive?: SerialQueue['keepAlive'],
 ): Promise<WebGpuRuntime> {
+  if (keepAlive) queue.keepAlive = keepAlive;
   // 'wgpuOnly': errors arrive as events of the device, which WebGpuRuntime watches; the stricter modes wait for the GPU process after every run.
   const create = sessionFactory(build, {
     executionProviders: [{ name: 'webgpu', device, validationMode: 'wgpuOnly' }],

@@ -79,7 +79,7 @@ export class WebGpuRuntime extends OnnxRuntime<GpuTensor> {
 
   override async synchronize(): Promise<void> {
     await super.synchronize();
-    await this.device.queue.onSubmittedWorkDone();
+    await this.queue.run(() => this.device.queue.onSubmittedWorkDone());
     this.#health.check('Waiting for the device');
   }
 
