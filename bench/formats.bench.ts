@@ -4,8 +4,8 @@ import { withBenchPage } from './browser-page.ts';
 import type { MatrixKind } from './mlp-graph.ts';
 import { fastestProducts, type ProductCase } from './product-laps.ts';
 
-const HIDDEN = 288;
-const WIDTH = 768;
+/** `stories`, and SmolLM2-135M. */
+const SIZES = { stories: [288, 768], smollm2: [576, 1536] } as const;
 
 const KINDS: Readonly<Record<string, MatrixKind>> = {
   f32: { format: 'f32' },
@@ -18,13 +18,16 @@ const KINDS: Readonly<Record<string, MatrixKind>> = {
   'q4, float activations': { format: 'q4', accuracyLevel: 1 },
   'q4, blocks of 64': { format: 'q4', block: 64 },
   'q4, blocks of 128': { format: 'q4', block: 128 },
+  'q4, no zero points': { format: 'q4', zeroPoints: 'none' },
+  'q4, kept codes': { format: 'q4', zeroPoints: 'remainders' },
 };
 
 /**
  * What a number format's matrix products cost on a backend: projections of an MLP for one token and for 64, the fastest of many runs,
- * relative to f32. Options: cpu, wasm or webgpu (default: all), rounds (default 15; webgpu 5).
+ * relative to f32. Options: cpu, wasm or webgpu (default: all), rounds (default 15; webgpu 5), the sizes of stories or smollm2 (default stories).
  */
-export async function run([wanted, rounds]: readonly string[]): Promise<void> {
+export async function run([wanted, rounds, sizes = 'stories']: readonly string[]): Promise<void> {
+  const [hidden, width] = sizes === 'smollm2' ? SIZES.smollm2 : SIZES.stories;
   for (const backend of ['cpu', 'wasm', 'webgpu'] as const) {
     if (wanted !== undefined && wanted !== backend) continue;
     // A software adapter compiles and computes for minutes what the others do in seconds.
@@ -33,11 +36,11 @@ export async function run([wanted, rounds]: readonly string[]): Promise<void> {
     );
     const counts = backend === 'webgpu' ? [1] : [1, 64];
     const cases = counts.flatMap((tokens) =>
-      names.map((name): ProductCase => ({ kind: KINDS[name] as MatrixKind, hidden: HIDDEN, width: WIDTH, tokens })),
+      names.map((name): ProductCase => ({ kind: KINDS[name] as MatrixKind, hidden, width, tokens })),
     );
     const times = Number(rounds ?? (backend === 'webgpu' ? 5 : 15));
     const { description, best } = await measure(backend, cases, times);
-    console.log(`${description}: 8 MLPs of ${HIDDEN} x ${WIDTH}`);
+    console.log(`${description}: 8 MLPs of ${hidden} x ${width}`);
     for (const [index, tokens] of counts.entries()) {
       const part = best.slice(index * names.length, (index + 1) * names.length);
       for (const [place, name] of names.entries()) {

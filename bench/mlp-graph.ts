@@ -1,5 +1,4 @@
 import { floatToHalf } from '../src/checkpoint/half.ts';
-import { quantiseBlocks } from '../src/decoder/quantise.ts';
 import { GraphBuilder } from '../src/onnx/builder.ts';
 import type { DataType, Graph, Initializer } from '../src/onnx/graph.ts';
 
@@ -12,6 +11,8 @@ export interface MatrixKind {
   readonly block?: number | undefined;
   /** Of MatMulNBits; default 4, activations in bytes. */
   readonly accuracyLevel?: number | undefined;
+  /** Of q4 and q8: 'whole' numbers by default; 'none', all in the middle; 'remainders', whole ones with a product of block sums beside each (`GroupBlocks`). */
+  readonly zeroPoints?: 'whole' | 'none' | 'remainders' | undefined;
 }
 
 /** Pairs of projections in one graph, one after the other, so that weights come from memory as in a model. */
@@ -31,7 +32,6 @@ export function mlpGraph(kind: MatrixKind, hidden: number, width: number): Graph
 }
 
 function project(builder: GraphBuilder, kind: MatrixKind, input: string, name: string, K: number, N: number): string {
-  const weights = Float32Array.from({ length: N * K }, (_, index) => Math.sin(index) / Math.sqrt(K));
   const add = (
     suffix: string,
     dataType: Initializer['dataType'],
@@ -46,6 +46,7 @@ function project(builder: GraphBuilder, kind: MatrixKind, input: string, name: s
   const { format, block = 32, accuracyLevel = 4 } = kind;
   if (format === 'f32' || format === 'f16') {
     const shape = kind.operator === 'gemm' ? [N, K] : [K, N];
+    const weights = Float32Array.from({ length: N * K }, (_, index) => Math.sin(index) / Math.sqrt(K));
     const matrix =
       format === 'f32' ? add('', 'float32', shape, weights) : add('', 'float16', shape, floatToHalf(weights));
     return kind.operator === 'gemm'
@@ -53,17 +54,21 @@ function project(builder: GraphBuilder, kind: MatrixKind, input: string, name: s
       : builder.add('MatMul', [input, matrix]);
   }
   const bits = format === 'q8' ? 8 : 4;
-  const { values, scales, zeroPoints } = quantiseBlocks(weights, K, bits, block);
   const blocks = Math.ceil(K / block);
+  // Speed does not depend on the codes.
+  const codes = (count: number) => Uint8Array.from({ length: count }, (_, index) => (index * 97) & 255);
+  const zeroBytes = Math.ceil((blocks * bits) / 8);
+  const scale = 1 / Math.sqrt(K) / 2 ** (bits - 1);
   const parts = [
-    add('values', 'uint8', [N, blocks, (block * bits) / 8], values),
-    add('scales', 'float32', [N, blocks], scales),
-    add('zeros', 'uint8', [N, Math.ceil((blocks * bits) / 8)], zeroPoints),
+    add('values', 'uint8', [N, blocks, (block * bits) / 8], codes((N * blocks * block * bits) / 8)),
+    add('scales', 'float32', [N, blocks], new Float32Array(N * blocks).fill(scale)),
+    ...(kind.zeroPoints === 'none' ? [] : [add('zeros', 'uint8', [N, zeroBytes], codes(N * zeroBytes))]),
   ];
-  return builder.add(
-    'MatMulNBits',
-    [input, ...parts],
-    { K, N, bits, block_size: block, accuracy_level: accuracyLevel },
-    { domain: 'com.microsoft' },
-  );
+  const attributes = { K, N, bits, block_size: block, accuracy_level: accuracyLevel };
+  const product = builder.add('MatMulNBits', [input, ...parts], attributes, { domain: 'com.microsoft' });
+  if (kind.zeroPoints !== 'remainders') return product;
+  const inBlocks = builder.add('Reshape', [input, builder.integers([0, -1, block])]);
+  const sums = builder.add('ReduceSum', [inBlocks, builder.integers([-1])], { keepdims: 0 });
+  const remainders = add('remainders', 'float32', [blocks, N], new Float32Array(blocks * N).fill(1e-3));
+  return builder.add('Add', [product, builder.add('MatMul', [sums, remainders])]);
 }
