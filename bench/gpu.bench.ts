@@ -60,7 +60,8 @@ export async function run(words: readonly string[]): Promise<void> {
   const unknown = parts.find((part) => !PARTS.includes(part));
   if (unknown !== undefined) throw new UsageError(`--only names "${unknown}"; there are ${PARTS.join(', ')}.`);
 
-  stage(`matrix products on ${device.adapter?.name ?? device.description}`);
+  stage(device.adapter?.name ?? device.description);
+  if (parts.includes('products')) stage('matrix products');
   const products = parts.includes('products') ? await productSpeeds(runtime, sizes.product) : [];
 
   using open = new OpenModel(runtime, await openNamed(options.model));
