@@ -231,7 +231,7 @@ async function chooseScores(
     options.calibration === undefined &&
     options.tokenIds === undefined &&
     options.objective === 'text' &&
-    options.precision === 'auto'
+    options.precision !== 'f16'
       ? embeddedScores(name)
       : undefined;
   if (shipped !== undefined) return readScores(shipped);

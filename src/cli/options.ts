@@ -85,8 +85,8 @@ export function addObjectiveOptions(command: Command, teacher: string): Command 
     .option(
       '--precision <which>',
       'what scoring computes in: f32, f16 (webgpu, half the memory), or auto, f16 on graphics cards that have it unless it does not suffice',
-      oneOf('--precision', ['auto', 'f32', 'f16']),
-      'auto',
+      oneOf('--precision', ['f32', 'f16', 'auto']),
+      'f32',
     );
 }
 

@@ -117,7 +117,7 @@ describeOnWebGpu('commands on WebGPU', { timeout: GPU_TIMEOUT }, () => {
     );
     const unknown = await runInside([...args('other.safetensors'), '--precision', 'half']);
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toContain('--precision is "half"; choose auto, f32, f16.');
+    expect(unknown.stderr).toContain('--precision is "half"; choose f32, f16, auto.');
   });
 
   test('prune, evaluate, generate and compare give what the processor gives', async () => {

@@ -187,6 +187,7 @@ describeOnWebGpu('scoring in half precision', { timeout: GPU_TIMEOUT }, () => {
       using pretending = new OpenModel(withAdapter(card), grown(), { residentBytes: 0 });
       const run = await score(pretending, {
         ...optionsFor(),
+        precision: 'auto',
         crossCheck: { start: () => createNodeRuntime({ threads: 1 }) },
       });
       expect(run.precision).toBe('f32');
@@ -215,7 +216,7 @@ describeOnWebGpu('scoring in half precision', { timeout: GPU_TIMEOUT }, () => {
       };
       return runtime;
     };
-    const run = await score(open, { ...optionsFor(), crossCheck: { start: wrong } });
+    const run = await score(open, { ...optionsFor(), precision: 'auto', crossCheck: { start: wrong } });
     expect(run.precision).toBe('f32');
     expect(run.notes.map(({ code }) => code)).toEqual(['single-precision', 'backends-differ']);
     expect(run.notes[0]?.message).toContain(' in half precision and Node CPU, 1 thread disagree on layer 2: ');

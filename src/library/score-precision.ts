@@ -15,7 +15,7 @@ export type PrecisionChoice = Precision | 'auto';
  */
 export function precisionsFor(
   { backend, adapter, description }: Pick<Runtime, 'backend' | 'adapter' | 'description'>,
-  choice: PrecisionChoice = 'auto',
+  choice: PrecisionChoice = 'f32',
   checked = false,
 ): readonly [first: Precision, otherwise?: Precision] {
   const has = backend === 'webgpu' && adapter?.halfPrecision === true;

@@ -54,7 +54,7 @@ export interface ScoreOptions extends LongRunning {
   /** Scores a few groups on another backend too, and notes where the two differ: for WebGPU, whose drivers can be wrong without an error. */
   readonly crossCheck?: CrossCheck | undefined;
   /**
-   * What blocks compute in. Default 'auto': with `crossCheck`, half precision on a graphics card that has it, and single precision where that does not suffice, as a note tells; single precision
+   * What blocks compute in. Default 'f32', single precision. 'auto': with `crossCheck`, half precision on a graphics card that has it, and single precision where that does not suffice, as a note tells; single precision
    * elsewhere.
    */
   readonly precision?: PrecisionChoice;

@@ -12,7 +12,7 @@ import type { Calibration } from './repaired-models.ts';
 export interface ScoreRequest extends Calibration {
   /** Shown as the calibration's source, e.g. a file name. */
   readonly source: string;
-  /** Default auto: half precision on a graphics card that has it. */
+  /** Default f32. */
   readonly precision?: PrecisionChoice;
 }
 
@@ -39,7 +39,7 @@ export interface ScoreCalls {
 export function scoreCalls(bench: Bench): ScoreCalls {
   const { platform } = bench;
   return {
-    score: ({ text, source, windows, length, seed, precision = 'auto' }, options = {}) =>
+    score: ({ text, source, windows, length, seed, precision = 'f32' }, options = {}) =>
       bench.heavy(async () => {
         const tokenIds = await bench.tokenIds(text);
         const sha256 = await sha256OfText(text);
@@ -52,7 +52,7 @@ export function scoreCalls(bench: Bench): ScoreCalls {
           ...calibration,
           crossCheck,
           // A choice that a reader made on another device, and that the page does not offer on this one.
-          precision: bench.model.runtime.adapter?.halfPrecision ? precision : 'auto',
+          precision: bench.model.runtime.adapter?.halfPrecision ? precision : 'f32',
           state,
           ...options,
         });

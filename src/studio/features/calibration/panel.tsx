@@ -14,9 +14,9 @@ import { useJobs } from '../frame/jobs.tsx';
 import { CalibrationWindows } from './calibration-windows.tsx';
 
 const PRECISIONS = [
-  { value: 'auto', label: 'Half where it suffices' },
   { value: 'f32', label: 'Single' },
   { value: 'f16', label: 'Half' },
+  { value: 'auto', label: 'Half where it suffices' },
 ] as const;
 
 /** On which text importance is measured, and the run that measures it. */

@@ -39,7 +39,7 @@ test('the precision of scoring is chosen where the device has half, and told wit
   const { element } = page;
   await until(() => expect(fieldOf(element)).toBeDefined());
   const select = fieldOf(element)?.querySelector('select');
-  expect(select?.value).toBe('auto');
+  expect(select?.value).toBe('f32');
   await act(async () => {
     if (select) select.value = 'f16';
     select?.dispatchEvent(new Event('change', { bubbles: true }));

@@ -33,7 +33,7 @@ export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => (
   calibrationWindows: 64,
   calibrationLength: 128,
   calibrationSeed: 0,
-  scorePrecision: 'auto',
+  scorePrecision: 'f32',
   repairWindows: 64,
   repairLambda: 1e-3,
   refineWindows: 16,
