@@ -88,10 +88,10 @@ describeOnWebGpu('scoring in half precision', { timeout: GPU_TIMEOUT }, () => {
   });
 
   // Biases; norms of what is added and soft caps; convolutions and experts, whose router may choose otherwise where two are as good.
-  test.each<FixtureName>(['llama-biases', 'gemma2', 'lfm2-moe'])(
+  test.for<FixtureName>(['llama-biases', 'gemma2', 'lfm2-moe'])(
     'of %s is that in single precision, within rounding',
-    async (name) => {
-      if (!card.adapter?.halfPrecision) return;
+    async (name, { skip }) => {
+      if (!card.adapter?.halfPrecision) return skip();
       const { checkpoint, windows } = await openFixture(name);
       const scoredIn = async (precision: 'f32' | 'f16') =>
         (await scored(checkpoint, { ...optionsFor(), windows, precision })).scores.layers;
