@@ -7,7 +7,7 @@ import { DevicePage } from './page.tsx';
 import { deviceMarkdown } from './report.ts';
 
 const facts = {
-  ...{ version: '1.0.0', backend: 'webgpu', description: 'nvidia hopper' },
+  ...{ version: '1.0.0', backend: 'webgpu', description: 'WebGPU on nvidia hopper' },
   adapter: { name: 'NVIDIA H', vendor: 'nvidia', architecture: 'hopper', software: false, halfPrecision: true },
   ...{ limits: { maxBufferSize: 4294967296 }, features: ['shader-f16', 'subgroups'] },
   products: [{ format: 'f16' as const, rows: 128, size: 1024, gigaflops: 41234 }],
@@ -34,7 +34,7 @@ it('writes Markdown that renders', () => {
     browser: { userAgent: 'A browser', cores: 8, isolated: false },
   });
   expect(markdown.split('\n')).toEqual([
-    ...['| device |  |', '| --- | --- |', '| Computes on | WebGPU, nvidia hopper |', '| Adapter | NVIDIA H |'],
+    ...['| device |  |', '| --- | --- |', '| Computes on | WebGPU on nvidia hopper |', '| Adapter | NVIDIA H |'],
     ...['| Half precision | yes |', '| Features | shader-f16, subgroups |', '| maxBufferSize | 4,294,967,296 |'],
     ...['| Cores | 8, page not isolated |', '| Browser | A browser |', '| Espalier | 1.0.0, 2026-11-29 |', ''],
     ...['| product | rows | GFLOP/s |', '| --- | --- | --- |', '| f16, 1024 × 1024 | 128 | 41,234 |', ''],

@@ -21,7 +21,7 @@ export function deviceLines({
 }: DeviceReport): readonly (readonly [name: string, value: string])[] {
   const { adapter, limits, features } = facts;
   return [
-    ['Computes on', facts.backend === 'webgpu' ? `WebGPU, ${facts.description}` : facts.description],
+    ['Computes on', facts.description],
     ...(adapter
       ? ([
           ['Adapter', `${adapter.name}${adapter.software ? ', on the processor' : ''}`],
