@@ -44,7 +44,7 @@ export async function openDecoder(
 ): Promise<Decoder> {
   const { externalData, label = 'decoder', fixedCache: fixed = false, singleToken, owned, headDimension } = options;
   const files = externalData ? { externalData } : {};
-  const session = await runtime.createSession(model, { label, frequentRuns: true, ...files });
+  const session = await runtime.createSession(model, { label, ...files });
   try {
     const { slots, states } = cachesOf(session, label, headDimension);
     if (!singleToken || !fixed || runtime.backend !== 'webgpu')

@@ -93,7 +93,7 @@ export class Shortlister implements Disposable {
     if (known) return known;
     const made = this.#runtime.createSession(shortlistGraph(options), {
       label: `shortlist of ${options.count}`,
-      frequentRuns: true,
+      oneThread: true,
     });
     this.#sessions.set(key, made);
     // A failure is told to who asked; the next one tries again.

@@ -27,10 +27,10 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
     throw new UsageError(`threads is ${threads}; give a whole number of at least 1.`);
   const onnxRuntime = await loadOnnxRuntime();
   const ledger = new Ledger();
-  const create: CreateInnerSession = async (model, { label, externalData, optimization, frequentRuns }) => {
+  const create: CreateInnerSession = async (model, { label, externalData, optimization, oneThread }) => {
     const sessionOptions: InferenceSession.SessionOptions = {
       executionProviders: ['cpu'],
-      intraOpNumThreads: threads,
+      intraOpNumThreads: oneThread ? 1 : threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: optimization ?? 'all',
       externalData: await resolveExternalData(externalData),
@@ -38,7 +38,7 @@ export async function createNodeRuntime(options: { readonly threads?: number } =
       // Failures are thrown with their message; ONNX Runtime need not print them too.
       logSeverityLevel: 4,
       // Idle threads stop spinning when a run returns, so that the threads of other sessions find the cores free.
-      extra: { session: { force_spinning_stop: frequentRuns ? '0' : '1' } },
+      extra: { session: { force_spinning_stop: '1' } },
     };
     return 'path' in model
       ? onnxRuntime.InferenceSession.create(model.path, sessionOptions)

@@ -64,10 +64,10 @@ export interface SessionOptions {
    */
   readonly graphCapture?: boolean;
   /**
-   * Whether runs follow each other at once, as tokens do: then Node's threads wait for the next one awake, which makes tokens of small models
-   * up to 1.7 times faster; otherwise they sleep, and leave the cores to the threads of other sessions. Default false.
+   * Whether one thread computes it in Node: for graphs so small that calling others costs more than they do, and takes the cores from the session
+   * whose threads are busy. Default false. Without effect on other backends.
    */
-  readonly frequentRuns?: boolean;
+  readonly oneThread?: boolean;
   /** Default 'all'; 'disabled' helps finite-difference tests. */
   readonly optimization?: 'disabled' | 'basic' | 'extended' | 'all';
 }
