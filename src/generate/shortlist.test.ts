@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DeviceError } from '../errors.ts';
 import { seededRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -72,6 +72,16 @@ async function onDevice(way: number, logits: Float32Array, request: ShortlistReq
 }
 
 describe('a shortlist', () => {
+  test('is made by one thread: more would take the cores from the decoder, whose threads wait for the next token', async () => {
+    const runtime = runtimes[0] as Runtime;
+    const create = vi.spyOn(runtime, 'createSession');
+    using shortlister = new Shortlister(runtime, VOCABULARY);
+    using tensor = runtime.upload({ dataType: 'float32', shape: [1, 1, VOCABULARY], data: draw(0, 0) });
+    await shortlister.of(tensor, { count: 3 });
+    expect(create.mock.calls.map(([, options]) => options?.oneThread)).toEqual([true]);
+    create.mockRestore();
+  });
+
   for (const [name, options] of Object.entries(OPTIONS)) {
     test(`chooses what all logits choose: ${name}`, async () => {
       let shortened = 0;
