@@ -47,9 +47,11 @@ export function groupsOfValues(values: Float32Array, inputs: number, bits: 4 | 8
       const group = row * blocks + block;
       steps[group] = 'step' in grid ? grid.step : grid.scale;
       minima[group] = 'step' in grid ? grid.least : -grid.scale * grid.zeroPoint;
-      for (const [index, weight] of weights.entries())
+      for (let index = 0; index < weights.length; index++) {
+        const weight = weights[index] as number;
         codes[start + index] =
           'step' in grid ? Math.round((weight - grid.least) / grid.step) : code(weight, grid, bits);
+      }
     }
   }
   return { outputs, inputs, bits, groupSize: QUANTISATION_BLOCK, codes, steps, minima };

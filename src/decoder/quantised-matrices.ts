@@ -2,11 +2,15 @@ import type { WeightBinding } from '../architecture/architecture.ts';
 import type { RowRange } from '../checkpoint/weights.ts';
 import { dequantiseBlocks } from './dequantise.ts';
 import { QUANTISATION_BLOCK } from './dtypes.ts';
+import type { GroupBlocks } from './group-blocks.ts';
 import type { QuantisedMatrix } from './quantise.ts';
+
+/** A matrix as a file has it, with or without remainders. */
+type StoredMatrix = QuantisedMatrix & Partial<Pick<GroupBlocks, 'remainders'>>;
 
 /** Rows of one tensor within a matrix of several. */
 interface Part {
-  readonly matrix: QuantisedMatrix;
+  readonly matrix: StoredMatrix;
   readonly bits: 4 | 8;
   /** First row of the tensor that is held, and how many. */
   readonly first: number;
@@ -27,8 +31,9 @@ export class QuantisedMatrices {
   }
 
   /** Keeps the matrix of some weights stacked by their rows, where there is room for it. */
-  add(sources: readonly WeightBinding[], bits: 4 | 8, matrix: QuantisedMatrix): void {
-    const bytes = matrix.values.byteLength + matrix.scales.byteLength + matrix.zeroPoints.byteLength;
+  add(sources: readonly WeightBinding[], bits: 4 | 8, matrix: StoredMatrix): void {
+    const { values, scales, zeroPoints, remainders } = matrix;
+    const bytes = values.byteLength + scales.byteLength + zeroPoints.byteLength + (remainders?.byteLength ?? 0);
     if (bytes > this.#room) return;
     this.#room -= bytes;
     let row = 0;
@@ -55,9 +60,26 @@ export class QuantisedMatrices {
       const [from, to] = [Math.max(start, first), Math.min(end, first + count)];
       if (from >= to) continue;
       const rows = { start: row + from - first, end: row + to - first };
-      values.set(dequantiseBlocks(matrix, columns, bits, QUANTISATION_BLOCK, rows), (from - start) * columns);
+      const found = dequantiseBlocks(matrix, columns, bits, QUANTISATION_BLOCK, rows);
+      if (matrix.remainders) addRemainders(found, columns, matrix.remainders, rows);
+      values.set(found, (from - start) * columns);
       known += to - from;
     }
     return known;
+  }
+}
+
+/** Adds to rows [start, end) of a matrix, of which `values` are the weights, the remainder [blocks, rows] of each block. */
+function addRemainders(values: Float32Array, columns: number, remainders: Float32Array, { start, end }: RowRange) {
+  const blocks = Math.ceil(columns / QUANTISATION_BLOCK);
+  const rows = remainders.length / blocks;
+  for (let row = start; row < end; row++) {
+    for (let block = 0; block < blocks; block++) {
+      const remainder = remainders[block * rows + row] as number;
+      const first = (row - start) * columns;
+      const last = first + Math.min(columns, (block + 1) * QUANTISATION_BLOCK);
+      for (let at = first + block * QUANTISATION_BLOCK; at < last; at++)
+        values[at] = (values[at] as number) + remainder;
+    }
   }
 }

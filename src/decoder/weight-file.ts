@@ -87,8 +87,9 @@ export class WeightFile {
       scaleType,
       [blockCount(inputs, QUANTISATION_BLOCK), outputs],
     ] as const;
-    return this.#store([...blockTensors(sources, bits, scaleType), remainders], async function* (checkpoint) {
+    return this.#store([...blockTensors(sources, bits, scaleType), remainders], async function* (checkpoint, kept) {
       const matrix = await groupBlocks(checkpoint, sources, bits);
+      kept?.add(sources, bits, matrix);
       yield matrix.values;
       yield encodeFloats(matrix.scales, scaleType);
       yield matrix.zeroPoints;

@@ -2,7 +2,7 @@ import { elementCount } from '../arrays.ts';
 import type { ValueInfo } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime } from '../runtime/runtime.ts';
 
-/** One key or value tensor of a decoder: [1, heads, length, headDimension]. */
+/** One key or value tensor of a decoder: [sequences, heads, length, headDimension]. */
 export interface CacheSlot {
   /** Graph input, 'past_key_values.3.key'. */
   readonly past: string;
@@ -26,7 +26,7 @@ export interface StateSlot {
 
 type Tensors = Readonly<Record<string, DeviceTensor>>;
 
-/** Keys, values and states of one sequence between runs. */
+/** Keys, values and states of one sequence, or of several equally long ones, between runs. */
 export interface KeyValueCache extends Disposable {
   /** Whether tokens at its end are dropped by not counting them. */
   readonly cutsFree: boolean;
@@ -43,15 +43,16 @@ export interface KeyValueCache extends Disposable {
 }
 
 /** Every run returns new, longer tensors. Works with any decoder; each token moves the whole cache. */
-export function growingCache(runtime: Runtime, slots: readonly CacheSlot[]): KeyValueCache {
+export function growingCache(runtime: Runtime, slots: readonly CacheSlot[], sequences = 1): KeyValueCache {
   return replacedCache(slots, ({ dataType, heads, headDimension }) =>
-    runtime.allocate(dataType, [1, heads, 0, headDimension]),
+    runtime.allocate(dataType, [sequences, heads, 0, headDimension]),
   );
 }
 
 /** States that are zero before the first token; every run returns new ones of the same size. */
-export function stateCache(runtime: Runtime, slots: readonly StateSlot[]): KeyValueCache {
-  return replacedCache(slots, ({ dataType, shape }) => {
+export function stateCache(runtime: Runtime, slots: readonly StateSlot[], sequences = 1): KeyValueCache {
+  return replacedCache(slots, ({ dataType, shape: [, ...sizes] }) => {
+    const shape = [sequences, ...sizes];
     const size = elementCount(shape);
     const data = dataType === 'float16' ? new Uint16Array(size) : new Float32Array(size);
     return runtime.upload({ dataType, shape, data });
@@ -116,9 +117,14 @@ export function joinedCaches(caches: readonly KeyValueCache[]): KeyValueCache {
  * Allocated once at full length and written in place: past and present are the same memory, which GroupQueryAttention recognises and
  * then only writes the new positions. Needs a decoder whose attention is GroupQueryAttention throughout.
  */
-export function fixedCache(runtime: Runtime, slots: readonly CacheSlot[], capacity: number): KeyValueCache {
+export function fixedCache(
+  runtime: Runtime,
+  slots: readonly CacheSlot[],
+  capacity: number,
+  sequences = 1,
+): KeyValueCache {
   const tensors = slots.map(({ dataType, heads, headDimension }) =>
-    runtime.allocate(dataType, [1, heads, capacity, headDimension]),
+    runtime.allocate(dataType, [sequences, heads, capacity, headDimension]),
   );
   const under = (key: 'past' | 'present') =>
     Object.fromEntries(slots.map((slot, index) => [slot[key], tensors[index] as DeviceTensor]));

@@ -1,5 +1,4 @@
-import { halfToFloat } from '../checkpoint/half.ts';
-import { MismatchError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { DataType, Graph } from '../onnx/graph.ts';
 import type { DeviceTensor, Runtime, Session, SessionOptions } from '../runtime/runtime.ts';
 import {
@@ -14,7 +13,9 @@ import {
 import { CacheShelf } from './cache-shelf.ts';
 import { CapturedStep } from './captured-step.ts';
 import { cachesOf } from './decoder-caches.ts';
+import { readLogits, runDecoder } from './decoder-run.ts';
 import { type Choice, chooseFrom, type Sampler } from './sampling.ts';
+import { SequenceBatch } from './sequence-batch.ts';
 import { Shortlister } from './shortlist.ts';
 
 export interface OpenDecoderOptions {
@@ -125,8 +126,7 @@ export class Decoder implements Disposable {
 
   /** An empty sequence that can hold `capacity` tokens. The caller disposes it. */
   start(capacity: number): Sequence {
-    if (!Number.isInteger(capacity) || capacity < 1)
-      throw new UsageError(`A sequence of ${capacity} tokens was asked for; give a whole number from 1.`);
+    checkWhole(capacity, `A sequence of ${capacity} tokens was`);
     const shared = this.#step?.borrow(capacity);
     const parts = {
       runtime: this.#runtime,
@@ -139,6 +139,21 @@ export class Decoder implements Disposable {
     const cache = this.#fixed?.take(capacity) ?? growingCache(this.#runtime, this.#slots);
     if (this.#states.length === 0) return new Sequence({ ...parts, cache });
     return new Sequence({ ...parts, cache: joinedCaches([cache, stateCache(this.#runtime, this.#states)]) });
+  }
+
+  /** `count` empty sequences that grow together, each to `capacity` tokens: the weights are read once for all of them. The caller disposes them. */
+  startTogether(count: number, capacity: number): SequenceBatch {
+    checkWhole(count, `${count} sequences were`);
+    checkWhole(capacity, `A sequence of ${capacity} tokens was`);
+    const [runtime, session] = [this.#runtime, this.#session];
+    const keysAndValues = this.#fixed
+      ? fixedCache(runtime, this.#slots, capacity, count)
+      : growingCache(runtime, this.#slots, count);
+    const cache =
+      this.#states.length === 0
+        ? keysAndValues
+        : joinedCaches([keysAndValues, stateCache(runtime, this.#states, count)]);
+    return new SequenceBatch({ runtime, session, cache, count, capacity, label: this.label });
   }
 
   /** Disposes what is the decoder's own, but not `owned`. */
@@ -157,6 +172,10 @@ export class Decoder implements Disposable {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+function checkWhole(value: number, what: string): void {
+  if (!Number.isInteger(value) || value < 1) throw new UsageError(`${what} asked for; give a whole number from 1.`);
 }
 
 export interface SequenceParts {
@@ -311,49 +330,17 @@ export class Sequence implements Disposable {
   async #run(tokenIds: readonly number[], keep: number): Promise<DeviceTensor> {
     const { runtime, session } = this.#parts;
     const total = this.#length + tokenIds.length;
-    const made: Record<string, DeviceTensor> = {};
-    for (const { name } of session.inputs) {
-      const values = inputValues(name, tokenIds, this.#length, keep);
-      if (values) made[name] = runtime.upload({ dataType: 'int64', shape: values.shape, data: values.data });
-    }
-    try {
-      const outputs = await session.run({ ...made, ...this.#cache.feeds() }, { into: this.#cache.targets() });
-      this.#cache.advance(outputs);
-      this.#length = total;
-      return outputs.logits as DeviceTensor;
-    } finally {
-      for (const tensor of Object.values(made)) tensor.dispose();
-    }
+    const logits = await runDecoder({ runtime, session, cache: this.#cache }, [tokenIds], this.#length, keep);
+    this.#length = total;
+    return logits;
   }
 
   async #read(logits: DeviceTensor): Promise<{ readonly data: Float32Array; readonly vocabulary: number }> {
-    const { data, dataType, shape } = await this.#parts.runtime.read(logits);
-    const vocabulary = shape.at(-1) ?? 0;
-    if (dataType === 'float16') return { data: halfToFloat(data as Uint16Array), vocabulary };
-    if (!(data instanceof Float32Array))
-      throw new MismatchError(`${this.#parts.label}: the logits are ${dataType}; they must be float32 or float16.`);
-    return { data, vocabulary };
+    return readLogits(this.#parts, logits);
   }
 }
 
 /** Decoders of other makers give the logits of all positions. */
 function lastRow({ data, vocabulary }: { readonly data: Float32Array; readonly vocabulary: number }): Float32Array {
   return data.subarray(data.length - vocabulary);
-}
-
-/** The integer inputs of decoders that transformers.js feeds, and what it feeds them. Undefined for caches. */
-function inputValues(name: string, tokenIds: readonly number[], past: number, keep: number) {
-  const count = tokenIds.length;
-  switch (name) {
-    case 'input_ids':
-      return { shape: [1, count], data: BigInt64Array.from(tokenIds, BigInt) };
-    case 'attention_mask':
-      return { shape: [1, past + count], data: new BigInt64Array(past + count).fill(1n) };
-    case 'position_ids':
-      return { shape: [1, count], data: BigInt64Array.from(tokenIds, (_, index) => BigInt(past + index)) };
-    case 'num_logits_to_keep':
-      return { shape: [], data: BigInt64Array.of(BigInt(keep)) };
-    default:
-      return undefined;
-  }
 }

@@ -104,3 +104,13 @@ describe('createSampler', () => {
 test('greatest takes the first of equals', () => {
   expect(greatest(Float32Array.of(1, 3, 3, 2))).toBe(1);
 });
+
+test('drawing from the model as it is gives the token of drawing with a cut that leaves all of them', () => {
+  const random = seededRandom(5);
+  const logits = Float32Array.from({ length: 5000 }, () => 8 * (random() - 0.5));
+  const [plain, limited] = [
+    createSampler({ temperature: 1 }, seededRandom(1)),
+    createSampler({ temperature: 1, repetitionPenalty: 1.5 }, seededRandom(1)),
+  ];
+  for (let draw = 0; draw < 50; draw++) expect(plain.sample(logits, [])).toEqual(limited.sample(logits, []));
+});

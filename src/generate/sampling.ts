@@ -54,6 +54,7 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
     request,
     sample(logits, history) {
       const adjusted = adjust(logits, undefined, history);
+      if (temperature === 1 && topK === 0 && topP === 1 && adjusted === logits) return drawUnchanged(logits, random);
       const { largest, total } = softmaxParts(logits);
       const tokenId = temperature === 0 ? greatest(adjusted) : draw(adjusted, temperature, topK, topP, random);
       return { tokenId, probability: Math.exp((logits[tokenId] as number) - largest) / total };
@@ -154,6 +155,27 @@ function softmaxParts(logits: Float32Array): { readonly largest: number; readonl
   for (const logit of logits) total += Math.exp(logit - largest);
   checkFinite(total);
   return { largest, total };
+}
+
+/** Draws from the model's own distribution: the same token as `draw`, with one exponential a token of the vocabulary. */
+function drawUnchanged(logits: Float32Array, random: Random): Choice {
+  const largest = logits[greatest(logits)] as number;
+  const weights = new Float64Array(logits.length);
+  let total = 0;
+  for (let id = 0; id < weights.length; id++) {
+    const weight = Math.exp((logits[id] as number) - largest);
+    weights[id] = weight;
+    total += weight;
+  }
+  checkFinite(total);
+  let remaining = random() * total;
+  let tokenId = 0;
+  for (let id = 0; id < weights.length && remaining >= 0; id++) {
+    const weight = weights[id] as number;
+    if (weight > 0) tokenId = id;
+    remaining -= weight;
+  }
+  return { tokenId, probability: (weights[tokenId] as number) / total };
 }
 
 function draw(logits: Float32Array, temperature: number, topK: number, topP: number, random: Random): number {

@@ -1,10 +1,8 @@
-import { throwIfCancelled } from '../errors.ts';
 import { VERIFIED_POSITIONS } from '../export/verification-windows.ts';
 import { decoderForModel } from '../generate/model-decoder.ts';
-import { createSampler } from '../generate/sampling.ts';
 import type { LongRunning } from '../progress.ts';
-import { seededRandom } from '../random.ts';
 import type { OpenModel } from './open-model.ts';
+import { ownText } from './own-text.ts';
 
 /** Tokens of a window; each begins anew, so that one odd start does not decide. */
 const WINDOW = 64;
@@ -26,24 +24,13 @@ export async function sampledWindows(
     parameters += shape.reduce((product, size) => product * size, 1);
   if (missing <= 0 || 4 * parameters > LARGEST) return [];
   const length = Math.min(WINDOW, config.maximumPositions);
-  const total = Math.ceil(missing / length) * length;
-  const report = (completed: number) =>
-    onProgress?.({ stage: 'writing text to verify on', completed, total, unit: 'tokens' });
-  report(0);
   using decoder = await decoderForModel(runtime, model, { signal });
-  const random = seededRandom(0);
-  const sampler = createSampler({ temperature: 1 }, random);
-  const windows: number[][] = [];
-  while (windows.length * length < missing) {
-    using sequence = decoder.start(length);
-    const ids = [Math.floor(random() * config.vocabulary)];
-    while (ids.length < length) {
-      throwIfCancelled(signal);
-      const logits = await sequence.append(ids.slice(-1));
-      ids.push(sampler.sample(logits, []).tokenId);
-    }
-    windows.push(ids);
-    report(windows.length * length);
-  }
-  return windows;
+  return await ownText(decoder, {
+    count: Math.ceil(missing / length),
+    length,
+    seed: 0,
+    vocabulary: config.vocabulary,
+    signal,
+    onProgress: (progress) => onProgress?.({ ...progress, stage: 'writing text to verify on' }),
+  });
 }
