@@ -127,6 +127,6 @@ function calibrationFiles(name: string, files: readonly string[] | undefined): r
   const shipped = shippedCalibration(name);
   if (shipped) return [shipped];
   throw new UsageError(
-    `${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE.`,
+    `${name} needs calibration text: give --calibration FILE (.txt, .raw, .md or JSON lines with a "text" field) or --token-ids FILE. Where there is none, "espalier sample" lets the model write one.`,
   );
 }

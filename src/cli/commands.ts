@@ -9,6 +9,7 @@ import { addPlan } from './plan.ts';
 import { addPrune } from './prune.ts';
 import { addPush } from './push.ts';
 import { addRecover } from './recover.ts';
+import { addSample } from './sample.ts';
 import { addScore } from './score.ts';
 import { addStudio } from './studio.ts';
 
@@ -24,6 +25,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addRecover,
   addEvaluate,
   addGenerate,
+  addSample,
   addCompare,
   addPush,
   addStudio,

@@ -77,6 +77,13 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       what: 'a sampled one, the same at every run',
     },
   ],
+  sample: [
+    { line: 'espalier sample stories --output own.jsonl', what: '192 texts of 128 tokens' },
+    {
+      line: 'espalier sample ./my-model --opening "Question:" --output own.jsonl',
+      what: 'of one kind; then "score ./my-model --calibration own.jsonl"',
+    },
+  ],
   compare: [
     {
       line: 'espalier compare stories --methods saap,magnitude-l2 --ratios 0.2,0.5 --text text.txt',

@@ -39,6 +39,7 @@ const COMMANDS: readonly { readonly line: string; readonly keeps?: readonly stri
   { line: 'evaluate @tiny --text @text.txt --window 16 --threads 1' },
   { line: 'evaluate @tiny --tasks @task.jsonl --threads 1 --output @out.json', keeps: ['out.json'] },
   { line: 'evaluate @pruned --text @text.txt --window 16 --threads 1' },
+  { line: 'sample @tiny --windows 3 --length 16 --threads 1 --output @out' },
   { line: 'generate @tiny --prompt a --max-new-tokens 60 --threads 1' },
   { line: 'generate @pruned --prompt a --max-new-tokens 60 --threads 1' },
   {

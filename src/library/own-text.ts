@@ -12,6 +12,8 @@ export interface OwnTextOptions extends LongRunning {
   readonly seed: number;
   /** Tokens that the model knows. */
   readonly vocabulary: number;
+  /** What windows begin with, taken in turn; default: a token drawn from the vocabulary. */
+  readonly openings?: readonly (readonly number[])[];
 }
 
 /** Windows that are written together: the weights are read once for all, and more gain little. */
@@ -23,12 +25,13 @@ const TOGETHER = 32;
  */
 export async function ownText(
   decoder: Decoder,
-  { count, length, seed, vocabulary, signal, onProgress }: OwnTextOptions,
+  { count, length, seed, vocabulary, openings = [], signal, onProgress }: OwnTextOptions,
 ): Promise<readonly (readonly number[])[]> {
   const seeds = seededRandom(seed);
-  const writers = Array.from({ length: count }, () => {
+  const writers = Array.from({ length: count }, (_, index) => {
     const random = seededRandom(Math.floor(seeds() * 2 ** 32));
-    return { random, sampler: createSampler({ temperature: 1 }, random), ids: [] as number[] };
+    const ids = openings[index % openings.length] ?? [Math.floor(random() * vocabulary)];
+    return { sampler: createSampler({ temperature: 1 }, random), ids: ids.slice(0, length) };
   });
   const report = (completed: number) =>
     onProgress?.({ stage: 'writing text', completed, total: count * length, unit: 'tokens' });
@@ -36,12 +39,11 @@ export async function ownText(
   for (let first = 0; first < count; first += TOGETHER) {
     const together = writers.slice(first, first + TOGETHER);
     using sequences = decoder.startTogether(together.length, length);
-    for (const { ids, random } of together) ids.push(Math.floor(random() * vocabulary));
     for (let written = 1; written < length; written++) {
       throwIfCancelled(signal);
-      const logits = await sequences.append(together.map(({ ids }) => ids.at(-1) as number));
+      const logits = await sequences.append(together.map(({ ids }) => ids[written - 1] as number));
       for (const [index, { ids, sampler }] of together.entries())
-        ids.push(sampler.sample(logits[index] as Float32Array, []).tokenId);
+        if (ids.length === written) ids.push(sampler.sample(logits[index] as Float32Array, []).tokenId);
       report(first * length + together.length * (written + 1));
     }
   }

@@ -34,6 +34,7 @@ import type {
   Recovery,
   Refinement,
   RefineRequest,
+  SampleRequest,
   ScoreRequest,
   SpeedRequest,
   StoredModel,
@@ -52,6 +53,7 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
   score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  sample(request: SampleRequest, options?: LongRunning): Promise<string>;
   windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
   refine(request: RefineRequest, options?: LongRunning): Promise<Refinement>;
   planInPasses(request: PassesRequest, options?: LongRunning): Promise<Plan>;

@@ -94,6 +94,18 @@ describe('the engine behind the page, on the embedded model', () => {
     expect(resumed[1]).toEqual(blocks[1]?.map((value) => expect.closeTo(value, 3)));
   });
 
+  it('writes a text of its own that it can be scored on', async () => {
+    const request = { windows: 3, length: 24, seed: 0 };
+    const own = await engine.sample(request);
+    expect(await engine.sample(request)).toBe(own);
+    const drawn = await engine.windows({ text: own, windows: 2, length: 24, seed: 0, from: 0, count: 2 });
+    expect(drawn.texts).toHaveLength(2);
+    expect(own).toContain(drawn.texts[0]?.slice(2, 20));
+    const controller = new AbortController();
+    controller.abort();
+    await expect(engine.sample(request, { signal: controller.signal })).rejects.toThrow(CancelledError);
+  });
+
   it('writes the same text twice for one seed, dense and pruned from the same prompt', async () => {
     const request = { prompt: 'Once upon a time', maxNewTokens: 8, temperature: 0.8, seed: 3, chat: false };
     const heard: number[] = [];

@@ -1,4 +1,4 @@
-import { useId, useState } from 'react';
+import { type ReactNode, useId, useState } from 'react';
 import { joinTexts } from '../../evaluate/text.ts';
 import type { ChosenText } from '../data/text.ts';
 import { FileChoice } from './file-choice.tsx';
@@ -9,12 +9,15 @@ export function TextChoice({
   embedded,
   value,
   onChange,
+  extra,
 }: {
   readonly label: string;
   /** What the shipped text is, in a few words. */
   readonly embedded: string;
   readonly value: ChosenText;
   readonly onChange: (text: ChosenText) => void;
+  /** More ways to a text. */
+  readonly extra?: ReactNode;
 }) {
   const pasteId = useId();
   const [pasting, setPasting] = useState(false);
@@ -26,9 +29,12 @@ export function TextChoice({
       take={(name, bytes) => onChange({ kind: 'own', name, text: joinTexts([{ name, bytes }]) })}
       back={value.kind === 'own' ? { label: 'Shipped text', choose: () => onChange({ kind: 'embedded' }) } : undefined}
       extra={
-        <button type="button" className="quiet" aria-expanded={pasting} onClick={() => setPasting(!pasting)}>
-          Paste
-        </button>
+        <>
+          <button type="button" className="quiet" aria-expanded={pasting} onClick={() => setPasting(!pasting)}>
+            Paste
+          </button>
+          {extra}
+        </>
       }
     >
       {pasting && (

@@ -2,6 +2,7 @@ import { DeviceLostError } from '../../errors.ts';
 import { reopenElsewhere } from '../../generate/reopen.ts';
 import type { SamplingOptions } from '../../generate/sampling.ts';
 import { generate } from '../../library/generate.ts';
+import { type SampleOptions, sampleOn } from '../../library/sample.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
@@ -43,8 +44,13 @@ export interface Generating extends LongRunning {
   readonly onToken?: ((token: GeneratedToken) => void) | undefined;
 }
 
+/** How much of its own text a model is to write. */
+export type SampleRequest = Pick<SampleOptions, 'windows' | 'length' | 'seed'>;
+
 export interface GenerateCalls {
   generate(plan: Plan | null, request: GenerateRequest, options?: Generating): Promise<Generation>;
+  /** Text that the dense model writes itself, its pieces one after the other. */
+  sample(request: SampleRequest, options?: LongRunning): Promise<string>;
 }
 
 export function generateCalls(bench: Bench): GenerateCalls {
@@ -80,5 +86,12 @@ export function generateCalls(bench: Bench): GenerateCalls {
       };
       return bench.heavy(write, options, () => shown === 0);
     },
+
+    sample: (request, options = {}) =>
+      bench.heavy(async () => {
+        const decoder = await bench.decoderOf(null, undefined, options);
+        const texts = await sampleOn(decoder, bench.model, { ...request, ...options });
+        return texts.join('\n\n');
+      }, options),
   };
 }

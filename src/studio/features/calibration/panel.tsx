@@ -34,7 +34,7 @@ export function CalibrationPanel() {
     chosenModel,
     setCalibration,
     setBench,
-    isScoring,
+    isBusy,
   } = useStudio(
     useShallow(({ tasks, ...state }) => ({
       ...{
@@ -44,10 +44,14 @@ export function CalibrationPanel() {
       },
       ...{ scorePrecision: state.scorePrecision },
       ...{ calibrationSeed: state.calibrationSeed, scoresChoice: state.scoresChoice, chosenModel: state.chosenModel },
-      ...{ setCalibration: state.setCalibration, setBench: state.setBench, isScoring: tasks.score !== undefined },
+      ...{
+        setCalibration: state.setCalibration,
+        setBench: state.setBench,
+        ...{ isBusy: tasks.score !== undefined || tasks.sample !== undefined },
+      },
     })),
   );
-  const run = useJobs().score;
+  const { score: run, sample } = useJobs();
   // The progress is told below the upper edge, and the map is where the eye is.
   const score = () => {
     setBench({ sheet: undefined });
@@ -69,6 +73,17 @@ export function CalibrationPanel() {
           embedded="stories, shipped"
           value={calibrationText}
           onChange={(text) => setCalibration({ calibrationText: text })}
+          extra={
+            <button
+              type="button"
+              className="quiet"
+              title="The model writes a text itself: where none is at hand that is like what it is to do"
+              disabled={!model || isBusy}
+              onClick={() => model && sample.mutate(model.name)}
+            >
+              Let it write
+            </button>
+          }
         />
         <NumberField
           label="Windows"
@@ -101,12 +116,14 @@ export function CalibrationPanel() {
           />
         )}
         <div className="field field-action">
-          <button type="button" className="primary" disabled={!model || isScoring} onClick={score}>
+          <button type="button" className="primary" disabled={!model || isBusy} onClick={score}>
             Score
           </button>
         </div>
       </div>
       <TaskProgress name="score" label="Scoring" onCancel={run.cancel} />
+      <TaskProgress name="sample" label="Writing" onCancel={sample.cancel} />
+      {sample.error && sample.error.name !== 'CancelledError' && <Notice kind="error">{sample.error.message}</Notice>}
       {run.error && run.error.name !== 'CancelledError' && <Notice kind="error">{run.error.message}</Notice>}
       {scoresError && <Notice kind="error">{scoresError.message}</Notice>}
       <p className="provenance" data-scores={scoresChoice.kind}>

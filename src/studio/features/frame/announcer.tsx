@@ -5,6 +5,7 @@ import type { TaskName } from './tasks-slice.ts';
 const NAMES: Readonly<Record<TaskName, string>> = {
   model: 'Opening the model',
   score: 'Scoring',
+  sample: 'Writing a text',
   perplexity: 'Measuring perplexity',
   speed: 'Measuring speed',
   generate: 'Generating',
@@ -22,6 +23,7 @@ const NAMES: Readonly<Record<TaskName, string>> = {
 const TOLD: readonly TaskName[] = [
   'model',
   'score',
+  'sample',
   'generate',
   'export',
   'publish',

@@ -1,4 +1,5 @@
 import { createContext, type ReactNode, useContext } from 'react';
+import { useSample } from '../calibration/use-sample.ts';
 import { useScoreRun } from '../calibration/use-score-run.ts';
 import { useDeviceRun } from '../device/use-device-run.ts';
 import { useSideBySide } from '../methods/use-side-by-side.ts';
@@ -16,6 +17,7 @@ import { useVocabularyCost } from '../vocabulary/use-vocabulary-cost.ts';
 function useAllJobs() {
   return {
     score: useScoreRun(),
+    sample: useSample(),
     refine: useRefine(),
     speedTarget: useSpeedTarget(),
     passes: usePasses(),

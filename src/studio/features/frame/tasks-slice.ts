@@ -4,6 +4,7 @@ import type { Progress } from '../../../progress.ts';
 export type TaskName =
   | 'model'
   | 'score'
+  | 'sample'
   | 'perplexity'
   | 'speed'
   | 'generate'
