@@ -2,7 +2,7 @@ import { isRecord, type JsonRecord } from '../files/json.ts';
 import { addedTokens, tokenFinder } from './steps/added-tokens.ts';
 import { cleanUpSpaces, decoder } from './steps/decoders.ts';
 import { tokenModel } from './steps/model.ts';
-import { normalizer } from './steps/normalizers.ts';
+import { type Normalizer, normalizer } from './steps/normalizers.ts';
 import { postProcessor } from './steps/post-processor.ts';
 import { preTokenizer } from './steps/pre-tokenizers.ts';
 import { isStep, type Step } from './steps/read-step.ts';
@@ -41,9 +41,12 @@ export function pipeline(tokenizer: JsonRecord, cleansSpaces: boolean): Pipeline
   const tokens = new Map<number, string>();
   for (const [token, id] of model.ids) tokens.set(id, token);
   const ids = new Map(model.ids);
-  for (const { id, content } of added) {
+  // Where a token is looked for in normalised text, that is also what it is decoded to.
+  const written = new Map<number, string>();
+  for (const { id, content, normalized } of added) {
     tokens.set(id, content);
     ids.set(content, id);
+    written.set(id, normalized && normalize ? normalize(content) : content);
   }
   const findGiven = tokenFinder(added.filter((token) => !token.normalized));
   const findNormalized = tokenFinder(
@@ -59,10 +62,11 @@ export function pipeline(tokenizer: JsonRecord, cleansSpaces: boolean): Pipeline
         continue;
       }
       const normalized = normalize ? normalize(section.text) : section.text;
+      const atStart = section.start === 0 && !(normalize && losesStart(section.text, normalized, normalize));
       for (const part of findNormalized(normalized)) {
         if ('id' in part) result.push(part.id);
         else
-          for (const word of words ? words(part.text, section.start === 0 && part.start === 0) : [part.text])
+          for (const word of words ? words(part.text, atStart && part.start === 0) : [part.text])
             for (const id of model.encode(word)) result.push(id);
       }
     }
@@ -77,9 +81,15 @@ export function pipeline(tokenizer: JsonRecord, cleansSpaces: boolean): Pipeline
     },
     decode(all, skipSpecialTokens) {
       const kept = skipSpecialTokens ? all.filter((id) => !special.has(id)) : all;
-      const texts = kept.flatMap((id) => tokens.get(id) ?? []);
+      const texts = kept.flatMap((id) => written.get(id) ?? tokens.get(id) ?? []);
       const text = decode ? decode(texts).join('') : texts.join(' ');
       return cleansSpaces ? cleanUpSpaces(text) : text;
     },
   };
+}
+
+/** Whether a normalizer takes away what a text begins with: what is left does not begin where the text does. */
+function losesStart(text: string, normalized: string, normalize: Normalizer): boolean {
+  const first = String.fromCodePoint(text.codePointAt(0) ?? 0);
+  return text !== '' && normalize(first) === '' && normalize(text.slice(first.length)) === normalized;
 }

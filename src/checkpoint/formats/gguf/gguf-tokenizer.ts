@@ -2,6 +2,7 @@ import { FileFormatError, UnsupportedError } from '../../../errors.ts';
 import type { JsonRecord } from '../../files/json.ts';
 import { DEFAULT_TEMPLATE, templateList } from '../../tokenizer/named-templates.ts';
 import { PRE_TOKENIZERS } from '../../tokenizer/pre-tokenizers.ts';
+import { sentencePieceDecoder } from '../../tokenizer/sentencepiece/decoder.ts';
 import { sentencePieceMerges } from '../../tokenizer/sentencepiece/merges.ts';
 import { type SpecialToken, specialTemplate } from '../../tokenizer/special-template.ts';
 import { quote } from '../../weights.ts';
@@ -159,19 +160,10 @@ function sentencePiece(
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
   const addSpace = metadata.boolean('tokenizer.ggml.add_space_prefix') ?? true;
   const vocab = vocabularyObject(tokens, types);
-  const strip = addSpace ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];
   return {
     normalizer: addSpace ? { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, replace] } : replace,
     pre_tokenizer: null,
-    decoder: {
-      type: 'Sequence',
-      decoders: [
-        { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
-        { type: 'ByteFallback' },
-        { type: 'Fuse' },
-        ...strip,
-      ],
-    },
+    decoder: sentencePieceDecoder(addSpace ? 1 : 0),
     model: {
       type: 'BPE',
       dropout: null,

@@ -1,6 +1,7 @@
 import { base64Encode } from '@bufbuild/protobuf/wire';
 import { isRecord, type JsonRecord } from '../../files/json.ts';
 import { specialTemplate } from '../special-template.ts';
+import { sentencePieceDecoder } from './decoder.ts';
 import { sentencePieceMerges } from './merges.ts';
 import { PIECE, type Piece, readSentencePieceModel, type SentencePieceModel } from './model-file.ts';
 
@@ -39,17 +40,7 @@ export function sentencePieceFiles(bytes: Uint8Array, config: JsonRecord): Sente
     pre_tokenizer: isLegacy
       ? null
       : { type: 'Metaspace', replacement: '▁', prepend_scheme: model.addsPrefix ? 'first' : 'never', split: false },
-    decoder: {
-      type: 'Sequence',
-      decoders: [
-        { type: 'Replace', pattern: { String: '▁' }, content: ' ' },
-        { type: 'ByteFallback' },
-        { type: 'Fuse' },
-        ...(model.addsPrefix || model.removesExtraSpaces
-          ? [{ type: 'Strip', content: ' ', start: model.removesExtraSpaces ? MOST_SPACES : 1, stop: 0 }]
-          : []),
-      ],
-    },
+    decoder: sentencePieceDecoder(model.removesExtraSpaces ? MOST_SPACES : model.addsPrefix ? 1 : 0),
     post_processor: specialTemplate(
       addsBeginning ? { id: model.beginning, content: beginning } : undefined,
       addsEnd ? { id: model.end, content: end } : undefined,
@@ -95,7 +86,8 @@ function normalizer(
     ...(charsmap.length > 0 ? [{ type: 'Precompiled', precompiled_charsmap: base64Encode(charsmap) }] : []),
     ...(removesExtraSpaces
       ? [
-          { type: 'Strip', strip_left: true, strip_right: true },
+          // Where Metaspace prepends, it takes a space that is left for its own, and prepends nothing to a text whose beginning is gone.
+          { type: 'Strip', strip_left: isLegacy || !addsPrefix, strip_right: true },
           { type: 'Replace', pattern: { Regex: ' {2,}' }, content: ' ' },
         ]
       : []),

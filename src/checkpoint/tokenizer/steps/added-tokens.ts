@@ -73,8 +73,9 @@ export function tokenFinder(
       if (token.stripsLeft) start = Math.max(spacesBefore(text, start), done);
       if (token.stripsRight) stop = spacesAfter(text, stop);
       if (start > done) sections.push({ text: text.slice(done, start), start: done });
-      sections.push({ id: token.id });
-      done = stop;
+      // Nothing is left of a token whose text an earlier one has stripped away.
+      if (start < stop) sections.push({ id: token.id });
+      done = Math.max(done, stop);
     }
     if (done < text.length) sections.push({ text: text.slice(done), start: done });
     return sections;

@@ -13,7 +13,9 @@ export function oniguruma(source: string): RegExp {
     invert: false,
   });
   if (!(pattern instanceof RegExp)) throw new SyntaxError(`the pattern ${source} cannot be used`);
-  return pattern;
+  if (!source.includes('(?i')) return pattern;
+  // Without regard to case, k is the sign of Kelvin as well, and s the long s.
+  return new RegExp(pattern.source.replaceAll('[kK]', '[kK\u212a]').replaceAll('[sS]', '[sS\u017f]'), pattern.flags);
 }
 
 /** The source with possessive quantifiers and atomic groups written as captured lookaheads. */

@@ -14,6 +14,8 @@ export type Pattern = (text: string) => Span[];
 /** White space as Unicode has it: with U+0085, without U+FEFF (JavaScript's own `\s` has them the other way round). */
 export const WHITE_SPACE = /\p{White_Space}/u;
 
+const LOW_SURROGATE = /^[\udc00-\udfff]/;
+
 /** Punctuation as the Python package has it: of ASCII also the symbols. */
 export const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/u;
 
@@ -24,12 +26,14 @@ export function patternOf(pattern: unknown): Pattern {
   throw new FileFormatError('a pattern is neither a Regex nor a String');
 }
 
-/** Spans by a global expression. */
+/** Spans by a global expression. As Oniguruma searches, no empty match follows another one at once; V8 finds some within a surrogate pair. */
 export function matching(expression: RegExp): Pattern {
   return (text) => {
     const spans: Span[] = [];
     let end = 0;
     for (const match of text.matchAll(expression)) {
+      if (match[0] === '' && ((spans.length > 0 && match.index === end) || LOW_SURROGATE.test(text[match.index] ?? '')))
+        continue;
       if (match.index > end) spans.push({ text: text.slice(end, match.index), matched: false });
       spans.push({ text: match[0], matched: true });
       end = match.index + match[0].length;

@@ -21,6 +21,9 @@ const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|
 const WORDS =
   /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu;
 
+/** Steps that write other characters, from the first on. */
+const REWRITES: ReadonlySet<string> = new Set(['ByteLevel', 'Metaspace', 'Sequence']);
+
 /**
  * What a pre-tokenizer of tokenizer.json does to a text, as the Python package `tokenizers` 0.23 does it.
  * Throws UnsupportedError naming a type that is not known, FileFormatError for a field that is missing or has an unknown value.
@@ -28,12 +31,20 @@ const WORDS =
 export function preTokenizer(step: Step): PreTokenizer {
   switch (step.type) {
     case 'Sequence': {
-      const steps = innerSteps(step, 'pretokenizers').map(preTokenizer);
-      return (text, atStart) =>
-        steps.reduce<string[]>(
-          (words, apply) => words.flatMap((word, index) => apply(word, atStart && index === 0)),
-          [text],
-        );
+      const steps = innerSteps(step, 'pretokenizers').map((inner) => ({
+        apply: preTokenizer(inner),
+        rewrites: REWRITES.has(inner.type),
+      }));
+      return (text, atStart) => {
+        let [words, begins] = [[text], atStart];
+        for (const { apply, rewrites } of steps) {
+          const [before] = words;
+          words = words.flatMap((word, index) => apply(word, begins && index === 0));
+          // A step that removes what the text begins with leaves no word that begins there.
+          begins &&= rewrites || (before ?? '').startsWith(words[0] ?? '');
+        }
+        return words;
+      };
     }
     case 'ByteLevel':
       return byteLevel(step);
