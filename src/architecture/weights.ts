@@ -1,6 +1,6 @@
 import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import { MismatchError, MissingError } from '../errors.ts';
+import { MismatchError, MissingError, UnsupportedError } from '../errors.ts';
 import type { DeviceTensor, HostTensor, Runtime } from '../runtime/runtime.ts';
 import type { WeightBinding } from './architecture.ts';
 import { assignment } from './experts.ts';
@@ -42,7 +42,7 @@ async function readWeight(checkpoint: Checkpoint, binding: WeightBinding): Promi
   return { dataType: 'float32', shape, data: offset ? data.map((value) => value + offset) : data };
 }
 
-/** Checks presence and shape of a bound tensor without reading it. */
+/** Checks presence and shape of a bound tensor, and that it holds no codes, without reading it. */
 export function checkWeight(
   checkpoint: Checkpoint,
   { tensor, shape, rows, optional, assignment: made }: WeightBinding,
@@ -73,6 +73,10 @@ export function checkWeight(
       `${checkpoint.provenance.name}: tensor ${tensor} has shape [${info.shape.join(', ')}], but config.json asks for [${[rows?.of ?? shape[0], ...shape.slice(1)].join(', ')}]. Take the config.json that belongs to these weights.`,
     );
   }
+  if (/^[IU]\d+$/.test(info.storage))
+    throw new UnsupportedError(
+      `${checkpoint.provenance.name}: tensor ${tensor} is stored as ${info.storage}, in integers: the codes of a quantisation without its scales. Take the model in half precision, or as a GGUF file.`,
+    );
 }
 
 /** Copies host weights to the device, for programs of a precision. */

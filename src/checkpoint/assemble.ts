@@ -16,6 +16,8 @@ export interface CheckpointParts {
   readonly provenance: Omit<Provenance, 'format'>;
   readonly files?: FileAccess;
   readonly companion?: (name: string) => Promise<Uint8Array | undefined>;
+  /** What else people should know of the files, in sentences. */
+  readonly notes?: readonly string[];
 }
 
 /**
@@ -35,9 +37,12 @@ export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkp
     provenance: { ...parts.provenance, format: weights.format },
     config,
     tensors: tied.tensors,
-    notes: hasOwnHead
-      ? [`config.json ties the output matrix to the embedding, but ${HEAD} is there and differs from it: it is used.`]
-      : [],
+    notes: [
+      ...(parts.notes ?? []),
+      ...(hasOwnHead
+        ? [`config.json ties the output matrix to the embedding, but ${HEAD} is there and differs from it: it is used.`]
+        : []),
+    ],
     byteLength: weights.sources.reduce((sum, source) => sum + source.byteLength, 0),
     async read(name: string, rows?: RowRange): Promise<Float32Array> {
       const stored = tied.storedName(name);

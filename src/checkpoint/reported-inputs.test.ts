@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modelOf } from '../architecture/model.ts';
 import { openFixture } from '../architecture/testing/fixture.ts';
+import { elementCount } from '../arrays.ts';
 import { EspalierError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { diskModel } from './files/disk.ts';
@@ -66,6 +67,15 @@ test('a tensor that a distributed training left empty is told as that', async ()
   const files = await folder(undefined, { [name]: { dtype: 'F32', shape: [0], data: new Float32Array(0) } });
   await expect(open(files)).rejects.toThrow(
     `m: tensor ${name} is empty: it was saved while its values lay on several processes (DeepSpeed ZeRO-3, FSDP).`,
+  );
+});
+
+test('codes in integers without their scales are told', async () => {
+  const name = 'model.layers.0.mlp.up_proj.weight';
+  const { shape = [] } = llama.tensors.get(name) ?? {};
+  const codes: WritableTensor = { dtype: 'I32', shape, data: new Int32Array(elementCount(shape)) };
+  await expect(open(await folder(undefined, { [name]: codes }))).rejects.toThrow(
+    `m: tensor ${name} is stored as I32, in integers: the codes of a quantisation without its scales.`,
   );
 });
 

@@ -44,6 +44,11 @@ describe('plan.json', () => {
     ['"espalier-plan/1" is expected', (value) => ({ ...value, format: 'espalier-plan/2' })],
     ['ratio is -1', (value) => ({ ...value, ratio: -1 })],
     ['parametersAfter is "many"', (value) => ({ ...value, parametersAfter: 'many' })],
+    ['the plan says "vocabulary", which is not known', (value) => ({ ...value, vocabulary: [3, 4] })],
+    [
+      'layers[0] has "experts", which is not known and would be left out; known are attention, convolution, mlp',
+      (value) => ({ ...value, layers: [{ attention: [0], mlp: [1], experts: [0] }] }),
+    ],
     ['layers is missing', (value) => ({ ...value, layers: undefined })],
     ['layers[0].mlp has 3 after 3', (value) => ({ ...value, layers: [{ attention: [0], mlp: [3, 3] }] })],
     ['layers[0].mlp starts with -1', (value) => ({ ...value, layers: [{ attention: [0], mlp: [-1] }] })],

@@ -79,8 +79,20 @@ function checkFormat({ format }: JsonRecord, file: string): void {
   );
 }
 
+const PLAN_KEYS = ['format', 'recipe', 'ratio', 'parametersBefore', 'parametersAfter', 'layers'];
+
+/** What is not known would not be done, and a model comes out all the same. */
+function refuseOtherKeys(value: JsonRecord, keys: readonly string[], what: string, file: string): void {
+  const other = Object.keys(value).find((key) => !keys.includes(key));
+  if (other === undefined) return;
+  throw new FileFormatError(
+    `${file}: ${what} ${JSON.stringify(other)}, which is not known and would be left out; known are ${keys.join(', ')}. Remove it.`,
+  );
+}
+
 function parseLayers(value: JsonRecord, file: string): LayerPlan[] {
   checkFormat(value, file);
+  refuseOtherKeys(value, PLAN_KEYS, 'the plan says', file);
   if (!Array.isArray(value.layers)) throw new FileFormatError(`${file}: layers is missing or not a list.`);
   return value.layers.map((layer: unknown, index) => parseLayer(layer, index, file));
 }
@@ -88,6 +100,7 @@ function parseLayers(value: JsonRecord, file: string): LayerPlan[] {
 function parseLayer(value: unknown, layer: number, file: string): LayerPlan {
   if (!isRecord(value))
     throw new FileFormatError(`${file}: layer ${layer} must be an object with the lists attention and mlp.`);
+  refuseOtherKeys(value, MODULES, `layers[${layer}] has`, file);
   const attention = parseIndices(value.attention, `layers[${layer}].attention`, file);
   const mlp = parseIndices(value.mlp, `layers[${layer}].mlp`, file);
   const convolution =

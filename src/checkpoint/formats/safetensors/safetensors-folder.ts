@@ -13,19 +13,48 @@ import { unwrapNames } from './wrapped-names.ts';
 
 export const SINGLE = 'model.safetensors';
 export const INDEX = 'model.safetensors.index.json';
+/** What files of weights are called; others of this format may be anything. */
+const WEIGHT_FILE = /^(model|consolidated|adapter_model)[^/]*\.safetensors$/;
+const ADAPTER = /^adapter_/;
+const ADAPTER_CONFIG = 'adapter_config.json';
 
 /**
  * A Hugging Face folder: config.json with model.safetensors, or its parts by model.safetensors.index.json. Only headers are read.
  * Throws MissingError naming the file that is missing, FileFormatError for a damaged one.
  */
 export async function openFolder(files: FileAccess, options: OpenOptions = {}): Promise<Checkpoint> {
-  const whole = unwrapNames(await openSafetensors(files, options.weights));
+  const stored = await openSafetensors(files, options.weights);
+  const whole = unwrapNames(stored);
   const { weights, config } = languageModel(whole, await readConfig(files));
   return await assembleCheckpoint({
     ...unscaleFloats(weights, config),
     files,
+    notes: await unreadFiles(files, new Set(stored.sources.map(({ name }) => name))),
     provenance: await describeOrigin(files, options),
   });
+}
+
+/** Sentences about weight files that lie beside those that are read: other programs may take them, or add an adapter. */
+async function unreadFiles(files: FileAccess, read: ReadonlySet<string>): Promise<string[]> {
+  const names = await files.list();
+  const beside: string[] = [];
+  for (const name of names.filter((each) => WEIGHT_FILE.test(each) && !read.has(each)).sort())
+    if (await files.open(name)) beside.push(name);
+  const others = beside.filter((name) => !ADAPTER.test(name));
+  const hasAdapter =
+    beside.length > others.length || (names.includes(ADAPTER_CONFIG) && (await files.open(ADAPTER_CONFIG)));
+  return [
+    ...(hasAdapter
+      ? [
+          `An adapter lies beside the weights of ${files.name} and is not applied. Merge it into the model, e.g. with merge_and_unload() of peft, if it belongs to it.`,
+        ]
+      : []),
+    ...(others.length > 0
+      ? [
+          `Read is ${[...read].slice(0, 3).join(', ')}${read.size > 3 ? ', …' : ''}; not read of the same folder: ${others.slice(0, 3).join(', ')}${others.length > 3 ? ', …' : ''}.`,
+        ]
+      : []),
+  ];
 }
 
 /** config.json of a folder. Throws MissingError when there is none. */
@@ -97,12 +126,13 @@ async function openSharded(files: FileAccess, index: ByteSource): Promise<Weight
     throw new FileFormatError(
       `${index.name} has no weight_map that assigns tensors to files. Take the index that was saved with the weights.`,
     );
-  const names = new Set<string>();
+  const places = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string')
       throw new FileFormatError(`${index.name}: the weight_map entry of ${quote(tensor)} is not a file name.`);
-    names.add(checkInnerName(file, index.name));
+    places.set(tensor, checkInnerName(file.replace(/^(\.\/)+/, ''), index.name));
   }
+  const names = new Set(places.values());
   const sources: ByteSource[] = [];
   const missing: string[] = [];
   for (const name of [...names].sort()) {
@@ -116,8 +146,8 @@ async function openSharded(files: FileAccess, index: ByteSource): Promise<Weight
       `${files.name} lacks ${missing.length} of the ${names.size} weight files that ${INDEX} names: ${list}. Add them.`,
     );
   }
-  const weights = await safetensorsWeights(sources);
-  for (const tensor of Object.keys(map)) {
+  const weights = await safetensorsWeights(sources, places);
+  for (const tensor of places.keys()) {
     if (!weights.tensors.has(tensor))
       throw new MissingError(
         `${index.name} promises the tensor ${quote(tensor)}, but no weight file has it: they are of different versions. Fetch all of them again, from one revision.`,

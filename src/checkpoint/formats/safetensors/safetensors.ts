@@ -90,14 +90,22 @@ function readEntry(file: string, name: string, value: unknown, dataStart: number
   return { info, start: dataStart + (start as number), end: dataStart + (end as number) };
 }
 
-/** The tensors of one safetensors file, or of the parts of a sharded model. Throws as `readSafetensorsHeader`, and MismatchError for a tensor in two parts. */
-export async function safetensorsWeights(sources: readonly ByteSource[]): Promise<Weights> {
+/**
+ * The tensors of one safetensors file, or of the parts of a sharded model. Throws as `readSafetensorsHeader`, and MismatchError for a tensor in two parts of which
+ * `places` (a file for each tensor) names neither.
+ */
+export async function safetensorsWeights(
+  sources: readonly ByteSource[],
+  places: ReadonlyMap<string, string> = new Map(),
+): Promise<Weights> {
   const found = new Map<string, { readonly source: ByteSource; readonly entry: SafetensorsEntry }>();
   for (const source of sources) {
     const { entries } = await readSafetensorsHeader(source);
     for (const [name, entry] of entries) {
       const other = found.get(name);
-      if (other)
+      const place = places.get(name);
+      if (other && place === other.source.name) continue;
+      if (other && place !== source.name)
         throw new MismatchError(
           `Tensor ${quote(name)} is in both ${other.source.name} and ${source.name}. Keep the parts of one model only.`,
         );

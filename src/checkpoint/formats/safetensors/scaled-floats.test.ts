@@ -84,3 +84,12 @@ test.each(['language_model.model.', 'model.language_model.'])(
     expect([...(await model.read('model.norm.weight'))]).toEqual([5, 6]);
   },
 );
+
+test('a weight that lacks the scale which others have is told', async () => {
+  const weights: Record<string, Tensor> = {
+    'a.weight': ['F8_E4M3', [2, 3], CODES],
+    'a.weight_scale': ['F32', [], floats(0.5)],
+    'b.weight': ['F8_E4M3', [2, 3], CODES],
+  };
+  await expect(open(weights, FP8)).rejects.toThrow('Tensor "b.weight" is stored as F8_E4M3 without the scale');
+});

@@ -18,7 +18,7 @@ interface ScaledWeight {
 /**
  * Weights that are stored as 8-bit floats (e4m3) with scales beside them, as plain ones: w = code * scale. A scale is one number, one a row, or one a block
  * (`weight_block_size`, 128 by 128). What config.json says of the quantisation is left out with the scales. Others are returned as they are.
- * Throws MismatchError for scales that do not fit their weight.
+ * Throws MismatchError for scales that do not fit their weight, or are missing for some.
  */
 export function unscaleFloats(
   weights: Weights,
@@ -35,6 +35,11 @@ export function unscaleFloats(
     if (scale) scaled.set(info.name, { scale, block: blockOf(info, scale, blockSize.map(Number)) });
   }
   if (scaled.size === 0) return { weights, config };
+  const unscaled = [...weights.tensors.values()].find(({ name, storage }) => storage === STORED && !scaled.has(name));
+  if (unscaled)
+    throw new MismatchError(
+      `Tensor ${quote(unscaled.name)} is stored as ${STORED} without the scale that others of the model have. Take the weights whole, of one revision.`,
+    );
   const scales = new Set([...scaled.values()].map(({ scale }) => scale.name));
   const kept = [...weights.tensors].filter(([name]) => !scales.has(name) && !ACTIVATION_SCALE.test(name));
   return {
