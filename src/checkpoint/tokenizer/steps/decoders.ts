@@ -117,33 +117,27 @@ function ctc(step: Step): Decoder {
       .filter((token) => token !== '');
 }
 
-/** The Python package's rules for English punctuation. */
-function cleanUp(text: string): string {
-  return text
-    .replaceAll(' .', '.')
-    .replaceAll(' ?', '?')
-    .replaceAll(' !', '!')
-    .replaceAll(' ,', ',')
-    .replaceAll(" ' ", "'")
-    .replaceAll(" n't", "n't")
-    .replaceAll(" 'm", "'m")
-    .replaceAll(' do not', " don't")
-    .replaceAll(" 's", "'s")
-    .replaceAll(" 've", "'ve")
-    .replaceAll(" 're", "'re");
-}
+/** The Python package's rules for English punctuation: what becomes what, in this order. */
+const PUNCTUATION = [
+  [' .', '.'],
+  [' ?', '?'],
+  [' !', '!'],
+  [' ,', ','],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [' do not', " don't"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
+] as const;
+
+const cleanUp = (text: string, rules: readonly (readonly [string, string])[] = PUNCTUATION): string =>
+  rules.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), text);
+
+const IN_TRANSFORMERS = PUNCTUATION.filter(([from]) => from !== ' do not');
 
 /** The rules that transformers applies to a decoded text where tokenizer_config.json asks for clean_up_tokenization_spaces. */
 export function cleanUpSpaces(text: string): string {
-  return text
-    .replaceAll(' .', '.')
-    .replaceAll(' ?', '?')
-    .replaceAll(' !', '!')
-    .replaceAll(' ,', ',')
-    .replaceAll(" ' ", "'")
-    .replaceAll(" n't", "n't")
-    .replaceAll(" 'm", "'m")
-    .replaceAll(" 's", "'s")
-    .replaceAll(" 've", "'ve")
-    .replaceAll(" 're", "'re");
+  return cleanUp(text, IN_TRANSFORMERS);
 }
