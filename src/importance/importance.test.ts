@@ -10,6 +10,7 @@ import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { importance } from './importance.ts';
 import type { MemberSlice } from './structures/structures.ts';
+import { FAST_METRICS } from './sums/metrics.ts';
 
 /** Independent of every gradient rule: losses by forward passes alone, of a model in which something is scaled a little up and down. */
 const STEP = 1e-2;
@@ -134,6 +135,20 @@ describe('importance', () => {
     const after = runtime.statistics();
     expect(after.liveTensors).toBe(before.liveTensors);
     expect(after.sessionsCreated).toBe(before.sessionsCreated);
+  });
+
+  it('computes what the metrics read and nothing beside: the same fast scores without depth and weight gradients', async () => {
+    const options = { structuresOf: open.structuresOf };
+    const all = await importance(open.programs, open.store, windows, options);
+    const fast = await importance(open.programs, open.store, windows, { ...options, metrics: FAST_METRICS });
+    expect(Object.keys(all.stages)).toContain('depth');
+    expect(Object.keys(fast.stages)).not.toContain('depth');
+    for (const [layer, scores] of fast.layers.entries())
+      for (const module of ['attention', 'mlp'] as const)
+        expect(scores[module]).toEqual({
+          kronecker: all.layers[layer]?.[module].kronecker,
+          fisher: all.layers[layer]?.[module].fisher,
+        });
   });
 
   it('leaves nothing behind when it is cancelled', async () => {

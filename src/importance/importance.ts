@@ -165,7 +165,10 @@ export async function importance(
         report(unit.backward * windows.length);
         continue;
       }
-      const cosine = await watch.time('depth', () => sumOfCosines(programs, before.hidden, after));
+      const leaving = after;
+      const cosine = keep.has('cosine')
+        ? await watch.time('depth', () => sumOfCosines(programs, before.hidden, leaving))
+        : 0;
       if (checks) {
         // Of the last batch: in a run that goes on, the gradients of others may have passed this layer.
         const [state, gradient] = [
