@@ -119,7 +119,13 @@ export const ROPE_KEY_RULES: KeyRules = {
   ),
   // The last: which channels turn by which axis of an image; all axes of a text are one.
   ...all('harmless', 'finetuned mrope_section mrope_interleaved'),
-  ...all(FACTOR, 'short_mscale long_mscale attn_factor extrapolation_factor'),
+  ...all(FACTOR, 'short_mscale long_mscale extrapolation_factor'),
+  attn_factor: {
+    assumed: [1],
+    because: 'transformers leaves it out, and other programs multiply by it',
+    remedy:
+      'Remove it to compute what transformers does, or write attention_factor, which is 0.1 ln(factor) + 1 times it, for what they do.',
+  },
 };
 
 /** Words in a key's name that say that what is computed depends on it. */

@@ -122,6 +122,11 @@ describe('commands', () => {
     const generate = ['generate', model, '--prompt', 'hi', '--max-new-tokens', '2'];
     expect((await resultOf([...generate, '--chat'])).promptTokens).toBe('hi'.length);
     expect((await resultOf([...generate, '--chat', '--tools', tools])).promptTokens).toBe('weather hi'.length);
+    // As Python's JSON keeps them: 1.0 and 1e5 are floats, 1 is none.
+    await writeFile(tools, '[{"function": {"name": [1.0, 1e5, 1, 0.5, "1.0"]}}]');
+    expect((await resultOf([...generate, '--chat', '--tools', tools])).promptTokens).toBe(
+      "[1.0, 100000.0, 1, 0.5, '1.0'] hi".length,
+    );
     const refused = async (args: readonly string[]) => (await runInside([...generate, ...args])).stderr;
     expect(await refused(['--tools', tools])).toContain('give --chat as well');
     await writeFile(tools, '{}');

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { parseJson } from '../checkpoint/files/json.ts';
+import { parseJsonWithFloats } from '../checkpoint/files/json.ts';
 import { UsageError } from '../errors.ts';
 import type { ExportedModel } from '../library/exported-model.ts';
 import { generate } from '../library/generate.ts';
@@ -111,7 +111,7 @@ async function run(
 }
 
 async function readTools(path: string): Promise<readonly unknown[]> {
-  const tools = parseJson(await readBytes(path), basename(path));
+  const tools = parseJsonWithFloats(await readBytes(path), basename(path));
   if (!Array.isArray(tools) || tools.length === 0)
     throw new UsageError(
       `${basename(path)} is no list of functions; --tools expects [{"type": "function", "function": {"name": …, "parameters": …}}, …].`,

@@ -52,6 +52,33 @@ function parsePython(text: string): unknown {
   }
 }
 
+/** A whole number that a file writes with a point or an exponent, as Python keeps and writes it: 1.0, 1e5. */
+export class WholeFloat {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** What begins the text that stands for such a number while a file is parsed. */
+const FLOAT = '\u0000float ';
+
+/** The same as `parseJson`, with whole numbers that are written as floats as `WholeFloat`. Throws FileFormatError. */
+export function parseJsonWithFloats(bytes: Uint8Array, file: string): unknown {
+  const value = parseJson(bytes, file);
+  const text = new TextDecoder().decode(bytes);
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (found) =>
+    /^-?\d+(\.\d+|(\.\d+)?[eE][+-]?\d+)$/.test(found) && Number.isInteger(Number(found))
+      ? JSON.stringify(FLOAT + found)
+      : found,
+  );
+  // Not-a-number stands in no float that is whole; a file that has both is given as it was parsed.
+  if (marked === text || /\b(NaN|Infinity)\b/.test(text)) return value;
+  return JSON.parse(marked, (_, each: unknown) =>
+    typeof each === 'string' && each.startsWith(FLOAT) ? new WholeFloat(Number(each.slice(FLOAT.length))) : each,
+  ) as unknown;
+}
+
 /** Parses UTF-8 JSON whose outermost value must be an object. Throws FileFormatError. */
 export function parseJsonRecord(bytes: Uint8Array, file: string): JsonRecord {
   const value = parseJson(bytes, file);

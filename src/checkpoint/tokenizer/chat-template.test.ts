@@ -40,6 +40,12 @@ test('ordinary templates give what the library gives', () => {
   expect(expected).toContain('<s><|system|>Be brief.\n<|user|>Hi\n  there</s>012753');
 });
 
+test('entries of a dictionary are no attributes of it', () => {
+  expect(
+    render("{{ messages[0]|attr('role') }}|{{ messages[0].role }}|{{ messages[0]|attr('role') is defined }}"),
+  ).toBe('|system|False');
+});
+
 test('a template speaks to the person through raise_exception', () => {
   expect(() => render("{{ raise_exception('No system message, please.') }}")).toThrow(UsageError);
   expect(() => render("{{ raise_exception('No system message, please.') }}")).toThrow(

@@ -32,7 +32,11 @@ const argument = ({ positional, named }: Arguments, place: number, name: string)
 /** Jinja's filters; `tojson` is the one that transformers puts in its place. */
 const FILTERS: Readonly<Record<string, Filter>> = {
   abs: (value) => (value instanceof Float ? new Float(Math.abs(value.value)) : Math.abs(wholeNumber(value, 0))),
-  attr: (value, args, budget) => path(value, argument(args, 0, 'name'), budget),
+  // A dictionary's entries are no attributes.
+  attr: (value, args, budget) =>
+    value instanceof Map && value.has(text(argument(args, 0, 'name')))
+      ? undefined
+      : path(value, argument(args, 0, 'name'), budget),
   batch: (value, args) =>
     batch(itemsOf(value), wholeNumber(argument(args, 0, 'linecount'), 1), argument(args, 1, 'fill_with')),
   capitalize: (value) => capitalize(str(value)),

@@ -1,3 +1,5 @@
+import { WholeFloat } from '../../files/json.ts';
+
 /** A number that Python has as `float`; whole numbers are JavaScript's. */
 export class Float {
   readonly value: number;
@@ -54,6 +56,7 @@ export class TemplateLimitError extends Error {}
 export function fromData(data: unknown): Value {
   if (data === null || typeof data === 'string' || typeof data === 'boolean') return data;
   if (typeof data === 'number') return Number.isInteger(data) ? data : new Float(data);
+  if (data instanceof WholeFloat) return new Float(data.value);
   if (Array.isArray(data)) return (data as unknown[]).map(fromData);
   if (typeof data === 'object') return new Map(Object.entries(data).map(([key, value]) => [key, fromData(value)]));
   return undefined;
