@@ -10,6 +10,7 @@ export const QUANTISATION_TENSOR =
 const HARMLESS = [
   /(^|\.)rotary_emb\.(inv_freq|cos_cached|sin_cached|original_inv_freq)$/,
   /(^|\.)rotary_pos_emb\.inv_freq$/,
+  /^blk\.\d+\.attn_rot_embd(\.weight)?$/,
   /\.(attn|attention)\.(bias|masked_bias)$/,
   /\.self_attn\.(bias|masked_bias|causal_mask|rotary_emb\.[\w.]+)$/,
   /(^|\.)(position_ids|causal_mask|freqs_cis|rope\.freqs)$/,

@@ -179,9 +179,16 @@ function ropeScaling(
       ...(original === undefined ? {} : { original_max_position_embeddings: original }),
     };
   }
-  if (ropeFactors.plain)
+  // As llama.cpp reads them: a factor without its kind is a linear one, and none has no effect.
+  const stated = metadata.number(`${architecture}.rope.scaling.factor`) ?? 0;
+  const kind = metadata.string(`${architecture}.rope.scaling.type`) ?? (stated === 0 ? 'none' : 'linear');
+  if (ropeFactors.plain?.some((each) => each !== 1)) {
+    if (kind !== 'none' && stated !== 0 && stated !== 1)
+      throw new UnsupportedError(
+        `${metadata.file} has rope factors and the rope scaling ${quote(kind)} by ${stated}; both at once are not computed. Take the model's safetensors.`,
+      );
     return { rope_scaling: llama3Scaling(metadata, architecture, headDimension, ropeFactors.plain) };
-  const kind = metadata.string(`${architecture}.rope.scaling.type`) ?? 'none';
+  }
   if (kind === 'none') return {};
   const factor = metadata.requiredNumber(`${architecture}.rope.scaling.factor`);
   if (kind === 'linear' || kind === 'yarn') {

@@ -47,6 +47,26 @@ describe('metadata below the architecture', () => {
     const { checkpoint } = await open({ ...yarn, ...ramp });
     expect(checkpoint.config.rope_scaling).toEqual({ rope_type: 'yarn', factor: 4, beta_fast: 16, beta_slow: 2 });
   });
+
+  test('a factor without its kind is a linear one, as in llama.cpp', async () => {
+    const factor = { 'llama.rope.scaling.factor': { f32: 2 } };
+    const { checkpoint } = await open(factor);
+    expect(checkpoint.config.rope_scaling).toEqual({ rope_type: 'linear', factor: 2 });
+    const off = await open({ ...factor, 'llama.rope.scaling.type': 'none' });
+    expect(off.checkpoint.config.rope_scaling).toBeUndefined();
+  });
+});
+
+test('rope factors of 1 change nothing; others beside a scaling are told', async () => {
+  const factors = (...values: number[]) => ({
+    ...TINY_LLAMA_TENSORS,
+    'rope_freqs.weight': { shape: [values.length], data: Float32Array.from(values) },
+  });
+  expect((await open({}, factors(1, 1))).checkpoint.config.rope_scaling).toBeUndefined();
+  const linear = { 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': { f32: 2 } };
+  await expect(open(linear, factors(2, 2))).rejects.toThrow(
+    'm.gguf has rope factors and the rope scaling "linear" by 2',
+  );
 });
 
 test('tensors that nobody reads are named', async () => {
