@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
-import { type Calibration, calibrationOf, calibrationOfTokenIds } from '../library/calibration.ts';
+import { type Calibration, calibrationOf, calibrationOfTokenIds, mixedCalibration } from '../library/calibration.ts';
 import { embeddedFolder } from '../library/disk.ts';
 import { VERIFIED_POSITIONS } from '../library/export.ts';
 import type { OpenModel } from '../library/open-model.ts';
@@ -18,7 +18,7 @@ import { readTextIds, type TextIds } from './text-files.ts';
 
 /**
  * Calibration windows from --token-ids, --calibration, or the embedded model's own text: as many as --windows says (UsageError where the text has
- * fewer), without it as many as there are up to `usual`.
+ * fewer), without it as many as there are up to `usual`. With both, half of them are drawn from the token ids.
  */
 export async function readCalibration(
   name: string,
@@ -28,14 +28,15 @@ export async function readCalibration(
   usual: number = DEFAULT_WINDOWS,
 ): Promise<Calibration> {
   const { seed, length, windows } = options;
-  if (options.tokenIds !== undefined) {
-    return calibrationOfTokenIds(await readInput(options.tokenIds), open.vocabulary, seed);
-  }
+  const own =
+    options.tokenIds === undefined
+      ? undefined
+      : await calibrationOfTokenIds(await readInput(options.tokenIds), open.vocabulary, seed);
+  if (own && !options.calibration) return own;
   const { ids, source, sha256 } = await idsOf(open, calibrationFiles(name, options.calibration), running);
-  return calibrationOf(
-    { tokenIds: ids, source, sha256, length, seed },
-    windows === undefined ? { most: usual } : { count: windows },
-  );
+  const text = { tokenIds: ids, source, sha256, length, seed };
+  if (own) return mixedCalibration(own, text, windows ?? usual);
+  return calibrationOf(text, windows === undefined ? { most: usual } : { count: windows });
 }
 
 const known = new WeakMap<OpenModel, Map<string, Promise<TextIds>>>();

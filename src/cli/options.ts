@@ -59,7 +59,10 @@ export function addCalibrationOptions(command: Command): Command {
     )
     .option('--length <n>', 'tokens per calibration window', wholeNumber('--length', 2), 128)
     .option('--seed <n>', 'seed of everything random', wholeNumber('--seed', 0), 0)
-    .option('--token-ids <file>', 'windows as JSON, an array of arrays of token ids, instead of text');
+    .option(
+      '--token-ids <file>',
+      'windows as JSON, an array of arrays of token ids, instead of text; with --calibration as well, half of the windows are drawn from them',
+    );
 }
 
 /** Options of commands that score. */

@@ -23,7 +23,10 @@ export function addSample(program: Command, signal: AbortSignal): void {
     .option('--length <n>', 'tokens of a text', wholeNumber('--length', 2), 128)
     .option('--seed <n>', 'seed of the sampling', wholeNumber('--seed', 0), 0)
     .option('--opening <text...>', 'what texts begin with, taken in turn (default: a drawn token)')
-    .requiredOption('--output <file>', 'JSON lines to write, each with a "text" field')
+    .requiredOption(
+      '--output <file>',
+      'what to write: JSON lines with a "text" field for --calibration, or with the ending .json windows for --token-ids',
+    )
     .action(async (name: string, options: SampleCommandOptions) => {
       const console = createConsole({ json: options.json ?? false, quiet: options.quiet ?? false });
       const { windows, length, seed, opening = [], output } = options;
@@ -34,7 +37,10 @@ export function addSample(program: Command, signal: AbortSignal): void {
           ...{ windows, length, seed, openings: opening, signal, onProgress: console.onProgress },
         });
         const seconds = (performance.now() - start) / 1000;
-        await writeWhole(output, texts.map((text) => `${JSON.stringify({ text })}\n`).join(''), signal);
+        const contents = output.endsWith('.json')
+          ? JSON.stringify(texts.map(({ tokenIds }) => tokenIds))
+          : texts.map(({ text }) => `${JSON.stringify({ text })}\n`).join('');
+        await writeWhole(output, contents, signal);
         const tokens = windows * length;
         console.result({ texts: texts.length, tokens, seconds, seed, output, ...computedOn(model.runtime) }, () => [
           `Wrote ${texts.length} texts of ${length} tokens (${(tokens / seconds).toFixed(0)} tokens/s) into ${output}.`,

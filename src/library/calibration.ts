@@ -1,6 +1,7 @@
 import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { readTokenIds, type TextFile } from '../evaluate/text.ts';
 import { tokenWindows } from '../evaluate/token-windows.ts';
+import { sampleWithoutReplacement, seededRandom } from '../random.ts';
 import type { OpenModel } from './open-model.ts';
 import type { ScoreOptions } from './score.ts';
 
@@ -38,6 +39,24 @@ export function calibrationOf(
 export async function calibrationOfTokenIds(file: TextFile, vocabulary: number, seed: number): Promise<Calibration> {
   const windows = readTokenIds(file, vocabulary);
   return { windows, calibration: { source: file.name, sha256: await sha256OfBytes(file.bytes), seed } };
+}
+
+/**
+ * Half of `most` windows from those of `own`, drawn by seed (all where they are fewer), and as many of a text as make `most`: what a model writes beside what others wrote.
+ */
+export async function mixedCalibration(own: Calibration, text: CalibrationText, most: number): Promise<Calibration> {
+  const count = Math.min(own.windows.length, Math.floor(most / 2));
+  const drawn = sampleWithoutReplacement(own.windows.length, count, seededRandom(text.seed)).sort((a, b) => a - b);
+  const others = calibrationOf(text, { most: most - count });
+  const sources = [others.calibration, own.calibration];
+  return {
+    windows: [...others.windows, ...drawn.map((index) => own.windows[index] as ArrayLike<number>)],
+    calibration: {
+      source: sources.map(({ source }) => source).join(' + '),
+      sha256: await sha256OfText(sources.map(({ sha256 }) => sha256).join(' ')),
+      seed: text.seed,
+    },
+  };
 }
 
 /** How a text becomes calibration windows. */

@@ -109,7 +109,7 @@ export {
 } from './recover.ts';
 export { type RefineOptions, refine } from './refine.ts';
 export type { BackendChoice, RuntimeOptions } from './runtime-options.ts';
-export { type SampleOptions, sample } from './sample.ts';
+export { type SampledText, type SampleOptions, sample } from './sample.ts';
 export type { PrecisionNote, ScoreNote, ScoreObjective } from './score.ts';
 export { parseMetrics, type ScoreOptions, type ScoreRun, score } from './score.ts';
 export type { PrecisionChoice } from './score-precision.ts';

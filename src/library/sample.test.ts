@@ -18,18 +18,20 @@ describe('text that a model writes itself', () => {
     const texts = await sample(open, { windows: 34, length: 12 });
     expect(await sample(open, { windows: 34, length: 12 })).toEqual(texts);
     expect(await sample(open, { windows: 2, length: 12 })).toEqual(texts.slice(0, 2));
-    expect(new Set(texts).size).toBe(34);
+    expect(new Set(texts.map(({ text }) => text)).size).toBe(34);
     expect(await sample(open, { windows: 2, length: 12, seed: 1 })).not.toEqual(texts.slice(0, 2));
   });
 
   test('begins with openings in turn, and is likely to the model', async () => {
     const told: number[] = [];
-    const texts = await sample(open, {
+    const sampled = await sample(open, {
       windows: 3,
       length: 40,
       openings: ['Once upon a time', 'The dog'],
       onProgress: ({ stage, completed }) => stage === 'writing text' && told.push(completed),
     });
+    const texts = sampled.map(({ text }) => text);
+    expect(sampled.map(({ tokenIds }) => tokenIds.length)).toEqual([40, 40, 40]);
     expect(texts.map((text) => text.trimStart().split(' ').slice(0, 2).join(' '))).toEqual([
       'Once upon',
       'The dog',

@@ -17,18 +17,30 @@ export interface SampleOptions extends LongRunning {
   readonly openings?: readonly string[];
 }
 
+/** A text that a model wrote. */
+export interface SampledText {
+  /** Its opening among them. */
+  readonly tokenIds: readonly number[];
+  /** Without special tokens. */
+  readonly text: string;
+}
+
 /**
  * Texts that a model writes itself, sampled from its own distribution (temperature 1): what to calibrate or verify on where there is no text. The same for the same seed.
  * Throws UsageError for a length that the model cannot hold or an opening that leaves nothing to write, CancelledError when the signal fires.
  */
-export async function sample(model: OpenModel, options: SampleOptions = {}): Promise<readonly string[]> {
+export async function sample(model: OpenModel, options: SampleOptions = {}): Promise<readonly SampledText[]> {
   checkLength(model, options);
   using decoder = await decoderForModel(model.runtime, model.model, options);
   return await sampleOn(decoder, model, options);
 }
 
 /** The same on a decoder of the model that is open already. */
-export async function sampleOn(decoder: Decoder, model: OpenModel, options: SampleOptions): Promise<readonly string[]> {
+export async function sampleOn(
+  decoder: Decoder,
+  model: OpenModel,
+  options: SampleOptions,
+): Promise<readonly SampledText[]> {
   const { windows = 192, length = LENGTH, seed = 0, openings = [], signal, onProgress } = options;
   checkLength(model, options);
   const tokenizer = await model.tokenizer();
@@ -43,7 +55,7 @@ export async function sampleOn(decoder: Decoder, model: OpenModel, options: Samp
     count: windows,
     ...{ length, seed, vocabulary, openings: begun, signal, onProgress },
   });
-  return written.map((ids) => tokenizer.decode([...ids], { skipSpecialTokens: true }));
+  return written.map((tokenIds) => ({ tokenIds, text: tokenizer.decode([...tokenIds], { skipSpecialTokens: true }) }));
 }
 
 const LENGTH = 128;

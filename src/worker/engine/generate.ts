@@ -91,7 +91,7 @@ export function generateCalls(bench: Bench): GenerateCalls {
       bench.heavy(async () => {
         const decoder = await bench.decoderOf(null, undefined, options);
         const texts = await sampleOn(decoder, bench.model, { ...request, ...options });
-        return texts.join('\n\n');
+        return texts.map(({ text }) => text).join('\n\n');
       }, options),
   };
 }
