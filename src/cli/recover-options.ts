@@ -16,7 +16,7 @@ import { addPlanOptions } from './plan-options.ts';
 /** Options of the library that are options of the command as they are. */
 const PASSED_ON = [
   ...(['rank', 'scale', 'dropout', 'learningRate', 'warmupSteps', 'weightDecay', 'steps', 'epochs'] as const),
-  ...(['batchWindows', 'accumulation', 'maxGradientNorm', 'evaluateEvery', 'patience'] as const),
+  ...(['batchWindows', 'accumulation', 'maxGradientNorm', 'evaluateEvery', 'patience', 'groupSteps'] as const),
 ];
 
 /** Options of a training, whatever is trained. */
@@ -58,6 +58,7 @@ export function addTrainingOptions(command: Command): Command {
       wholeNumber('--train-windows', 2),
     )
     .option('--bits <n>', 'of group-wise weights: 4 or 8', oneOf('--bits', ['4', '8']), '4')
+    .option('--group-steps', 'of group-wise weights: train the step of each group, too')
     .option('--rank <n>', 'rank of the adapters (default: 8)', wholeNumber('--rank', 1))
     .option('--scale <x>', 'strength of the adapters times their rank (default: 16)', realNumber('--scale', 0))
     .option(

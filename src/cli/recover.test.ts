@@ -48,7 +48,7 @@ describe('recover', () => {
     const plan =
       '--scores @scores.safetensors --ratio 0.2 --compensate least-squares --calibration @text.txt --length 16';
     const found = (await recovered(
-      `${plan} --text @other.txt --held-out @other.txt --evaluate-every 2 --output @recovered`,
+      `${plan} --text @other.txt --held-out @other.txt --evaluate-every 2 --group-steps --output @recovered`,
     )) as unknown as Document & Record<string, unknown>;
     expect(found).toMatchObject({ steps: 4, stoppedBecause: 'finished', output: at('recovered') });
     expect(found.parametersAfter).toBeLessThan(found.parametersBefore as number);
@@ -63,7 +63,7 @@ describe('recover', () => {
       figures: Record<string, string>;
       recipe: Record<string, unknown>;
     };
-    expect(record.figures.recovery).toMatch(/group-wise, 4 bits, rank 8, 4 steps .* seed 0/);
+    expect(record.figures.recovery).toMatch(/group-wise, 4 bits and the steps of groups, rank 8, 4 steps .* seed 0/);
     expect(record.recipe).toMatchObject({ compensate: 'least-squares', dtype: 'q4' });
     const evaluated = await resultOf(words('evaluate @recovered --text @other.txt --window 16'));
     expect(Math.abs(Math.log(evaluated.perplexity as number) - Math.log(found.after.perplexity))).toBeLessThan(0.05);

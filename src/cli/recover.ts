@@ -248,7 +248,8 @@ function figuresOf(
   options: RecoverCommandOptions,
   data: TrainingData,
 ): Record<string, string> {
-  const how = options.method === 'group-wise' ? `group-wise, ${options.bits} bits` : 'plain LoRA';
+  const trained = `${options.bits} bits${options.groupSteps ? ' and the steps of groups' : ''}`;
+  const how = options.method === 'group-wise' ? `group-wise, ${trained}` : 'plain LoRA';
   return {
     recovery: `${how}, rank ${options.rank ?? 8}, ${steps} steps (those of step ${bestStep} kept), seed ${options.seed}`,
     'recovery text': `${options.data.map((path) => basename(path)).join(' + ')}, ${data.windows.length} windows`,

@@ -96,9 +96,10 @@ describeOnWebGpu('gradients, scores and training on WebGPU', { timeout: GPU_TIME
     expect(Math.abs(measured.perplexity / reference.perplexity - 1)).toBeLessThan(1e-4);
   });
 
-  test('the losses of recovery fall as on the processor', async () => {
+  test.each([false, true])('the losses of recovery fall as on the processor; trained steps: %s', async (groupSteps) => {
     const checkpoint = randomLlama({ hiddenSize: 64, neurons: 48, headDimension: 16 });
-    const settings = { method: 'group-wise', steps: 3, learningRate: 0.02, examples: randomWindows(6, 64) } as const;
+    const examples = randomWindows(6, 64);
+    const settings = { method: 'group-wise', groupSteps, steps: 3, learningRate: 0.02, examples } as const;
     const on = async (runtime: Runtime) => {
       using open = new OpenModel(runtime, checkpoint);
       const { model, history } = await recover(open, settings);

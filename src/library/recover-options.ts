@@ -21,6 +21,8 @@ export interface RecoverOptions {
   readonly bits?: 4 | 8;
   /** Inputs that share a minimum and a step. Default 32, which is what exports have. */
   readonly groupSize?: number;
+  /** Of 'group-wise': trains the step of each group, too. Default false. */
+  readonly groupSteps?: boolean;
   /** Default 8. */
   readonly rank?: number;
   /** Numerator of the adapters' strength, scale / rank. Default 16. */
@@ -80,6 +82,7 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
     method,
     bits = 4,
     groupSize = 32,
+    groupSteps = false,
     rank = 8,
     scale = 16,
     dropout = 0.05,
@@ -97,6 +100,10 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
       `The teacher has ${teacher.config.vocabulary} tokens and the model ${vocabulary}; give the model that it was pruned from.`,
     );
   whole('groupSize', groupSize, 1);
+  if (groupSteps && (method !== 'group-wise' || groupSize === 1))
+    throw new UsageError(
+      `groupSteps trains the steps of groups of weights; the method is "${method}"${groupSize === 1 ? ' with groups of 1' : ''}. Leave it out, or train group-wise.`,
+    );
   whole('rank', rank, 1);
   whole('seed', seed, 0);
   within('scale', scale, (value) => value > 0, 'above 0');
@@ -144,10 +151,11 @@ export function readSettings(options: RecoverOptions, vocabulary: number, maximu
     dropout,
     maxGradientNorm,
   };
-  // Without it where it is the text, so that trainings of earlier versions go on.
+  // Without it where it is the text, and without steps where they stay, so that trainings of earlier versions go on.
   const distilled = loss === 'text' ? {} : { loss };
   return {
     ...{ method, bits, groupSize, rank, scale, ...training, ...distilled },
+    ...(groupSteps && { groupSteps }),
     ...{ seed, evaluateEvery, patience, windows, heldOut },
   };
 }

@@ -16,6 +16,7 @@ test('WebAssembly trains as the CPU does', async () => {
     using open = new OpenModel(runtime, randomLlama({ hiddenSize: 64, neurons: 48, headDimension: 16 }));
     const { model, history } = await recover(open, {
       method: 'group-wise',
+      groupSteps: true,
       steps: 3,
       learningRate: 0.02,
       examples: randomWindows(6, 64),

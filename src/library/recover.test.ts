@@ -189,6 +189,12 @@ describe('recover', () => {
 
   test.each<[string, Partial<RecoverOptions>, typeof UsageError | typeof MismatchError, RegExp]>([
     ['a rank of 0', { rank: 0 }, UsageError, /rank is 0; it must be a whole number, 1 or more/],
+    [
+      'steps of groups that there are none of',
+      { method: 'lora', groupSteps: true },
+      UsageError,
+      /groupSteps trains the steps of groups of weights; the method is "lora"/,
+    ],
     ['a dropout of 1', { dropout: 1 }, UsageError, /dropout is 1; it must be a number 0 or more and below 1/],
     ['no learning', { learningRate: 0 }, UsageError, /learningRate is 0; it must be a number above 0/],
     ['more warm-up than steps', { warmupSteps: 7 }, UsageError, /warmupSteps is 7, more than the 6 steps/],

@@ -71,8 +71,12 @@ export async function recover(model: OpenModel, options: RecoverOptions): Promis
   const quantised =
     options.method === 'group-wise' ? await quantiseModel(model.model, quantisation, { signal }) : undefined;
   const base = quantised ? modelOf(quantisedCheckpoint(model.model.checkpoint, quantised)) : model.model;
-  const { rank, scale, seed, heldOut, windowsPerRun } = settings;
-  const adapters = createAdapters(base, { rank, scale, seed, groupSize: quantised ? settings.groupSize : 1 });
+  const { rank, scale, seed, heldOut, windowsPerRun, groupSteps } = settings;
+  const adapters = createAdapters(
+    base,
+    { rank, scale, seed, groupSize: quantised ? settings.groupSize : 1 },
+    groupSteps ? quantised : undefined,
+  );
   const batches = partsOf(heldOut, windowsPerRun).map(trainingBatch);
   const heldOutLoss = ({ programs, store }: OpenModel) =>
     meanLossBy(

@@ -24,6 +24,12 @@ export const ADAPTED_WEIGHTS = [
  */
 export const adapterInputs = (weight: string) => ({ down: `${weight}/down`, up: `${weight}/up` });
 
+/**
+ * Program inputs of a weight's trained steps: what its groups' factors differ from 1 by, and their minima, both [outputs, groups] and times the members of the group, since the pooling matrix divides
+ * by them.
+ */
+export const stepInputs = (weight: string) => ({ change: `${weight}/steps`, minima: `${weight}/minima` });
+
 export interface AdapterGraphOptions {
   /** s = scale / rank. */
   readonly strength: number;
@@ -31,6 +37,8 @@ export interface AdapterGraphOptions {
   readonly pooled: boolean;
   /** Whether what adapters read is multiplied by masks. */
   readonly dropout: boolean;
+  /** Whether the steps of groups are trained beside the adapters: only where these are pooled. Default false. */
+  readonly steps?: boolean;
 }
 
 /** One value that adapters read: layers with the same input share pooling, mask and the product with all their A. */
@@ -69,10 +77,10 @@ export function adapterSites(block: Graph): AdapterSite[] {
 
 /**
  * The block with adapters: y = W x + s B A (mask * pool(x)) in place of y = W x for every adapted weight. Inputs beside the block's: `<weight>/down`,
- * `<weight>/up`, with `pooled` `pool/<width>`, with `dropout` `mask/<weight>` [batch, tokens, groups] of each site.
+ * `<weight>/up`, with `pooled` `pool/<width>`, with `dropout` `mask/<weight>` [batch, tokens, groups] of each site, with `steps` `stepInputs`: W + (W - beta) (factor - 1) stands in the place of W.
  * Throws UnsupportedError for a weight that anything but one Gemm reads.
  */
-export function adaptedBlock(block: Graph, { strength, pooled, dropout }: AdapterGraphOptions): Graph {
+export function adaptedBlock(block: Graph, { strength, pooled, dropout, steps = false }: AdapterGraphOptions): Graph {
   const builder = new GraphBuilder('adapted block', { ...block, nodes: [] });
   const sites = adapterSites(block);
   const groups = ({ width }: AdapterSite): Dimension => (pooled ? `groups of ${width}` : width);
@@ -103,6 +111,21 @@ export function adaptedBlock(block: Graph, { strength, pooled, dropout }: Adapte
         : [product];
     for (const [index, weight] of site.weights.entries()) lowRanks.set(weight, parts[index] ?? '');
   };
+  /** The weight with its groups' steps as they are trained. */
+  const stepped = (weight: string, outputs: Dimension) => {
+    const site = sites.find(({ weights }) => weights.includes(weight)) as AdapterSite;
+    const spread = (name: string, part: string) =>
+      builder.add(
+        'Gemm',
+        [builder.input(name, 'float32', [outputs, groups(site)]), siteInputs(site).pool],
+        {},
+        { name: `${weight}/${part}` },
+      );
+    const { change, minima } = stepInputs(weight);
+    const above = builder.add('Sub', [weight, spread(minima, 'least')], {}, { name: `${weight}/above` });
+    const added = builder.add('Mul', [above, spread(change, 'factors')], {}, { name: `${weight}/added` });
+    return builder.add('Add', [weight, added], {}, { name: `${weight}/trained` });
+  };
   for (const node of block.nodes) {
     const weight = adaptedWeight(block, node);
     const [input = ''] = node.inputs;
@@ -113,8 +136,11 @@ export function adaptedBlock(block: Graph, { strength, pooled, dropout }: Adapte
     }
     if (!lowRanks.has(weight)) readBy(input);
     const { up } = adapterInputs(weight);
-    builder.input(up, 'float32', ['rank', block.inputs.find(({ name }) => name === weight)?.shape[0] ?? 'outputs']);
-    builder.append({ ...node, outputs: [`${output}/base`] });
+    const outputs = block.inputs.find(({ name }) => name === weight)?.shape[0] ?? 'outputs';
+    builder.input(up, 'float32', ['rank', outputs]);
+    const read = steps ? stepped(weight, outputs) : weight;
+    const inputs = node.inputs.map((name) => (name === weight ? read : name));
+    builder.append({ ...node, inputs, outputs: [`${output}/base`] });
     const change = builder.add(
       'Gemm',
       [lowRanks.get(weight) ?? '', up],
@@ -128,7 +154,7 @@ export function adaptedBlock(block: Graph, { strength, pooled, dropout }: Adapte
 }
 
 /**
- * The backward program of the adapted block: recomputes it and gives `gradient/hidden` and the gradients of all adapters from `outputGradient`.
+ * The backward program of the adapted block: recomputes it and gives `gradient/hidden` and the gradients of all adapters, and of trained steps, from `outputGradient`.
  * No gradient of a weight that is not trained is computed. `bindings`: example sizes of the block's symbols.
  */
 export function adaptedGradient(
@@ -138,7 +164,10 @@ export function adaptedGradient(
 ): Graph {
   const adapted = adaptedBlock(block, options);
   const adapters = adapterSites(block).flatMap(({ weights }) =>
-    weights.flatMap((weight) => Object.values(adapterInputs(weight))),
+    weights.flatMap((weight) => [
+      ...Object.values(adapterInputs(weight)),
+      ...(options.steps ? [stepInputs(weight).change] : []),
+    ]),
   );
   return differentiate(adapted, {
     seeds: { output: 'outputGradient' },

@@ -4,6 +4,7 @@ import { type Programs, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { DeviceWeights } from '../architecture/weights.ts';
 import { transpose } from '../arrays.ts';
+import { groupMembers, groupsOf } from '../checkpoint/group-quantised.ts';
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { gradientOf } from '../passes/differentiate.ts';
 import type { Backend, DeviceTensor, Session } from '../runtime/runtime.ts';
@@ -14,10 +15,10 @@ import {
   adapterInputs,
   adapterSites,
   siteInputs,
+  stepInputs,
 } from './adapted-block.ts';
 import { AdaptedPrograms } from './adapted-programs.ts';
-import type { Adapter } from './adapter.ts';
-import { poolingMatrix } from './adapter.ts';
+import { type Adapter, poolingMatrix, stepFactors, stepGradient } from './adapter.ts';
 import { dropoutMask } from './dropout.ts';
 import { mixSeeds } from './seeds.ts';
 
@@ -75,7 +76,7 @@ export class AdaptedModel implements Disposable {
     if (!first) throw new MismatchError('There are no adapters: every block of the model was removed.');
     this.#groupSize = first.groupSize;
     this.#activationBytes = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];
-    this.#graphs = { strength: first.strength, pooled: first.groupSize > 1 };
+    this.#graphs = { strength: first.strength, pooled: first.groupSize > 1, steps: first.steps !== undefined };
   }
 
   /** Where a forward pass keeps what its backward pass reads. Disposed by the caller. */
@@ -152,12 +153,15 @@ export class AdaptedModel implements Disposable {
         const { 'gradient/hidden': entering, ...outputs } = await session.run(feedsOf(session, feeds));
         using results = owned(outputs);
         if (entering) gradients.push(entering);
-        for (const [weight, { rank }] of adapters) {
+        for (const [weight, adapter] of adapters) {
           const { down, up } = adapterInputs(weight);
           const read = async (input: string) =>
             (await this.programs.runtime.read(singleOutput(results.tensors, gradientOf(input)))).data as Float32Array;
           add(sums.get(down), await read(down));
-          add(sums.get(up), transpose(await read(up), rank));
+          add(sums.get(up), transpose(await read(up), adapter.rank));
+          if (!adapter.steps) continue;
+          const { change } = stepInputs(weight);
+          add(sums.get(change), stepGradient(adapter.steps, timesMembers(await read(change), adapter)));
         }
       }
       return gradients;
@@ -221,11 +225,12 @@ export class AdaptedModel implements Disposable {
     return this.layers[layer] ?? new Map<string, Adapter>();
   }
 
-  /** A and B of a layer on the device. */
+  /** A and B of a layer, and its trained steps, on the device. */
   #lease(adapters: LayerAdapters) {
     const { runtime } = this.programs;
     const tensors: Record<string, DeviceTensor> = {};
-    for (const [weight, { rank, inputs, outputs, groupSize, down, up }] of adapters) {
+    for (const [weight, adapter] of adapters) {
+      const { rank, inputs, outputs, groupSize, down, up, steps } = adapter;
       const names = adapterInputs(weight);
       tensors[names.down] = runtime.upload({
         dataType: 'float32',
@@ -237,6 +242,13 @@ export class AdaptedModel implements Disposable {
         shape: [rank, outputs],
         data: transpose(up, outputs),
       });
+      const shape = [outputs, groupsOf(inputs, groupSize)];
+      const grouped = (values: ArrayLike<number>) =>
+        runtime.upload({ dataType: 'float32', shape, data: timesMembers(values, adapter) });
+      if (!steps) continue;
+      const { change, minima } = stepInputs(weight);
+      tensors[change] = grouped(stepFactors(steps).map((factor) => factor - 1));
+      tensors[minima] = grouped(steps.minima);
     }
     return owned(tensors);
   }
@@ -301,6 +313,12 @@ function bytesOf(shapes: ReadonlyMap<string, readonly number[]>): number {
   for (const shape of shapes.values())
     bytes += shape.reduce((product, size) => product * size, Float32Array.BYTES_PER_ELEMENT);
   return bytes;
+}
+
+/** Values [outputs, groups] times the members of their groups. */
+function timesMembers(values: ArrayLike<number>, { inputs, groupSize }: Adapter): Float32Array {
+  const groups = groupsOf(inputs, groupSize);
+  return Float32Array.from(values, (value, index) => value * groupMembers(inputs, groupSize, index % groups));
 }
 
 function add(sum: Float32Array | undefined, part: Float32Array): void {

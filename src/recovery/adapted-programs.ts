@@ -40,8 +40,8 @@ export class AdaptedPrograms {
   }
 
   #session(direction: string, keeps: boolean, emit: Parameters<Programs['session']>[1]): Promise<Session> {
-    const { strength, pooled, dropout } = this.#options;
-    const name = `adapted ${direction}${keeps ? ' with kept activations' : ''}, strength ${strength}${pooled ? ', pooled' : ''}${dropout ? ', dropout' : ''}`;
+    const { strength, pooled, dropout, steps } = this.#options;
+    const name = `adapted ${direction}${keeps ? ' with kept activations' : ''}, strength ${strength}${pooled ? ', pooled' : ''}${dropout ? ', dropout' : ''}${steps ? ', steps' : ''}`;
     return this.#programs.session(programName(name, this.#kind), emit);
   }
 

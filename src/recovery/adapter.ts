@@ -15,6 +15,37 @@ export interface Adapter {
   readonly down: Float32Array;
   /** B [outputs, rank]. */
   readonly up: Float32Array;
+  /** Where the steps of a quantised weight's groups are trained beside A and B. */
+  readonly steps?: GroupSteps;
+}
+
+/** The trained steps of the groups of a quantised weight: step' = step exp(`STEP_RATE` change), so that none becomes 0 (scales alone are trained in PEQA, Kim et al. 2023, arXiv 2305.14152). */
+export interface GroupSteps {
+  /** [outputs, groups]; 0 changes nothing. */
+  readonly change: Float32Array;
+  /** [outputs, groups], of the weight as it was quantised: steps act on what lies above them. */
+  readonly minima: Float32Array;
+}
+
+/** AdamW moves every parameter by about the learning rate; a step wants a quarter of what A and B want. */
+const STEP_RATE = 0.25;
+
+/** What each step is multiplied by. */
+export const stepFactors = ({ change }: GroupSteps): Float64Array =>
+  Float64Array.from(change, (value) => Math.exp(STEP_RATE * value));
+
+/** The gradient with respect to `change` from that with respect to the factors. */
+export const stepGradient = (steps: GroupSteps, ofFactors: ArrayLike<number>): Float32Array =>
+  Float32Array.from(stepFactors(steps), (factor, index) => STEP_RATE * factor * (ofFactors[index] as number));
+
+/** Steps of some rows of a quantised weight (all by default) that change nothing. */
+export function createSteps(
+  { outputs, inputs, groupSize, minima }: GroupQuantised,
+  rows = { start: 0, end: outputs },
+): GroupSteps {
+  const groups = groupsOf(inputs, groupSize);
+  const own = minima.slice(rows.start * groups, rows.end * groups);
+  return { change: new Float32Array(own.length), minima: own };
 }
 
 export interface AdapterOptions {
@@ -54,7 +85,7 @@ export function poolingMatrix(inputs: number, groupSize: number): Float32Array {
 }
 
 /**
- * Merges an adapter into the minima of the groups of some rows (all by default): beta' = beta + s (B A) / members of the group. Codes and steps
+ * Merges an adapter into the minima of the groups of some rows (all by default): beta' = beta + s (B A) / members of the group, and trained steps into the steps. Codes
  * stay, so the merged weight is still N-bit, exactly. Throws MismatchError when sizes or groups differ.
  */
 export function mergeIntoGroups(
@@ -74,7 +105,11 @@ export function mergeIntoGroups(
   const minima = weight.minima.slice();
   const offset = rows.start * groupsOf(weight.inputs, weight.groupSize);
   for (const [index, value] of change.entries()) minima[offset + index] = (minima[offset + index] as number) + value;
-  return { ...weight, minima };
+  if (!adapter.steps) return { ...weight, minima };
+  const steps = weight.steps.slice();
+  for (const [index, factor] of stepFactors(adapter.steps).entries())
+    steps[offset + index] = (steps[offset + index] as number) * factor;
+  return { ...weight, minima, steps };
 }
 
 /** W + s B A spread over each group: the weight of a layer that is not quantised after merging. Throws MismatchError. */

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forwardBlocks } from '../architecture/forward.ts';
 import { exampleBindings } from '../architecture/programs.ts';
 import { openFixture } from '../architecture/testing/fixture.ts';
 import { randomLlama } from '../export/testing/random-llama.ts';
+import { OpenModel } from '../library/open-model.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { createRandom, seededRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
@@ -9,8 +11,9 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { adaptedBlock, adaptedGradient, adaptedSizes } from './adapted-block.ts';
 import { dropoutMask } from './dropout.ts';
 import { keptGraphs } from './kept-activations.ts';
+import { mergeQuantised, quantisedCheckpoint } from './recovered-checkpoint.ts';
 import { type AdaptedTestOptions, adaptedModel, randomWindows } from './testing/adapted.ts';
-import { adapterParameters, meanLoss, stepGradients } from './training-step.ts';
+import { adapterParameters, meanLoss, meanLossBy, stepGradients } from './training-step.ts';
 import { partsOf, trainingBatch } from './training-windows.ts';
 
 let runtime: Runtime;
@@ -33,7 +36,9 @@ async function expectSlopes(
   const { gradients } = await stepGradients(setup.model, runs, step);
   const random = createRandom(8);
   const parameters = adapterParameters(setup.adapters);
-  expect(parameters).toHaveLength(14 * setup.adapters.filter(({ size }) => size > 0).length);
+  expect(parameters).toHaveLength(
+    (options.groupSteps ? 21 : 14) * setup.adapters.filter(({ size }) => size > 0).length,
+  );
   for (const [index, values] of parameters.entries()) {
     const direction = Float32Array.from(values, () => random.normal());
     const start = values.slice();
@@ -59,6 +64,10 @@ describe('gradients of adapters against finite differences', () => {
     await expectSlopes((await openFixture(name)).checkpoint, { method: 'group-wise' });
   });
 
+  test.each(['llama', 'phi3'] as const)('steps of groups beside them on %s', async (name) => {
+    await expectSlopes((await openFixture(name)).checkpoint, { method: 'group-wise', groupSteps: true }, 0.2);
+  });
+
   test('plain LoRA, biases beside the weights', async () => {
     await expectSlopes((await openFixture('llama-biases')).checkpoint, { method: 'lora', scale: 4 });
   });
@@ -78,6 +87,30 @@ describe('gradients of adapters against finite differences', () => {
       );
     },
   );
+});
+
+test('trained steps merge exactly: the merged weights give the loss of the adapted model', async () => {
+  const { checkpoint } = await openFixture('phi3');
+  using setup = await adaptedModel(runtime, checkpoint, { method: 'group-wise', groupSteps: true, trained: true });
+  const runs = batches(setup.base.architecture.config.vocabulary);
+  const merged = quantisedCheckpoint(
+    checkpoint,
+    mergeQuantised(setup.base, setup.quantised ?? new Map(), setup.adapters),
+  );
+  using plain = new OpenModel(runtime, merged);
+  const own = await meanLossBy(plain, runs, async (pass) =>
+    forwardBlocks(
+      plain.programs,
+      plain.store,
+      pass.map(({ ids }) => ids),
+    ),
+  );
+  expect(own).toBeCloseTo(await meanLoss(setup.model, runs), 5);
+  const codes = setup.quantised?.get('model.layers.0.mlp.down_proj.weight');
+  const after = merged.groupQuantised?.('model.layers.0.mlp.down_proj.weight');
+  expect(after?.codes).toEqual(codes?.codes);
+  expect(after?.steps).not.toEqual(codes?.steps);
+  expect(after?.steps.every((step) => step > 0)).toBe(true);
 });
 
 test('streamed weights give the loss and the gradients of resident ones', async () => {
@@ -102,17 +135,24 @@ describe('kept activations', () => {
 
   test.each([
     { method: 'group-wise', dropout: 0.2, resident: true },
+    { method: 'group-wise', dropout: 0.2, resident: false, groupSteps: true },
     { method: 'group-wise', dropout: 0, resident: false },
     { method: 'lora', dropout: 0.2, resident: false },
     { method: 'lora', dropout: 0, resident: true },
   ] as const)(
-    'give the loss and gradients of recomputed ones: $method, dropout $dropout, resident weights: $resident',
-    async ({ method, dropout, resident }) => {
+    'give the loss and gradients of recomputed ones: $method, dropout $dropout, resident weights: $resident, steps: $groupSteps',
+    async ({ method, dropout, resident, groupSteps = false }) => {
       const checkpoint = randomLlama({ widths, neurons: 40, hiddenSize: 32, headDimension: 8 });
       const found = [];
       // None, some layers and runs, all of them.
       for (const activationBytes of [0, 16_000, 2 ** 30]) {
-        using setup = await adaptedModel(runtime, checkpoint, { method, trained: true, resident, activationBytes });
+        using setup = await adaptedModel(runtime, checkpoint, {
+          method,
+          trained: true,
+          resident,
+          activationBytes,
+          groupSteps,
+        });
         const runs = batches(setup.base.architecture.config.vocabulary);
         const step = {
           dropout: dropout > 0 ? (run: number) => ({ share: dropout, seed: 2, step: 5, run }) : undefined,

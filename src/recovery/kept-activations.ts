@@ -27,7 +27,8 @@ export function keptGraphs(block: Graph, gradient: Graph, bindings: Bindings): K
   const given = new Set(block.outputs.map(({ name }) => name));
   const candidates = block.nodes.flatMap(({ operator, outputs: [output = ''] }) => {
     const { dataType, shape } = typeOf(types, output);
-    const isLinear = elementCount(typeOf(longer, output).shape) <= 2 * elementCount(shape);
+    const [once, twice] = [elementCount(shape), elementCount(typeOf(longer, output).shape)];
+    const isLinear = twice > once && twice <= 2 * once;
     const isKept = KEPT_OPERATORS.has(operator) && !given.has(output) && isFloating(dataType) && isLinear;
     return isKept ? [{ name: output, dataType, shape: shape.map((_, axis) => `${output}/${axis}`) }] : [];
   });

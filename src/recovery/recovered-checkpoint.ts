@@ -7,7 +7,14 @@ import { throwIfCancelled } from '../errors.ts';
 import type { LongRunning } from '../progress.ts';
 import { ADAPTED_WEIGHTS } from './adapted-block.ts';
 import type { LayerAdapters } from './adapted-model.ts';
-import { type Adapter, type AdapterOptions, createAdapter, mergeIntoGroups, mergeIntoWeight } from './adapter.ts';
+import {
+  type Adapter,
+  type AdapterOptions,
+  createAdapter,
+  createSteps,
+  mergeIntoGroups,
+  mergeIntoWeight,
+} from './adapter.ts';
 import { type GroupQuantisation, quantiseGroups } from './quantise-groups.ts';
 import { mixSeeds } from './seeds.ts';
 
@@ -20,15 +27,21 @@ function adaptedBindings({ architecture }: Model): WeightBinding[][] {
   );
 }
 
-/** Adapters that change nothing yet, for every adapted weight. */
-export function createAdapters(model: Model, options: AdapterOptions): LayerAdapters[] {
+/** Adapters that change nothing yet, for every adapted weight; of those in `stepsOf`, by tensor, the steps are trained, too. */
+export function createAdapters(
+  model: Model,
+  options: AdapterOptions,
+  stepsOf: ReadonlyMap<string, GroupQuantised> = new Map(),
+): LayerAdapters[] {
   return adaptedBindings(model).map(
     (bindings, layer) =>
       new Map(
-        bindings.map(({ input, shape: [outputs = 0, inputs = 0] }): [string, Adapter] => [
-          input,
-          createAdapter(outputs, inputs, { ...options, seed: mixSeeds(options.seed, 'adapter', layer, input) }),
-        ]),
+        bindings.map(({ input, tensor, rows, shape: [outputs = 0, inputs = 0] }): [string, Adapter] => {
+          const seed = mixSeeds(options.seed, 'adapter', layer, input);
+          const adapter = createAdapter(outputs, inputs, { ...options, seed });
+          const weight = stepsOf.get(tensor);
+          return [input, weight ? { ...adapter, steps: createSteps(weight, rows) } : adapter];
+        }),
       ),
   );
 }

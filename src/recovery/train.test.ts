@@ -38,8 +38,8 @@ const TRAINING: Training = {
   fingerprint: 'a training',
 };
 
-async function trained(changes: Partial<Training> = {}) {
-  using setup = await adaptedModel(runtime, checkpoint, { method: 'group-wise' });
+async function trained(changes: Partial<Training> = {}, groupSteps = false) {
+  using setup = await adaptedModel(runtime, checkpoint, { method: 'group-wise', groupSteps });
   const result = await train(setup.model, { ...TRAINING, ...changes });
   const loss = await meanLoss(setup.model, [trainingBatch(heldOut)]);
   return { ...result, adapters: adapterParameters(setup.adapters).map((values) => values.slice()), loss };
@@ -74,28 +74,34 @@ describe('training', () => {
   });
 
   test.each([
-    { when: 'in the middle of a step', stopAt: 3, every: 1 },
-    { when: 'between two writes', stopAt: 5, every: 2 },
-  ])('goes on from a checkpoint exactly, stopped $when', async ({ stopAt, every }) => {
-    const whole = await trained();
-    const kept = memory();
-    const controller = new AbortController();
-    const onProgress = ({ step }: RecoveryProgress) => {
-      if (step === stopAt) queueMicrotask(() => controller.abort());
-    };
-    const stopped = await trained({ checkpoint: { ...kept, every }, signal: controller.signal, onProgress });
-    expect(stopped.stoppedBecause).toBe('cancelled');
-    expect(stopped.history.length).toBeLessThan(whole.history.length);
-    const resumed = await trained({ checkpoint: kept });
-    expect(resumed.stoppedBecause).toBe('finished');
-    expect(losses(resumed)).toEqual(losses(whole));
-    expect(resumed.adapters).toEqual(whole.adapters);
-    expect(resumed.heldOutBefore).toBe(3.5);
-    // A finished training is read back, and nothing is trained again.
-    const again = await trained({ checkpoint: kept });
-    expect(losses(again)).toEqual(losses(whole));
-    expect(again.adapters).toEqual(whole.adapters);
-  });
+    { when: 'in the middle of a step', stopAt: 3, every: 1, groupSteps: false },
+    { when: 'between two writes', stopAt: 5, every: 2, groupSteps: true },
+  ])(
+    'goes on from a checkpoint exactly, stopped $when; trained steps: $groupSteps',
+    async ({ stopAt, every, groupSteps }) => {
+      const whole = await trained({}, groupSteps);
+      const kept = memory();
+      const controller = new AbortController();
+      const onProgress = ({ step }: RecoveryProgress) => {
+        if (step === stopAt) queueMicrotask(() => controller.abort());
+      };
+      const stopped = await trained(
+        { checkpoint: { ...kept, every }, signal: controller.signal, onProgress },
+        groupSteps,
+      );
+      expect(stopped.stoppedBecause).toBe('cancelled');
+      expect(stopped.history.length).toBeLessThan(whole.history.length);
+      const resumed = await trained({ checkpoint: kept }, groupSteps);
+      expect(resumed.stoppedBecause).toBe('finished');
+      expect(losses(resumed)).toEqual(losses(whole));
+      expect(resumed.adapters).toEqual(whole.adapters);
+      expect(resumed.heldOutBefore).toBe(3.5);
+      // A finished training is read back, and nothing is trained again.
+      const again = await trained({ checkpoint: kept }, groupSteps);
+      expect(losses(again)).toEqual(losses(whole));
+      expect(again.adapters).toEqual(whole.adapters);
+    },
+  );
 
   test('refuses the checkpoint of another training, and bytes that are none', async () => {
     const kept = memory();

@@ -2,24 +2,27 @@ import { disposeAll, embedBatches, isRemoved } from '../architecture/forward.ts'
 import { MismatchError, throwIfCancelled } from '../errors.ts';
 import { OwnedTensors } from '../importance/program/owned-tensors.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
-import { adapterInputs } from './adapted-block.ts';
+import { adapterInputs, stepInputs } from './adapted-block.ts';
 import type { AdaptedModel, DropoutState, LayerAdapters } from './adapted-model.ts';
 import { lossGradientOf, lossOf } from './head-loss.ts';
 import type { TrainingBatch } from './training-windows.ts';
 
-/** All trained values, in a fixed order: layer by layer, weight by weight, A before B. The arrays are those of the adapters. */
+/** All trained values, in a fixed order: layer by layer, weight by weight, A before B, and steps where they are trained. The arrays are those of the adapters. */
 export function adapterParameters(layers: readonly LayerAdapters[]): Float32Array[] {
-  return layers.flatMap((adapters) => [...adapters.values()].flatMap(({ down, up }) => [down, up]));
+  return layers.flatMap((adapters) =>
+    [...adapters.values()].flatMap(({ down, up, steps }) => (steps ? [down, up, steps.change] : [down, up])),
+  );
 }
 
 /** Zeros for the gradients of each layer's adapters, by program input, in the order of `adapterParameters`. */
 function gradientSums(layers: readonly LayerAdapters[]): Map<string, Float32Array>[] {
   return layers.map((adapters) => {
     const sums = new Map<string, Float32Array>();
-    for (const [weight, { down, up }] of adapters) {
+    for (const [weight, { down, up, steps }] of adapters) {
       const names = adapterInputs(weight);
       sums.set(names.down, new Float32Array(down.length));
       sums.set(names.up, new Float32Array(up.length));
+      if (steps) sums.set(stepInputs(weight).change, new Float32Array(steps.change.length));
     }
     return sums;
   });

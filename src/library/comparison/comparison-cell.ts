@@ -112,6 +112,7 @@ export async function prepareModel(
     ...distilled,
     loss,
     method: recovery,
+    groupSteps: recovery === 'group-wise' && training.groupSteps === true,
     seed,
     signal,
     onProgress,

@@ -13,6 +13,8 @@ export interface AdaptedTestOptions {
   readonly method: 'group-wise' | 'lora';
   readonly bits?: number;
   readonly groupSize?: number;
+  /** Trains steps, too. */
+  readonly groupSteps?: boolean;
   readonly rank?: number;
   readonly scale?: number;
   /** Random values in B too, so that every gradient is there. */
@@ -29,6 +31,7 @@ export async function adaptedModel(runtime: Runtime, checkpoint: Checkpoint, opt
     method,
     bits = 4,
     groupSize = 16,
+    groupSteps = false,
     rank = 4,
     scale = 16,
     trained = false,
@@ -38,12 +41,11 @@ export async function adaptedModel(runtime: Runtime, checkpoint: Checkpoint, opt
   const dense = modelOf(checkpoint);
   const quantised = method === 'group-wise' ? await quantiseModel(dense, { bits, groupSize }) : undefined;
   const base = quantised ? modelOf(quantisedCheckpoint(checkpoint, quantised)) : dense;
-  const adapters: readonly LayerAdapters[] = createAdapters(base, {
-    rank,
-    scale,
-    groupSize: quantised ? groupSize : 1,
-    seed: 3,
-  });
+  const adapters: readonly LayerAdapters[] = createAdapters(
+    base,
+    { rank, scale, groupSize: quantised ? groupSize : 1, seed: 3 },
+    groupSteps ? quantised : undefined,
+  );
   if (trained) {
     const random = createRandom(5);
     // Small where nothing is averaged, so that the loss stays smooth enough for finite differences.
