@@ -2,6 +2,7 @@ import { countParameters, type Model } from '../../architecture/model.ts';
 import { INTERLEAVED, storedRow, storedTensor } from '../../checkpoint/formats/gguf/gguf-tensors.ts';
 import { readTokenizerFiles } from '../../checkpoint/tokenizer/tokenizer.ts';
 import { UnsupportedError } from '../../errors.ts';
+import { refuseBeyondHalf } from '../half-range.ts';
 import { GGUF_TYPES, type GgufType } from './blocks.ts';
 import { type GgufEntry, type GgufFile, type GgufTensorEntry, ggufFile } from './file.ts';
 import { type GgufHome, ggufHome } from './home.ts';
@@ -140,6 +141,8 @@ function weightEntry(
           const end = Math.min(count, start + step);
           const values = await checkpoint.read(source, { start, end });
           const turned = isInterleaved ? interleaveHeads(values, headDimension, columns) : values;
+          if (chosen === 'F16')
+            refuseBeyondHalf(values, source, 'Write the GGUF file as Q8_0 or F32 (--gguf-type, ggufType).');
           yield block.encode(offset === 0 ? turned : turned.map((value) => value + offset));
         }
       }

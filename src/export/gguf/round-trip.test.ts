@@ -4,6 +4,7 @@ import { blobFolder, blobSource } from '../../checkpoint/files/file.ts';
 import { openCheckpoint } from '../../checkpoint/folder.ts';
 import { readGgufHeader } from '../../checkpoint/formats/gguf/gguf-header.ts';
 import { openNamed } from '../../checkpoint/local.ts';
+import { overlayCheckpoint } from '../../checkpoint/overlay.ts';
 import { loadTokenizer, type Tokenizer } from '../../checkpoint/tokenizer/tokenizer.ts';
 import { OpenModel } from '../../library/open-model.ts';
 import { createNodeRuntime } from '../../runtime/node.ts';
@@ -98,4 +99,15 @@ test('GGUF, pruned and written as GGUF again, keeps tokenizer, template and meta
   expect(told).toEqual(says(await loadTokenizer(dense.checkpoint)));
   expect(told.text).toBe(TEXT);
   expect(told.withTools).toBe('2');
+});
+
+test('a weight beyond half precision is told, with the types that hold it', async () => {
+  const name = 'model.layers.0.mlp.up_proj.weight';
+  const { shape = [] } = dense.checkpoint.tensors.get(name) ?? {};
+  const data = (await dense.checkpoint.read(name)).slice();
+  data[7] = -1e6;
+  const model = modelOf(overlayCheckpoint(dense.checkpoint, new Map([[name, { shape, data }]])));
+  await expect(written(model)).rejects.toThrow(
+    `The weight ${name} has the value -1000000, and half precision ends at 65,504: it would become infinite. Write the GGUF file as Q8_0 or F32`,
+  );
 });

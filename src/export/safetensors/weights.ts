@@ -5,6 +5,7 @@ import {
   streamSafetensors,
 } from '../../checkpoint/formats/safetensors/safetensors-stream.ts';
 import { floatToBfloat16, floatToHalf } from '../../checkpoint/half.ts';
+import { refuseBeyondHalf } from '../half-range.ts';
 import type { ModelShape } from './shape.ts';
 
 /** Number formats of a safetensors file, by the names of config.json's `dtype`. */
@@ -40,7 +41,10 @@ function weight({ checkpoint }: Model, name: string, shape: readonly number[], t
     shape,
     async *chunks() {
       for (let start = 0; start < rows; start += step) {
-        const values = encode(await checkpoint.read(name, { start, end: Math.min(rows, start + step) }));
+        const read = await checkpoint.read(name, { start, end: Math.min(rows, start + step) });
+        if (type === 'float16')
+          refuseBeyondHalf(read, name, 'Write safetensors in bf16 or f32 (--safetensors-type, safetensorsType).');
+        const values = encode(read);
         yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       }
     },
