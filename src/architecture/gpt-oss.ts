@@ -23,6 +23,16 @@ const DEFAULTS = {
   swiglu_limit: 7,
 };
 
+/** How its positions are scaled where config.json says nothing of it. */
+const ROPE_SCALING = {
+  rope_type: 'yarn',
+  factor: 32,
+  beta_fast: 32,
+  beta_slow: 1,
+  truncate: false,
+  original_max_position_embeddings: 4096,
+};
+
 const ATTENTION = ['attention.query', 'attention.key', 'attention.value'] as const;
 
 const TENSORS: BlockTensors = {
@@ -37,7 +47,9 @@ const TENSORS: BlockTensors = {
  * gpt-oss (arXiv 2508.10925): attention to a sink beside the tokens, a number for each query head, biases throughout, every other layer through a window, and an MLP of experts with a
  * clamped gate; the softmax of the router is over those that are chosen.
  */
-export function gptOss(checkpoint: Checkpoint): Architecture {
+export function gptOss(stored: Checkpoint): Architecture {
+  const isSilent = !stored.config.rope_scaling && !stored.config.rope_parameters;
+  const checkpoint = isSilent ? { ...stored, config: { ...stored.config, rope_scaling: ROPE_SCALING } } : stored;
   const fields = configFields(checkpoint, DEFAULTS);
   const count = fields.integer('num_local_experts', 1 << 20);
   const mixture = { count, neurons: fields.integer('intermediate_size', 1 << 20) };

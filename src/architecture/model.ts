@@ -7,6 +7,9 @@ import { refuseOtherAngles } from './rotary-rows.ts';
 import { refuseKnownUnread, refuseUnread, withoutBeside, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
 
+const EMBEDDING = 'model.embed_tokens.weight';
+const HEAD = 'lm_head.weight';
+
 /** A checkpoint with the architecture that reads it: what every stage of pruning works on. */
 export interface Model {
   readonly checkpoint: Checkpoint;
@@ -25,13 +28,19 @@ export interface ModelOptions {
 export function modelOf(stored: Checkpoint, { ignoreTensors = false }: ModelOptions = {}): Model {
   const canonical = canonicalCheckpoint(stored);
   const architecture = architectureFor(canonical);
-  const checkpoint = withoutBeside(canonical, architecture);
+  const checkpoint = withoutBeside(withoutCopiedHead(canonical, architecture), architecture);
   if (!ignoreTensors) refuseKnownUnread(checkpoint, architecture);
   for (const binding of allBindings(architecture)) checkWeight(checkpoint, binding);
   refuseOtherAngles(checkpoint, architecture);
   if (ignoreTensors) return { checkpoint: withoutUnread(checkpoint, architecture), architecture };
   refuseUnread(checkpoint, architecture);
   return { checkpoint, architecture };
+}
+
+/** The checkpoint without an output matrix that is a copy of the embedding, which stands for both where the architecture ties them. */
+function withoutCopiedHead(checkpoint: Checkpoint, { config }: Architecture): Checkpoint {
+  if (!config.tiedEmbedding || !checkpoint.tensors.has(HEAD) || !checkpoint.tensors.has(EMBEDDING)) return checkpoint;
+  return { ...checkpoint, tensors: new Map([...checkpoint.tensors].filter(([name]) => name !== HEAD)) };
 }
 
 /** Every weight of a model; tied tensors appear once per program that reads them. */

@@ -34,6 +34,13 @@ describe('the rotary base', () => {
   });
 });
 
+test('gpt-oss scales its positions where the config says nothing of it', async () => {
+  const yarn = { rope_type: 'yarn', factor: 32, truncate: false, original_max_position_embeddings: 4096 };
+  const silent = await frequencies('gpt-oss', { rope_theta: 150_000 });
+  expect(silent).toEqual(await frequencies('gpt-oss', { rope_theta: 150_000, rope_scaling: yarn }));
+  expect(silent).not.toEqual(await frequencies('gpt-oss', { rope_parameters: { rope_theta: 150_000 } }));
+});
+
 test('the share of channels that turn counts wherever it stands', async () => {
   for (const rope of [
     { partial_rotary_factor: 0.5 },

@@ -9,6 +9,14 @@ import { missingTensor, type RowRange, type Weights } from './weights.ts';
 const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
 
+/** Names of the embedding and of the output matrix in files of families that have names of their own, too. */
+const EMBEDDINGS = [
+  EMBEDDING,
+  ...['transformer.wte', 'wte', 'gpt_neox.embed_in', 'embed_in'].map((module) => `${module}.weight`),
+  ...['model.decoder.embed_tokens', 'decoder.embed_tokens'].map((module) => `${module}.weight`),
+];
+const HEADS = [HEAD, 'embed_out.weight'];
+
 /** What a Checkpoint is made of. Companion files come from `files`, or from `companion` where they have to be made (from GGUF metadata). */
 export interface CheckpointParts {
   readonly weights: Weights;
@@ -24,12 +32,12 @@ export interface CheckpointParts {
  * Puts weights, config and companion files together.
  * A tied embedding (config `tie_word_embeddings`, or only one of the two present and no word to the contrary) has one entry in `tensors`,
  * `model.embed_tokens.weight`, and is read under both names, whichever of them the file uses. An output matrix that differs from the embedding
- * is one of its own whatever the config says; then `config` says so too, and a note tells it.
+ * is one of its own unless the config denies it; then `config` says so too, and a note tells it where it said otherwise.
  */
 export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkpoint> {
   const { weights, files, companion } = parts;
-  const hasOwnHead = parts.config.tie_word_embeddings === true && (await differs(weights, EMBEDDING, HEAD));
-  const config = hasOwnHead ? { ...parts.config, tie_word_embeddings: false } : parts.config;
+  const ownHead = isUntied(parts.config) ? undefined : await ownHeadOf(weights);
+  const config = ownHead === undefined ? parts.config : untied(parts.config);
   const tied = tieEmbedding(weights.tensors, config);
   let digest: Promise<string> | undefined;
   const fileOf = companion ?? (files && companionFiles(files));
@@ -39,8 +47,10 @@ export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkp
     tensors: tied.tensors,
     notes: [
       ...(parts.notes ?? []),
-      ...(hasOwnHead
-        ? [`config.json ties the output matrix to the embedding, but ${HEAD} is there and differs from it: it is used.`]
+      ...(ownHead !== undefined && TIES.some((key) => parts.config[key] === true)
+        ? [
+            `config.json ties the output matrix to the embedding, but ${ownHead} is there and differs from it: it is used.`,
+          ]
         : []),
     ],
     byteLength: weights.sources.reduce((sum, source) => sum + source.byteLength, 0),
@@ -63,6 +73,22 @@ export async function assembleCheckpoint(parts: CheckpointParts): Promise<Checkp
       return digest;
     },
   };
+}
+
+/** Keys that say whether the output matrix is the embedding; a family that says nothing may tie them all the same. */
+const TIES = ['tie_word_embeddings', 'tie_embedding'];
+
+const isUntied = (config: JsonRecord) => TIES.some((key) => config[key] === false);
+
+function untied(config: JsonRecord): JsonRecord {
+  const others = TIES.filter((key) => config[key] !== undefined).map((key) => [key, false] as const);
+  return { ...config, ...Object.fromEntries(others), tie_word_embeddings: false };
+}
+
+/** The output matrix that differs from the embedding beside it; undefined where there is none. */
+async function ownHeadOf(weights: Weights): Promise<string | undefined> {
+  const [embedding, head] = [EMBEDDINGS, HEADS].map((names) => names.find((name) => weights.tensors.has(name)));
+  return embedding !== undefined && head !== undefined && (await differs(weights, embedding, head)) ? head : undefined;
 }
 
 /** Elements that are compared at once. */
