@@ -43,7 +43,7 @@ export const COMMON: KeyRules = {
     'honoured',
     `model_type vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim hidden_act
      hidden_activation max_position_embeddings original_max_position_embeddings rms_norm_eps rope_theta rope_scaling rope_parameters
-     partial_rotary_factor tie_word_embeddings attention_bias mlp_bias layer_types bos_token_id eos_token_id espalier quantization_config
+     tie_word_embeddings attention_bias mlp_bias layer_types bos_token_id eos_token_id espalier quantization_config
      quantization`,
   ),
   // Training, provenance, the tokenizer, and settings of generation and of other programs.
@@ -89,6 +89,11 @@ export const COMMON: KeyRules = {
   ),
   rope_local_base_freq: only('this architecture has one rotary base'),
   ...all(only('channels are turned in halves', false), 'rope_interleaved rope_interleave rotary_interleaved'),
+  partial_rotary_factor: {
+    assumed: [1],
+    because: 'transformers turns all channels in this architecture, and other programs turn fewer',
+    remedy: 'Remove it from config.json if all were turned in training.',
+  },
   ...all(
     only('partial_rotary_factor is the key that is read'),
     'rotary_dim rotary_pct rotary_ndims rope_dim qk_rope_head_dim',

@@ -108,7 +108,7 @@ const BROKEN: readonly (readonly [FixtureName, Changes, string, string])[] = [
     'config.json: of head_dim 7 the rotary position embedding turns 7 channels (partial_rotary_factor 1); it must be an even number from 2 to 7.',
   ],
   [
-    'llama',
+    'phi3',
     { partial_rotary_factor: 1.5 },
     'mismatch',
     'config.json: of head_dim 8 the rotary position embedding turns 12 channels (partial_rotary_factor 1.5); it must be an even number from 2 to 8.',

@@ -2,6 +2,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { MismatchError } from '../errors.ts';
 import type { Activation, LayerPositions, LayerWidths, ModelConfig } from './architecture.ts';
 import { ConfigFields } from './config-fields.ts';
+import { KEY_RULES } from './family-keys.ts';
 import { readPositions } from './rope-config.ts';
 
 const LIMITS = {
@@ -59,10 +60,12 @@ export function readCommonConfig(
   const headDimension = fields.integer('head_dim', LIMITS.headDimension, hiddenSize / queryHeads);
   const neurons = fields.integer('intermediate_size', LIMITS.width);
   const stated = fields.integer('max_position_embeddings', LIMITS.positions, 2048);
+  const partRule = KEY_RULES[architecture]?.partial_rotary_factor;
   const { positions, ropeTheta, longest } = readPositions(checkpoint.config, fields, {
     headDimension,
     maximumPositions: stated,
     section: ropeSection,
+    turnsWhole: typeof partRule === 'object' ? partRule : undefined,
   });
   return {
     positions,

@@ -1,5 +1,6 @@
 import { all, COMMON, type KeyRules, only } from './config-keys.ts';
 
+const PART_TURNS = all('honoured', 'partial_rotary_factor');
 const WINDOWS = all('honoured', 'sliding_window');
 const QWEN_WINDOWS = all('honoured', 'sliding_window use_sliding_window max_window_layers');
 const QUERY_KEY_NORMS = all(
@@ -58,7 +59,7 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ...QUERY_KEY_NORMS,
     ...all('honoured', 'sliding_window_pattern _sliding_window_pattern rope_local_base_freq query_pre_attn_scalar'),
   },
-  phi3: { ...COMMON, ...WINDOWS },
+  phi3: { ...COMMON, ...PART_TURNS, ...WINDOWS },
   lfm2: LFM2,
   lfm2_moe: {
     ...LFM2,
@@ -90,6 +91,7 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
   },
   qwen3_5_text: {
     ...COMMON,
+    ...PART_TURNS,
     ...QUERY_KEY_NORMS,
     ...all(
       'honoured',
@@ -127,12 +129,13 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
   },
   olmo2: { ...COMMON, ...QUERY_KEY_NORMS },
   olmo3: { ...COMMON, ...WINDOWS, ...QUERY_KEY_NORMS },
-  glm: { ...COMMON, ...PAIRS },
-  glm4: { ...COMMON, ...PAIRS },
+  glm: { ...COMMON, ...PART_TURNS, ...PAIRS },
+  glm4: { ...COMMON, ...PART_TURNS, ...PAIRS },
   ernie4_5: { ...without(COMMON, 'attention_bias mlp_bias'), ...PAIRS, ...all('honoured', 'use_bias') },
   hunyuan_v1_dense: { ...COMMON, ...QUERY_KEY_NORMS, ...all('harmless', 'eod_token_id im_start_id im_end_id') },
   stablelm: {
     ...without(COMMON, 'rms_norm_eps attention_bias'),
+    ...PART_TURNS,
     ...all('honoured', 'layer_norm_eps use_qkv_bias use_parallel_residual'),
   },
   starcoder2: {
@@ -141,7 +144,11 @@ export const KEY_RULES: Readonly<Record<string, KeyRules>> = {
     ...all('honoured', 'norm_epsilon use_bias'),
     ...all('harmless', 'residual_dropout embedding_dropout'),
   },
-  phi: { ...without(COMMON, 'rms_norm_eps attention_bias mlp_bias'), ...all('honoured', 'layer_norm_eps') },
+  phi: {
+    ...without(COMMON, 'rms_norm_eps attention_bias mlp_bias'),
+    ...PART_TURNS,
+    ...all('honoured', 'layer_norm_eps'),
+  },
   ministral3: { ...COMMON, ...WINDOWS },
   gpt2: {
     ...without(

@@ -47,7 +47,14 @@ test('the share of channels that turn counts wherever it stands', async () => {
     { rope_scaling: { type: 'default', partial_rotary_factor: 0.5 } },
     { rope_parameters: { partial_rotary_factor: 0.5 } },
   ])
-    expect((await frequencies('llama', rope)).length).toBe(2);
+    expect((await frequencies('phi3', rope)).length).toBe(2);
+});
+
+test('a share of channels is told where transformers turns all of them', async () => {
+  for (const rope of [{ partial_rotary_factor: 0.5 }, { rope_parameters: { partial_rotary_factor: 0.5 } }])
+    await expect(frequencies('llama', rope)).rejects.toThrow(
+      'config.json: partial_rotary_factor is 0.5; transformers turns all channels in this architecture, and other programs turn fewer. Remove it from config.json if all were turned in training.',
+    );
 });
 
 test.each<readonly [FixtureName, Readonly<Record<string, unknown>>, string]>([

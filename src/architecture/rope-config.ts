@@ -1,4 +1,4 @@
-import { MismatchError } from '../errors.ts';
+import { MismatchError, UnsupportedError } from '../errors.ts';
 import type { LayerPositions } from './architecture.ts';
 import { ConfigFields } from './config-fields.ts';
 import { checkKeys, ROPE_KEY_RULES } from './config-keys.ts';
@@ -18,13 +18,19 @@ export interface RopePlace {
   readonly maximumPositions: number;
   /** The part of `rope_parameters` that holds where it is nested by layer type. */
   readonly section: string | undefined;
+  /** Why all channels of a head turn, and what helps; absent where a part of them may. */
+  readonly turnsWhole?: { readonly because: string; readonly remedy?: string } | undefined;
 }
 
 /**
  * The rotary embedding of a config. Its fields are read wherever they stand: `raw` is config.json itself, `fields` has an architecture's defaults beneath.
  * Throws MismatchError where two places contradict each other or sizes do not fit, UnsupportedError for keys and kinds that are not computed.
  */
-export function readPositions(raw: Raw, fields: ConfigFields, { headDimension, maximumPositions, section }: RopePlace) {
+export function readPositions(
+  raw: Raw,
+  fields: ConfigFields,
+  { headDimension, maximumPositions, section, turnsWhole }: RopePlace,
+) {
   const scaling = fields.object('rope_scaling');
   const whole = fields.object('rope_parameters');
   const parameters = (section === undefined ? undefined : whole?.object(section)) ?? whole;
@@ -33,6 +39,10 @@ export function readPositions(raw: Raw, fields: ConfigFields, { headDimension, m
 
   const ropeTheta = place('rope_theta').positive('rope_theta', 10_000);
   const share = place('partial_rotary_factor').positive('partial_rotary_factor', 1);
+  if (share !== 1 && turnsWhole)
+    throw new UnsupportedError(
+      `config.json: partial_rotary_factor is ${share}; ${turnsWhole.because}. ${turnsWhole.remedy ?? 'Choose a model without it.'}`,
+    );
   const rotaryDimension = Math.floor(headDimension * share);
   if (share > 1 || rotaryDimension < 2 || rotaryDimension % 2 !== 0) {
     throw new MismatchError(
