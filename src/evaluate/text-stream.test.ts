@@ -63,6 +63,8 @@ describe('the text of files in pieces', () => {
         await expect(together(textPieces([source('w.txt', wide(mark, swap), 1000)]))).rejects.toThrow(remedy);
         expect(() => joinTexts([{ name: 'w.txt', bytes: wide(mark, swap) }])).toThrow(remedy);
       }
+    const zeros = source('z.txt', new Uint8Array(64), 1000);
+    await expect(together(textPieces([zeros]))).rejects.toThrow('z.txt is no text: most of its first bytes are zero');
     await expect(together(textPieces([source('a.txt', utf8('é').slice(0, 1))]))).rejects.toThrow(FileFormatError);
     await expect(together(textPieces([source('a.jsonl', utf8('{"text":"a"}\n{"txt":1}'))]))).rejects.toThrow(
       'a.jsonl, line 2, has no "text" field that is a string.',

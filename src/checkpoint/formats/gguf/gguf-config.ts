@@ -3,6 +3,7 @@ import type { JsonRecord } from '../../files/json.ts';
 import { quote } from '../../weights.ts';
 import { checkGgufKeys } from './gguf-keys.ts';
 import { type GgufMetadata, shortest } from './gguf-metadata.ts';
+import { specialId } from './special-ids.ts';
 
 /** What the config needs to know beyond metadata. */
 export interface GgufFacts {
@@ -150,7 +151,7 @@ function positive(metadata: GgufMetadata, key: string, value: number): number {
 }
 
 function tokenIds(metadata: GgufMetadata): JsonRecord {
-  const id = (key: string) => metadata.number(`tokenizer.ggml.${key}_token_id`);
+  const id = (key: string) => specialId(metadata, key);
   return Object.fromEntries(
     [
       ['bos_token_id', id('bos')],

@@ -3,6 +3,7 @@ import { modelOf } from '../../../architecture/model.ts';
 import { openCheckpoint } from '../../folder.ts';
 import { ggufFile, TINY_LLAMA, TINY_LLAMA_TENSORS } from '../../testing/gguf-file.ts';
 import { memoryFiles } from '../../testing/memory-files.ts';
+import { loadTokenizer } from '../../tokenizer/tokenizer.ts';
 
 type Metadata = Parameters<typeof ggufFile>[0];
 
@@ -81,4 +82,13 @@ test('biases on queries, keys and values alone are read', async () => {
   const { architecture, checkpoint } = await open({}, { ...TINY_LLAMA_TENSORS, ...biases });
   expect(checkpoint.config.attention_bias).toBe(false);
   expect(architecture.blockWeights(0).map(({ input }) => input)).toContain('attention.query.bias');
+});
+
+test('a SentencePiece vocabulary that names no special tokens has those that llama.cpp takes', async () => {
+  const tokens = ['<unk>', '<s>', '</s>', '▁', 'a'];
+  const { checkpoint } = await open({ 'tokenizer.ggml.model': 'llama', 'tokenizer.ggml.tokens': tokens });
+  expect(checkpoint.config).toMatchObject({ bos_token_id: 1, eos_token_id: 2 });
+  const tokenizer = await loadTokenizer(checkpoint);
+  expect(tokenizer.encode('a')).toEqual([1, 3, 4]);
+  expect(tokenizer.eosTokenIds).toEqual([2]);
 });

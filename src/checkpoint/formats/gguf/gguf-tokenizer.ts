@@ -7,6 +7,7 @@ import { sentencePieceMerges } from '../../tokenizer/sentencepiece/merges.ts';
 import { type SpecialToken, specialTemplate } from '../../tokenizer/special-template.ts';
 import { quote } from '../../weights.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
+import { specialId } from './special-ids.ts';
 
 /** llama.cpp's token types. */
 const UNKNOWN = 2;
@@ -92,7 +93,7 @@ function readVocabulary(metadata: GgufMetadata): Vocabulary {
 }
 
 function specialToken(metadata: GgufMetadata, name: string, tokens: readonly string[]): SpecialToken | undefined {
-  const id = metadata.number(`tokenizer.ggml.${name}_token_id`);
+  const id = specialId(metadata, name);
   const content = id === undefined ? undefined : tokens[id];
   return id === undefined || content === undefined ? undefined : { id, content };
 }
