@@ -38,6 +38,6 @@ export function crossEntropy(logits: Float32Array, target: number): number {
   const loss = maximum + Math.log(sum) - (logits[target] ?? Number.NaN);
   if (Number.isFinite(loss)) return loss;
   throw new DeviceError(
-    `The exported model gives the logit ${logits.find((logit) => !Number.isFinite(logit)) ?? logits[target]}, which is no finite number: half precision overflowed, or the file is damaged. Export the model in f32, or on another backend.`,
+    `The exported model gives the logit ${logits.find((logit) => !Number.isFinite(logit)) ?? logits[target]}, which is no finite number. Of an export in f16, half precision overflowed: export the model in f32. Else its weights are damaged: take them again.`,
   );
 }
