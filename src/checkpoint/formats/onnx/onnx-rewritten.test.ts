@@ -170,3 +170,13 @@ test('numbers of the graph that belong to no weight are named', async () => {
   const model = await open(files);
   expect(() => modelOf(model)).toThrow('has 1 tensor that the architecture llama does not read: steering.vector.');
 });
+
+test('a graph that scales its logits while the config says nothing of it is told', async () => {
+  const files = rewritten((model) => {
+    const nodes = model.graph?.node ?? [];
+    for (const node of nodes) node.output = node.output.map((name) => (name === 'logits' ? 'unscaled' : name));
+    nodes.push(create(NodeProtoSchema, { opType: 'Mul', input: ['unscaled', 'unscaled'], output: ['logits'] }));
+  });
+  const opened = openCheckpoint(memoryFiles('m', files));
+  await expect(opened).rejects.toThrow('model.onnx changes its logits behind the output matrix (Mul), and config.json');
+});

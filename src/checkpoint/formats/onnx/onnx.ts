@@ -11,6 +11,7 @@ import { placeholder } from '../../files/placeholder.ts';
 import type { OpenOptions } from '../../open-options.ts';
 import { elementRange, missingTensor, quote, type RowRange, type Weights } from '../../weights.ts';
 import { describeOrigin, readConfig } from '../safetensors/safetensors-folder.ts';
+import { refuseOtherLogits } from './onnx-logits.ts';
 import { initializerOf, type OnnxContents, type OnnxTensor, readOnnxTensor, storageName } from './onnx-matrix.ts';
 import { recoverTensors, withConstants } from './onnx-recover.ts';
 import { onnxSkeleton } from './onnx-skeleton.ts';
@@ -36,6 +37,7 @@ export async function openOnnx(files: FileAccess, weights: string, options: Open
       `${weights} has a graph of ${skeleton.length} bytes without its weights, more than a decoder needs. Take the model's safetensors or GGUF.`,
     );
   const graph = withConstants(readModel(skeleton));
+  refuseOtherLogits(graph, config, weights);
   const sources = await openData(files, folder, self, source, graph);
   const checkpoint = await assembleCheckpoint({
     weights: onnxWeights(graph, config, weights, sources),
