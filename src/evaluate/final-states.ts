@@ -1,3 +1,4 @@
+import { batchesOf, windowsPerRun } from '../architecture/batches.ts';
 import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import { checkComputed } from '../architecture/not-finite.ts';
 import type { Programs } from '../architecture/programs.ts';
@@ -7,8 +8,7 @@ import type { LongRunning } from '../progress.ts';
 import { finishedWork } from '../runtime/finished-work.ts';
 import type { HostTensor } from '../runtime/runtime.ts';
 
-/** Tokens per run of a program and per pass over the layers. */
-const BATCH_TOKENS = 1024;
+/** Tokens per pass over the layers. */
 const PASS_TOKENS = 16_384;
 
 /** States after the last block of a batch of windows. */
@@ -32,13 +32,11 @@ export async function visitFinalStates(
   visit: (states: FinalStates) => Promise<void>,
 ): Promise<void> {
   const tokens = windows[0]?.length ?? 1;
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / tokens));
+  const perBatch = windowsPerRun(tokens);
   const perPass = Math.max(perBatch, Math.floor(PASS_TOKENS / tokens / perBatch) * perBatch);
   for (let start = 0; start < windows.length; start += perPass) {
     const pass = windows.slice(start, start + perPass);
-    const batches = Array.from({ length: Math.ceil(pass.length / perBatch) }, (_, index) =>
-      pass.slice(index * perBatch, (index + 1) * perBatch),
-    );
+    const batches = batchesOf(pass, perBatch);
     // The head counts as a layer.
     const units = (store.model.architecture.config.layers + 1) * batches.length;
     const report = (done: number) =>

@@ -50,6 +50,8 @@ export interface TakeAwayOptions extends LongRunning {
   readonly reference: ReferenceLogits;
   readonly windows: VerificationWindows;
   readonly force?: boolean | undefined;
+  /** How the weights of the ONNX file were rounded before, where they were. */
+  readonly rounding?: string | undefined;
   readonly safetensorsType: SafetensorsType;
   readonly ggufType: GgufType;
   /** Text in which the GGUF file's rule for words is compared with the tokenizer's, where llama.cpp has no equal one. */
@@ -84,7 +86,7 @@ export async function takeAwaySafetensors(options: TakeAwayOptions): Promise<Tak
     type,
     opens: shape.isPlain ? 'transformers' : 'transformers with trust_remote_code',
     notes: [],
-    verification: await verifyWritten(options, file, COARSENESS[type]),
+    verification: await verifyWritten(options, file, COARSENESS[type], '--safetensors-type f16 or f32'),
   };
 }
 
@@ -102,7 +104,7 @@ export async function takeAwayGguf(options: TakeAwayOptions): Promise<TakenAway>
     type,
     opens: `llama.cpp (${weights.home.architecture})`,
     notes: weights.notes,
-    verification: await verifyWritten(options, file, COARSENESS[type]),
+    verification: await verifyWritten(options, file, COARSENESS[type], '--gguf-type Q8_0, F16 or F32'),
   };
 }
 
@@ -126,6 +128,7 @@ async function verifyWritten(
   { output, runtime, reference, windows: { windows, source }, force, signal, onProgress }: TakeAwayOptions,
   weights: string,
   dataType: ExportDataType,
+  types: string,
 ): Promise<Verification> {
   const model = modelOf(await openCheckpoint(await output.reopen(), { weights }));
   using programs = new Programs(runtime, model.architecture);
@@ -135,6 +138,7 @@ async function verifyWritten(
     windows,
     source,
     force,
+    finer: dataType === 'f32' ? undefined : `Write a finer type (${types})`,
     signal,
     onProgress,
   });

@@ -103,8 +103,21 @@ describe('a format that is too coarse for a model', () => {
       /differs from the block programs by .* is allowed\. Nothing was kept\. Export in f16 or f32, or keep it as it is with --force\./,
     );
     await expect(verify({ dataType: 'q4' }, 1.3)).rejects.toThrow(
-      /KL divergence.*at most 0\.250 is allowed.*Round by GPTQ/,
+      /KL divergence.*at most 0\.250 is allowed.*Nothing was kept\. Round by GPTQ/,
     );
+  });
+
+  test('is not told to do what was done, nor to round otherwise where the file computes something else', async () => {
+    await expect(verify({ dataType: 'q4', rounding: 'gptq' }, 1.3)).rejects.toThrow(
+      /Nothing was kept\. It was rounded by GPTQ already: export in q8, give more calibration text, remove less, or/,
+    );
+    await expect(verify({ dataType: 'q4', roundedReference: logits(0) }, 1.3)).rejects.toThrow(
+      /differs from the block programs on the rounded weights .* Nothing was kept\. No rounding cures that: /,
+    );
+  });
+
+  test('is refused in q8 with what is finer', async () => {
+    await expect(verify()).rejects.toThrow(/Export in f16 or f32, or keep/);
   });
 
   test('is kept by force, with the bound that it exceeds; in f32 there is no force', async () => {

@@ -54,6 +54,10 @@ export interface VerifyOptions extends LongRunning {
    * largest with SmolLM2-135M). Default 'text'.
    */
   readonly source?: VerificationSource | undefined;
+  /** How its weights were rounded: 'gptq', 'weighted' or 'nearest'. What is to be tried instead depends on it. */
+  readonly rounding?: string | undefined;
+  /** What to write instead of a type that is too coarse. Default: a finer format of the ONNX file. */
+  readonly finer?: string | undefined;
   /** Keep an export whose weights are coarser than the bounds of its format allow. A decoder that computes something else is refused all the same. */
   readonly force?: boolean | undefined;
   /**
@@ -84,7 +88,7 @@ export async function verifyLogits(
   reference: ReferenceLogits,
   options: VerifyOptions,
 ): Promise<Verification> {
-  const { dataType, windows, source = 'text', force = false, roundedReference, signal, onProgress } = options;
+  const { dataType, windows, source = 'text', force = false, rounding, roundedReference, signal, onProgress } = options;
   const judgedShare = options.chooses && dataType !== 'f32' ? CHOSEN_SHARE : 1;
   const judged = (bounds: Bounds): Bounds =>
     source !== 'drawn' || dataType === 'f32'
@@ -112,14 +116,15 @@ export async function verifyLogits(
     onProgress?.({ stage: 'verifying', completed: comparison.positions, total, unit: 'tokens' });
   }
   if (roundedReference)
-    rounded.judge(dataType, source, judged(ROUNDED_BOUNDS[dataType]), 'the block programs on the rounded weights');
-  return comparison.judge(
-    dataType,
-    source,
-    judged(VERIFICATION_BOUNDS[dataType]),
-    'the block programs',
-    force && dataType !== 'f32',
-  );
+    rounded.judge(dataType, source, judged(ROUNDED_BOUNDS[dataType]), {
+      reference: 'the block programs on the rounded weights',
+      remedy: 'No rounding cures that: export in another format, and please report this model.',
+    });
+  return comparison.judge(dataType, source, judged(VERIFICATION_BOUNDS[dataType]), {
+    reference: 'the block programs',
+    remedy: `${options.finer ?? finerFormat(dataType, rounding)}${dataType === 'f32' ? '' : ', or keep it as it is with --force'}.`,
+    force: force && dataType !== 'f32',
+  });
 }
 
 async function decodedLogits(decoder: Decoder, window: readonly number[]): Promise<Float32Array> {
@@ -193,8 +198,7 @@ class Comparison {
     dataType: ExportDataType,
     source: VerificationSource,
     bounds: Bounds,
-    reference: string,
-    force = false,
+    { reference, remedy, force = false }: { reference: string; remedy: string; force?: boolean },
   ): Verification {
     const result = {
       maxAbsoluteDifference: this.#difference,
@@ -211,7 +215,7 @@ class Comparison {
     const exceeded = this.#exceeded(dataType, result, bounds, reference);
     if (exceeded === undefined) return result;
     if (force) return { ...result, exceeded };
-    throw new VerificationError(`${exceeded} Nothing was kept. ${REMEDIES[dataType]}`);
+    throw new VerificationError(`${exceeded} Nothing was kept. ${remedy}`);
   }
 
   /** What the bounds of single logits are held against. */
@@ -253,10 +257,12 @@ class Comparison {
   }
 }
 
-/** What to try where a format is too coarse for a model. */
-const REMEDIES: Readonly<Record<ExportDataType, string>> = {
-  f32: 'Please report this model.',
-  f16: 'Export in f32, or keep it as it is with --force.',
-  q8: 'Export in f16 or f32, or keep it as it is with --force.',
-  q4: 'Round by GPTQ (give calibration text), export in q8, or keep it as it is with --force.',
-};
+/** What to try where a format of the ONNX file is too coarse for a model. */
+function finerFormat(dataType: ExportDataType, rounding: string | undefined): string {
+  if (dataType === 'f32') return 'Please report this model';
+  if (dataType === 'f16') return 'Export in f32';
+  if (dataType === 'q8') return 'Export in f16 or f32';
+  return rounding === 'gptq'
+    ? 'It was rounded by GPTQ already: export in q8, give more calibration text, remove less'
+    : 'Round by GPTQ (give calibration text, --rounding gptq), export in q8';
+}

@@ -1,4 +1,5 @@
 import type { LayerKind } from '../architecture/architecture.ts';
+import { batchesOf, windowsPerRun } from '../architecture/batches.ts';
 import { isRemoved } from '../architecture/forward.ts';
 import type { Precision } from '../architecture/precision.ts';
 import { type Programs, singleOutput } from '../architecture/programs.ts';
@@ -73,9 +74,6 @@ export interface ImportanceResult {
   readonly stages: Readonly<Record<string, number>>;
 }
 
-/** Tokens per run. WebAssembly copies what a run reads into its own memory, so it takes one window at a time. */
-const BATCH_TOKENS = 1024;
-
 const ACTIVATION_BYTES: Readonly<Record<Backend, number>> = { cpu: 0, wasm: 256 << 20, webgpu: 256 << 20 };
 
 /**
@@ -97,10 +95,9 @@ export async function importance(
   const layoutOf = (layer: number) => layerLayout(store.model.architecture, layer, options.structuresOf(layer));
   const started = performance.now();
   const tokens = checkWindows(windows, config.vocabulary);
-  const perBatch = programs.runtime.backend === 'wasm' ? 1 : Math.max(1, Math.floor(BATCH_TOKENS / tokens));
-  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
-    windows.slice(index * perBatch, (index + 1) * perBatch),
-  );
+  // WebAssembly copies what a run reads into its own memory, so it takes one window at a time.
+  const perBatch = programs.runtime.backend === 'wasm' ? 1 : windowsPerRun(tokens);
+  const batches = batchesOf(windows, perBatch);
   const layerCount = resume?.layer ?? config.layers;
   const score = scoreProgramsOf(programs, options.structuresOf, needs);
   const budget = options.activationBytes ?? ACTIVATION_BYTES[programs.runtime.backend];

@@ -1,8 +1,8 @@
+import { windowsPerRun } from '../architecture/batches.ts';
 import { ASSIGNMENT, EXACT, isPrunable } from '../architecture/block-weights.ts';
-import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
-import { type HostWeights, readWeights, uploadWeights } from '../architecture/weights.ts';
+import { type HostWeights, readWeights } from '../architecture/weights.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { QUANTISATION_BLOCK } from '../decoder/dtypes.ts';
 import { hasGrids } from '../decoder/group-blocks.ts';
@@ -17,6 +17,7 @@ import type { DeviceTensor, HostTensor } from '../runtime/runtime.ts';
 import { channelStatistics } from './channel-statistics.ts';
 import { inputsOf } from './compensate.ts';
 import { gptqRound, weightedRound } from './gptq.ts';
+import { layerByLayer } from './layer-by-layer.ts';
 import { type ProductSums, splitShrinkage } from './split-shrinkage.ts';
 
 /** How matrices are rounded to 4 bits: by GPTQ, or to the nearest on grids that are chosen by the mean squares of the inputs. */
@@ -30,9 +31,6 @@ export interface RoundingOptions extends LongRunning {
 
 type LinearLayer = Omit<LinearMember, 'axis'>;
 
-/** Tokens per run. */
-const BATCH_TOKENS = 1024;
-
 /**
  * The model with the matrices of its blocks rounded to 4 bits, layer by layer: each matrix sees the inputs that the already rounded model gives it.
  * The weights are held in blocks, and read as float32 on the grids of these, which the export in q4 keeps as they are. Embedding and output matrix stay, and so do matrices that q4 stores in 8 bits or that lie on such grids already.
@@ -44,22 +42,15 @@ export async function calibratedRounding(
   options: RoundingOptions,
 ): Promise<Checkpoint> {
   const { checkpoint, architecture } = store.model;
-  const { layers } = architecture.config;
   const inEightBits = sensitiveTensors(store.model, 'q4');
   const matrices = new QuantisedMatrices(Number.POSITIVE_INFINITY);
-  const perBatch = Math.max(
-    1,
-    Math.min(Math.ceil(windows.length / 2), Math.floor(BATCH_TOKENS / Math.max(1, windows[0]?.length ?? 1))),
-  );
-  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
-    windows.slice(index * perBatch, (index + 1) * perBatch),
-  );
-  const report = (completed: number) =>
-    options.onProgress?.({ stage: 'rounding', completed, total: layers, unit: 'layers' });
-  const last = await forwardBlocks(programs, store, batches, {
-    signal: options.signal,
-    weights: async (layer, states) => {
-      report(layer);
+  // Two batches at least, of which each half tells the noise of the other.
+  const perBatch = Math.min(Math.max(1, Math.ceil(windows.length / 2)), windowsPerRun(windows[0]?.length ?? 1));
+  await layerByLayer(
+    programs,
+    store,
+    windows,
+    async (layer, states) => {
       const bindings = architecture.blockWeights(layer);
       const kept = new Set(
         bindings
@@ -76,11 +67,10 @@ export async function calibratedRounding(
             quantiseBlocks(tensor.data as Float32Array, tensor.shape[1] ?? 1, 4, QUANTISATION_BLOCK),
           );
       }
-      return uploadWeights(programs.runtime, weights.tensors);
+      return weights.tensors;
     },
-  });
-  disposeAll(last);
-  report(layers);
+    { ...options, stage: 'rounding', perBatch },
+  );
   return roundedView(checkpoint, matrices);
 }
 

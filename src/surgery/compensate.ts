@@ -1,6 +1,5 @@
 import type { WeightBinding } from '../architecture/architecture.ts';
 import { ASSIGNMENT, ROUTER } from '../architecture/block-weights.ts';
-import { disposeAll, forwardBlocks } from '../architecture/forward.ts';
 import { architectureFor } from '../architecture/index.ts';
 import { type Programs, programName, singleOutput } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
@@ -17,6 +16,7 @@ import type { LongRunning } from '../progress.ts';
 import type { DeviceTensor } from '../runtime/runtime.ts';
 import { biasCompensation } from './bias.ts';
 import { channelStatistics } from './channel-statistics.ts';
+import { layerByLayer } from './layer-by-layer.ts';
 import { reconstruct } from './least-squares.ts';
 import { regressionRepair } from './regression.ts';
 import { keptChannels, slicedCheckpoint, sliceTensor } from './slice.ts';
@@ -30,9 +30,6 @@ export interface CompensateOptions extends LongRunning {
   readonly lambda?: number;
   readonly structuresOf: (layer: number) => readonly CoupledStructure[];
 }
-
-/** Windows per run. */
-const BATCH_TOKENS = 1024;
 
 /**
  * Slices a model by plan and repairs its output projections without training (docs/method.md section 5), layer by layer: the statistics of a
@@ -50,18 +47,11 @@ export async function compensate(
   const sliced = slicedCheckpoint(checkpoint, plan, options.structuresOf);
   const slicedArchitecture = architectureFor(sliced);
   const replacements = new Map<string, Replacement>();
-  const layers = architecture.config.layers;
-  const tokens = windows[0]?.length ?? 0;
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, tokens)));
-  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
-    windows.slice(index * perBatch, (index + 1) * perBatch),
-  );
-  const report = (completed: number) =>
-    options.onProgress?.({ stage: 'compensation', completed, total: layers, unit: 'layers' });
-  const last = await forwardBlocks(programs, store, batches, {
-    signal: options.signal,
-    weights: async (layer, states) => {
-      report(layer);
+  await layerByLayer(
+    programs,
+    store,
+    windows,
+    async (layer, states) => {
       const kept = plan[layer];
       if (!kept || removesLayer(kept)) return undefined;
       const bindings = architecture.blockWeights(layer);
@@ -71,11 +61,10 @@ export async function compensate(
       const routers = slicedArchitecture
         .blockWeights(layer)
         .filter(({ input }) => ROUTER.includes(input) || input === ASSIGNMENT);
-      return uploadWeights(programs.runtime, { ...weights.tensors, ...(await readWeights(sliced, routers)) });
+      return { ...weights.tensors, ...(await readWeights(sliced, routers)) };
     },
-  });
-  disposeAll(last);
-  report(layers);
+    { ...options, stage: 'compensation' },
+  );
   return overlayCheckpoint(sliced, replacements);
 }
 

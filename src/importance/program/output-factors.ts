@@ -1,3 +1,4 @@
+import { batchesOf } from '../../architecture/batches.ts';
 import { disposeAll, forwardBlocks, isRemoved } from '../../architecture/forward.ts';
 import { exampleBindings, type Programs, programName, singleOutput } from '../../architecture/programs.ts';
 import type { WeightStore } from '../../architecture/weight-store.ts';
@@ -28,9 +29,6 @@ export interface OutputFactorsOptions extends LongRunning {
   readonly onLayer: (layer: number, factors: readonly ProjectionFactors[]) => void | Promise<void>;
 }
 
-/** Tokens per run. */
-const BATCH_TOKENS = 1024;
-
 /**
  * The Kronecker factors of the curvature (K-FAC: Martens and Grosse 2015, arXiv 1503.05671) of every projection whose input channels are grouped, o and down: a forward pass, and one backward pass for
  * the gradients of activations alone, layer by layer. Throws CancelledError, and what `checkWindows` throws.
@@ -42,11 +40,8 @@ export async function outputFactors(
   { objective, structuresOf, onLayer, signal, onProgress }: OutputFactorsOptions,
 ): Promise<void> {
   const { config } = store.model.architecture;
-  const tokens = checkWindows(windows, config.vocabulary);
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / tokens));
-  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
-    windows.slice(index * perBatch, (index + 1) * perBatch),
-  );
+  checkWindows(windows, config.vocabulary);
+  const batches = batchesOf(windows);
   const report = (completed: number) =>
     onProgress?.({ stage: 'curvature', completed, total: config.layers, unit: 'layers' });
   report(0);

@@ -1,3 +1,4 @@
+import { batchesOf } from '../../architecture/batches.ts';
 import { disposeAll, forwardBlocks } from '../../architecture/forward.ts';
 import { singleOutput } from '../../architecture/programs.ts';
 import { readWeights } from '../../architecture/weights.ts';
@@ -16,9 +17,6 @@ import type { DeviceTensor } from '../../runtime/runtime.ts';
 import { valuesOf } from '../../surgery/compensate.ts';
 import { leastSpan, mapped, spanMap } from '../../surgery/replace-me.ts';
 import type { OpenModel } from '../open-model.ts';
-
-/** Tokens per run. */
-const BATCH_TOKENS = 1024;
 
 /** ReplaceMe's choice: as many consecutive blocks as the ratio says, those between which the residual stream changes least by cosine. Throws UsageError for a model that is too shallow. */
 export async function replaceMePlan(
@@ -123,13 +121,6 @@ export async function replaceBlocks(
   }
   using pruned = open.pruned(plan);
   return open.withCheckpoint(overlayCheckpoint(pruned.model.checkpoint, replacements));
-}
-
-function batchesOf(windows: readonly ArrayLike<number>[]) {
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / (windows[0]?.length ?? 1)));
-  return Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
-    windows.slice(index * perBatch, (index + 1) * perBatch),
-  );
 }
 
 /** The projection that ends the MLP. Throws UnsupportedError where its output is not added to the residual stream as it is. */

@@ -1,4 +1,3 @@
-import { disposeAll, forwardBlocks } from '../../architecture/forward.ts';
 import { type HostWeights, readWeights } from '../../architecture/weights.ts';
 import { MismatchError, UnsupportedError } from '../../errors.ts';
 import { groupTable } from '../../importance/structures/group-table.ts';
@@ -8,6 +7,7 @@ import type { LongRunning } from '../../progress.ts';
 import type { DeviceTensor } from '../../runtime/runtime.ts';
 import { channelStatistics } from '../../surgery/channel-statistics.ts';
 import { inputsOf } from '../../surgery/compensate.ts';
+import { layerByLayer } from '../../surgery/layer-by-layer.ts';
 import {
   type ObservedLinear,
   slimAttentionOrder,
@@ -16,9 +16,6 @@ import {
   slimPriorities,
 } from '../../surgery/slimllm.ts';
 import type { OpenModel } from '../open-model.ts';
-
-/** Windows per run. */
-const BATCH_TOKENS = 1024;
 
 /**
  * The order in which SlimLLM's groups go, as one priority a group [groups] in the order of `groupTable`, from the activations of the dense model. `scores`: with the metric `depth`, whose cosines say
@@ -34,22 +31,20 @@ export async function slimMetric(
   const table = groupTable(open.layerGroups());
   const values = new Float64Array(table.length);
   const shares = slimLayerShares(scores.layers.map(({ mlp }) => 1 - (mlp.depth?.[0] ?? 1)));
-  const perBatch = Math.max(1, Math.floor(BATCH_TOKENS / (windows[0]?.length ?? 1)));
-  const batches = Array.from({ length: Math.ceil(windows.length / perBatch) }, (_, index) =>
-    windows.slice(index * perBatch, (index + 1) * perBatch),
-  );
-  const last = await forwardBlocks(open.programs, open.store, batches, {
-    signal: options.signal,
-    weights: async (layer, states) => {
+  await layerByLayer(
+    open.programs,
+    open.store,
+    windows,
+    async (layer, states) => {
       const host = await readWeights(checkpoint, architecture.blockWeights(layer));
       for (const { kind, order } of await layerOrders(open, layer, host, states, options)) {
         const segment = table.segments.find((each) => each.layer === layer && each.module === kind);
         if (segment) values.set(slimPriorities(order, shares[layer] ?? 0), segment.start);
       }
-      return open.store.lease(layer);
+      return host;
     },
-  });
-  disposeAll(last);
+    { signal: options.signal },
+  );
   return values;
 }
 
