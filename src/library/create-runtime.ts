@@ -1,4 +1,5 @@
 import { EspalierError, MissingError, UsageError } from '../errors.ts';
+import { breathing } from '../runtime/breathing.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 
@@ -23,7 +24,7 @@ export async function createRuntime(options: RuntimeOptions = {}): Promise<Runti
   const onHost = threads === undefined ? {} : { threads };
   if (backend === 'cpu') return (await import('../runtime/node.ts')).createNodeRuntime(onHost);
   const { createWebRuntime } = await import('../runtime/web.ts');
-  return createWebRuntime({ backend, ...onHost, ...(wasmPaths !== undefined && { wasmPaths }) });
+  return breathing(await createWebRuntime({ backend, ...onHost, ...(wasmPaths !== undefined && { wasmPaths }) }));
 }
 
 async function auto({ adapter, ...options }: RuntimeOptions): Promise<Runtime> {

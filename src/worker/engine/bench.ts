@@ -7,10 +7,10 @@ import type { DownloadOffer, HubAccess, ModelSource, StoredModel } from '../../l
 import { OpenModel } from '../../library/open-model.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { LongRunning } from '../../progress.ts';
+import { breathing } from '../../runtime/breathing.ts';
 import { SerialQueue } from '../../runtime/queue.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type BackendChoice, type BackendInfo, type BackendPlatform, startBackend } from './backend.ts';
-import { breathing } from './breathing.ts';
 import { DecoderCache } from './decoder-cache.ts';
 import { lossSentence, movedTo, replacementRuntime, survivingLoss } from './device-loss.ts';
 import type { KeptFile } from './kept-file.ts';

@@ -1,4 +1,4 @@
-import type { Runtime } from '../../runtime/runtime.ts';
+import type { Runtime } from './runtime.ts';
 
 /** Longest time without a look at the messages. */
 const LONGEST_BREATH = 30;
@@ -16,8 +16,8 @@ function nextTask(): Promise<void> {
 }
 
 /**
- * Lets the runtime's thread look at its messages between runs. WebAssembly runs end in microtasks, so that without this a worker would hear of a
- * cancellation only when all its work is done. Returns the same runtime.
+ * Lets the runtime's thread look at its messages, and a process at its signals, between runs. WebAssembly runs end in microtasks, so that without this a worker
+ * would hear of a cancellation, and Node of Ctrl-C, only when all its work is done. Returns the same runtime.
  */
 export function breathing<R extends Runtime>(runtime: R): R {
   let last = performance.now();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Runtime, Session } from '../../runtime/runtime.ts';
 import { breathing } from './breathing.ts';
+import type { Runtime, Session } from './runtime.ts';
 
 /** A runtime whose runs end in microtasks, each after `milliseconds` of work. */
 function busyRuntime(milliseconds: number): Runtime {
