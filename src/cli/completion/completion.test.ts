@@ -37,6 +37,7 @@ describe('completion', () => {
       'saap',
       'saap-measured',
       'saap-passes',
+      'saap-wanda',
       'saap-kronecker',
       'saap-surgeon',
     ]);

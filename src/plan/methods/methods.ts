@@ -19,6 +19,17 @@ export const SAAP: MethodRecipe = {
   source: 'SAAP (our reading): fused element-second and fisher, tempered',
 };
 
+/**
+ * The same with a third opinion, from activations and the size of weights alone: gradients on a short text call unimportant what that text does not ask for, and tasks may (docs/results.md,
+ * "Accuracy, paired item by item").
+ */
+const SAAP_WANDA: MethodRecipe = {
+  ...SAAP,
+  name: 'saap-wanda',
+  metric: 'element-second+fisher+wanda',
+  source: 'SAAP with Wanda as a third metric: fused element-second, fisher and wanda, tempered (ours)',
+};
+
 /** The same without any weight gradient (docs/method.md section 2). */
 const SAAP_KRONECKER: MethodRecipe = {
   ...SAAP,
@@ -27,10 +38,10 @@ const SAAP_KRONECKER: MethodRecipe = {
   source: 'SAAP from activations and their gradients alone: fused kronecker and fisher, tempered (ours)',
 };
 
-/** Every method that plans from scores alone (docs/architecture.md section 7.1). */
+/** The methods that plan from scores alone (docs/architecture.md section 7.1). */
 export const METHODS: readonly MethodRecipe[] = [SAAP, ...LLM_PRUNER, WANDA, FLAP, DEPTH, ...MAGNITUDE, RANDOM];
 
-/** Methods that need more to plan than every score file has: the model (docs/method.md sections 4 and 6), or a metric that older files lack. They are compared like the others. */
+/** Methods that need more to plan than every score file has: the model (docs/method.md sections 4 and 6), or a metric that older files lack; and further recipes of ours. They are compared like the others. */
 export const MODEL_METHODS: readonly MethodRecipe[] = [
   {
     ...SAAP,
@@ -44,6 +55,7 @@ export const MODEL_METHODS: readonly MethodRecipe[] = [
     planning: 'passes',
     source: 'SAAP, scored anew after each tenth that is removed (ours)',
   },
+  SAAP_WANDA,
   SAAP_KRONECKER,
   SURGEON,
   SAAP_SURGEON,
