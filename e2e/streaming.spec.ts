@@ -46,6 +46,7 @@ test('a model whose weights pass the memory budget is scored from the private fi
   // Tensors of the runtime: a few layers, and no more for eight times the depth but the inputs of the blocks (16 x 384 floats each).
   expect(many.peakBytes).toBeLessThan(6 * many.layerBytes);
   expect(many.peakBytes - few.peakBytes).toBeLessThan(0.5 * many.layerBytes);
-  // The whole process, with its code, its copies and what the collector has not come to: far from what the weights would add.
-  if (before !== undefined && after !== undefined) expect(after - before).toBeLessThan(0.4 * budget);
+  // The whole process, with its code, its copies and what the collector has not come to on a busy machine: less than half of what the further weights would add.
+  if (before !== undefined && after !== undefined)
+    expect(after - before).toBeLessThan(0.5 * (many.weightBytes - few.weightBytes));
 });
