@@ -35,8 +35,8 @@ export async function readCalibration(
   if (own && !options.calibration) return own;
   const { ids, source, sha256 } = await idsOf(open, calibrationFiles(name, options.calibration), running);
   const text = { tokenIds: ids, source, sha256, length, seed };
-  if (own) return mixedCalibration(own, text, windows ?? usual);
-  return calibrationOf(text, windows === undefined ? { most: usual } : { count: windows });
+  const asked = windows === undefined ? { most: usual } : { count: windows };
+  return own ? mixedCalibration(own, text, asked) : calibrationOf(text, asked);
 }
 
 const known = new WeakMap<OpenModel, Map<string, Promise<TextIds>>>();

@@ -54,7 +54,6 @@ export function createSampler(options: SamplingOptions, random: Random): Sampler
     request,
     sample(logits, history) {
       const adjusted = adjust(logits, undefined, history);
-      if (temperature === 1 && topK === 0 && topP === 1 && adjusted === logits) return drawUnchanged(logits, random);
       const { largest, total } = softmaxParts(logits);
       const tokenId = temperature === 0 ? greatest(adjusted) : draw(adjusted, temperature, topK, topP, random);
       return { tokenId, probability: Math.exp((logits[tokenId] as number) - largest) / total };
@@ -157,31 +156,12 @@ function softmaxParts(logits: Float32Array): { readonly largest: number; readonl
   return { largest, total };
 }
 
-/** Draws from the model's own distribution: the same token as `draw`, with one exponential a token of the vocabulary. */
-function drawUnchanged(logits: Float32Array, random: Random): Choice {
-  const largest = logits[greatest(logits)] as number;
-  const weights = new Float64Array(logits.length);
-  let total = 0;
-  for (let id = 0; id < weights.length; id++) {
-    const weight = Math.exp((logits[id] as number) - largest);
-    weights[id] = weight;
-    total += weight;
-  }
-  checkFinite(total);
-  let remaining = random() * total;
-  let tokenId = 0;
-  for (let id = 0; id < weights.length && remaining >= 0; id++) {
-    const weight = weights[id] as number;
-    if (weight > 0) tokenId = id;
-    remaining -= weight;
-  }
-  return { tokenId, probability: (weights[tokenId] as number) / total };
-}
-
 function draw(logits: Float32Array, temperature: number, topK: number, topP: number, random: Random): number {
   const largest = logits[greatest(logits)] as number;
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature));
-  const candidates = topK === 0 && topP === 1 ? Uint32Array.from(weights.keys()) : nucleus(weights, topK, topP);
+  // Plain loops: callbacks for every token of a large vocabulary take longer than its exponentials.
+  const weights = new Float64Array(logits.length);
+  for (let id = 0; id < weights.length; id++) weights[id] = Math.exp(((logits[id] as number) - largest) / temperature);
+  const candidates = topK === 0 && topP === 1 ? idsFrom(weights, 0) : nucleus(weights, topK, topP);
   return pick(candidates, weights, sumOf(candidates, weights), random);
 }
 

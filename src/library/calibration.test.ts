@@ -15,20 +15,24 @@ const own = {
 const firsts = (windows: readonly ArrayLike<number>[]) => windows.map((window) => window[0]);
 
 test('half of the windows are drawn by seed from those that are given beside a text', async () => {
-  const { windows, calibration } = await mixedCalibration(own, text, 8);
+  const { windows, calibration } = await mixedCalibration(own, text, { most: 8 });
   expect(firsts(windows.slice(0, 4))).toEqual(firsts(calibrationOf(text, { most: 4 }).windows));
   const drawn = firsts(windows.slice(4));
   expect(new Set(drawn).size).toBe(4);
   expect(drawn.every((id) => Number(id) >= 100)).toBe(true);
   expect(calibration).toMatchObject({ source: 'text + own', seed: 0 });
-  const again = await mixedCalibration(own, text, 8);
+  const again = await mixedCalibration(own, text, { most: 8 });
   expect(again).toEqual({ windows, calibration });
-  const other = await mixedCalibration(own, { ...text, seed: 5 }, 8);
+  const other = await mixedCalibration(own, { ...text, seed: 5 }, { most: 8 });
   expect(firsts(other.windows)).not.toEqual(firsts(windows));
 });
 
 test('where there are fewer than half, the text has more', async () => {
-  const { windows } = await mixedCalibration({ ...own, windows: own.windows.slice(0, 2) }, text, 8);
+  const { windows } = await mixedCalibration({ ...own, windows: own.windows.slice(0, 2) }, text, { most: 8 });
   expect(windows).toHaveLength(8);
   expect(firsts(windows.slice(6))).toEqual([100, 101]);
+});
+
+test('windows that were asked for and are not there are told', async () => {
+  await expect(mixedCalibration(own, text, { count: 40 })).rejects.toThrow('34 windows of 8 tokens were asked for');
 });

@@ -42,12 +42,19 @@ export async function calibrationOfTokenIds(file: TextFile, vocabulary: number, 
 }
 
 /**
- * Half of `most` windows from those of `own`, drawn by seed (all where they are fewer), and as many of a text as make `most`: what a model writes beside what others wrote.
+ * Half of so many windows from those of `own`, drawn by seed (all where they are fewer), and the others of a text: what a model writes beside what others wrote. Throws UsageError
+ * where the text has fewer than `count` leaves to it.
  */
-export async function mixedCalibration(own: Calibration, text: CalibrationText, most: number): Promise<Calibration> {
-  const count = Math.min(own.windows.length, Math.floor(most / 2));
+export async function mixedCalibration(
+  own: Calibration,
+  text: CalibrationText,
+  windows: { readonly count: number } | { readonly most: number },
+): Promise<Calibration> {
+  const asked = 'count' in windows ? windows.count : windows.most;
+  const count = Math.min(own.windows.length, Math.floor(asked / 2));
   const drawn = sampleWithoutReplacement(own.windows.length, count, seededRandom(text.seed)).sort((a, b) => a - b);
-  const others = calibrationOf(text, { most: most - count });
+  const rest = asked - count;
+  const others = calibrationOf(text, 'count' in windows ? { count: rest } : { most: rest });
   const sources = [others.calibration, own.calibration];
   return {
     windows: [...others.windows, ...drawn.map((index) => own.windows[index] as ArrayLike<number>)],
