@@ -1,14 +1,12 @@
 import { elementCount } from '../arrays.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { EMBEDDING, HEAD } from '../checkpoint/tensor-names.ts';
 import type { Architecture, WeightBinding } from './architecture.ts';
 import { isRemovedLayer } from './block-weights.ts';
 import { architectureFor, canonicalCheckpoint } from './index.ts';
 import { refuseOtherAngles } from './rotary-rows.ts';
 import { refuseKnownUnread, refuseUnread, withoutBeside, withoutUnread } from './unread-tensors.ts';
 import { checkWeight } from './weights.ts';
-
-const EMBEDDING = 'model.embed_tokens.weight';
-const HEAD = 'lm_head.weight';
 
 /** A checkpoint with the architecture that reads it: what every stage of pruning works on. */
 export interface Model {

@@ -3,11 +3,9 @@ import type { FileAccess } from './files/files.ts';
 import type { JsonRecord } from './files/json.ts';
 import { sha256OfSource, sha256OfText } from './files/sha256.ts';
 import { checkFinite } from './finite.ts';
+import { EMBEDDING, HEAD } from './tensor-names.ts';
 import { companionFiles } from './tokenizer/companion-files.ts';
 import { missingTensor, type RowRange, type Weights } from './weights.ts';
-
-const EMBEDDING = 'model.embed_tokens.weight';
-const HEAD = 'lm_head.weight';
 
 /** Names of the embedding and of the output matrix in files of families that have names of their own, too. */
 const EMBEDDINGS = [
