@@ -7,7 +7,7 @@ import { compare } from '../library/comparison/compare.ts';
 import { comparisonMetrics } from '../library/comparison/comparison-metrics.ts';
 import { pairedMethods, tasksMarkdown } from '../library/comparison/comparison-pairs.ts';
 import { comparisonCsv, comparisonMarkdown } from '../library/comparison/comparison-table.ts';
-import { isRepaired, METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../library/comparison/methods.ts';
+import { isRepaired, METHOD_SUFFIXES, METHODS, parseMethod } from '../library/comparison/methods.ts';
 import type { ComparisonCalibration, ComparisonRow, ComparisonTraining } from '../library/comparison/types.ts';
 import type { OpenModel } from '../library/open-model.ts';
 import { type ScoreObjective, score } from '../library/score.ts';
@@ -59,7 +59,7 @@ export function addCompare(program: Command, signal: AbortSignal): void {
   addTaskOptions(addCommonOptions(addCalibrationOptions(command)))
     .requiredOption(
       '--methods <list>',
-      `comma-separated methods (${[...METHODS, ...MODEL_METHODS].map(({ name }) => name).join(', ')}); ${METHOD_SUFFIXES}`,
+      `comma-separated methods (${METHODS.map(({ name }) => name).join(', ')}); ${METHOD_SUFFIXES}`,
     )
     .requiredOption('--ratios <list>', 'comma-separated shares of the prunable weights to remove, e.g. 0.2,0.5')
     .option('--text <file...>', 'texts to measure perplexity on, each for itself')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../library/comparison/methods.ts';
+import { METHOD_SUFFIXES, METHODS, parseMethod } from '../library/comparison/methods.ts';
 import { completedBy } from './options.ts';
 import type { PlanCommandOptions } from './plan-options.ts';
 
@@ -12,7 +12,7 @@ interface MethodOptions extends PlanCommandOptions {
 
 /** `--method`: one name for metric, fusion, search and repair, as `compare` knows them. */
 export function addMethodOption(command: Command): Command {
-  const names = [...METHODS, ...MODEL_METHODS].map(({ name }) => name);
+  const names = METHODS.map(({ name }) => name);
   return command.option(
     '--method <name>',
     `a method by its name, for metric, fusion, search and repair at once: ${names.join(', ')}; ${METHOD_SUFFIXES}`,

@@ -49,7 +49,7 @@ export type { FusionScope } from '../plan/fusion.ts';
 export type { MeasuredPlan, Measurement } from '../plan/measured.ts';
 export type { MethodRecipe, ModelMetric, Planning } from '../plan/methods/method.ts';
 export type { Method } from '../plan/methods/methods.ts';
-export { METHODS, MODEL_METHODS, parseMethod } from '../plan/methods/methods.ts';
+export { METHODS, parseMethod, SCORE_METHODS } from '../plan/methods/methods.ts';
 export type { FurtherMetrics } from '../plan/metric.ts';
 export type { LayerPlan, Plan, Recipe } from '../plan/plan.ts';
 export { decodePlan, encodePlan, parsePlan } from '../plan/plan-file.ts';

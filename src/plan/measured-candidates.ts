@@ -2,7 +2,7 @@ import { MissingError, UsageError } from '../errors.ts';
 import type { Scores } from '../importance/sums/scores.ts';
 import { makePlan } from './make-plan.ts';
 import { hasStability, type Point } from './measured-coordinates.ts';
-import { METHODS, SAAP } from './methods/methods.ts';
+import { SAAP, SCORE_METHODS } from './methods/methods.ts';
 import type { Plan } from './plan.ts';
 import type { PlanOptions } from './plan-options.ts';
 import { SEARCHES } from './search/searches.ts';
@@ -54,8 +54,8 @@ export function candidatePlans(scores: Scores, base: PlanOptions): readonly Cand
   const shared = Object.fromEntries(
     Object.entries(base).filter(([key]) => !OWN.some((own) => own === key)),
   ) as unknown as PlanOptions;
-  for (const { name, metric, search, fusion, fusionScope } of METHODS) {
-    if (name === SAAP.name) continue;
+  for (const { name, metric, search, fusion, fusionScope, isVariant } of SCORE_METHODS) {
+    if (name === SAAP.name || isVariant) continue;
     add(name, { ...shared, metric, search, ...(fusion && { fusion }), ...(fusionScope && { fusionScope }) });
   }
   return distinct(found);

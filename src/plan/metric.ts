@@ -1,5 +1,5 @@
 import { MismatchError, MissingError, UsageError } from '../errors.ts';
-import type { GroupTable } from '../importance/structures/group-table.ts';
+import { type GroupTable, groupTable } from '../importance/structures/group-table.ts';
 import { METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
 import type { FusionScope, Observation } from './fusion.ts';
 import { fuseGeometric, fuseShared } from './fusion.ts';
@@ -36,6 +36,18 @@ export function parseMetric(expression: string, further?: FurtherMetrics): reado
       throw new UsageError(`The metric "${expression}" gives "${metric}" the weight ${factor}; a weight is above 0.`);
     return { metric, weight };
   });
+}
+
+/** Whether scores have every metric of an expression for every group; `random` needs none. Throws UsageError for what is no expression. */
+export function hasMetrics(scores: Scores, expression: string): boolean {
+  const { segments } = groupTable(scores.groups);
+  return parseMetric(expression).every(
+    ({ metric }) =>
+      metric === 'random' ||
+      segments.every(
+        ({ layer, module, start, end }) => start === end || scores.layers[layer]?.[module]?.[metric as Metric],
+      ),
+  );
 }
 
 /** One metric of all groups in the table's order, float64. Throws MissingError where a layer lacks it, MismatchError for values that are no scores. */

@@ -35,10 +35,10 @@ describe('completion', () => {
     expect(await offered('prune', 'stories', '--dtype', 'q')).toEqual(['q8', 'q4']);
     expect(await offered('prune', 'stories', '--method', 'saap')).toEqual([
       'saap',
-      'saap-measured',
-      'saap-passes',
       'saap-wanda',
       'saap-kronecker',
+      'saap-measured',
+      'saap-passes',
       'saap-surgeon',
     ]);
     expect(await offered('generate', 'st')).toEqual(['stories']);

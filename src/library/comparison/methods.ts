@@ -1,2 +1,2 @@
 /** The methods that a comparison may name. */
-export { isRepaired, METHOD_SUFFIXES, METHODS, MODEL_METHODS, parseMethod } from '../../plan/methods/methods.ts';
+export { isRepaired, METHOD_SUFFIXES, METHODS, parseMethod } from '../../plan/methods/methods.ts';

@@ -22,6 +22,8 @@ export interface MethodRecipe {
   readonly planning?: Planning;
   /** A metric that its expression names and score files lack: it is computed on the model, from the windows that the scores are of. */
   readonly modelMetric?: ModelMetric;
+  /** A recipe of ours beside `saap`, no baseline. */
+  readonly isVariant?: true;
   /** Paper and formula in a few words, for tables and cards. */
   readonly source: string;
 }

@@ -1,6 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import type { Recipe } from '../plan.ts';
-import { DEFAULT_RECIPE } from '../recipe.ts';
+import { DEFAULT_RECIPE, type RecipeChoices } from '../recipe.ts';
 import { DEPTH } from './depth.ts';
 import { FLAP } from './flap.ts';
 import { LLM_PRUNER } from './llm-pruner.ts';
@@ -26,6 +26,7 @@ export const SAAP: MethodRecipe = {
 const SAAP_WANDA: MethodRecipe = {
   ...SAAP,
   name: 'saap-wanda',
+  isVariant: true,
   metric: 'element-second+fisher+wanda',
   source: 'SAAP with Wanda as a third metric: fused element-second, fisher and wanda, tempered (ours)',
 };
@@ -34,34 +35,51 @@ const SAAP_WANDA: MethodRecipe = {
 const SAAP_KRONECKER: MethodRecipe = {
   ...SAAP,
   name: 'saap-kronecker',
+  isVariant: true,
   metric: 'kronecker+fisher',
   source: 'SAAP from activations and their gradients alone: fused kronecker and fisher, tempered (ours)',
 };
 
-/** The methods that plan from scores alone (docs/architecture.md section 7.1). */
-export const METHODS: readonly MethodRecipe[] = [SAAP, ...LLM_PRUNER, WANDA, FLAP, DEPTH, ...MAGNITUDE, RANDOM];
-
-/** Methods that need more to plan than every score file has: the model (docs/method.md sections 4 and 6), or a metric that older files lack; and further recipes of ours. They are compared like the others. */
-export const MODEL_METHODS: readonly MethodRecipe[] = [
+/** Every method, in the order in which they are listed (docs/architecture.md section 7.1). */
+export const METHODS: readonly MethodRecipe[] = [
+  SAAP,
+  SAAP_WANDA,
+  SAAP_KRONECKER,
   {
     ...SAAP,
     name: 'saap-measured',
+    isVariant: true,
     planning: 'measured',
     source: 'SAAP, searched on the measured calibration loss (ours)',
   },
   {
     ...SAAP,
     name: 'saap-passes',
+    isVariant: true,
     planning: 'passes',
     source: 'SAAP, scored anew after each tenth that is removed (ours)',
   },
-  SAAP_WANDA,
-  SAAP_KRONECKER,
-  SURGEON,
   SAAP_SURGEON,
+  ...LLM_PRUNER,
+  WANDA,
+  FLAP,
+  DEPTH,
+  ...MAGNITUDE,
+  RANDOM,
+  SURGEON,
   SLIMLLM,
   REPLACE_ME,
 ];
+
+/** The methods that plan from scores alone; the others look at the model (docs/method.md sections 4 and 6). */
+export const SCORE_METHODS: readonly MethodRecipe[] = METHODS.filter(
+  ({ planning, modelMetric }) => planning === undefined && modelMetric === undefined,
+);
+
+/** The method of `SCORE_METHODS` that ranks by this metric and searches so; undefined for a mix of one's own. */
+export function methodNamed({ metric, search }: Pick<RecipeChoices, 'metric' | 'search'>): MethodRecipe | undefined {
+  return SCORE_METHODS.find((method) => method.metric === metric && method.search === search);
+}
 
 const COMPENSATIONS = ['bias', 'least-squares', 'regression'] as const;
 const RECOVERIES = ['lora', 'group-wise'] as const;
@@ -97,16 +115,14 @@ export function isRepaired({ recipe, repair, planning }: Method): boolean {
 }
 
 /**
- * The method of that name: one of `METHODS` or `MODEL_METHODS`, with `+bias`, `+least-squares` or `+regression` after it for compensation, and `+lora` or `+group-wise`
- * after that for recovery. Throws UsageError listing the legal names, or the legal suffixes.
+ * The method of that name: one of `METHODS`, with `+bias`, `+least-squares` or `+regression` after it for compensation, and `+lora` or `+group-wise` after that for recovery. Throws UsageError listing the legal names, or the legal suffixes.
  */
 export function parseMethod(text: string): Method {
   const [base = '', ...suffixes] = text.trim().split('+');
-  const methods = [...METHODS, ...MODEL_METHODS];
-  const method = methods.find(({ name }) => name === base);
+  const method = METHODS.find(({ name }) => name === base);
   if (!method)
     throw new UsageError(
-      `"${base}" is no method. Methods are ${methods.map(({ name }) => name).join(', ')}; ${METHOD_SUFFIXES}.`,
+      `"${base}" is no method. Methods are ${METHODS.map(({ name }) => name).join(', ')}; ${METHOD_SUFFIXES}.`,
     );
   const compensate = COMPENSATIONS.find((known) => known === suffixes[0]);
   const left = compensate ? suffixes.slice(1) : suffixes;

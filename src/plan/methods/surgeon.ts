@@ -17,6 +17,7 @@ export const SURGEON: MethodRecipe = {
 export const SAAP_SURGEON: MethodRecipe = {
   ...DEFAULT_RECIPE,
   name: 'saap-surgeon',
+  isVariant: true,
   metric: 'kronecker+surgeon',
   modelMetric: 'surgeon',
   source: 'fused kronecker and surgeon, tempered (ours)',

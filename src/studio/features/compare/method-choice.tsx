@@ -1,4 +1,6 @@
-import { METHODS } from '../../../plan/methods/methods.ts';
+import { SCORE_METHODS } from '../../../plan/methods/methods.ts';
+import { hasMetrics } from '../../../plan/metric.ts';
+import { useScores } from '../../data/use-engine.ts';
 import { SelectField } from '../../parts/select-field.tsx';
 import { useStudioFields } from '../../store.ts';
 
@@ -11,9 +13,14 @@ type Suffix = (typeof REPAIRS)[number]['value'];
 
 const baseOf = (name: string) => name.split('+')[0] ?? name;
 
-/** Which other methods are measured beside the reader's recipe, and how they are repaired. */
+/** Which other methods, of those that the scores have the metrics for, are measured beside the reader's recipe, and how they are repaired. */
 export function MethodChoice() {
   const { comparedMethods, setMeasure } = useStudioFields('comparedMethods', 'setMeasure');
+  const { data: scores } = useScores();
+  const methods = SCORE_METHODS.filter(
+    ({ name, metric }) =>
+      !scores || hasMetrics(scores, metric) || comparedMethods.some((other) => baseOf(other) === name),
+  );
   const suffix: Suffix = REPAIRS.find(({ value }) => value !== '' && comparedMethods[0]?.endsWith(value))?.value ?? '';
   const toggle = (name: string) =>
     setMeasure({
@@ -29,7 +36,7 @@ export function MethodChoice() {
       </summary>
       <fieldset className="method-list">
         <legend className="visually-hidden">Methods to compare with</legend>
-        {METHODS.map(({ name, source }) => (
+        {methods.map(({ name, source }) => (
           <label key={name} className="check" title={source}>
             <input
               type="checkbox"

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { METHODS } from '../../../plan/methods/methods.ts';
+import { SCORE_METHODS } from '../../../plan/methods/methods.ts';
 import { fetchEmbedded } from '../../data/embedded.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
@@ -33,7 +33,7 @@ export function shippedMethod(recipe: RecipeChoices): string | undefined {
       Object.is(value, INITIAL_RECIPE[name as keyof RecipeChoices]) || (Array.isArray(value) && value.length === 0),
   );
   if (!usual) return undefined;
-  return METHODS.find(
+  return SCORE_METHODS.find(
     (method) =>
       method.metric === metric &&
       method.search === search &&

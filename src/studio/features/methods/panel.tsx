@@ -1,6 +1,6 @@
 import { useId } from 'react';
 import { comparisonCsv, comparisonMarkdown, summariseRows } from '../../../library/comparison/comparison-table.ts';
-import { METHODS, MODEL_METHODS } from '../../../plan/methods/methods.ts';
+import { METHODS } from '../../../plan/methods/methods.ts';
 import { useModel } from '../../data/use-engine.ts';
 import { formatCount, formatNats, formatPercent, formatPerplexity } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
@@ -53,7 +53,7 @@ export function SideBySide() {
       </p>
       <fieldset className="method-list small">
         <legend className="visually-hidden">Methods to hold against each other</legend>
-        {[...METHODS, ...MODEL_METHODS].map(({ name, source }) => (
+        {METHODS.map(({ name, source }) => (
           <label key={name} className="check" title={source}>
             <input type="checkbox" checked={sideMethods.includes(name)} onChange={() => toggle(name)} />
             {name}

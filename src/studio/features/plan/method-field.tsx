@@ -1,22 +1,26 @@
-import { METHODS } from '../../../plan/methods/methods.ts';
+import type { Scores } from '../../../importance/sums/scores.ts';
+import { methodNamed, SCORE_METHODS } from '../../../plan/methods/methods.ts';
+import { hasMetrics } from '../../../plan/metric.ts';
 import { SelectField } from '../../parts/select-field.tsx';
 import { useStudio } from '../../store.ts';
 
 const OWN = 'own mix';
 
-/** A method by name: sets what to rank by and how to search. Says so when the two are the reader's own mix. */
-export function MethodField() {
+/** A method by name, of those that the scores have the metrics for: sets what to rank by and how to search. Says so when the two are the reader's own mix. */
+export function MethodField({ scores }: { readonly scores: Scores | undefined }) {
   const recipe = useStudio((state) => state.recipe);
   const changeRecipe = useStudio((state) => state.changeRecipe);
-  const named = METHODS.find(({ metric, search }) => metric === recipe.metric && search === recipe.search);
-  const options = METHODS.map(({ name }) => ({ value: name, label: name }));
+  const named = methodNamed(recipe);
+  const options = SCORE_METHODS.filter(
+    (method) => method === named || !scores || hasMetrics(scores, method.metric),
+  ).map(({ name }) => ({ value: name, label: name }));
   return (
     <SelectField
       label="Method"
       value={named?.name ?? OWN}
       options={named ? options : [{ value: OWN, label: OWN }, ...options]}
       onChange={(name) => {
-        const method = METHODS.find((candidate) => candidate.name === name);
+        const method = SCORE_METHODS.find((candidate) => candidate.name === name);
         // What was tuned for another method goes with it.
         if (method)
           changeRecipe({

@@ -1,4 +1,5 @@
 import type { Scores } from '../../../importance/sums/scores.ts';
+import { hasMetrics } from '../../../plan/metric.ts';
 import { SEARCHES } from '../../../plan/search/searches.ts';
 import { SelectField } from '../../parts/select-field.tsx';
 import { useStudio } from '../../store.ts';
@@ -6,6 +7,8 @@ import { MethodField } from './method-field.tsx';
 
 const METRIC_CHOICES = [
   'element-second+fisher',
+  'element-second+fisher+wanda',
+  'kronecker+fisher',
   'element-first+fisher',
   'element-first+vector',
   'element-second',
@@ -31,7 +34,7 @@ export function PlanRules({ scores }: { readonly scores: Scores | undefined }) {
   const metrics = present.includes(recipe.metric ?? '') ? present : [recipe.metric ?? '', ...present];
   return (
     <div className="fields plan-rules">
-      <MethodField />
+      <MethodField scores={scores} />
       <SelectField
         label="Rank by"
         value={recipe.metric ?? ''}
@@ -52,15 +55,4 @@ export function PlanRules({ scores }: { readonly scores: Scores | undefined }) {
       />
     </div>
   );
-}
-
-/** Whether the score file has every metric of an expression; `random` needs none. */
-function hasMetrics(scores: Scores, expression: string): boolean {
-  return expression
-    .split('+')
-    .every(
-      (name) =>
-        name === 'random' ||
-        scores.layers.every(({ attention, mlp }) => Object.hasOwn(attention, name) && Object.hasOwn(mlp, name)),
-    );
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { METHODS } from '../../../plan/methods/methods.ts';
+import { SCORE_METHODS } from '../../../plan/methods/methods.ts';
 import { DEFAULT_RECIPE, type RecipeChoices } from '../../../plan/recipe.ts';
 import { recipeLabel } from './recipe-label.ts';
 
@@ -20,5 +20,5 @@ it.each<[string, Partial<RecipeChoices>]>([
 });
 
 it('is the name of every method that plans from scores', () => {
-  for (const { name, metric, search } of METHODS) expect(recipeLabel(recipe({ metric, search }))).toBe(name);
+  for (const { name, metric, search } of SCORE_METHODS) expect(recipeLabel(recipe({ metric, search }))).toBe(name);
 });

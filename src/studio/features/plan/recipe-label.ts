@@ -1,4 +1,4 @@
-import { METHODS } from '../../../plan/methods/methods.ts';
+import { methodNamed } from '../../../plan/methods/methods.ts';
 import type { RecipeChoices } from '../../../plan/recipe.ts';
 import { recipeWords } from '../../../plan/recipe-words.ts';
 
@@ -6,7 +6,7 @@ import { recipeWords } from '../../../plan/recipe-words.ts';
 export function recipeLabel(recipe: RecipeChoices): string {
   const { metric, search, compensate = 'none' } = recipe;
   const words = recipeWords(recipe);
-  const named = METHODS.find((method) => method.metric === metric && method.search === search);
+  const named = methodNamed(recipe);
   const method =
     named?.name ?? (words.includes('refined') || words.includes('tuned') ? 'saap' : `${metric}, ${search}`);
   const repair = compensate === 'none' ? '' : ` + ${compensate === 'bias' ? 'bias' : 'least squares'}`;
