@@ -1,6 +1,6 @@
 import { lab, rgb } from 'd3';
 import { describe, expect, it } from 'vitest';
-import { colourDistance, heatColour, heatColours, type Theme } from './heat-scale.ts';
+import { colourDistance, HEAT_WORDS, heatColour, heatColours, type Theme } from './heat-scale.ts';
 
 const THEMES: readonly Theme[] = ['light', 'dark'];
 const at = (colours: Uint8ClampedArray, step: number) =>
@@ -41,6 +41,12 @@ describe.each(THEMES)('heat colours, %s', (theme) => {
     const direction = theme === 'light' ? -1 : 1;
     for (let index = 1; index < lightness.length; index += 1)
       expect(direction * ((lightness[index] ?? 0) - (lightness[index - 1] ?? 0))).toBeGreaterThan(1);
+  });
+
+  it('are told in words as they look', () => {
+    const [spare, needed] = [at(colours, 0), at(colours, 255)].map((colour) => lab(colour).l);
+    const words = (needed ?? 0) < (spare ?? 0) ? { needed: 'dark', spare: 'pale' } : { needed: 'bright', spare: 'dim' };
+    expect(HEAT_WORDS[theme]).toEqual(words);
   });
 
   it('take perceptually even steps', () => {

@@ -8,6 +8,12 @@ const STOPS: Record<Theme, readonly string[]> = {
   dark: ['#1b2226', '#1f3d4f', '#23687a', '#4a9c92', '#a3cba5', '#f3f0cf'],
 };
 
+/** How cells look that are needed, and those that hardly are, in words: the scale runs to dark ink on a light page and to light on a dark one. */
+export const HEAT_WORDS: Readonly<Record<Theme, { readonly needed: string; readonly spare: string }>> = {
+  light: { needed: 'dark', spare: 'pale' },
+  dark: { needed: 'bright', spare: 'dim' },
+};
+
 const STEPS = 256;
 
 /** Distance of two colours in CIELAB (ΔE 1976). */

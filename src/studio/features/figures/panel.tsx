@@ -111,7 +111,12 @@ function Figure({
         {beside && (
           <span className="figure-beside">
             {beside}
-            {more && <span className="figure-of"> {more}</span>}
+            {more && (
+              <>
+                {' '}
+                <span className="figure-of">{more}</span>
+              </>
+            )}
           </span>
         )}
         {second && <span className="figure-second"> {second}</span>}

@@ -121,8 +121,7 @@ function RunRow({
         </label>
       </td>
       <th scope="row" title={`Measured on ${measuredOn}`}>
-        {label}
-        {isPresent && <span className="tag"> now</span>}
+        {label} {isPresent && <span className="tag">now</span>}
       </th>
       <td>{formatPercent(ratio)}</td>
       <td>{formatCount(parametersAfter)}</td>

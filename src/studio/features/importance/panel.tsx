@@ -1,5 +1,6 @@
 import { useShallow } from 'zustand/react/shallow';
 import type { Scores } from '../../../importance/sums/scores.ts';
+import { HEAT_WORDS } from '../../charts/heat-scale.ts';
 import { Heatmap } from '../../charts/heatmap.tsx';
 import { heatmapRowHeight } from '../../charts/heatmap-layout.ts';
 import { LayerShares } from '../../charts/layer-shares.tsx';
@@ -9,6 +10,7 @@ import { Term } from '../../parts/term.tsx';
 import { groupMeaning } from '../../parts/terms.ts';
 import { useStudio } from '../../store.ts';
 import { FLOWING, useMedia } from '../bench/use-media.ts';
+import { useTheme } from '../frame/use-theme.ts';
 import { usePlan, usePlanSummary } from '../plan/use-plan.ts';
 import { HeatFoot } from './heat-foot.tsx';
 import { shownLayers } from './importance-rows.ts';
@@ -30,11 +32,14 @@ const SHARES = { narrow: 36, wide: 84, from: 640 } as const;
 /** The heatmap, with what the plan removes drawn on it. It takes the room that it is given. */
 export function ImportancePanel() {
   const { data: scores } = useScores();
+  const { needed } = HEAT_WORDS[useTheme()];
   return (
     <section className="importance" id="importance" aria-label="Importance">
       <header className="importance-head">
         <h2>Which parts matter</h2>
-        <p className="soft small importance-hint">dark = needed · hatched = goes · click a number to keep a layer</p>
+        <p className="soft small importance-hint">
+          {needed} = needed · hatched = goes · click a number to keep a layer
+        </p>
         {scores && <ViewSheet scores={scores} />}
       </header>
       {scores ? <ImportanceView scores={scores} /> : <Unscored />}

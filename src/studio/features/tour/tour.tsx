@@ -1,6 +1,8 @@
 import { type CSSProperties, useEffect, useState } from 'react';
+import { HEAT_WORDS, type Theme } from '../../charts/heat-scale.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { useStudioFields } from '../../store.ts';
+import { useTheme } from '../frame/use-theme.ts';
 
 interface Step {
   /** What the step is about, as a selector. */
@@ -9,11 +11,11 @@ interface Step {
   readonly text: string;
 }
 
-const STEPS: readonly Step[] = [
+const stepsOf = (theme: Theme): readonly Step[] => [
   {
     at: '#importance',
     title: 'The model, part by part',
-    text: 'Every row is a layer: attention heads on the left, neurons on the right. Dark parts matter, pale ones hardly. What is hatched goes.',
+    text: `Every row is a layer: attention heads on the left, neurons on the right. What is ${HEAT_WORDS[theme].needed} matters, what is ${HEAT_WORDS[theme].spare} hardly does. What is hatched goes.`,
   },
   {
     at: '.curve',
@@ -51,14 +53,15 @@ export function Tour() {
   useEffect(() => {
     if (!tourSeen && isSuccess && tourStep === undefined) setBench({ tourStep: 0 });
   }, [tourSeen, isSuccess, tourStep, setBench]);
-  const step = tourStep === undefined ? undefined : STEPS[tourStep];
+  const steps = stepsOf(useTheme());
+  const step = tourStep === undefined ? undefined : steps[tourStep];
   if (!step || tourStep === undefined || presenting) return null;
   const end = () => setBench({ tourStep: undefined, tourSeen: true });
-  const isLast = tourStep === STEPS.length - 1;
+  const isLast = tourStep === steps.length - 1;
   return (
     <TourCard key={tourStep} step={step} onEnd={end}>
       <span className="soft small">
-        {tourStep + 1} of {STEPS.length}
+        {tourStep + 1} of {steps.length}
       </span>
       {!isLast && (
         <button type="button" className="link" onClick={end}>
