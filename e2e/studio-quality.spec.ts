@@ -98,6 +98,11 @@ for (const { name, colorScheme, forcedColors } of CASES) {
       await page.screenshot({ path: `${PICTURES}/${name}-${panel.toLowerCase().replace(' ', '-')}.png` });
       if (forcedColors === 'none') await isAccessible(page, colorScheme, panel);
     }
+    // With a drawer open the map has no room for its legend, which the View sheet then shows.
+    await page.getByRole('button', { name: 'View', exact: true }).click();
+    await expect(page.getByRole('dialog', { name: 'View' })).toBeVisible();
+    await inOrder(page, '1280x660', `${name}, View`);
+    await page.screenshot({ path: `${PICTURES}/${name}-view.png` });
     expect(studio.problems).toEqual([]);
   });
 }
@@ -110,6 +115,17 @@ async function inOrder(page: Page, size: string, what: string): Promise<void> {
       message: `overflow at ${size}, ${what}`,
     })
     .toBeLessThanOrEqual(0);
+  await expect
+    .poll(
+      () =>
+        page
+          .locator('[popover]:popover-open')
+          .evaluateAll((sheets) =>
+            sheets.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth).filter((hidden) => hidden > 0),
+          ),
+      { message: `a sheet scrolls sideways at ${size}, ${what}` },
+    )
+    .toEqual([]);
   await expect.poll(() => page.evaluate(clippedTexts), { message: `cut off at ${size}, ${what}` }).toEqual([]);
 }
 
@@ -125,6 +141,18 @@ async function isAccessible(page: Page, colorScheme: 'light' | 'dark', what: str
     what,
   ).toEqual([]);
 }
+
+test('on a phone a drawer that is opened stands at the top of the window', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const studio = new StudioPage(page);
+  await studio.open('/?backend=wasm', STILL);
+  await expect(studio.heatmap).toBeVisible();
+  for (const drawer of ['Recipe', 'Compare'] as const) {
+    const panel = await studio.show(drawer);
+    await expect.poll(async () => (await panel.boundingBox())?.y).toBeLessThan(100);
+    await expect(panel.getByRole('heading', { name: drawer, exact: true })).toBeInViewport();
+  }
+});
 
 test('plans and draws 30 layers of 1,536 neurons while the slider moves, and tells what a frame takes', async ({
   page,

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
+import { type KeyboardEvent, type PointerEvent, type RefObject, useEffect, useRef } from 'react';
 import { Guarded } from '../../parts/guarded.tsx';
 import { useStudio } from '../../store.ts';
 import { ComparePanel } from '../compare/panel.tsx';
@@ -8,6 +8,7 @@ import { RecoveryPanel } from '../recovery/panel.tsx';
 import { TasksPanel } from '../tasks/panel.tsx';
 import { DRAWER_BOUNDS, type DrawerName, drawerShareWithin } from './slice.ts';
 import { useDrawer } from './use-drawer.ts';
+import { FLOWING, useMedia } from './use-media.ts';
 
 const PANELS: Readonly<Record<DrawerName, () => React.ReactNode>> = {
   compare: ComparePanel,
@@ -20,10 +21,12 @@ const PANELS: Readonly<Record<DrawerName, () => React.ReactNode>> = {
 /** What the lower edge opened, in a part of the window that can be drawn larger. */
 export function Drawer() {
   const { drawer, close } = useDrawer();
+  const element = useRef<HTMLDivElement>(null);
+  useInView(element, drawer);
   if (!drawer) return null;
   const Content = PANELS[drawer];
   return (
-    <div className="drawer" id="drawer" data-drawer={drawer}>
+    <div ref={element} className="drawer" id="drawer" data-drawer={drawer}>
       <DrawerEdge />
       <button type="button" className="icon drawer-close" aria-label="Close the drawer" onClick={close}>
         <span aria-hidden="true">✕</span>
@@ -35,6 +38,16 @@ export function Drawer() {
       </div>
     </div>
   );
+}
+
+/** Where the page flows, a drawer that is opened would begin below the window's edge: it is scrolled to its top. One that the page opens with stays. */
+function useInView(element: RefObject<HTMLElement | null>, drawer: DrawerName | undefined): void {
+  const isFlowing = useMedia(FLOWING);
+  const before = useRef(drawer);
+  useEffect(() => {
+    if (isFlowing && drawer !== before.current) element.current?.scrollIntoView({ block: 'start' });
+    before.current = drawer;
+  }, [element, drawer, isFlowing]);
 }
 
 /** The edge that is drawn up and down, by hand or with the arrow keys. */

@@ -25,7 +25,7 @@ export function ShareLink({
   };
   return (
     <button type="button" className={className} title="Copy a link that holds the recipe" onClick={() => void copy()}>
-      {done === 'copied' ? 'Link copied' : done === 'shown' ? 'Link is in the address bar' : label}
+      {done === 'copied' ? 'Copied' : done === 'shown' ? 'Link is in the address bar' : label}
     </button>
   );
 }
