@@ -36,6 +36,11 @@ describe('texts while the slider moves', () => {
     expect(page.element.querySelector('.diverged')?.textContent).toBe(' a wall');
   });
 
+  it('calls no speed what one text took: tokens are counted until models were measured in turns', () => {
+    const feet = [...page.element.querySelectorAll('.pane-foot')].map((foot) => foot.textContent);
+    expect(feet).toEqual(['3 tokens · differs from token 2', '3 tokens']);
+  });
+
   it('writes the pruned text anew when the hand rests, and not at every move; the dense one stays', async () => {
     for (const ratio of [0.25, 0.3, 0.35]) await change(({ setRatio }) => setRatio(ratio));
     expect(generated()).toHaveLength(2);

@@ -1,5 +1,5 @@
 import type { CSSProperties } from 'react';
-import type { GeneratedToken } from '../../../worker/engine.ts';
+import type { GeneratedToken, Generation } from '../../../worker/engine.ts';
 import { formatPercent, formatSeconds, formatSpeed } from '../../parts/format.ts';
 import { Notice } from '../../parts/notice.tsx';
 import { type PaneState, type Side, tokensOf } from './slice.ts';
@@ -8,13 +8,15 @@ interface PaneProps {
   readonly side: Side;
   readonly title: string;
   readonly pane: PaneState;
+  /** Decode speed in tokens per second, measured in turns with the other model; absent where it is not. */
+  readonly speed?: number | undefined;
   /** Index of the first token that the dense model would not have written. */
   readonly divergesAt: number | undefined;
   readonly showDoubt: boolean;
 }
 
 /** One model's continuation: streaming, whole, or the one before while a new one is waited for. */
-export function Pane({ side, title, pane, divergesAt, showDoubt }: PaneProps) {
+export function Pane({ side, title, pane, speed, divergesAt, showDoubt }: PaneProps) {
   const tokens = tokensOf(pane);
   const split = divergesAt ?? tokens.length;
   const isBusy = pane.status === 'streaming' || pane.status === 'waiting';
@@ -22,13 +24,8 @@ export function Pane({ side, title, pane, divergesAt, showDoubt }: PaneProps) {
     <article className="pane" data-pane={side} data-status={pane.status}>
       <h3>
         {title}
-        <span
-          className="pane-foot"
-          title={
-            pane.status === 'done' ? `first token after ${formatSeconds(pane.result.timeToFirstToken)}` : undefined
-          }
-        >
-          {paneFoot(pane, divergesAt)}
+        <span className="pane-foot" title={pane.status === 'done' ? onceWritten(pane.result) : undefined}>
+          {paneFoot(pane, speed, divergesAt)}
         </span>
       </h3>
       <p className="pane-text" aria-busy={isBusy}>
@@ -75,7 +72,12 @@ function TokenText({ tokens, showDoubt }: { readonly tokens: readonly GeneratedT
   ));
 }
 
-function paneFoot(pane: PaneState, divergesAt: number | undefined): string {
+/** How fast this one text came: once, beside whatever else ran, so that two texts cannot be held against each other by it. */
+function onceWritten({ timeToFirstToken, decodeTokensPerSecond }: Generation): string {
+  return `this text: first token after ${formatSeconds(timeToFirstToken)}, then ${formatSpeed(decodeTokensPerSecond)} tokens/s, once`;
+}
+
+function paneFoot(pane: PaneState, speed: number | undefined, divergesAt: number | undefined): string {
   const divergence = divergesAt === undefined ? '' : ` · differs from token ${divergesAt + 1}`;
   switch (pane.status) {
     case 'idle':
@@ -87,9 +89,7 @@ function paneFoot(pane: PaneState, divergesAt: number | undefined): string {
       return `${pane.tokens.length} tokens${divergence}`;
     case 'stopped':
       return `stopped after ${pane.tokens.length} tokens${divergence}`;
-    case 'done': {
-      const { decodeTokensPerSecond } = pane.result;
-      return `${formatSpeed(decodeTokensPerSecond)} tokens/s${divergence}`;
-    }
+    case 'done':
+      return `${speed === undefined ? `${pane.tokens.length} tokens` : `${formatSpeed(speed)} tokens/s`}${divergence}`;
   }
 }

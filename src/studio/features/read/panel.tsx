@@ -2,6 +2,8 @@ import { useId } from 'react';
 import { useModel } from '../../data/use-engine.ts';
 import { formatPercent } from '../../parts/format.ts';
 import { useStudioFields } from '../../store.ts';
+import { ratioKey } from '../compare/sweep.ts';
+import { useKnownSpeed } from '../compare/use-known-speed.ts';
 import { useJobs } from '../frame/jobs.tsx';
 import { planFingerprint } from '../plan/plan-fingerprint.ts';
 import { usePlan } from '../plan/use-plan.ts';
@@ -38,6 +40,9 @@ export function ReadPanel() {
         pruned.status !== 'waiting' &&
         tokensOf(pruned).length > 0 &&
         pruned.key.includes(planFingerprint(plan))));
+  // A text that is written once, beside other work, says nothing of speed: only what was measured in turns is shown.
+  const known = useKnownSpeed();
+  const measured = plan && !known.isStale ? known.speed.get(ratioKey(plan.ratio)) : undefined;
   return (
     <section className="read" id="read" aria-label="Read">
       <form
@@ -75,6 +80,7 @@ export function ReadPanel() {
           side="pruned"
           title={`Pruned, ${shownModel(panes.pruned) ?? `${formatPercent(plan?.ratio ?? 0)} removed`}`}
           pane={panes.pruned}
+          speed={measured?.pruned.decode.value}
           divergesAt={firstDifference(dense, tokensOf(panes.pruned))}
           showDoubt={showDoubt}
         />
@@ -91,7 +97,14 @@ export function ReadPanel() {
       {sample && dense.length === 0 ? (
         <SamplePane side="dense" {...sample.dense} against={undefined} />
       ) : (
-        <Pane side="dense" title="Dense" pane={panes.dense} divergesAt={undefined} showDoubt={showDoubt} />
+        <Pane
+          side="dense"
+          title="Dense"
+          pane={panes.dense}
+          speed={measured?.dense.decode.value}
+          divergesAt={undefined}
+          showDoubt={showDoubt}
+        />
       )}
       <details className="read-settings small">
         <summary>How it is written</summary>
