@@ -1,6 +1,9 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useStudio } from '../../store.ts';
 import { shareLink } from './share.ts';
+
+/** What was done is told for so long. */
+const TOLD_MILLISECONDS = 4000;
 
 /** Copies a link that holds the recipe. Where there is no clipboard, the link is put into the address bar. */
 export function ShareLink({
@@ -13,6 +16,11 @@ export function ShareLink({
   const recipe = useStudio((state) => state.recipe);
   const model = useStudio((state) => state.chosenModel);
   const [done, setDone] = useState<'copied' | 'shown'>();
+  useEffect(() => {
+    if (!done) return;
+    const timer = setTimeout(() => setDone(undefined), TOLD_MILLISECONDS);
+    return () => clearTimeout(timer);
+  }, [done]);
   const copy = async () => {
     const link = shareLink(globalThis.location.href, recipe, model);
     try {
