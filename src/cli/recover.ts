@@ -158,6 +158,7 @@ async function run(
     ...settings,
     signal,
     onProgress,
+    onTeacher: output.onProgress,
     checkpoint,
   });
   if (recovered.stoppedBecause !== 'cancelled') return recovered;

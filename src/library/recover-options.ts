@@ -1,6 +1,7 @@
 import type { Model } from '../architecture/model.ts';
 import { sha256OfBytes, sha256OfText } from '../checkpoint/files/sha256.ts';
 import { MismatchError, UsageError } from '../errors.ts';
+import type { Progress } from '../progress.ts';
 import type { RecoveryLoss } from '../recovery/distillation.ts';
 import type { RecoveryCheckpoint, RecoveryProgress } from '../recovery/train.ts';
 import { checkTrainingWindows, holdOut, type TrainingWindow } from '../recovery/training-windows.ts';
@@ -63,6 +64,8 @@ export interface RecoverOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of every step. */
   readonly onProgress?: ((progress: RecoveryProgress) => void) | undefined;
+  /** Told while the teacher reads the windows, before the first step. */
+  readonly onTeacher?: ((progress: Progress) => void) | undefined;
 }
 
 /** Peak learning rates: a mean over pooled inputs makes gradients smaller, so that group-wise training wants some ten times the rate of plain LoRA. */

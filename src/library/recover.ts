@@ -15,7 +15,7 @@ import {
 import { type StopReason, type TrainingResult, train } from '../recovery/train.ts';
 import type { RecoveryRecord } from '../recovery/training-state.ts';
 import { meanLossBy } from '../recovery/training-step.ts';
-import { partsOf, trainingBatch } from '../recovery/training-windows.ts';
+import { partsOf, type TrainingWindow, trainingBatch, windowsOfTraining } from '../recovery/training-windows.ts';
 import type { OpenModel } from './open-model.ts';
 import { fingerprintOf, type RecoverOptions, type RecoverSettings, readSettings } from './recover-options.ts';
 
@@ -121,16 +121,20 @@ async function trainOn(
   base: Model,
   adapters: readonly LayerAdapters[],
   settings: RecoverSettings,
-  { teacher, checkpoint, signal, onProgress }: RecoverOptions,
+  { teacher, checkpoint, signal, onProgress, onTeacher }: RecoverOptions,
   heldOutBefore: () => Promise<number>,
 ): Promise<TrainingResult> {
   using store = new WeightStore(runtime, base, RESIDENT_BYTES[runtime.backend]);
   using adapted = new AdaptedModel(programs, store, adapters);
-  const { loss } = settings;
+  const { loss, windows, steps, batchWindows, seed } = settings;
+  // The teacher reads what will be learnt, and no more of a long text.
+  const learnt = windowsOfTraining(steps, batchWindows, windows.length, seed).map(
+    (at) => windows[at] as TrainingWindow,
+  );
   const distillation =
     loss &&
     teacher &&
-    (await Distillation.prepare(teacher.programs, teacher.store, settings.windows, { loss, signal }));
+    (await Distillation.prepare(teacher.programs, teacher.store, learnt, { loss, signal, onProgress: onTeacher }));
   const own = await fingerprintOf(model, settings);
   const fingerprint = distillation ? `${own} ${await teacher?.model.checkpoint.sha256()}` : own;
   return await train(adapted, {

@@ -3,6 +3,7 @@ import { openFixture } from '../architecture/testing/fixture.ts';
 import { divergenceFrom, teach } from '../evaluate/divergence/teacher.ts';
 import { OpenModel } from '../library/open-model.ts';
 import { type RecoverOptions, recover } from '../library/recover.ts';
+import type { Progress } from '../progress.ts';
 import { createRandom } from '../random.ts';
 import { createNodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -89,5 +90,19 @@ describe('distillation', () => {
     );
     const { teacher: _, ...alone } = options;
     await expect(recover(pruned, { ...alone, loss: 'kl' })).rejects.toThrow('give the dense model as the teacher');
+  });
+
+  it('lets the teacher read the windows that the steps learn from, and tells how far it is', async () => {
+    const { checkpoint } = await openFixture('llama');
+    using dense = new OpenModel(runtime, checkpoint);
+    using pruned = dense.pruned(LAYERS);
+    const read: Progress[] = [];
+    const { model } = await recover(pruned, {
+      ...{ method: 'lora', steps: 2, batchWindows: 3, learningRate: 0.02, rank: 4, teacher: dense },
+      examples: randomWindows(24, 48),
+      onTeacher: (progress) => read.push(progress),
+    });
+    model.dispose();
+    expect(read.at(-1)).toMatchObject({ stage: 'teacher', completed: 6, total: 6, unit: 'windows' });
   });
 });

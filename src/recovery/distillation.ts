@@ -45,7 +45,13 @@ export class Distillation {
     const known = new Map<TrainingWindow, Pick<Teacher, 'tokens' | 'logProbabilities'>>();
     for (const [length, alike] of byLength) {
       const texts = alike.map(({ tokens }) => tokens);
-      const said = await teach(programs, store, texts, { ...running, top });
+      const before = known.size;
+      const said = await teach(programs, store, texts, {
+        ...running,
+        top,
+        onProgress: (progress) =>
+          running.onProgress?.({ ...progress, completed: before + progress.completed, total: windows.length }),
+      });
       for (const [index, window] of alike.entries()) {
         const [start, end] = [index * length * top, (index + 1) * length * top];
         known.set(window, {

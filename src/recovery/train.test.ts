@@ -7,7 +7,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { adaptedModel, randomWindows } from './testing/adapted.ts';
 import { type RecoveryCheckpoint, type RecoveryProgress, type Training, train } from './train.ts';
 import { adapterParameters, meanLoss } from './training-step.ts';
-import { holdOut, trainingBatch, windowsOfStep } from './training-windows.ts';
+import { holdOut, trainingBatch, windowsOfStep, windowsOfTraining } from './training-windows.ts';
 
 let runtime: Runtime;
 let checkpoint: Checkpoint;
@@ -155,6 +155,18 @@ describe('windows', () => {
     for (const epoch of [0, 1, 2]) expect(order.slice(7 * epoch, 7 * epoch + 7).sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(order.slice(0, 7)).not.toEqual(order.slice(7, 14));
     expect(windowsOfStep(0, 3, 7, 2)).not.toEqual(windowsOfStep(0, 3, 7, 1));
+  });
+
+  test('a training learns from the windows of its steps and no others', () => {
+    for (const [steps, batch, count] of [
+      [2, 3, 40],
+      [4, 3, 12],
+      [5, 3, 12],
+      [1, 1, 1],
+    ] as const) {
+      const stepwise = Array.from({ length: steps }, (_, step) => windowsOfStep(step, batch, count, 5)).flat();
+      expect(windowsOfTraining(steps, batch, count, 5)).toEqual([...new Set(stepwise)].sort((a, b) => a - b));
+    }
   });
 
   test('holding out takes its share by seed and never everything', () => {

@@ -90,6 +90,13 @@ export function windowsOfStep(step: number, batch: number, count: number, seed: 
   });
 }
 
+/** The windows, by index in ascending order, that the steps of a training learn from: all of them where it goes through all once. */
+export function windowsOfTraining(steps: number, batch: number, count: number, seed: number): number[] {
+  const learnt = steps * batch;
+  const chosen = learnt < count ? windowsOfStep(0, learnt, count, seed) : Array.from({ length: count }, (_, at) => at);
+  return chosen.sort((a, b) => a - b);
+}
+
 /** Splits windows into those that are trained on and those that are held out, drawn by seed. Throws UsageError for fewer than 2. */
 export function holdOut<T>(
   windows: readonly T[],

@@ -116,6 +116,7 @@ export async function prepareModel(
     seed,
     signal,
     onProgress,
+    onTeacher: onProgress,
   });
   if (result.stoppedBecause === 'cancelled') {
     result.model.dispose();

@@ -66,7 +66,7 @@ export interface RowRecovery
 /** What a cell's recovery learns from and how: the method's suffix and the cell's seed say the rest. Default loss: 'text'; the teacher of the others is the dense model. */
 export type ComparisonTraining = Omit<
   RecoverOptions,
-  'method' | 'seed' | 'teacher' | 'checkpoint' | 'signal' | 'onProgress'
+  'method' | 'seed' | 'teacher' | 'checkpoint' | 'signal' | 'onProgress' | 'onTeacher'
 >;
 
 /** Calibration of one seed: its scores, and the windows that methods learn from which work on the model itself. */

@@ -127,6 +127,7 @@ async function recoverModel(
     ...{ method, bits, steps, batchWindows, learningRate, seed, signal, checkpoint: training.checkpoint },
     ...{ loss, teacher: loss === 'text' ? undefined : dense },
     examples: windows.map((tokens) => ({ tokens })),
+    onTeacher: onProgress,
     onProgress: (progress) => {
       training.onProgress(progress);
       onProgress?.(progress);
