@@ -117,7 +117,7 @@ test('recovers the pruned model: a falling curve, a third column, a point on the
   const read = studio.panel('Read');
   await read.getByRole('button', { name: 'Write' }).click();
   await expect(read.getByRole('article').filter({ hasText: 'Recovered, 50% removed, LoRA' })).toContainText(
-    /[\d.]+ tokens\/s/,
+    /\d+ tokens/,
     { timeout: SLOW },
   );
   await expect(
