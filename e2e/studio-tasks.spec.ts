@@ -116,10 +116,9 @@ test('recovers the pruned model: a falling curve, a third column, a point on the
   );
   const read = studio.panel('Read');
   await read.getByRole('button', { name: 'Write' }).click();
-  await expect(read.getByRole('article').filter({ hasText: 'Recovered, 50% removed, LoRA' })).toContainText(
-    /\d+ tokens/,
-    { timeout: SLOW },
-  );
+  const recovered = read.getByRole('article').filter({ hasText: 'Recovered, 50% removed, LoRA' });
+  await expect(recovered).toHaveAttribute('data-status', 'done', { timeout: SLOW });
+  await expect(recovered).toContainText(/\d+ tokens/);
   await expect(
     (await studio.show('Zero-shot')).getByRole('rowheader', { name: 'Recovered, 50% removed, LoRA' }),
   ).toBeVisible();
