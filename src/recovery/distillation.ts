@@ -2,7 +2,7 @@ import type { Programs } from '../architecture/programs.ts';
 import type { WeightStore } from '../architecture/weight-store.ts';
 import { MismatchError } from '../errors.ts';
 import { type Teacher, teach, teacherGradient } from '../evaluate/divergence/teacher.ts';
-import type { LongRunning } from '../progress.ts';
+import type { LongRunning, Progress } from '../progress.ts';
 import type { TrainingBatch, TrainingWindow } from './training-windows.ts';
 
 /** What a training makes small: KL from a teacher, cross-entropy with the text, or the mean of both. */
@@ -34,7 +34,7 @@ export class Distillation {
     programs: Programs,
     store: WeightStore,
     windows: readonly TrainingWindow[],
-    { loss, ...running }: LongRunning & { readonly loss: Exclude<RecoveryLoss, 'text'> },
+    { loss, onProgress, ...running }: LongRunning & { readonly loss: Exclude<RecoveryLoss, 'text'> },
   ): Promise<Distillation> {
     const positions = windows.reduce((sum, { tokens }) => sum + tokens.length, 0);
     const room = Math.floor(TEACHER_BYTES / (BYTES_PER_TOKEN * Math.max(1, positions)));
@@ -49,8 +49,10 @@ export class Distillation {
       const said = await teach(programs, store, texts, {
         ...running,
         top,
-        onProgress: (progress) =>
-          running.onProgress?.({ ...progress, completed: before + progress.completed, total: windows.length }),
+        ...(onProgress && {
+          onProgress: (progress: Progress) =>
+            onProgress({ ...progress, completed: before + progress.completed, total: windows.length }),
+        }),
       });
       for (const [index, window] of alike.entries()) {
         const [start, end] = [index * length * top, (index + 1) * length * top];
