@@ -1,8 +1,7 @@
-import { SCORE_METHODS } from '../../../plan/methods/methods.ts';
-import { hasMetrics } from '../../../plan/metric.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { SelectField } from '../../parts/select-field.tsx';
 import { useStudioFields } from '../../store.ts';
+import { offeredMethods } from '../plan/offered-methods.ts';
 
 const REPAIRS = [
   { value: '', label: 'as my recipe' },
@@ -17,10 +16,7 @@ const baseOf = (name: string) => name.split('+')[0] ?? name;
 export function MethodChoice() {
   const { comparedMethods, setMeasure } = useStudioFields('comparedMethods', 'setMeasure');
   const { data: scores } = useScores();
-  const methods = SCORE_METHODS.filter(
-    ({ name, metric }) =>
-      !scores || hasMetrics(scores, metric) || comparedMethods.some((other) => baseOf(other) === name),
-  );
+  const methods = offeredMethods(scores, ({ name }) => comparedMethods.some((other) => baseOf(other) === name));
   const suffix: Suffix = REPAIRS.find(({ value }) => value !== '' && comparedMethods[0]?.endsWith(value))?.value ?? '';
   const toggle = (name: string) =>
     setMeasure({

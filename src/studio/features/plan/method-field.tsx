@@ -1,8 +1,8 @@
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { methodNamed, SCORE_METHODS } from '../../../plan/methods/methods.ts';
-import { hasMetrics } from '../../../plan/metric.ts';
 import { SelectField } from '../../parts/select-field.tsx';
 import { useStudio } from '../../store.ts';
+import { offeredMethods } from './offered-methods.ts';
 
 const OWN = 'own mix';
 
@@ -11,9 +11,10 @@ export function MethodField({ scores }: { readonly scores: Scores | undefined })
   const recipe = useStudio((state) => state.recipe);
   const changeRecipe = useStudio((state) => state.changeRecipe);
   const named = methodNamed(recipe);
-  const options = SCORE_METHODS.filter(
-    (method) => method === named || !scores || hasMetrics(scores, method.metric),
-  ).map(({ name }) => ({ value: name, label: name }));
+  const options = offeredMethods(scores, (method) => method === named).map(({ name }) => ({
+    value: name,
+    label: name,
+  }));
   return (
     <SelectField
       label="Method"

@@ -80,7 +80,7 @@ export function ReadPanel() {
           side="pruned"
           title={`Pruned, ${shownModel(panes.pruned) ?? `${formatPercent(plan?.ratio ?? 0)} removed`}`}
           pane={panes.pruned}
-          speed={measured?.pruned.decode.value}
+          speed={isOfThisPlan ? measured?.pruned.decode.value : undefined}
           divergesAt={firstDifference(dense, tokensOf(panes.pruned))}
           showDoubt={showDoubt}
         />
