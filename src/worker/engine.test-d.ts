@@ -49,6 +49,7 @@ import { type Callable, connect } from './rpc.ts';
 expectTypeOf<Engine>().toEqualTypeOf<{
   backend(choice: BackendChoice): Promise<BackendInfo>;
   openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
+  lastOpening(): Promise<number>;
   offer(name: string, options?: LongRunning & HubAccess): Promise<DownloadOffer>;
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;

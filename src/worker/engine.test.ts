@@ -268,5 +268,17 @@ describe('the engine behind the page, on the embedded model', () => {
     const withoutTokenizer = files.filter(({ path }) => !path.includes('tokenizer'));
     await expect(engine.openModel({ kind: 'files', files: withoutTokenizer })).rejects.toBeInstanceOf(EspalierError);
     expect((await engine.generate(null, request)).tokenIds).toEqual(pruned.tokenIds);
+    expect(await engine.lastOpening()).toBe(opened.opening);
+  });
+
+  it('leaves the model that is open where opening another is cancelled at the last moment', async () => {
+    const before = await engine.lastOpening();
+    const late = new AbortController();
+    const opening = engine.openModel({ kind: 'embedded', id: 'stories' }, { signal: late.signal });
+    late.abort();
+    await expect(opening).rejects.toBeInstanceOf(CancelledError);
+    expect(await engine.lastOpening()).toBe(before);
+    const { opening: after } = await engine.openModel({ kind: 'embedded', id: 'stories' });
+    expect(after).toBe(before + 1);
   });
 });

@@ -22,30 +22,48 @@ const BACKEND_QUERY = {
 
 /** The opened model, once a backend is there. */
 export function useModel() {
-  const { isSuccess } = useBackend();
   const chosen = useStudio((state) => state.chosenModel);
   const opening = useStudio((state) => state.opening);
-  const query = modelQuery(chosen, opening);
-  return useQuery<ModelSummary>({ ...query, queryFn: isSuccess ? query.queryFn : skipToken });
+  return useQuery<ModelSummary>(modelQuery(chosen, opening));
 }
 
+/** The engine opens models in the order in which they are asked for, so the asking must not wait for anything first: the backend is waited for here. */
 function modelQuery(chosen: ChosenModel, opening: number) {
   return {
     queryKey: ['model', modelKey(chosen), opening],
-    queryFn: ({ signal }: { readonly signal: AbortSignal }) => openModel(chosen, signal),
+    queryFn: async ({ client, signal }: { readonly client: QueryClient; readonly signal: AbortSignal }) => {
+      await client.ensureQueryData(BACKEND_QUERY);
+      return openModel(chosen, signal);
+    },
   } as const;
 }
 
+/** Counts what was asked of `openNext`: of models that are chosen one after the other the last one counts. */
+let lastAsked = 0;
+
 /** Opens a model for the opening after the present one, which `useModel` then finds. The present one stays open where this throws. */
 export async function openNext(client: QueryClient, chosen: ChosenModel): Promise<void> {
-  await client.ensureQueryData(BACKEND_QUERY);
-  const query = modelQuery(chosen, useStudio.getState().opening + 1);
+  lastAsked += 1;
+  const asked = lastAsked;
+  const { chosenModel, opening } = useStudio.getState();
+  const query = modelQuery(chosen, opening + 1);
+  await client.cancelQueries({ queryKey: ['model'], predicate: ({ queryKey }) => queryKey[2] === opening + 1 });
   try {
     await client.fetchQuery(query);
   } catch (error) {
-    client.removeQueries({ queryKey: query.queryKey, exact: true });
+    if (asked === lastAsked) {
+      client.removeQueries({ queryKey: query.queryKey, exact: true });
+      await keepPresent(client, modelQuery(chosenModel, opening).queryKey);
+    }
     throw error;
   }
+}
+
+/** What was cancelled too late may be what the engine has open now: then the present model is opened again. */
+async function keepPresent(client: QueryClient, queryKey: readonly unknown[]): Promise<void> {
+  const last = await (await studioEngine()).lastOpening();
+  const present = client.getQueryData<ModelSummary>(queryKey);
+  if (present && present.opening !== last) await client.refetchQueries({ queryKey, exact: true });
 }
 
 async function openModel(chosen: ChosenModel, signal: AbortSignal): Promise<ModelSummary> {

@@ -30,7 +30,7 @@ export function fakeEngine(overrides: Partial<Engine> = {}): Engine & { readonly
     }),
     openModel: async () => ({
       ...{ name: 'synthetic', architecture: 'llama', licence: 'mit', parameters: 1_000_000, bytes: 2_000_000 },
-      ...{ vocabulary: 64, hiddenSize: 64, maximumPositions: 512, chat: false, layers: [] },
+      ...{ vocabulary: 64, hiddenSize: 64, maximumPositions: 512, chat: false, layers: [], opening: 1 },
     }),
     async evaluate(plan, _request, options = {}): Promise<PerplexityMeasurement> {
       note('evaluate', plan);

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
-import { UsageError } from '../../errors.ts';
+import { throwIfCancelled, UsageError } from '../../errors.ts';
 import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { Decoder } from '../../generate/decoder.ts';
 import { DecoderChecks } from '../../library/decoder-checks.ts';
@@ -47,6 +47,7 @@ export class Bench {
   readonly #texts: TextCache;
   #started: Promise<{ readonly runtime: Runtime; readonly info: BackendInfo }> | undefined;
   #opened: OpenModel | undefined;
+  #opening = 0;
 
   constructor(platform: Platform) {
     this.platform = platform;
@@ -88,24 +89,36 @@ export class Bench {
     return (await this.#started).info;
   }
 
-  /** Opens a model in place of the one before. Throws UsageError before a backend is started. */
-  async open(source: ModelSource, options: LongRunning): Promise<OpenModel> {
+  /** Opens a model in place of the one before. Throws UsageError before a backend is started, CancelledError while the one before is still there. */
+  async open(
+    source: ModelSource,
+    options: LongRunning,
+  ): Promise<{ readonly open: OpenModel; readonly opening: number }> {
     return this.#queue.run(async () => {
       if (!this.#started) throw new UsageError('No backend is started. Choose one first.');
       const { runtime } = await this.#started;
       const next = new OpenModel(runtime, await this.platform.open(source, options));
       // What is wrong with its files is told while the one before is still there.
-      await next.tokenizer().catch((error: unknown) => {
+      try {
+        await next.tokenizer();
+        throwIfCancelled(options.signal);
+      } catch (error) {
         next.dispose();
         throw error;
-      });
+      }
       this.#decoders[Symbol.dispose]();
       this.models.clear();
       this.#texts.clear();
       this.#opened?.dispose();
       this.#opened = next;
-      return next;
+      this.#opening += 1;
+      return { open: next, opening: this.#opening };
     });
+  }
+
+  /** Number of the last opening, once everything asked for before is done; 0 when there was none. */
+  lastOpening(): Promise<number> {
+    return this.#queue.run(() => this.#opening);
   }
 
   /** Token ids of a text, without special tokens. */

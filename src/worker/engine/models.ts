@@ -24,6 +24,8 @@ export interface ModelSummary {
   /** Whether prompts can be put into the model's chat template. */
   readonly chat: boolean;
   readonly layers: readonly LayerGroups[];
+  /** The how many-th model that this engine opened. */
+  readonly opening: number;
 }
 
 export interface ModelCalls {
@@ -31,6 +33,8 @@ export interface ModelCalls {
   backend(choice: BackendChoice): Promise<BackendInfo>;
   /** Opens a model in place of the one before; a hub's is downloaded into this browser first. */
   openModel(source: ModelSource, options?: LongRunning): Promise<ModelSummary>;
+  /** `opening` of the model that is open, once everything asked for before is done; 0 when none was. */
+  lastOpening(): Promise<number>;
   /** What opening a hub's model would download; asks the hub. */
   offer(name: string, options?: LongRunning & HubAccess): Promise<DownloadOffer>;
   /** Models of hubs that are stored in this browser. */
@@ -42,14 +46,18 @@ export function modelCalls(bench: Bench): ModelCalls {
   const { platform } = bench;
   return {
     backend: (choice) => bench.start(choice),
-    openModel: async (source, options = {}) => summaryOf(await bench.open(source, options)),
+    openModel: async (source, options = {}) => {
+      const { open, opening } = await bench.open(source, options);
+      return { ...(await summaryOf(open)), opening };
+    },
+    lastOpening: () => bench.lastOpening(),
     offer: platform.offer,
     stored: platform.stored,
     forget: platform.forget,
   };
 }
 
-async function summaryOf(open: OpenModel): Promise<ModelSummary> {
+async function summaryOf(open: OpenModel): Promise<Omit<ModelSummary, 'opening'>> {
   const { name, architecture, licence, parameters, bytes, vocabulary, hiddenSize, layers } = inspect(open);
   const { maximumPositions } = open.config;
   const chat = (await open.tokenizer()).chatTemplate !== undefined;

@@ -8,6 +8,8 @@ interface PaneProps {
   readonly side: Side;
   readonly title: string;
   readonly pane: PaneState;
+  /** What stands in place of a text that nobody has begun. */
+  readonly idle?: string | undefined;
   /** Decode speed in tokens per second, measured in turns with the other model; absent where it is not. */
   readonly speed?: number | undefined;
   /** Index of the first token that the dense model would not have written. */
@@ -16,7 +18,7 @@ interface PaneProps {
 }
 
 /** One model's continuation: streaming, whole, or the one before while a new one is waited for. */
-export function Pane({ side, title, pane, speed, divergesAt, showDoubt }: PaneProps) {
+export function Pane({ side, title, pane, idle = 'Nothing written yet.', speed, divergesAt, showDoubt }: PaneProps) {
   const tokens = tokensOf(pane);
   const split = divergesAt ?? tokens.length;
   const isBusy = pane.status === 'streaming' || pane.status === 'waiting';
@@ -29,7 +31,7 @@ export function Pane({ side, title, pane, speed, divergesAt, showDoubt }: PanePr
         </span>
       </h3>
       <p className="pane-text" aria-busy={isBusy}>
-        {pane.status === 'idle' && <span className="soft">Nothing written yet.</span>}
+        {pane.status === 'idle' && <span className="soft">{idle}</span>}
         {pane.status === 'waiting' && tokens.length === 0 && <span className="soft">about to write…</span>}
         <TokenText tokens={withoutFirstSpace(tokens.slice(0, split))} showDoubt={showDoubt} />
         {split < tokens.length && (

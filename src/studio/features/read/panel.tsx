@@ -78,8 +78,11 @@ export function ReadPanel() {
       ) : (
         <Pane
           side="pruned"
-          title={`Pruned, ${shownModel(panes.pruned) ?? `${formatPercent(plan?.ratio ?? 0)} removed`}`}
+          title={['Pruned', shownModel(panes.pruned) ?? (plan && `${formatPercent(plan.ratio)} removed`)]
+            .filter(Boolean)
+            .join(', ')}
           pane={panes.pruned}
+          idle={plan ? undefined : 'Waits for scores: without them nothing is pruned.'}
           speed={isOfThisPlan ? measured?.pruned.decode.value : undefined}
           divergesAt={firstDifference(dense, tokensOf(panes.pruned))}
           showDoubt={showDoubt}
