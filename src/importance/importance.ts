@@ -48,6 +48,8 @@ export interface ImportanceOptions extends LongRunning {
   readonly windowsAre?: 'all' | 'part';
   /** Takes the sums of each layer, from the last to the first, in place of scores: the result has none then. */
   readonly onSums?: ((layer: number, sums: LayerSums) => void | Promise<void>) | undefined;
+  /** Told the scores of each layer once they are final, from the last layer to the first; those of a resumed state first. */
+  readonly onScores?: ((layer: number, scores: LayerScores) => void) | undefined;
   /** Goes on from a state that `onLayer` or `onBatch` gave in a run with the same model, windows, options and backend: the result is that of one run, bit for bit. Its sums are taken over. */
   readonly resume?: ScoreState | undefined;
   /** Told after each layer what a later run needs to go on from there. */
@@ -140,9 +142,12 @@ export async function importance(
     const forwardSeconds = (performance.now() - started) / 1000;
 
     const layers: LayerSums[] = [...(resume?.layers ?? [])];
+    for (const [index, sums] of [...layers.entries()].reverse())
+      options.onScores?.(layerCount + index, sums.scores(metrics));
     const finish = async (layer: number, sums: LayerSums) => {
-      if (options.onSums) await options.onSums(layer, sums);
-      else layers.unshift(sums);
+      if (options.onSums) return options.onSums(layer, sums);
+      layers.unshift(sums);
+      options.onScores?.(layer, sums.scores(metrics));
     };
     const stateAt = async (layer: number): Promise<ScoreState> => ({
       layer,

@@ -8,7 +8,7 @@ import { type ImportanceOptions, importance } from '../importance/importance.ts'
 import { layerLayout } from '../importance/program/layer-layout.ts';
 import { drawsOf, type Objective } from '../importance/program/objective.ts';
 import { FAST_METRICS } from '../importance/sums/metrics.ts';
-import { METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
+import { type LayerScores, METRICS, type Metric, type Scores } from '../importance/sums/scores.ts';
 import type { LongRunning } from '../progress.ts';
 import type { OpenModel } from './open-model.ts';
 import { type PrecisionChoice, precisionsFor, scoringPrograms } from './score-precision.ts';
@@ -60,6 +60,8 @@ export interface ScoreOptions extends LongRunning {
   readonly precision?: PrecisionChoice;
   /** Where to keep what is finished, and to go on from: a run that is cancelled, or ends otherwise, loses its forward pass and one layer at most, or of a layer that takes long the batches of some seconds. Clear it when the scores are safe. */
   readonly state?: ScoreStateStore | undefined;
+  /** Told the scores of each layer once they are final, from the last layer to the first; those of a stored state first, and all again where half precision did not suffice. */
+  readonly onLayer?: ((layer: number, scores: LayerScores) => void) | undefined;
 }
 
 /** Half precision did not suffice, and single precision was used. */
@@ -147,6 +149,7 @@ export function importanceOptions(open: OpenModel, options: ScoreOptions, firstW
   return {
     signal: options.signal,
     onProgress: options.onProgress,
+    onScores: options.onLayer,
     structuresOf: open.structuresOf,
     crossCheck: options.crossCheck,
     metrics: wantedMetrics(options),

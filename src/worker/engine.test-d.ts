@@ -36,6 +36,7 @@ import type {
   RefineRequest,
   SampleRequest,
   ScoreRequest,
+  Scoring,
   SpeedRequest,
   StoredModel,
   TaskLikelihoods,
@@ -53,7 +54,7 @@ expectTypeOf<Engine>().toEqualTypeOf<{
   offer(name: string, options?: LongRunning & HubAccess): Promise<DownloadOffer>;
   stored(): Promise<readonly StoredModel[]>;
   forget(model: Pick<StoredModel, 'id' | 'commit'>): Promise<void>;
-  score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  score(request: ScoreRequest, options?: Scoring): Promise<Scores>;
   sample(request: SampleRequest, options?: LongRunning): Promise<string>;
   windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
   refine(request: RefineRequest, options?: LongRunning): Promise<Refinement>;

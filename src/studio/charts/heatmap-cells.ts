@@ -32,7 +32,9 @@ export function arrangeRows(
   const arrange = ({ nouns = USUAL_NOUNS, ...row }: HeatmapRow, module: HeatmapModule): ArrangedModule => {
     const values = row[module];
     const order = arrangement === 'sorted' ? descendingOrder(values) : undefined;
-    const edges = binEdges(values.length, blockColumns(layout[module], values.length));
+    // A layer that has none, or none yet, has no cells.
+    const edges =
+      values.length === 0 ? Uint32Array.of(0) : binEdges(values.length, blockColumns(layout[module], values.length));
     return { values, order, edges, bins: binValues(values, order, edges), noun: nouns[module] };
   };
   return rows.map((row) => ({ attention: arrange(row, 'attention'), mlp: arrange(row, 'mlp') }));

@@ -41,15 +41,15 @@ function modelQuery(chosen: ChosenModel, opening: number) {
 /** Counts what was asked of `openNext`: of models that are chosen one after the other the last one counts. */
 let lastAsked = 0;
 
-/** Opens a model for the opening after the present one, which `useModel` then finds. The present one stays open where this throws. */
-export async function openNext(client: QueryClient, chosen: ChosenModel): Promise<void> {
+/** Opens a model for the opening after the present one, which `useModel` then finds, and returns what it is. The present one stays open where this throws. */
+export async function openNext(client: QueryClient, chosen: ChosenModel): Promise<ModelSummary> {
   lastAsked += 1;
   const asked = lastAsked;
   const { chosenModel, opening } = useStudio.getState();
   const query = modelQuery(chosen, opening + 1);
   await client.cancelQueries({ queryKey: ['model'], predicate: ({ queryKey }) => queryKey[2] === opening + 1 });
   try {
-    await client.fetchQuery(query);
+    return await client.fetchQuery(query);
   } catch (error) {
     if (asked === lastAsked) {
       client.removeQueries({ queryKey: query.queryKey, exact: true });

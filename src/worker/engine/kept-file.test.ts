@@ -47,8 +47,14 @@ it('a cancelled run keeps its layers, and the next one goes on to the same file'
   });
   await expect(cancelled).rejects.toThrow(CancelledError);
   expect(kept()).toBeDefined();
-  const finished = await score(open, { windows, calibration, state: lenient(store) });
+  const told: number[] = [];
+  const onLayer: ScoreOptions['onLayer'] = (layer, scores) => {
+    told.push(layer);
+    expect(scores.mlp['element-second']).toHaveLength(40);
+  };
+  const finished = await score(open, { windows, calibration, state: lenient(store), onLayer });
   expect(finished.resumedLayers).toBeGreaterThan(1);
+  expect(told).toEqual([4, 3, 2, 1, 0]);
   const whole = await score(open, { windows, calibration });
   expect(Buffer.from(encodeScores(finished.scores)).equals(encodeScores(whole.scores))).toBe(true);
   // Other windows: the state is of another run.

@@ -2,7 +2,7 @@ import { sha256OfText } from '../../checkpoint/files/sha256.ts';
 import { tokenWindows } from '../../evaluate/token-windows.ts';
 import type { Scores } from '../../importance/sums/scores.ts';
 import { calibrationOf } from '../../library/calibration.ts';
-import { score } from '../../library/score.ts';
+import { type ScoreOptions, score } from '../../library/score.ts';
 import type { PrecisionChoice } from '../../library/score-precision.ts';
 import type { LongRunning } from '../../progress.ts';
 import type { Bench } from './bench.ts';
@@ -31,8 +31,11 @@ export interface DrawnWindows {
   readonly texts: readonly string[];
 }
 
+/** Options of scoring: layers as they are done. */
+export type Scoring = Pick<ScoreOptions, 'signal' | 'onProgress' | 'onLayer'>;
+
 export interface ScoreCalls {
-  score(request: ScoreRequest, options?: LongRunning): Promise<Scores>;
+  score(request: ScoreRequest, options?: Scoring): Promise<Scores>;
   windows(request: WindowsRequest, options?: LongRunning): Promise<DrawnWindows>;
 }
 

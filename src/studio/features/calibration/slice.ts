@@ -1,4 +1,5 @@
 import type { StateCreator } from 'zustand';
+import type { LayerScores } from '../../../importance/sums/scores.ts';
 import type { PrecisionChoice } from '../../../library/score-precision.ts';
 import type { ChosenText } from '../../data/text.ts';
 
@@ -25,6 +26,8 @@ export interface CalibrationSlice {
   /** Parts that a plan in passes removes one after the other. */
   readonly recipePasses: number;
   readonly scoresChoice: ScoresChoice;
+  /** Layers that a run has done so far, by number; empty while none goes. */
+  readonly scoredLayers: ReadonlyMap<number, LayerScores>;
   setCalibration(patch: Partial<Omit<CalibrationSlice, 'setCalibration'>>): void;
 }
 
@@ -40,5 +43,6 @@ export const createCalibrationSlice: StateCreator<CalibrationSlice> = (set) => (
   refineEvaluations: 20,
   recipePasses: 4,
   scoresChoice: { kind: 'precomputed' },
+  scoredLayers: new Map(),
   setCalibration: (patch) => set(patch),
 });

@@ -25,7 +25,12 @@ export function useScoreRun() {
         const engine = await studioEngine();
         const scores = await engine.score(
           { text, source, windows, length, seed, precision },
-          { signal, onProgress: (progress) => reportTask('score', progress) },
+          {
+            signal,
+            onProgress: (progress) => reportTask('score', progress),
+            onLayer: (layer, done) =>
+              setCalibration({ scoredLayers: new Map(useStudio.getState().scoredLayers).set(layer, done) }),
+          },
         );
         const run = Date.now();
         client.setQueryData(['scores', 'run', run], scores);
@@ -33,6 +38,7 @@ export function useScoreRun() {
         void keepScores(modelKey(state.chosenModel), run, scores);
         return scores;
       } finally {
+        setCalibration({ scoredLayers: new Map() });
         endTask('score');
       }
     },

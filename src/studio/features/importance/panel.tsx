@@ -13,6 +13,7 @@ import { FLOWING, useMedia } from '../bench/use-media.ts';
 import { useTheme } from '../frame/use-theme.ts';
 import { usePlan, usePlanSummary } from '../plan/use-plan.ts';
 import { HeatFoot } from './heat-foot.tsx';
+import { FLOWING_ROWS, HEADS } from './heights.ts';
 import { shownLayers } from './importance-rows.ts';
 import { ImportanceTable } from './importance-table.tsx';
 import { LayerLabels } from './layer-labels.tsx';
@@ -21,11 +22,8 @@ import { Unscored } from './unscored.tsx';
 import { useImportance } from './use-importance.ts';
 import { ViewSheet } from './view-sheet.tsx';
 
-/** Heights in pixels: what stands above the rows, and what legend and histogram need below them, of which the histogram's bars are a part. */
-const HEADS = 22;
+/** Heights in pixels that legend and histogram need below the rows, of which the histogram's bars are a part. */
 const FOOT = { smallest: 150, words: 54, largestBars: 220 } as const;
-/** Height of a row in pixels where the page flows. */
-const FLOWING_ROWS = 34;
 /** Room that the columns beside the map take. */
 const SHARES = { narrow: 36, wide: 84, from: 640 } as const;
 
@@ -33,12 +31,15 @@ const SHARES = { narrow: 36, wide: 84, from: 640 } as const;
 export function ImportancePanel() {
   const { data: scores } = useScores();
   const { needed } = HEAT_WORDS[useTheme()];
+  const isFilling = useStudio(({ scoredLayers }) => scoredLayers.size > 0);
   return (
     <section className="importance" id="importance" aria-label="Importance">
       <header className="importance-head">
         <h2>Which parts matter</h2>
         <p className="soft small importance-hint">
-          {needed} = needed · hatched = goes · click a number to keep a layer
+          {scores || isFilling ? `${needed} = needed · ` : ''}
+          {scores && 'hatched = goes · '}
+          {(scores || isFilling) && 'click a number to keep a layer'}
         </p>
         {scores && <ViewSheet scores={scores} />}
       </header>

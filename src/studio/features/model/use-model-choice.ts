@@ -2,6 +2,7 @@ import { isCancelledError, useQueryClient } from '@tanstack/react-query';
 import { CancelledError } from '../../../errors.ts';
 import { openNext } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
+import { promptFor } from '../read/slice.ts';
 import { type ChosenModel, modelName } from './slice.ts';
 
 /**
@@ -14,7 +15,7 @@ export function useModelChoice(): (model: ChosenModel) => void {
     const { setRefusedModel } = useStudio.getState();
     setRefusedModel(undefined);
     openNext(client, model).then(
-      () => putOnBench(model),
+      ({ chat }) => putOnBench(model, chat),
       (error: unknown) => {
         if (!isCancelledError(error) && !(error instanceof CancelledError))
           setRefusedModel({ name: modelName(model), message: error instanceof Error ? error.message : String(error) });
@@ -23,11 +24,11 @@ export function useModelChoice(): (model: ChosenModel) => void {
   };
 }
 
-function putOnBench(model: ChosenModel): void {
-  const { chooseModel, setCalibration, clearPanes, setRecovery, setRecoveryRun, changeRecipe, recipe } =
+function putOnBench(model: ChosenModel, chat: boolean): void {
+  const { chooseModel, setCalibration, setPrompt, setRecovery, setRecoveryRun, changeRecipe, recipe, prompt } =
     useStudio.getState();
   setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
-  clearPanes();
+  setPrompt(promptFor(chat, prompt));
   setRecovery({ recovered: undefined });
   setRecoveryRun(undefined);
   if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });

@@ -54,14 +54,23 @@ export interface GenerateSlice extends DrawSettings {
   setPrompt(prompt: string): void;
   setGenerate(patch: Partial<DrawSettings & Pick<GenerateSlice, 'autoRead' | 'showDoubt'>>): void;
   setPane(side: Side, pane: PaneState): void;
-  clearPanes(): void;
   addToken(side: Side, token: GeneratedToken): void;
 }
 
-const FIRST_PROMPT = 'Once upon a time, there was a little girl named Lily. She';
+/** What is asked before a reader asks anything: the beginning of a story, or a message to a model that was trained for conversations. */
+const FIRST_PROMPTS = {
+  text: 'Once upon a time, there was a little girl named Lily. She',
+  message: 'Why do gardeners prune fruit trees?',
+} as const;
+
+/** The prompt for another model: what the reader wrote stays. */
+export function promptFor(chat: boolean, prompt: string): string {
+  const isFirst = Object.values<string>(FIRST_PROMPTS).includes(prompt);
+  return isFirst ? FIRST_PROMPTS[chat ? 'message' : 'text'] : prompt;
+}
 
 export const createGenerateSlice: StateCreator<GenerateSlice> = (set, get) => ({
-  prompt: FIRST_PROMPT,
+  prompt: FIRST_PROMPTS.text,
   maxNewTokens: 64,
   temperature: 0,
   generateSeed: 0,
@@ -75,7 +84,6 @@ export const createGenerateSlice: StateCreator<GenerateSlice> = (set, get) => ({
   setPrompt: (prompt) => set({ prompt, panes: IDLE }),
   setGenerate: (patch) => set(patch),
   setPane: (side, pane) => set({ panes: { ...get().panes, [side]: pane } }),
-  clearPanes: () => set({ panes: IDLE }),
   addToken(side, token) {
     const pane = get().panes[side];
     // A text that was put away meanwhile takes no more tokens.
