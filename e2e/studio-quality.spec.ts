@@ -245,7 +245,7 @@ test('opens a model from files, reads it, scores it and plans', async ({ page })
   await studio.closeSheets();
   await expect(studio.panel('Importance')).toContainText('No scores yet');
   await expect(page.locator('[data-pane="dense"]')).toHaveAttribute('data-status', 'done', { timeout: 180_000 });
-  await studio.panel('Importance').getByRole('button', { name: 'Score with 2 windows of 16 tokens' }).click();
+  await studio.panel('Importance').getByRole('button', { name: 'Let it write a text, and score on that' }).click();
   await expect(studio.heatmap).toBeVisible({ timeout: 180_000 });
   await expect(studio.panel('Outcome')).toContainText('20%');
   await (await studio.show('Model')).getByText('Open another model').click();

@@ -1,7 +1,13 @@
 /** A text to score or measure on: the one that is shipped with the page, or the reader's own. */
 export type ChosenText =
   | { readonly kind: 'embedded' }
-  | { readonly kind: 'own'; readonly name: string; readonly text: string };
+  | {
+      readonly kind: 'own';
+      readonly name: string;
+      readonly text: string;
+      /** The model on the bench wrote it: it goes with that model. */
+      readonly ofModel?: boolean;
+    };
 
 const keys = new WeakMap<ChosenText, string>();
 

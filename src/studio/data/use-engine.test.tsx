@@ -116,6 +116,22 @@ describe('models that are opened one after the other', () => {
     expect(useStudio.getState().refusedModel).toBeUndefined();
   });
 
+  it('puts away the text that the model before wrote, and keeps one that the reader gave', async () => {
+    slow.startBackend();
+    await slow.let('stories');
+    const own = { kind: 'own', name: 'mine.txt', text: 'A text.' } as const;
+    for (const [calibrationText, name] of [
+      [own, 'first/model'],
+      [{ ...own, ofModel: true }, 'second/model'],
+    ] as const) {
+      await change(({ setCalibration }) => setCalibration({ calibrationText }));
+      await press(page.element, name);
+      await slow.let(name);
+      await until(() => expect(shown()).toBe(name));
+      expect(useStudio.getState().calibrationText.kind).toBe(name === 'first/model' ? 'own' : 'embedded');
+    }
+  });
+
   it('opens the present model again where another was cancelled too late', async () => {
     slow.startBackend();
     await slow.let('stories');

@@ -22,7 +22,7 @@ export function useSample() {
           { windows: Math.ceil(MORE * calibrationWindows), length, seed },
           { signal, onProgress: (progress) => reportTask('sample', progress) },
         );
-        setCalibration({ calibrationText: { kind: 'own', name: `own text of ${modelName}`, text } });
+        setCalibration({ calibrationText: { kind: 'own', name: `own text of ${modelName}`, text, ofModel: true } });
       } finally {
         endTask('sample');
       }

@@ -25,9 +25,13 @@ export function useModelChoice(): (model: ChosenModel) => void {
 }
 
 function putOnBench(model: ChosenModel, chat: boolean): void {
-  const { chooseModel, setCalibration, setPrompt, setRecovery, setRecoveryRun, changeRecipe, recipe, prompt } =
+  const { chooseModel, setCalibration, setPrompt, setRecovery, setRecoveryRun, changeRecipe, ...state } =
     useStudio.getState();
-  setCalibration({ scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' } });
+  const { recipe, prompt, calibrationText } = state;
+  setCalibration({
+    scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' },
+    ...(calibrationText.kind === 'own' && calibrationText.ofModel && { calibrationText: { kind: 'embedded' } }),
+  });
   setPrompt(promptFor(chat, prompt));
   setRecovery({ recovered: undefined });
   setRecoveryRun(undefined);

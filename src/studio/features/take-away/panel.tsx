@@ -69,6 +69,7 @@ export function TakeAwayPanel() {
           <ShapeChoice />
           {plan && scores && <FormatChoice plan={plan} scores={scores} />}
           {plan && scores && formats.includes('onnx') && <FormatCards plan={plan} scores={scores} />}
+          {!scores && <Notice kind="note">The model is not scored yet: without scores nothing is pruned.</Notice>}
           {formats.length === 0 && <Notice kind="note">Choose a format to take the model away as.</Notice>}
           <div className="fields">
             <div className="field field-action build-buttons">
