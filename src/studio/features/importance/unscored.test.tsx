@@ -55,7 +55,9 @@ it('lets a model that is none of ours write the text that it is scored on, or ta
   expect([...page.element.querySelectorAll('.unscored button')].map(({ textContent }) => textContent)).toContain(ours);
   await press(page.element, 'Let it write a text, and score on that');
   await until(() => expect(asked.map(({ text }) => text)).toEqual(['What I was trained on.']));
-  expect(useStudio.getState().calibrationText).toMatchObject({ kind: 'own', name: 'own text of synthetic' });
+  const { calibrationText, recoverText } = useStudio.getState();
+  expect(calibrationText).toMatchObject({ kind: 'own', name: 'own text of synthetic' });
+  expect(recoverText).toBe(calibrationText);
   finish();
   await until(() => expect(page.element.textContent).toContain('hatched = goes'));
 });

@@ -27,13 +27,17 @@ export function useModelChoice(): (model: ChosenModel) => void {
 function putOnBench(model: ChosenModel, chat: boolean): void {
   const { chooseModel, setCalibration, setPrompt, setRecovery, setRecoveryRun, changeRecipe, ...state } =
     useStudio.getState();
-  const { recipe, prompt, calibrationText } = state;
+  const { recipe, prompt, calibrationText, recoverText } = state;
+  const shipped = { kind: 'embedded' } as const;
   setCalibration({
     scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' },
-    ...(calibrationText.kind === 'own' && calibrationText.ofModel && { calibrationText: { kind: 'embedded' } }),
+    ...(calibrationText.kind === 'own' && calibrationText.ofModel && { calibrationText: shipped }),
   });
   setPrompt(promptFor(chat, prompt));
-  setRecovery({ recovered: undefined });
+  setRecovery({
+    recovered: undefined,
+    ...(recoverText.kind === 'own' && recoverText.ofModel && { recoverText: shipped }),
+  });
   setRecoveryRun(undefined);
   if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });
   useStudio.setState({ past: [], future: [] });
