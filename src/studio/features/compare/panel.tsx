@@ -25,7 +25,7 @@ import { MEANINGS } from '../../parts/terms.ts';
 import { useStudioFields } from '../../store.ts';
 import { useDivergenceFigure } from '../figures/use-figures.ts';
 import { SideBySide } from '../methods/panel.tsx';
-import { usePlan } from '../plan/use-plan.ts';
+import { usePlan, useRatio } from '../plan/use-plan.ts';
 import { CompareFields } from './compare-fields.tsx';
 import { estimateCurve } from './estimate.ts';
 import { divergencePoints, valueOn } from './known-curve.ts';
@@ -47,7 +47,8 @@ export function ComparePanel() {
     'setRatio',
   );
   const measured = useCurrentMeasurements();
-  const ratio = outcome?.ok ? outcome.plan.ratio : 0;
+  const asked = useRatio();
+  const ratio = outcome?.ok ? outcome.plan.ratio : asked;
   return (
     <Panel
       id="compare"
