@@ -79,7 +79,7 @@ export function CalibrationPanel() {
               className="quiet"
               title="The model writes a text itself: where none is at hand that is like what it is to do"
               disabled={!model || isBusy}
-              onClick={() => model && sample.mutate(model.name)}
+              onClick={() => sample.mutate()}
             >
               Let it write
             </button>

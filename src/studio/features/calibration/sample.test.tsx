@@ -28,7 +28,7 @@ test('the model writes the text that it is scored on, more of it than the window
   page = await render(<CalibrationPanel />);
   await ready();
   await press(page.element, 'Let it write');
-  await until(() => expect(page.element.querySelector('.file-name')?.textContent).toBe('own text of synthetic'));
+  await until(() => expect(page.element.querySelector('.file-name')?.textContent).toBe('its own text'));
   expect(asked).toEqual([{ windows: 80, length: 128, seed: 0 }]);
   expect(useStudio.getState().calibrationText).toMatchObject({ kind: 'own', text: 'What it wrote.' });
   await press(page.element, 'Shipped text');

@@ -11,7 +11,7 @@ const MORE = 1.25;
 export function useSample() {
   const controller = useRef<AbortController>(undefined);
   const mutation = useMutation({
-    mutationFn: async (modelName: string) => {
+    mutationFn: async () => {
       const { beginTask, reportTask, endTask, setCalibration, setRecovery, ...state } = useStudio.getState();
       controller.current = new AbortController();
       const { signal } = controller.current;
@@ -23,7 +23,7 @@ export function useSample() {
           { windows: Math.ceil(MORE * calibrationWindows), length, seed },
           { signal, onProgress: (progress) => reportTask('sample', progress) },
         );
-        const own: ChosenText = { kind: 'own', name: `own text of ${modelName}`, text, ofModel: true };
+        const own: ChosenText = { kind: 'own', name: 'its own text', text, ofModel: true };
         setCalibration({ calibrationText: own });
         if (state.chosenModel.kind !== 'embedded' && state.recoverText.kind === 'embedded')
           setRecovery({ recoverText: own });

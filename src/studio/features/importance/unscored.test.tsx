@@ -56,7 +56,7 @@ it('lets a model that is none of ours write the text that it is scored on, or ta
   await press(page.element, 'Let it write a text, and score on that');
   await until(() => expect(asked.map(({ text }) => text)).toEqual(['What I was trained on.']));
   const { calibrationText, recoverText } = useStudio.getState();
-  expect(calibrationText).toMatchObject({ kind: 'own', name: 'own text of synthetic' });
+  expect(calibrationText).toMatchObject({ kind: 'own', name: 'its own text' });
   expect(recoverText).toBe(calibrationText);
   finish();
   await until(() => expect(page.element.textContent).toContain('hatched = goes'));

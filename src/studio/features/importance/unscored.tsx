@@ -54,7 +54,7 @@ export function Unscored() {
   const isForeign = chosenModel.kind !== 'embedded' && calibrationText.kind === 'embedded';
   const writeAndScore = async () => {
     if (!model) return;
-    await sample.mutateAsync(model.name);
+    await sample.mutateAsync();
     score.mutate();
   };
   const failed = sample.error && sample.error.name !== 'CancelledError' ? sample.error : undefined;
