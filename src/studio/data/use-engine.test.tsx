@@ -82,6 +82,14 @@ describe('models that are opened one after the other', () => {
   let page: Awaited<ReturnType<typeof render>>;
   let slow: ReturnType<typeof slowEngine>;
   const shown = () => page.element.querySelector('output')?.textContent;
+  /** `stories` is open, and the first other model asked for. */
+  const firstIsAsked = async () => {
+    slow.startBackend();
+    await slow.let('stories');
+    await until(() => expect(shown()).toBe('stories'));
+    await press(page.element, 'first/model');
+    await until(() => expect(slow.asked).toContain('first/model'));
+  };
 
   beforeEach(async () => {
     slow = slowEngine();
@@ -102,11 +110,7 @@ describe('models that are opened one after the other', () => {
   });
 
   it('takes the last of two that are chosen while the first still opens, and opens it once', async () => {
-    slow.startBackend();
-    await slow.let('stories');
-    await until(() => expect(shown()).toBe('stories'));
-    await press(page.element, 'first/model');
-    await until(() => expect(slow.asked).toContain('first/model'));
+    await firstIsAsked();
     await press(page.element, 'second/model');
     await slow.let('first/model');
     await slow.let('second/model');
@@ -133,11 +137,7 @@ describe('models that are opened one after the other', () => {
   });
 
   it('opens the present model again where another was cancelled too late', async () => {
-    slow.startBackend();
-    await slow.let('stories');
-    await until(() => expect(shown()).toBe('stories'));
-    await press(page.element, 'first/model');
-    await until(() => expect(slow.asked).toContain('first/model'));
+    await firstIsAsked();
     await change(() => page.client.cancelQueries({ queryKey: ['model'] }));
     await slow.let('first/model');
     await slow.let('stories');

@@ -2,14 +2,12 @@ import { useMemo } from 'react';
 import type { LayerGroups } from '../../../importance/structures/structures.ts';
 import type { LayerScores, Metric } from '../../../importance/sums/scores.ts';
 import { Heatmap } from '../../charts/heatmap.tsx';
-import { type HeatmapRow, heatmapRowHeight } from '../../charts/heatmap-layout.ts';
+import type { HeatmapRow } from '../../charts/heatmap-layout.ts';
 import { normalisedScale } from '../../charts/normalise.ts';
-import { useSize } from '../../charts/use-size.ts';
 import { useStudioFields } from '../../store.ts';
-import { FLOWING, useMedia } from '../bench/use-media.ts';
 import { useTheme } from '../frame/use-theme.ts';
-import { FLOWING_ROWS, HEADS } from './heights.ts';
 import { LayerLabels } from './layer-labels.tsx';
+import { useRowRoom } from './use-row-room.ts';
 
 /** What is drawn of layers that come one by one: fusing metrics takes all of them. */
 const METRIC: Metric = 'element-second';
@@ -35,12 +33,7 @@ export function FillingMap({ groups }: { readonly groups: readonly LayerGroups[]
       ),
     [rows],
   );
-  const { ref, height } = useSize<HTMLDivElement>();
-  const isFlowing = useMedia(FLOWING);
-  const rowHeight = heatmapRowHeight(
-    rows.length,
-    isFlowing ? FLOWING_ROWS * Math.min(rows.length, 12) : height - HEADS,
-  );
+  const { ref, rowHeight } = useRowRoom(rows.length);
   return (
     <section className="importance-body" ref={ref} aria-label="Map of layers, as they are scored">
       <div className="heat-grid">

@@ -2,24 +2,21 @@ import { useShallow } from 'zustand/react/shallow';
 import type { Scores } from '../../../importance/sums/scores.ts';
 import { HEAT_WORDS } from '../../charts/heat-scale.ts';
 import { Heatmap } from '../../charts/heatmap.tsx';
-import { heatmapRowHeight } from '../../charts/heatmap-layout.ts';
 import { LayerShares } from '../../charts/layer-shares.tsx';
-import { useSize } from '../../charts/use-size.ts';
 import { useScores } from '../../data/use-engine.ts';
 import { Term } from '../../parts/term.tsx';
 import { groupMeaning } from '../../parts/terms.ts';
 import { useStudio } from '../../store.ts';
-import { FLOWING, useMedia } from '../bench/use-media.ts';
 import { useTheme } from '../frame/use-theme.ts';
 import { usePlan, usePlanSummary } from '../plan/use-plan.ts';
 import { HeatFoot } from './heat-foot.tsx';
-import { FLOWING_ROWS, HEADS } from './heights.ts';
 import { shownLayers } from './importance-rows.ts';
 import { ImportanceTable } from './importance-table.tsx';
 import { LayerLabels } from './layer-labels.tsx';
 import { LayerZoom } from './layer-zoom.tsx';
 import { Unscored } from './unscored.tsx';
 import { useImportance } from './use-importance.ts';
+import { useRowRoom } from './use-row-room.ts';
 import { ViewSheet } from './view-sheet.tsx';
 
 /** Heights in pixels that legend and histogram need below the rows, of which the histogram's bars are a part. */
@@ -36,11 +33,11 @@ export function ImportancePanel() {
     <section className="importance" id="importance" aria-label="Importance">
       <header className="importance-head">
         <h2>Which parts matter</h2>
-        <p className="soft small importance-hint">
-          {scores || isFilling ? `${needed} = needed · ` : ''}
-          {scores && 'hatched = goes · '}
-          {(scores || isFilling) && 'click a number to keep a layer'}
-        </p>
+        {(scores || isFilling) && (
+          <p className="soft small importance-hint">
+            {needed} = needed · {scores && 'hatched = goes · '}click a number to keep a layer
+          </p>
+        )}
         {scores && <ViewSheet scores={scores} />}
       </header>
       {scores ? <ImportanceView scores={scores} /> : <Unscored />}
@@ -58,14 +55,7 @@ function ImportanceView({ scores }: { readonly scores: Scores }) {
   const summary = usePlanSummary();
   const plan = outcome?.ok ? shownLayers(outcome.plan.layers) : undefined;
   const convolves = scores.groups.some(({ convolution }) => convolution);
-  const { ref, width, height } = useSize<HTMLDivElement>();
-  // Where the page flows, the map asks for its height instead of filling one.
-  const isFlowing = useMedia(FLOWING);
-  const rowHeight = heatmapRowHeight(
-    rows.length,
-    isFlowing ? FLOWING_ROWS * Math.min(rows.length, 12) : height - HEADS,
-  );
-  const spare = isFlowing ? 0 : height - HEADS - rowHeight * rows.length;
+  const { ref, width, rowHeight, spare } = useRowRoom(rows.length);
   return (
     <>
       <section

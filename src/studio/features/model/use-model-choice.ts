@@ -1,5 +1,6 @@
 import { isCancelledError, useQueryClient } from '@tanstack/react-query';
 import { CancelledError } from '../../../errors.ts';
+import type { ChosenText } from '../../data/text.ts';
 import { openNext } from '../../data/use-engine.ts';
 import { useStudio } from '../../store.ts';
 import { promptFor } from '../read/slice.ts';
@@ -28,18 +29,19 @@ function putOnBench(model: ChosenModel, chat: boolean): void {
   const { chooseModel, setCalibration, setPrompt, setRecovery, setRecoveryRun, changeRecipe, ...state } =
     useStudio.getState();
   const { recipe, prompt, calibrationText, recoverText } = state;
-  const shipped = { kind: 'embedded' } as const;
   setCalibration({
     scoresChoice: model.kind === 'embedded' ? { kind: 'precomputed' } : { kind: 'none' },
-    ...(calibrationText.kind === 'own' && calibrationText.ofModel && { calibrationText: shipped }),
+    calibrationText: keptText(calibrationText),
   });
   setPrompt(promptFor(chat, prompt));
-  setRecovery({
-    recovered: undefined,
-    ...(recoverText.kind === 'own' && recoverText.ofModel && { recoverText: shipped }),
-  });
+  setRecovery({ recovered: undefined, recoverText: keptText(recoverText) });
   setRecoveryRun(undefined);
   if (recipe.protect && recipe.protect.length > 0) changeRecipe({ protect: [] });
   useStudio.setState({ past: [], future: [] });
   chooseModel(model);
+}
+
+/** The text for another model: what the model before wrote goes with it. */
+function keptText(text: ChosenText): ChosenText {
+  return text.kind === 'own' && text.ofModel ? { kind: 'embedded' } : text;
 }
